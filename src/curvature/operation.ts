@@ -1,0 +1,75 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+
+export type Layer = layers.Layer;
+
+/**
+ * How a weight tensor's gradient scales when the function is kept and the tensors around its layer are rescaled by
+ * exp(s_in) and exp(s_out) (DESIGN: from traces to Minimum Sharpness).
+ *
+ * - `kernel`: multiplies the layer's input; its trace scales as exp(-2 (s_out - s_in)).
+ * - `bias`: is added to the layer's output; its trace scales as exp(-2 s_out).
+ * - `fixed`: takes no part in the rescaling; its trace does not change.
+ */
+export type ParameterRole = 'kernel' | 'bias' | 'fixed';
+
+/** One weight tensor of a layer. */
+export interface Parameter {
+  /** `Variable.originalName`. */
+  readonly name: string;
+  readonly layer: Layer;
+  readonly variable: LayerVariable;
+  readonly role: ParameterRole;
+  /** False for weights that training leaves alone: they have no trace, and their scale cannot move. */
+  readonly trainable: boolean;
+}
+
+/**
+ * What an operation does to the scales of its inputs and its output.
+ *
+ * - `ties`: positively homogeneous of degree 1 in all inputs together (ReLU, pooling, add, concatenate): all share one s.
+ * - `adds`: homogeneous of degree 1 in each input (multiply, dot): s_out is the sum of the inputs' s.
+ * - `pins`: not homogeneous (tanh, softmax, ReLU6): s = 0 on all sides.
+ * - `affine`: linear in the input and in its weights: s_out - s_in may be anything that its parameters allow.
+ */
+export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'affine';
+
+/** What the forward pass leaves behind for the backward pass. */
+export interface Recorded {
+  readonly output: Tensor;
+  /** Tensors that `backward` and `squaredNorms` will need, with the samples in the first axis. */
+  readonly saved: Tensor[];
+}
+
+/**
+ * One elementary step of a network: a layer without its activation, or an activation.
+ *
+ * N is the number of samples in a chunk and R the number of columns of the output Hessian's factor that travel together.
+ * A delta is d(c_{n,r}^T z_n) / d(tensor), flattened to [N * R, ...shape of the tensor], sample-major.
+ * Every method runs inside a `tf.tidy` of the caller's.
+ */
+export interface Operation {
+  readonly layer: Layer;
+  /** For messages: what this is, for example `'Conv2D'` or `'tanh activation'`. */
+  readonly description: string;
+  readonly scale: ScaleBehaviour;
+  /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
+  readonly piecewiseLinear: boolean;
+  readonly parameters: readonly Parameter[];
+  /** `keep` is false where nothing will travel back through this call and no trace is asked: nothing need be saved. */
+  forward(inputs: Tensor[]): Recorded;
+  /** Delta of the output -> delta of each input. */
+  backward(saved: Tensor[], delta: Tensor, columns: number): Tensor[];
+  /**
+   * Sum over columns of the squared gradient norm of each trainable parameter, [N] each, in the order of `parameters`
+   * (null for those that are frozen). A layer that is called several times gets all its calls at once, since their
+   * gradients add up before they are squared.
+   */
+  squaredNorms?(calls: readonly RecordedCall[], columns: number): (Tensor | null)[];
+}
+
+/** One call of an operation with the delta that reached its output. */
+export interface RecordedCall {
+  readonly saved: Tensor[];
+  readonly delta: Tensor;
+}

@@ -1,0 +1,45 @@
+/** The trace of one weight tensor. */
+export interface ParameterTrace {
+  /** `Variable.originalName`, for example `'dense_1/kernel'`. */
+  readonly name: string;
+  /** Name of the layer that owns the tensor. */
+  readonly layer: string;
+  /** Trace of this tensor's diagonal block of the loss Hessian, mean over samples. At least 0. */
+  readonly trace: number;
+  /** One standard error of `trace`; 0 where it was computed over every sample that the reading speaks for. */
+  readonly standardError: number;
+}
+
+/** The factor by which the optimal rescaling multiplies a layer's kernel: 0 and `Infinity` where MS is an infimum. */
+export interface LayerScale {
+  readonly layer: string;
+  readonly alpha: number;
+}
+
+/** What one measurement found. All numbers describe the mean loss per sample. */
+export interface SharpnessReading {
+  /** Training batches seen when the reading was taken; set by the callback. */
+  readonly step?: number;
+  /** Zero-based epoch in which the reading was taken; set by the callback. */
+  readonly epoch?: number;
+  /** The Hessian trace, minimised over all rescalings of the layers that leave the function unchanged. */
+  readonly minimumSharpness: number;
+  /** One standard error of `minimumSharpness` as an estimate for what the reading speaks for; 0 when nothing was sampled. */
+  readonly standardError: number;
+  /** The plain Hessian trace, summed over `parameters`. Changes when layers are rescaled. */
+  readonly trace: number;
+  /** One entry a trainable weight tensor, in the order of `model.trainableWeights`. */
+  readonly parameters: readonly ParameterTrace[];
+  /** One entry a layer whose scale is free, in the order of the graph. */
+  readonly scales: readonly LayerScale[];
+  /** Number of samples that the value speaks for. */
+  readonly samples: number;
+  /** Backward rows run: one for each (sample, column) pair. */
+  readonly pairs: number;
+  /** Whether the traces are those of the Hessian itself, not only of its Gauss-Newton part. Says nothing of sampling. */
+  readonly exact: boolean;
+  /** What the value takes for granted, one plain sentence each. */
+  readonly assumptions: readonly string[];
+  /** Wall-clock time that the measurement took, in milliseconds. */
+  readonly durationMs: number;
+}
