@@ -23,6 +23,7 @@ function project(name: string, include: string[], exclude: string[] = []): TestP
       setupFiles: [`test/setup/${name}.ts`],
       // Own processes: the native addon cannot be loaded twice by the threads of one process.
       pool: 'forks',
+      env: { TF_CPP_MIN_LOG_LEVEL: '2' },
       testTimeout: 60_000,
       hookTimeout: 60_000,
     },
@@ -33,7 +34,7 @@ const projects = [project('cpu', ['test/**/*.test.ts'], packaging), project('was
 
 if (addonPath('@tensorflow/tfjs-node')) {
   projects.push(project('tensorflow', ['test/**/*.test.ts'], [...backendFree, ...packaging]));
-} else if (process.env['TFJS_SHARPNESS_NATIVE'] === 'required') {
+} else if (process.env.TFJS_SHARPNESS_NATIVE === 'required') {
   throw new Error('the native backend is not built, and this run requires it: npm run native');
 } else {
   console.warn(
@@ -41,7 +42,7 @@ if (addonPath('@tensorflow/tfjs-node')) {
   );
 }
 
-if (process.env['TFJS_SHARPNESS_PACKAGING']) {
+if (process.env.TFJS_SHARPNESS_PACKAGING) {
   projects.push({
     test: { name: 'packaging', include: packaging, pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 },
   });
