@@ -62,8 +62,8 @@ function apply(layer: tfl.layers.Layer, inputs: readonly Value[], { tape, weight
   const config = layer.getConfig();
   if (layer !== last?.layer) return value(tape, config, inputs, own);
   if (layer.getClassName() === 'Softmax') return inputs[0]!;
-  if (config['activation'] !== last.activation) {
-    throw new Error(`${layer.name} should end in ${last.activation}, but ends in ${config['activation']}`);
+  if (config.activation !== last.activation) {
+    throw new Error(`${layer.name} should end in ${last.activation}, but ends in ${config.activation}`);
   }
   return value(tape, { ...config, activation: 'linear' }, inputs, own);
 }

@@ -106,7 +106,7 @@ const dense: LayerValue = (tape, config, [x], { kernel, bias }) => {
       }
     }
   });
-  return activate(tape, config['activation'], output);
+  return activate(tape, config.activation, output);
 };
 
 /** One axis of a sliding window: how many positions, and the input index of a tap (-1 in the padding). */
@@ -154,9 +154,9 @@ const conv2d: LayerValue = (tape, config, [x], { kernel, bias }) => {
   const [rows, columns] = visitWindows(
     x!.shape,
     [kernelHeight, kernelWidth],
-    numbers(config['strides']),
-    numbers(config['dilationRate'] ?? 1),
-    config['padding'],
+    numbers(config.strides),
+    numbers(config.dilationRate ?? 1),
+    config.padding,
     (position, tap, pixel) => taps.push({ position, tap, pixel }),
   );
   const y = new Float64Array(rows * columns * filters);
@@ -185,20 +185,20 @@ const conv2d: LayerValue = (tape, config, [x], { kernel, bias }) => {
       }
     }
   });
-  return activate(tape, config['activation'], output);
+  return activate(tape, config.activation, output);
 };
 
 /** For each window and channel, the flat indices of the entries in it. */
 function pooled(x: Value, config: Config): { shape: number[]; windows: number[][] } {
   const channels = x.shape[2]!;
-  const window = numbers(config['poolSize']);
+  const window = numbers(config.poolSize);
   const windows: number[][] = [];
   const [rows, columns] = visitWindows(
     x.shape,
     window,
-    numbers(config['strides'] ?? window),
+    numbers(config.strides ?? window),
     [1, 1],
-    config['padding'],
+    config.padding,
     (position, _tap, pixel) => {
       for (let c = 0; c < channels; c++) {
         windows[position * channels + c] ??= [];
@@ -248,7 +248,7 @@ const reshaped = (tape: Tape, x: Value, shape: readonly number[]) =>
 
 const zeroPadding: LayerValue = (tape, config, [x]) => {
   const [height, width, channels] = x!.shape as [number, number, number];
-  const padding = config['padding'] as [[number, number], [number, number]];
+  const padding = config.padding as [[number, number], [number, number]];
   const [[top, bottom], [left, right]] = padding;
   const shape = [top + height + bottom, left + width + right, channels];
   const source: { part: number; index: number }[] = [];
@@ -264,10 +264,10 @@ const zeroPadding: LayerValue = (tape, config, [x]) => {
 const batchNormalization: LayerValue = (tape, config, [x], weights) => {
   const channels = x!.shape.at(-1)!;
   const { gamma, beta } = weights;
-  const mean = weights['moving_mean']!.data;
-  const variance = weights['moving_variance']!.data;
+  const mean = weights.moving_mean!.data;
+  const variance = weights.moving_variance!.data;
   const normalized = x!.data.map(
-    (v, i) => (v - mean[i % channels]!) / Math.sqrt(variance[i % channels]! + (config['epsilon'] as number)),
+    (v, i) => (v - mean[i % channels]!) / Math.sqrt(variance[i % channels]! + (config.epsilon as number)),
   );
   const y = normalized.map((v, i) => v * (gamma?.data[i % channels] ?? 1) + (beta?.data[i % channels] ?? 0));
   return computed(tape, x!.shape, y, (gradient) => {
@@ -275,7 +275,7 @@ const batchNormalization: LayerValue = (tape, config, [x], weights) => {
       const c = i % channels;
       if (gamma) gamma.gradient[c]! += g * normalized[i]!;
       if (beta) beta.gradient[c]! += g;
-      x!.gradient[i]! += (g * (gamma?.data[c] ?? 1)) / Math.sqrt(variance[c]! + (config['epsilon'] as number));
+      x!.gradient[i]! += (g * (gamma?.data[c] ?? 1)) / Math.sqrt(variance[c]! + (config.epsilon as number));
     });
   });
 };
@@ -291,7 +291,7 @@ const add: LayerValue = (tape, _config, inputs) => {
 const concatenate: LayerValue = (tape, config, inputs) => {
   const rank = inputs[0]!.shape.length;
   // The layer counts the batch axis, a sample has none.
-  const axis = (config['axis'] as number) < 0 ? rank + (config['axis'] as number) : (config['axis'] as number) - 1;
+  const axis = (config.axis as number) < 0 ? rank + (config.axis as number) : (config.axis as number) - 1;
   const outer = size(inputs[0]!.shape.slice(0, axis));
   const source: { part: number; index: number }[] = [];
   for (let o = 0; o < outer; o++) {
@@ -315,14 +315,14 @@ export const layerValues: Readonly<Record<string, LayerValue>> = {
   GlobalMaxPooling2D: (tape, _config, [x]) => maximum(tape, x!, wholeChannels(x!)),
   GlobalAveragePooling2D: (tape, _config, [x]) => average(tape, x!, wholeChannels(x!)),
   Flatten: (tape, _config, [x]) => reshaped(tape, x!, [x!.data.length]),
-  Reshape: (tape, config, [x]) => reshaped(tape, x!, config['targetShape'] as number[]),
+  Reshape: (tape, config, [x]) => reshaped(tape, x!, config.targetShape as number[]),
   ZeroPadding2D: zeroPadding,
   Dropout: identity,
   Concatenate: concatenate,
   Add: add,
   BatchNormalization: batchNormalization,
-  Activation: (tape, config, [x]) => activate(tape, config['activation'], x!),
-  ReLU: (tape, config, [x]) => (config['maxValue'] == null ? leakyRelu(tape, x!, 0) : relu6(tape, x!)),
-  LeakyReLU: (tape, config, [x]) => leakyRelu(tape, x!, config['alpha'] as number),
+  Activation: (tape, config, [x]) => activate(tape, config.activation, x!),
+  ReLU: (tape, config, [x]) => (config.maxValue == null ? leakyRelu(tape, x!, 0) : relu6(tape, x!)),
+  LeakyReLU: (tape, config, [x]) => leakyRelu(tape, x!, config.alpha as number),
   Softmax: (tape, _config, [x]) => softmax(tape, x!),
 };

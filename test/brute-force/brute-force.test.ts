@@ -1,0 +1,118 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { measureSharpness } from '../../src/measure.js';
+import type { SharpnessReading } from '../../src/reading.js';
+import { chainMinimum } from './chain-minimum.js';
+import { anyNetwork, buildNetwork, chainNetwork, type NetworkSpec } from './random-model.js';
+import { type ReferenceTraces, referenceTraces } from './traces.js';
+
+/** BRUTE_FORCE_RUNS=1000 looks harder; BRUTE_FORCE_SEED=... repeats a run that failed (fast-check prints its seed). */
+const numRuns = Number(process.env.BRUTE_FORCE_RUNS ?? 100);
+const seed = process.env.BRUTE_FORCE_SEED ? { seed: Number(process.env.BRUTE_FORCE_SEED) } : {};
+
+/**
+ * Nearer than this to a kink, float32 and float64 may stand on different sides of it and both be right: such a draw says
+ * nothing. Rounding moves the small networks here by about 1e-6.
+ */
+const nearKink = 1e-5;
+
+/**
+ * A trace may be off by 1e-4 of itself, or by this part of the whole trace. A gradient whose terms cancel down to a part
+ * r of their size keeps a rounding error of 6e-8 of them, so its square of size r^2 is off by 2 * 6e-8 * r: within 1e-4 r^2 unless r < 1.2e-3, where
+ * the error is 1.4e-10 of the terms' squares.
+ */
+const floor = 1e-9;
+
+async function withNetwork(
+  spec: NetworkSpec,
+  check: (network: ReturnType<typeof buildNetwork>, reference: ReferenceTraces) => Promise<void>,
+): Promise<void> {
+  const network = buildNetwork(spec);
+  try {
+    fc.pre(network.model.trainableWeights.length > 0);
+    const reference = referenceTraces(network.model, spec.loss, network.inputs);
+    fc.pre(reference.kinkDistance > nearKink);
+    await check(network, reference);
+  } finally {
+    tf.dispose(network.inputs);
+    network.model.optimizer?.dispose();
+    tf.disposeVariables();
+  }
+}
+
+async function measured(
+  model: tfl.LayersModel,
+  inputs: tf.Tensor[],
+  { compiled, loss }: NetworkSpec,
+): Promise<SharpnessReading> {
+  const before = tf.memory().numTensors;
+  const reading = await measureSharpness(model, inputs, compiled ? {} : { loss });
+  expect(tf.memory().numTensors).toBe(before);
+  return reading;
+}
+
+describe('measureSharpness against Jacobians, one output and one sample at a time', () => {
+  test(
+    'finds the trace of every parameter of any network',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(anyNetwork, async (spec) => {
+          await withNetwork(spec, async ({ model, inputs, gaussNewtonOnly, surelyExact }, reference) => {
+            // The reference means the same network: its outputs are the model's.
+            const predicted = tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
+            for (const [i, y] of reference.outputs.flatMap((y) => [...y]).entries()) {
+              expect(Math.abs(predicted[i]! - y)).toBeLessThan(1e-5 * Math.max(1, Math.abs(y)));
+            }
+
+            const reading = await measured(model, inputs, spec);
+
+            expect(reading.parameters.map(({ name }) => name)).toEqual([...reference.traces.keys()]);
+            for (const { name, trace, standardError } of reading.parameters) {
+              const expected = reference.traces.get(name)!;
+              const allowed = 1e-4 * expected + floor * reference.total;
+              expect(Math.abs(trace - expected), `${name}: ${trace}, expected ${expected}`).toBeLessThanOrEqual(
+                allowed,
+              );
+              expect(standardError).toBe(0);
+            }
+            expect(Math.abs(reading.trace - reference.total)).toBeLessThanOrEqual(1e-4 * reference.total);
+            expect(reading.minimumSharpness).toBeGreaterThanOrEqual(0);
+            expect(reading.minimumSharpness).toBeLessThanOrEqual(reading.trace * (1 + 1e-6));
+            expect(reading.samples).toBe(spec.samples);
+            if (surelyExact) expect(reading.exact).toBe(true);
+            if (gaussNewtonOnly) expect(reading.exact).toBe(false);
+          });
+        }),
+        { numRuns, ...seed },
+      );
+    },
+    numRuns * 3000,
+  );
+
+  test(
+    'finds the same minimum as gradient descent on chains',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(chainNetwork, async (spec) => {
+          await withNetwork(spec, async ({ model, inputs }, reference) => {
+            fc.pre(chainCanBeRescaled(spec));
+            // A dead block leaves an infimum, which descent approaches for ever.
+            fc.pre([...reference.traces.values()].every((trace) => trace > 1e-6 * reference.total));
+            const reading = await measured(model, inputs, spec);
+            const expected = chainMinimum(model, reference.traces);
+            expect(Math.abs(reading.minimumSharpness / expected - 1)).toBeLessThan(1e-4);
+          });
+        }),
+        { numRuns: Math.ceil(numRuns / 3), ...seed },
+      );
+    },
+    numRuns * 3000,
+  );
+});
+
+/** Squared error keeps the last activation in the network: only a homogeneous one leaves the scales before it free. */
+function chainCanBeRescaled({ loss, head }: NetworkSpec): boolean {
+  return loss !== 'meanSquaredError' || ['linear', 'relu', 'leakyRelu'].includes(head.activation.name);
+}
