@@ -49,5 +49,10 @@ if (process.env.TFJS_SHARPNESS_PACKAGING) {
 }
 
 export default defineConfig({
-  test: { projects, maxWorkers: 2 },
+  test: {
+    projects,
+    maxWorkers: 2,
+    // tf.js advertises its native backend at every start of another one.
+    onConsoleLog: (log) => !log.includes('Hi, looks like you are running TensorFlow.js in Node.js'),
+  },
 });

@@ -1,0 +1,98 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkSameEngine, secondCopyOfLayers } from '../src/module-identity.js';
+
+const require = createRequire(import.meta.url);
+let folder: string;
+
+/** A freshly copied and loaded tf.js: other modules, other classes. */
+function secondCopy(name: string): { core: typeof tf; layers: typeof tfl } {
+  const copy = join(folder, name);
+  for (const project of ['tfjs-core', 'tfjs-layers', 'tfjs-backend-cpu']) {
+    const from = dirname(require.resolve(`@tensorflow/${project}/package.json`));
+    const { main } = require(join(from, 'package.json')) as { main: string };
+    for (const file of ['package.json', main]) {
+      cpSync(join(from, file), join(copy, 'node_modules', '@tensorflow', project, file));
+    }
+  }
+  const load = createRequire(join(copy, 'index.js'));
+  return { core: load('@tensorflow/tfjs-core'), layers: load('@tensorflow/tfjs-layers') };
+}
+
+function regression(layers: typeof tfl): tfl.LayersModel {
+  const model = layers.sequential({ layers: [layers.layers.dense({ units: 1, inputShape: [2] })] });
+  model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  return model;
+}
+
+beforeAll(() => {
+  // Inside node_modules: the copies find what they depend on in the folders above.
+  mkdirSync('node_modules/.cache', { recursive: true });
+  folder = mkdtempSync(join(process.cwd(), 'node_modules/.cache/second-tfjs-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('a model of the same tf.js passes', () => {
+  const model = regression(tfl);
+  expect(() => checkSameEngine(model, [tf.ones([1, 2])])).not.toThrow();
+  model.dispose();
+});
+
+test('a disposed input is left to the check that names it', () => {
+  const model = regression(tfl);
+  const x = tf.ones([1, 2]);
+  x.dispose();
+  expect(() => checkSameEngine(model, [x])).not.toThrow();
+  model.dispose();
+});
+
+test('a second copy that shares the engine passes', () => {
+  const second = secondCopy('shared');
+  expect(second.core).not.toBe(tf);
+  const model = regression(second.layers);
+  expect(model).not.toBeInstanceOf(tfl.LayersModel);
+  expect(() => checkSameEngine(model, [second.core.ones([1, 2])])).not.toThrow();
+  model.dispose();
+});
+
+test('a second copy with an engine of its own is refused in one line that says how to mend it', async () => {
+  const scope = globalThis as { window?: unknown };
+  scope.window = {};
+  const second = secondCopy('separate');
+  createRequire(join(folder, 'separate', 'index.js'))('@tensorflow/tfjs-backend-cpu');
+  delete scope.window;
+  await second.core.setBackend('cpu');
+  const theirs = regression(second.layers);
+  const ours = regression(tfl);
+  const line = /^the model and tfjs-sharpness load different copies of tf\.js.*npm dedupe[^\n]*$/;
+  expect(() => checkSameEngine(theirs)).toThrow(line);
+  expect(() => checkSameEngine(ours, [second.core.ones([1, 2])])).toThrow(line);
+  expect(() => checkSameEngine(ours, [tf.ones([1, 2])])).not.toThrow();
+  ours.dispose();
+});
+
+test('fit of a second tfjs-layers is told from a plain object standing first', async () => {
+  const receivers: unknown[] = [];
+  class Unbound extends tfl.Callback {
+    override async onTrainBegin(): Promise<void> {
+      receivers.push(this);
+    }
+  }
+  const train = async (layers: typeof tfl, callbacks: tfl.Callback[]) => {
+    const model = regression(layers);
+    await model.fit(tf.ones([4, 2]), tf.ones([4, 1]), { epochs: 1, verbose: 0, callbacks });
+    model.dispose();
+  };
+  await train(tfl, [new Unbound()]);
+  await train(tfl, [{} as tfl.Callback, new Unbound()]);
+  await train(secondCopy('fit').layers, [new Unbound()]);
+  expect(receivers.map(secondCopyOfLayers)).toEqual([
+    undefined,
+    undefined,
+    expect.stringMatching(/^the model and tfjs-sharpness load different copies of tfjs-layers[^\n]*npm dedupe[^\n]*$/),
+  ]);
+});
