@@ -120,7 +120,7 @@ function networks(
   const pool = fc.record({
     kind: fc.constantFrom('maxPool' as const, 'averagePool' as const),
     size: pair(1, 3),
-    strides: pair(1, 3),
+    strides: pair(1, 2),
     padding,
   });
   const zeroPadding = fc.record({ kind: fc.constant('zeroPadding' as const), rows: pair(0, 2), columns: pair(0, 2) });
@@ -141,12 +141,12 @@ function networks(
   const block = fc.oneof(
     { weight: 4, arbitrary: conv },
     { weight: 2, arbitrary: dense },
-    { weight: 2, arbitrary: pool },
+    { weight: 3, arbitrary: pool },
     { weight: 1, arbitrary: zeroPadding },
     { weight: 2, arbitrary: batchNorm },
     { weight: 1, arbitrary: own },
-    { weight: 1, arbitrary: plain },
-    { weight: graph ? 3 : 0, arbitrary: branching },
+    { weight: 2, arbitrary: plain },
+    { weight: graph ? 4 : 0, arbitrary: branching },
   ) as fc.Arbitrary<Block>;
   const image = fc.tuple(
     fc.integer({ min: 2, max: 7 }),
@@ -160,7 +160,8 @@ function networks(
     ),
     sequential: graph ? fc.boolean() : fc.constant(true),
     secondInput: fc.boolean(),
-    blocks: fc.array(block, { maxLength: 5 }),
+    // `max`: lengths are spread evenly, where the default prefers short ones.
+    blocks: fc.array(block, { maxLength: 6, size: 'max' }),
     loss: fc.constantFrom(...losses),
     outputs: fc.integer({ min: 1, max: 4 }),
     head: fc.record({ kind: fc.constantFrom('dense' as const, 'globalAverage' as const), ...weighted }),
