@@ -1,0 +1,2 @@
+/** The part of the package that needs Node: files. */
+export { type SummaryFileWriter, type TensorBoardWriterOptions, tensorBoardWriter } from './tensorboard/writer.js';

@@ -1,0 +1,49 @@
+import type { SharpnessReading } from '../reading.js';
+
+/** One point of one TensorBoard chart. */
+export interface ScalarPoint {
+  /** TensorBoard groups charts by what stands before the first slash. */
+  readonly tag: string;
+  readonly value: number;
+  /** Markdown, shown beside the chart. */
+  readonly description: string;
+}
+
+const descriptions = {
+  minimum:
+    "Minimum Sharpness: the trace of the loss Hessian, minimised over all rescalings of the layers that leave the network's function unchanged. Lower is flatter.",
+  trace:
+    'Trace of the loss Hessian with the weights as they stand, mean over samples. It changes when layers are rescaled; `minimum` does not.',
+  standardError:
+    'One standard error of `minimum` as an estimate for the data that the reading speaks for. 0 when nothing was sampled.',
+  parameterTrace: "This weight tensor's part of the trace of the loss Hessian.",
+  alpha:
+    "The factor by which the rescaling that attains `minimum` multiplies this layer's kernel. 0, or infinite (a gap in the line), where the minimum is approached and never attained.",
+};
+
+/**
+ * What a reading puts into TensorBoard, three groups of charts:
+ *
+ * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`
+ * - `<prefix>_alpha/<layer>`
+ * - `<prefix>_trace/<parameter>`
+ *
+ * TensorBoard shortens all but the last part of a long tag, so the slashes in a parameter's name become dots. Infinite
+ * alphas stay as they are: TensorBoard's table says `Infinity`, and its chart leaves a gap. A name that occurs again, as layers of nested models may have, gets `_2`, `_3`, ... appended.
+ */
+export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
+  const seen = new Map<string, number>();
+  const point = (group: string, name: string, value: number, description: string): ScalarPoint => {
+    const tag = `${group}/${name}`;
+    const times = (seen.get(tag) ?? 0) + 1;
+    seen.set(tag, times);
+    return { tag: times === 1 ? tag : `${tag}_${times}`, value, description };
+  };
+  return [
+    point(prefix, 'minimum', reading.minimumSharpness, descriptions.minimum),
+    point(prefix, 'standard_error', reading.standardError, descriptions.standardError),
+    point(prefix, 'trace', reading.trace, descriptions.trace),
+    ...reading.scales.map(({ layer, alpha }) => point(`${prefix}_alpha`, layer, alpha, descriptions.alpha)),
+    ...reading.parameters.map(({ name, trace }) => point(`${prefix}_trace`, name, trace, descriptions.parameterTrace)),
+  ];
+}
