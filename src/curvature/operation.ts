@@ -34,11 +34,23 @@ export interface Parameter {
  */
 export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'affine';
 
-/** What the forward pass leaves behind for the backward pass. */
-export interface Recorded {
+/** What the forward pass of one operation yields. */
+export interface Forward {
   readonly output: Tensor;
   /** Tensors that `backward` and `squaredNorms` will need, with the samples in the first axis. */
   readonly saved: Tensor[];
+}
+
+/** One call of an operation on a chunk of N samples, as the tape keeps it. */
+export interface RecordedCall {
+  readonly saved: Tensor[];
+  /** Shapes of the call's inputs, the batch axis (N) first. */
+  readonly inputShapes: readonly (readonly number[])[];
+}
+
+/** A recorded call with the delta that reached its output. */
+export interface CallWithDelta extends RecordedCall {
+  readonly delta: Tensor;
 }
 
 /**
@@ -52,24 +64,19 @@ export interface Operation {
   readonly layer: Layer;
   /** For messages: what this is, for example `'Conv2D'` or `'tanh activation'`. */
   readonly description: string;
+  /** Name of the activation function where the operation is one (`'softmax'`, `'relu'`, ...). */
+  readonly activation?: string;
   readonly scale: ScaleBehaviour;
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
   readonly parameters: readonly Parameter[];
-  /** `keep` is false where nothing will travel back through this call and no trace is asked: nothing need be saved. */
-  forward(inputs: Tensor[]): Recorded;
+  forward(inputs: Tensor[]): Forward;
   /** Delta of the output -> delta of each input. */
-  backward(saved: Tensor[], delta: Tensor, columns: number): Tensor[];
+  backward(call: RecordedCall, delta: Tensor, columns: number): Tensor[];
   /**
    * Sum over columns of the squared gradient norm of each trainable parameter, [N] each, in the order of `parameters`
    * (null for those that are frozen). A layer that is called several times gets all its calls at once, since their
-   * gradients add up before they are squared.
+   * gradients add up before they are squared. Present wherever `parameters` is not empty.
    */
-  squaredNorms?(calls: readonly RecordedCall[], columns: number): (Tensor | null)[];
-}
-
-/** One call of an operation with the delta that reached its output. */
-export interface RecordedCall {
-  readonly saved: Tensor[];
-  readonly delta: Tensor;
+  squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
 }

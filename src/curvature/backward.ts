@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Graph } from './graph.js';
+import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
+import type { CallWithDelta, Operation, Parameter } from './operation.js';
+import type { StepPlan, Tape } from './tape.js';
+
+/**
+ * Sends deltas down the tape and collects the squared gradient norm that each weight tensor leaves:
+ * sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that travel together.
+ *
+ * @param outputDelta the columns c_{n,r}, [N * R, K], sample-major. Disposed here.
+ * @param columns R.
+ * @returns for each trained parameter, [N].
+ */
+export function squaredNorms(
+  graph: Graph,
+  plan: readonly StepPlan[],
+  tape: Tape,
+  outputDelta: tf.Tensor,
+  columns: number,
+  gauge: MemoryGauge,
+): Map<Parameter, tf.Tensor> {
+  const deltas = new Map<number, tf.Tensor>([[graph.output, outputDelta]]);
+  const norms = new Map<Parameter, tf.Tensor>();
+  const waiting = new Map<Operation, CallWithDelta[]>();
+  const callsLeft = new Map<Operation, number>();
+  for (const { step, leavesNorms } of plan) {
+    if (leavesNorms) {
+      callsLeft.set(step.operation, (callsLeft.get(step.operation) ?? 0) + 1);
+    }
+  }
+  try {
+    for (let i = plan.length - 1; i >= 0; i--) {
+      const { step, carriesDelta, leavesNorms } = plan[i];
+      const call = tape.calls[i];
+      const delta = deltas.get(step.output);
+      if (!call || !delta) {
+        continue;
+      }
+      deltas.delete(step.output);
+      const { operation } = step;
+      if (carriesDelta) {
+        const inputDeltas = gaugedTidy(gauge, () => operation.backward(call, delta, columns));
+        step.inputs.forEach((id, position) => {
+          addDelta(deltas, id, inputDeltas[position]);
+        });
+      }
+      if (!leavesNorms) {
+        delta.dispose();
+        continue;
+      }
+      const calls = [...(waiting.get(operation) ?? []), { ...call, delta }];
+      waiting.set(operation, calls);
+      callsLeft.set(operation, (callsLeft.get(operation) as number) - 1);
+      if (callsLeft.get(operation) === 0) {
+        const trained = operation.parameters.filter((parameter) => parameter.trainable);
+        const found = gaugedTidy(gauge, () =>
+          (operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
+        );
+        trained.forEach((parameter, position) => {
+          norms.set(parameter, found[position]);
+        });
+        tf.dispose(calls.map((each) => each.delta));
+        waiting.delete(operation);
+      }
+    }
+    return norms;
+  } catch (error) {
+    tf.dispose([...norms.values()]);
+    throw error;
+  } finally {
+    tf.dispose([...deltas.values()]);
+    tf.dispose([...waiting.values()].flatMap((calls) => calls.map((call) => call.delta)));
+  }
+}
+
+/** Deltas of a tensor that goes to several places add up. */
+function addDelta(deltas: Map<number, tf.Tensor>, id: number, delta: tf.Tensor): void {
+  const earlier = deltas.get(id);
+  if (!earlier) {
+    deltas.set(id, delta);
+    return;
+  }
+  deltas.set(id, tf.add(earlier, delta));
+  tf.dispose([earlier, delta]);
+}

@@ -1,0 +1,122 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { multiplyEachColumn } from '../column-axis.js';
+import type { Layer, Operation, ScaleBehaviour } from '../operation.js';
+import { callLayer, throughTfjs } from './generic.js';
+import type { LayerRule } from './rule.js';
+
+interface ActivationFunction {
+  getClassName(): string;
+  apply(x: tf.Tensor, axis?: number): tf.Tensor;
+}
+
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear'>;
+
+/** Elementwise activations by the name of their class in tf.js. */
+const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
+  relu: { scale: 'ties', piecewiseLinear: true },
+  relu6: { scale: 'pins', piecewiseLinear: true },
+  hardSigmoid: { scale: 'pins', piecewiseLinear: true },
+  elu: { scale: 'pins', piecewiseLinear: false },
+  selu: { scale: 'pins', piecewiseLinear: false },
+  sigmoid: { scale: 'pins', piecewiseLinear: false },
+  softplus: { scale: 'pins', piecewiseLinear: false },
+  softsign: { scale: 'pins', piecewiseLinear: false },
+  tanh: { scale: 'pins', piecewiseLinear: false },
+  gelu: { scale: 'pins', piecewiseLinear: false },
+  gelu_new: { scale: 'pins', piecewiseLinear: false },
+  mish: { scale: 'pins', piecewiseLinear: false },
+  swish: { scale: 'pins', piecewiseLinear: false },
+};
+
+/** y = f(x), element by element: the delta is multiplied by f'(x), which is all that is kept of the forward pass. */
+function elementwise(
+  layer: Layer,
+  description: string,
+  f: (x: tf.Tensor) => tf.Tensor,
+  properties: { scale: ScaleBehaviour; piecewiseLinear: boolean; activation?: string },
+): Operation {
+  const derivative = tf.grad(f);
+  return {
+    layer,
+    description,
+    parameters: [],
+    ...properties,
+    forward: ([x]) => ({ output: f(x), saved: [derivative(x)] }),
+    backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+  };
+}
+
+function activation(layer: Layer, f: ActivationFunction): Operation[] {
+  const name = f.getClassName();
+  if (name === 'linear') {
+    return [];
+  }
+  const description = `${name} activation`;
+  const known = elementwiseActivations[name];
+  if (name === 'relu') {
+    // The derivative of relu is read off its output: no second pass over the input.
+    const relu = elementwise(layer, description, tf.relu, { ...known, activation: name });
+    return [
+      {
+        ...relu,
+        forward([x]) {
+          const output = tf.relu(x);
+          return { output, saved: [tf.step(output)] };
+        },
+      },
+    ];
+  }
+  if (known) {
+    return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name })];
+  }
+  // Softmax, log-softmax, and functions that a user registered: nothing is known of their structure.
+  return [
+    throughTfjs(layer, description, ([x]) => f.apply(x), {
+      scale: 'pins',
+      piecewiseLinear: false,
+      activation: name,
+    }),
+  ];
+}
+
+/** The operations of a layer's own `activation` setting. */
+export function activationOf(layer: Layer): Operation[] {
+  const f = (layer as Layer & { activation?: ActivationFunction | null }).activation;
+  return f ? activation(layer, f) : [];
+}
+
+/** The Activation layer. */
+export const activationLayer: LayerRule = activationOf;
+
+/** ReLU layer, with an upper bound where `maxValue` is set. */
+export const reluLayer: LayerRule = (layer) => {
+  const { maxValue } = layer as Layer & { maxValue?: number | null };
+  if (maxValue === undefined || maxValue === null) {
+    return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
+  }
+  const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
+  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, { scale: 'pins', piecewiseLinear: true })];
+};
+
+/** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
+export const leakyReluLayer: LayerRule = (layer) => {
+  const { alpha } = layer as Layer & { alpha: number };
+  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), { scale: 'ties', piecewiseLinear: true })];
+};
+
+export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });
+
+/** f(x) = x above theta, 0 below. */
+export const thresholdedReluLayer: LayerRule = (layer) => {
+  const { theta } = layer as Layer & { theta: number };
+  const f = (x: tf.Tensor) => tf.mul(x, tf.cast(tf.greater(x, theta), 'float32'));
+  return [elementwise(layer, 'ThresholdedReLU', f, { scale: theta === 0 ? 'ties' : 'pins', piecewiseLinear: true })];
+};
+
+export const softmaxLayer: LayerRule = (layer) => [
+  throughTfjs(layer, 'Softmax', (inputs) => callLayer(layer, inputs), {
+    scale: 'pins',
+    piecewiseLinear: false,
+    activation: 'softmax',
+  }),
+];

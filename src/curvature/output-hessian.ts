@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** The losses whose output Hessian has a known factor. */
+export type LossName =
+  | 'categoricalCrossentropy'
+  | 'sparseCategoricalCrossentropy'
+  | 'binaryCrossentropy'
+  | 'meanSquaredError'
+  | 'softmaxCrossEntropy'
+  | 'sigmoidCrossEntropy';
+
+/**
+ * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time.
+ * Labels are never needed: A does not depend on them.
+ */
+export interface OutputHessian {
+  /** The last activation that the loss expects the network to end in; z is taken before it. Null: z is the output. */
+  readonly activation: 'softmax' | 'sigmoid' | null;
+  /** Last activations that the loss would apply a second time. */
+  readonly refusedActivations?: readonly string[];
+  /** Number of columns R for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * Columns `begin`, ..., `begin + count - 1` for each sample.
+   *
+   * @param z [N, K].
+   * @returns [N, count, K].
+   */
+  factor(z: tf.Tensor2D, begin: number, count: number): tf.Tensor3D;
+}
+
+/** One-hot rows as booleans, for any number of classes (tf.oneHot wants two or more): [..., 1] -> [..., outputs]. */
+function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
+  return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
+}
+
+/**
+ * Softmax cross-entropy, A = diag(p) - p p^T, in K - 1 columns: one for each class k other than m = argmax p, with
+ *
+ *     C_jk = u_j [j = k] - p_j u_k / (1 + u_m)  for j != m,     C_mk = -u_m u_k,     u = sqrt(p).
+ *
+ * A = diag(u) (I - u u^T) diag(u), and I - u u^T = H H^T less the column m of H, where H is the Householder reflection
+ * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25: u comes from the log-softmax.
+ */
+const softmax: Pick<OutputHessian, 'columns' | 'factor'> = {
+  columns: (outputs) => outputs - 1,
+  factor(z, begin, count) {
+    const outputs = z.shape[1];
+    const logits = tf.logSoftmax(z);
+    const u = tf.exp(tf.mul(logits, 0.5));
+    const p = tf.exp(logits);
+    const largest = tf.expandDims(tf.argMax(z, 1), 1);
+    const isLargest = isClass(largest, outputs);
+    const uLargest = tf.max(u, 1, true);
+    // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
+    const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
+    // Column r belongs to class r, or r + 1 from the largest class on.
+    const index = tf.range(begin, begin + count, 1, 'int32');
+    const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
+    const oneHot = tf.cast(isClass(tf.expandDims(classes, 2), outputs), 'float32');
+    const diagonal = tf.mul(oneHot, tf.expandDims(u, 1));
+    const uOfColumn = tf.sum(diagonal, 2, true);
+    return tf.sub(diagonal, tf.mul(uOfColumn, tf.expandDims(v, 1)));
+  },
+};
+
+/** A diagonal output Hessian: column k is `root(z)_k e_k`. */
+function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Pick<OutputHessian, 'columns' | 'factor'> {
+  return {
+    columns: (outputs) => outputs,
+    factor(z, begin, count) {
+      const outputs = z.shape[1];
+      const axes = tf.cast(isClass(tf.expandDims(tf.range(begin, begin + count, 1, 'int32'), 1), outputs), 'float32');
+      return tf.mul(tf.expandDims(root(z), 1), tf.expandDims(axes, 0)) as tf.Tensor3D;
+    },
+  };
+}
+
+/**
+ * Sigmoid and binary cross-entropy, averaged over the K outputs as tf.js does: A = diag(p (1 - p)) / K.
+ * p (1 - p) is taken as sigmoid(z) sigmoid(-z), which keeps its digits where p rounds to 1.
+ */
+const sigmoid = diagonal((z) => tf.sqrt(tf.div(tf.mul(tf.sigmoid(z), tf.sigmoid(tf.neg(z))), z.shape[1])));
+
+/** Mean over the K outputs of the squared error: A = (2 / K) I. */
+const squaredError = diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1])));
+
+/** Every loss that can be measured. A new loss is one entry here (DESIGN: the trace kernel, "Columns"). */
+export const outputHessians: Readonly<Record<LossName, OutputHessian>> = {
+  categoricalCrossentropy: { activation: 'softmax', ...softmax },
+  sparseCategoricalCrossentropy: { activation: 'softmax', ...softmax },
+  binaryCrossentropy: { activation: 'sigmoid', ...sigmoid },
+  meanSquaredError: { activation: null, ...squaredError },
+  softmaxCrossEntropy: { activation: null, refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'], ...softmax },
+  sigmoidCrossEntropy: { activation: null, refusedActivations: ['sigmoid', 'softmax', 'logSoftmax'], ...sigmoid },
+};

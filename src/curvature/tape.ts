@@ -1,0 +1,88 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Graph, Step } from './graph.js';
+import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
+import type { RecordedCall } from './operation.js';
+
+/** What a step is needed for once the forward pass is over. */
+export interface StepPlan {
+  readonly step: Step;
+  /** The delta has to travel on to the inputs, because there are trained weights below. */
+  readonly carriesDelta: boolean;
+  /** The step has trained weights of its own. */
+  readonly leavesNorms: boolean;
+}
+
+/** Marks what the backward pass will touch: nothing is computed below the first layer that has trained weights. */
+export function planSteps(graph: Graph): StepPlan[] {
+  const aboveWeights = new Set<number>();
+  return graph.steps.map((step) => {
+    const carriesDelta = step.inputs.some((input) => aboveWeights.has(input));
+    const leavesNorms = step.operation.parameters.some((parameter) => parameter.trainable);
+    if (carriesDelta || leavesNorms) {
+      aboveWeights.add(step.output);
+    }
+    return { step, carriesDelta, leavesNorms };
+  });
+}
+
+/** A forward pass over one chunk of samples, with what its backward pass needs. */
+export interface Tape {
+  /** z, [N, K]. */
+  readonly output: tf.Tensor2D;
+  /** One entry a step; null where the backward pass does not come by. */
+  readonly calls: readonly (RecordedCall | null)[];
+  dispose(): void;
+}
+
+/**
+ * Runs the network as inference does and records what the backward pass needs; everything else is disposed on the way.
+ *
+ * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+ */
+export function record(graph: Graph, plan: readonly StepPlan[], inputs: tf.Tensor[], gauge: MemoryGauge): Tape {
+  const lastUse = new Map<number, number>();
+  plan.forEach(({ step }, i) => {
+    for (const input of step.inputs) {
+      lastUse.set(input, i);
+    }
+  });
+  const values = new Map<number, tf.Tensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
+  const foreign = new Set(inputs);
+  const kept = new Set<tf.Tensor>();
+  const calls: (RecordedCall | null)[] = [];
+  const dispose = () => {
+    for (const tensor of new Set([...kept, ...values.values()])) {
+      if (!foreign.has(tensor)) {
+        tensor.dispose();
+      }
+    }
+  };
+  try {
+    plan.forEach(({ step, carriesDelta, leavesNorms }, i) => {
+      const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
+      const needed = carriesDelta || leavesNorms;
+      const { output, saved } = gaugedTidy(gauge, () => {
+        const forward = step.operation.forward(stepInputs);
+        return { output: forward.output, saved: needed ? forward.saved : [] };
+      });
+      values.set(step.output, output);
+      for (const tensor of saved) {
+        kept.add(tensor);
+      }
+      calls.push(needed ? { saved, inputShapes: stepInputs.map((x) => x.shape) } : null);
+      for (const id of new Set(step.inputs)) {
+        const value = values.get(id) as tf.Tensor;
+        if (lastUse.get(id) === i && id !== graph.output) {
+          values.delete(id);
+          if (!kept.has(value) && !foreign.has(value)) {
+            value.dispose();
+          }
+        }
+      }
+    });
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return { output: values.get(graph.output) as tf.Tensor2D, calls, dispose };
+}

@@ -1,0 +1,35 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+/** Whether every element of each tensor is finite. A sum is not finite if a term is not; a sum may also overflow. */
+async function areFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
+  const sums = tf.tidy(() => tf.stack(tensors.map((x) => (x.dtype === 'float32' ? tf.sum(x) : tf.scalar(0)))));
+  const values = await sums.data();
+  sums.dispose();
+  return Promise.all(
+    tensors.map(
+      async (x, i) => Number.isFinite(values[i]) || (await x.data()).every((value) => Number.isFinite(value)),
+    ),
+  );
+}
+
+/** @throws Error with one line that names the first weight with a NaN or an infinity in it. */
+export async function checkFiniteWeights(model: tfl.LayersModel): Promise<void> {
+  const finite = await areFinite(model.weights.map((weight) => weight.read()));
+  const broken = finite.indexOf(false);
+  if (broken >= 0) {
+    throw new Error(
+      `Weight '${model.weights[broken].originalName}' has a NaN or an infinity in it: training has diverged there. ` +
+        'Lower the learning rate or clip gradients.',
+    );
+  }
+}
+
+/** @throws Error with one line that names the first input with a NaN or an infinity in it. */
+export async function checkFiniteInputs(names: readonly string[], inputs: readonly tf.Tensor[]): Promise<void> {
+  const finite = await areFinite(inputs);
+  const broken = finite.indexOf(false);
+  if (broken >= 0) {
+    throw new Error(`Input '${names[broken]}' has a NaN or an infinity in it: clean the data.`);
+  }
+}

@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+export type NamedTensors = { readonly [name: string]: tf.Tensor };
+
+/** Inputs of a model, the samples in the first axis: [N, ...] each. */
+export type TensorInputs = tf.Tensor | readonly tf.Tensor[] | NamedTensors;
+
+/** What a dataset yields: a batch of inputs, or one of inputs and labels. The labels are not used. */
+export type DatasetItem = TensorInputs | { readonly xs: TensorInputs; readonly ys?: unknown };
+
+/** A `tf.data.Dataset`, by its structure. It has to be batched. */
+export interface DatasetInputs {
+  iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
+}
+
+export function isDataset(inputs: unknown): inputs is DatasetInputs {
+  return typeof (inputs as DatasetInputs | null)?.iterator === 'function';
+}
+
+/**
+ * Puts the inputs in the order of `model.inputs` and checks names, ranks, shapes and dtypes against it.
+ *
+ * @throws Error with one line that says what does not fit.
+ */
+export function orderedInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
+  const tensors = listInputs(model, inputs);
+  tensors.forEach((tensor, i) => {
+    checkInput(tensor, model.inputNames[i], model.inputs[i]);
+  });
+  const samples = tensors[0].shape[0];
+  const other = tensors.findIndex((tensor) => tensor.shape[0] !== samples);
+  if (other > 0) {
+    throw new Error(
+      `Input '${model.inputNames[other]}' has ${tensors[other].shape[0]} samples, but '${model.inputNames[0]}' has ` +
+        `${samples}: give all inputs the same number of samples.`,
+    );
+  }
+  if (samples === 0) {
+    throw new Error(`Input '${model.inputNames[0]}' has no samples: give at least one.`);
+  }
+  return tensors;
+}
+
+function listInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
+  const names = model.inputNames;
+  if (inputs instanceof tf.Tensor) {
+    return expectCount(names, [inputs]);
+  }
+  if (Array.isArray(inputs)) {
+    const stranger = inputs.findIndex((input) => !(input instanceof tf.Tensor));
+    if (stranger >= 0) {
+      throw new Error(`inputs[${stranger}] is not a tensor: pass tensors, for example tf.tensor2d(...).`);
+    }
+    return expectCount(names, inputs);
+  }
+  if (
+    typeof inputs === 'object' &&
+    inputs !== null &&
+    Object.values(inputs).some((each) => each instanceof tf.Tensor)
+  ) {
+    return names.map((name) => {
+      const tensor = (inputs as NamedTensors)[name];
+      if (!(tensor instanceof tf.Tensor)) {
+        throw new Error(`Input '${name}' is missing: pass { ${names.join(', ')} }, a tensor each.`);
+      }
+      return tensor;
+    });
+  }
+  throw new Error(
+    'inputs must be a tensor, an array of tensors, tensors by input name or a dataset that yields one of these, ' +
+      `but they are ${inputs === null ? 'null' : typeof inputs === 'object' ? 'an object without tensors' : typeof inputs}.`,
+  );
+}
+
+function expectCount(names: readonly string[], tensors: tf.Tensor[]): tf.Tensor[] {
+  if (tensors.length !== names.length) {
+    throw new Error(
+      `The model has ${names.length} inputs (${names.join(', ')}), but ${tensors.length} were given: pass one tensor for each.`,
+    );
+  }
+  return tensors;
+}
+
+function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor): void {
+  if (tensor.isDisposed) {
+    throw new Error(`Input '${name}' is a disposed tensor: keep it until the measurement is over.`);
+  }
+  if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') {
+    throw new Error(`Input '${name}' has dtype '${tensor.dtype}': pass 'float32', for example with x.toFloat().`);
+  }
+  const expected = symbol.shape;
+  const fits =
+    tensor.rank === expected.length && expected.every((size, axis) => size === null || size === tensor.shape[axis]);
+  if (!fits) {
+    const shown = expected.map((size) => size ?? 'any').join(', ');
+    throw new Error(
+      `Input '${name}' has shape [${tensor.shape.join(', ')}], but the model takes [${shown}]: samples come first` +
+        `${tensor.rank === expected.length - 1 ? ', so batch the dataset or expand the first axis' : ''}.`,
+    );
+  }
+}
+
+/** `orderedInputs` of what a dataset yields: inputs, or { xs, ys } of which the labels are not used. */
+export function orderedItem(model: tfl.LayersModel, item: unknown): tf.Tensor[] {
+  const isPair = typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
+  return orderedInputs(model, isPair && !model.inputNames.includes('xs') ? item.xs : item);
+}

@@ -1,0 +1,296 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { type Graph, parametersOf, unfold } from './curvature/graph.js';
+import { type LossName, outputHessians } from './curvature/output-hessian.js';
+import { planSteps } from './curvature/tape.js';
+import { traceKernel } from './curvature/trace.js';
+import { TraceSums } from './curvature/trace-sums.js';
+import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
+import { type DatasetInputs, isDataset, orderedInputs, orderedItem, type TensorInputs } from './inputs.js';
+import { checkLossName, cutAtLoss, lossOf } from './loss.js';
+import { checkSameEngine } from './module-identity.js';
+import type { SharpnessReading } from './reading.js';
+import { minimizeOverScales } from './symmetry/minimum.js';
+import { scaleSymmetry } from './symmetry/potentials.js';
+
+/** What can be measured: tensors of samples, or a batched dataset of them. */
+export type SharpnessInputs = TensorInputs | DatasetInputs;
+
+/** How far a measurement has come. */
+export interface MeasureProgress {
+  /** Samples measured so far. */
+  readonly samples: number;
+  /** All samples. Undefined for a dataset, whose length is not known before its end. */
+  readonly total: number | undefined;
+}
+
+export interface MeasureOptions {
+  /** The loss that is trained. Default: the one that the model was compiled with. */
+  loss?: LossName;
+  /** `'exact'` (default): every sample and every column. */
+  method?: 'exact';
+  /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 256. */
+  memoryMB?: number;
+  /**
+   * One weight a sample, at least 0: the loss is then (1/N) sum_n weight_n l_n, as Keras has it. Goes with tensors, not
+   * with datasets.
+   */
+  sampleWeight?: tf.Tensor1D | readonly number[] | Float32Array;
+  /** Stops a measurement between two chunks; it rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called after every chunk. */
+  onProgress?: (progress: MeasureProgress) => void;
+}
+
+const DEFAULT_MEMORY_MB = 256;
+/** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
+const YIELD_MS = 50;
+
+/**
+ * Measures Minimum Sharpness: the trace of the loss Hessian, minimised over all rescalings of the layers that leave the
+ * function unchanged (Ibayashi, Hamaguchi, Imaizumi, "Minimum sharpness", arXiv 2106.12612).
+ *
+ *     MS = min over s of  sum_kernels T_b exp(-2 (s_out - s_in)) + sum_biases T_b exp(-2 s_out)
+ *
+ * with T_b the trace of the Hessian block of weight tensor b for the mean loss per sample. Labels are not needed. The model
+ * is measured as inference runs it: dropout off, batch normalization with its moving statistics.
+ *
+ * @param model a built model with one output of shape [N, K].
+ * @param inputs [N, ...] for each input of the model: a tensor, several, by name, or a batched dataset of xs or { xs, ys }.
+ * @returns the reading; `standardError` is 0, since every given sample is measured.
+ * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
+ *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
+ *   last activation that do not belong together, a layer that cannot be measured, options out of range.
+ * @throws RangeError when `memoryMB` does not hold one sample.
+ *
+ * @example
+ * const { minimumSharpness } = await measureSharpness(model, xTrain);
+ */
+export function measureSharpness(
+  model: tfl.LayersModel,
+  inputs: SharpnessInputs,
+  options: MeasureOptions = {},
+): Promise<SharpnessReading> {
+  return measure(model, inputs, options, false);
+}
+
+/**
+ * `measureSharpness` on a minibatch that was drawn from a larger set: `standardError` carries the spread between the
+ * samples, as an estimate for that set.
+ */
+export function estimateSharpness(
+  model: tfl.LayersModel,
+  inputs: SharpnessInputs,
+  options: MeasureOptions = {},
+): Promise<SharpnessReading> {
+  return measure(model, inputs, options, true);
+}
+
+/** @throws Error with one line for options that are out of range, whatever the model. */
+export function checkMeasureOptions(options: MeasureOptions): void {
+  const { loss, method, memoryMB, sampleWeight, signal, onProgress } = options;
+  if (loss !== undefined) {
+    checkLossName(loss);
+  }
+  if (method !== undefined && method !== 'exact') {
+    throw new Error(`method: ${JSON.stringify(method)} is not known. Pass 'exact'.`);
+  }
+  if (memoryMB !== undefined && !(Number.isFinite(memoryMB) && memoryMB > 0)) {
+    throw new RangeError(`memoryMB: ${memoryMB} is not a positive number. Pass megabytes, for example 256.`);
+  }
+  if (sampleWeight !== undefined && !(sampleWeight instanceof tf.Tensor) && typeof sampleWeight?.length !== 'number') {
+    throw new Error('sampleWeight must be a 1-d tensor or an array of numbers, one for each sample.');
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new Error('signal must be an AbortSignal: pass controller.signal.');
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new Error('onProgress must be a function.');
+  }
+}
+
+async function measure(
+  model: tfl.LayersModel,
+  inputs: unknown,
+  options: MeasureOptions,
+  spread: boolean,
+): Promise<SharpnessReading> {
+  const start = performance.now();
+  checkMeasureOptions(options);
+  options.signal?.throwIfAborted();
+  checkModel(model);
+  const loss = lossOf(model, options.loss);
+  const { graph, hessian } = cutAtLoss(unfold(model), loss);
+  checkOutput(model, loss);
+  const kernel = traceKernel(graph, hessian, (options.memoryMB ?? DEFAULT_MEMORY_MB) * 2 ** 20);
+  const batches = isDataset(inputs) ? null : [orderedInputs(model, inputs)];
+  checkSameEngine(model, batches?.[0]);
+  const total = batches?.[0][0].shape[0];
+  const weights = await sampleWeightValues(options.sampleWeight, total);
+  await checkFiniteWeights(model);
+
+  const sums = new TraceSums(kernel.parameters.length);
+  let lastYield = performance.now();
+  const run = async (batch: tf.Tensor[]) => {
+    await checkFiniteInputs(model.inputNames, batch);
+    for await (const chunk of kernel.traces(batch)) {
+      sums.add(chunk, weights?.subarray(sums.samples));
+      options.onProgress?.({ samples: sums.samples, total });
+      if (performance.now() - lastYield > YIELD_MS) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        lastYield = performance.now();
+      }
+      options.signal?.throwIfAborted();
+    }
+  };
+  if (batches) {
+    await run(batches[0]);
+  } else {
+    await forEachBatch(model, inputs as DatasetInputs, run);
+  }
+
+  const { traces } = sums;
+  const symmetry = scaleSymmetry(graph);
+  const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, traces);
+  // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
+  const standardError = (factors: number[]) => (spread ? sums.standardError(factors) : 0);
+  return {
+    minimumSharpness: value,
+    standardError: standardError(exponents.map((exponent) => Math.exp(-2 * exponent))),
+    trace: traces.reduce((sum, trace) => sum + trace, 0),
+    parameters: kernel.parameters.map(({ name, layer }, b) => ({
+      name,
+      layer: layer.name,
+      trace: traces[b],
+      standardError: standardError(traces.map((_, c) => (c === b ? 1 : 0))),
+    })),
+    scales,
+    samples: sums.samples,
+    pairs: sums.pairs,
+    exact: reasonsNotExact(graph).length === 0,
+    assumptions: [...reasonsNotExact(graph), ...statedAssumptions(graph), ...assumptions],
+    durationMs: performance.now() - start,
+  };
+}
+
+/** @throws Error with one line for a model that is not built or has nothing to measure. */
+function checkModel(model: tfl.LayersModel): void {
+  if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
+    throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
+  }
+  if (!model.built || !model.inputs?.length || !model.outputs?.length) {
+    throw new Error('The model is not built: give its first layer an inputShape, or call model.build(inputShape).');
+  }
+  if (model.weights.length === 0) {
+    throw new Error('The model has no weights, so it has no sharpness: add a layer with weights.');
+  }
+  if (model.trainableWeights.length === 0) {
+    throw new Error('The model has no trained weights, every layer is frozen: set trainable = true on some layer.');
+  }
+}
+
+/** @throws Error with one line when the output is not one row of numbers a sample. */
+function checkOutput(model: tfl.LayersModel, loss: LossName): void {
+  const { shape } = model.outputs[0];
+  if (shape.length !== 2) {
+    throw new Error(
+      `The model's output has shape [${shape.map((size) => size ?? 'any').join(', ')}], and sharpness is measured for ` +
+        'outputs of shape [samples, K]: flatten or pool the positions.',
+    );
+  }
+  if (shape[1] === 1 && outputHessians[loss].columns(1) === 0) {
+    throw new Error(
+      `Loss '${loss}' over one class is constant: use two outputs or more, or 'binaryCrossentropy' after a sigmoid.`,
+    );
+  }
+}
+
+/** @throws Error with one line when the weights do not fit the samples. */
+async function sampleWeightValues(
+  weights: MeasureOptions['sampleWeight'],
+  samples: number | undefined,
+): Promise<Float32Array | Float64Array | undefined> {
+  if (weights === undefined) {
+    return undefined;
+  }
+  if (samples === undefined) {
+    throw new Error('sampleWeight goes with tensors, not with a dataset: pass the inputs as tensors.');
+  }
+  const values = weights instanceof tf.Tensor ? ((await weights.data()) as Float32Array) : Float64Array.from(weights);
+  if (values.length !== samples) {
+    throw new Error(`sampleWeight has ${values.length} entries for ${samples} samples: give one for each.`);
+  }
+  const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  if (wrong >= 0) {
+    throw new Error(`sampleWeight[${wrong}] is ${values[wrong]}: weights are finite and at least 0.`);
+  }
+  return values;
+}
+
+/** Runs through a dataset once. What it yields is disposed, as `fitDataset` does. */
+async function forEachBatch(
+  model: tfl.LayersModel,
+  dataset: DatasetInputs,
+  run: (batch: tf.Tensor[]) => Promise<void>,
+): Promise<void> {
+  const iterator = await dataset.iterator();
+  let empty = true;
+  for (let item = await iterator.next(); !item.done; item = await iterator.next()) {
+    empty = false;
+    try {
+      await run(orderedItem(model, item.value));
+    } finally {
+      tf.dispose(item.value as tf.TensorContainer);
+    }
+  }
+  if (empty) {
+    throw new Error(
+      'The dataset yielded no samples. A dataset made from a generator can be read again only if the generator can.',
+    );
+  }
+}
+
+/** Why the traces are those of the Gauss-Newton matrix only, one sentence each; none where they are the Hessian's. */
+function reasonsNotExact(graph: Graph): string[] {
+  const plan = planSteps(graph).filter(({ carriesDelta, leavesNorms }) => carriesDelta || leavesNorms);
+  const smooth = new Set(
+    plan
+      .filter(({ step }) => !step.operation.piecewiseLinear)
+      .map(({ step }) => `${step.operation.description} of '${step.operation.layer.name}'`),
+  );
+  const operations = plan.filter(({ leavesNorms }) => leavesNorms).map(({ step }) => step.operation);
+  const shared = new Set(
+    operations.filter((operation, i) => operations.indexOf(operation) !== i).map(({ layer }) => `'${layer.name}'`),
+  );
+  const reasons: string[] = [];
+  if (smooth.size > 0) {
+    reasons.push(`Traces are of the Gauss-Newton matrix, not the Hessian, because of the ${[...smooth].join(', ')}.`);
+  }
+  if (shared.size > 0) {
+    reasons.push(
+      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${[...shared].join(', ')} is called several times.`,
+    );
+  }
+  return reasons;
+}
+
+/** What the value takes for granted or leaves out, one sentence each. */
+function statedAssumptions(graph: Graph): string[] {
+  const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
+  const named = (test: (layer: tfl.layers.Layer) => boolean) =>
+    [...layers].filter(test).map(({ name }) => `'${name}'`).join(', '); // biome-ignore format: one line
+  const assumptions: string[] = [];
+  const frozen = named((layer) => parametersOf(graph).some((each) => each.layer === layer && !each.trainable));
+  if (frozen) {
+    assumptions.push(`The frozen weights of ${frozen} are left out.`);
+  }
+  const normalizing = named((layer) => layer.getClassName() === 'BatchNormalization');
+  if (normalizing) {
+    assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
+  }
+  const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
+  if (regularized) {
+    assumptions.push(`The regularizers of ${regularized} are not counted.`);
+  }
+  return assumptions;
+}
