@@ -1,11 +1,11 @@
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { addonPath } from './src/native/addon.js';
 
-/** Tests that never touch a backend (or start their own processes): run once, not once per backend. */
-const backendFree = ['test/symmetry/**/*.test.ts', 'test/native*.test.ts', 'test/module-identity.test.ts'];
 /** Heavy: they install packages into empty projects. `npm run test:package`. */
 const packaging = ['test/packaging*.test.ts'];
-/** What the numbers depend on the backend for; the wasm backend cannot train a CNN, so it gets no more than this. */
+/** They start their own processes and never touch a backend: run once. */
+const backendFree = ['test/native*.test.ts'];
+/** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */
 const kernel = [
   'test/curvature/**/*.test.ts',
   'test/control/**/*.test.ts',
@@ -14,14 +14,15 @@ const kernel = [
   'test/callback*.test.ts',
 ];
 
-function project(name: string, include: string[], exclude: string[] = []): TestProjectConfiguration {
+/** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */
+function project(name: string, include: string[], exclude: string[]): TestProjectConfiguration {
   return {
     test: {
       name,
       include,
       exclude: ['**/node_modules/**', ...exclude],
       setupFiles: [`test/setup/${name}.ts`],
-      // Own processes: the native addon cannot be loaded twice by the threads of one process.
+      // Processes, not threads: one process cannot load the native addon twice.
       pool: 'forks',
       env: { TF_CPP_MIN_LOG_LEVEL: '2' },
       testTimeout: 60_000,
@@ -30,7 +31,11 @@ function project(name: string, include: string[], exclude: string[] = []): TestP
   };
 }
 
-const projects = [project('cpu', ['test/**/*.test.ts'], packaging), project('wasm', kernel, packaging)];
+const projects: TestProjectConfiguration[] = [
+  project('cpu', ['test/**/*.test.ts'], packaging),
+  project('wasm', kernel, packaging),
+  { test: { name: 'packaging', include: packaging, pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } },
+];
 
 if (addonPath('@tensorflow/tfjs-node')) {
   projects.push(project('tensorflow', ['test/**/*.test.ts'], [...backendFree, ...packaging]));
@@ -42,16 +47,13 @@ if (addonPath('@tensorflow/tfjs-node')) {
   );
 }
 
-if (process.env.TFJS_SHARPNESS_PACKAGING) {
-  projects.push({
-    test: { name: 'packaging', include: packaging, pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 },
-  });
-}
+const report = process.env.VITEST_REPORT;
 
 export default defineConfig({
   test: {
     projects,
     maxWorkers: 2,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // tf.js advertises its native backend at every start of another one.
     onConsoleLog: (log) => !log.includes('Hi, looks like you are running TensorFlow.js in Node.js'),
   },

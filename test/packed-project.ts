@@ -1,0 +1,60 @@
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** The packed package, installed in an otherwise empty project. */
+export interface PackedProject {
+  folder: string;
+  tarball: string;
+  /** Paths of the tarball's files. */
+  files: string[];
+  write(name: string, text: string): void;
+  /** Runs a command in the project; throws with all it wrote when it fails. */
+  run(command: string, ...args: string[]): string;
+  /** Runs a command in the project, however it ends. */
+  try(command: string, ...args: string[]): SpawnSyncReturns<string>;
+  remove(): void;
+}
+
+/** Packs the checkout's `dist` and installs the tarball beside `packages` in an empty project, as a user would. */
+export function packedProject(...packages: string[]): PackedProject {
+  const root = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-packed-'));
+  const pack = execFileSync('npm', ['pack', '--json', '--pack-destination', root], { encoding: 'utf8' });
+  const [{ filename, files }] = JSON.parse(pack) as [{ filename: string; files: { path: string }[] }];
+  const folder = join(root, 'project');
+  const tarball = join(root, filename);
+  // What npm tells the test about its own project would be taken for settings of the new one.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_ENV$|^VITEST/.test(name)),
+  );
+  const spawn = (command: string, args: string[]) => spawnSync(command, args, { cwd: folder, env, encoding: 'utf8' });
+  const project: PackedProject = {
+    folder,
+    tarball,
+    files: files.map(({ path }) => path),
+    write(name, text) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    },
+    run(command, ...args) {
+      const { status, stdout, stderr } = spawn(command, args);
+      if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+      return stdout;
+    },
+    try: (command, ...args) => spawn(command, args),
+    remove: () => rmSync(root, { recursive: true }),
+  };
+  project.write('package.json', '{ "name": "empty", "private": true }');
+  project.run(
+    'npm',
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--prefer-offline',
+    tarball,
+    ...packages,
+  );
+  return project;
+}
