@@ -28,8 +28,9 @@ const descriptions = {
  * - `<prefix>_alpha/<layer>`
  * - `<prefix>_trace/<parameter>`
  *
- * TensorBoard shortens all but the last part of a long tag, so the slashes in a parameter's name become dots. Infinite
- * alphas stay as they are: TensorBoard's table says `Infinity`, and its chart leaves a gap. A name that occurs again, as layers of nested models may have, gets `_2`, `_3`, ... appended.
+ * TensorBoard shortens all but the last part of a long tag, so the slashes in a parameter's name become dots. A name
+ * that occurs again, as in nested models, gets `_2`, `_3`, ... appended. Infinite alphas stay as they are: TensorBoard's
+ * table says `Infinity`, and its chart leaves a gap.
  */
 export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
   const seen = new Map<string, number>();
@@ -44,6 +45,8 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
     point(prefix, 'standard_error', reading.standardError, descriptions.standardError),
     point(prefix, 'trace', reading.trace, descriptions.trace),
     ...reading.scales.map(({ layer, alpha }) => point(`${prefix}_alpha`, layer, alpha, descriptions.alpha)),
-    ...reading.parameters.map(({ name, trace }) => point(`${prefix}_trace`, name, trace, descriptions.parameterTrace)),
+    ...reading.parameters.map(({ name, trace }) =>
+      point(`${prefix}_trace`, name.replaceAll('/', '.'), trace, descriptions.parameterTrace),
+    ),
   ];
 }
