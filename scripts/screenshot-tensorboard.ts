@@ -16,7 +16,7 @@ if (!logdir || !out) {
   process.exit(2);
 }
 
-const program = process.env['CHROMIUM'] ?? 'chromium';
+const program = process.env.CHROMIUM ?? 'chromium';
 const executablePath = spawnSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).stdout.trim();
 if (!executablePath) {
   console.error(`screenshot-tensorboard: no ${program} found: install Chromium, or name it in CHROMIUM`);

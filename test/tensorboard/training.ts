@@ -29,3 +29,20 @@ export function trainingReadings(epochs: number, batchesPerEpoch = 60, noise = 0
     };
   });
 }
+
+/** The charts that readings should give: the points `[step, float32 value]` of each tag. */
+export function expectedCharts(readings: readonly SharpnessReading[]): Record<string, [number, number][]> {
+  const charts: Record<string, [number, number][]> = {};
+  for (const reading of readings) {
+    const add = (tag: string, value: number) => {
+      charts[tag] ??= [];
+      charts[tag].push([reading.step!, Math.fround(value)]);
+    };
+    add('sharpness/minimum', reading.minimumSharpness);
+    add('sharpness/standard_error', reading.standardError);
+    add('sharpness/trace', reading.trace);
+    for (const { layer, alpha } of reading.scales) add(`sharpness_alpha/${layer}`, alpha);
+    for (const { name, trace } of reading.parameters) add(`sharpness_trace/${name.replace('/', '.')}`, trace);
+  }
+  return charts;
+}
