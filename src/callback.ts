@@ -261,7 +261,10 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       this.#carried = { model, reading: this.#latest };
       this.#readings.next(this.#latest);
     } catch (error) {
-      if (!signal.aborted) this.#fail(undefined, error);
+      if (signal.aborted) return;
+      if (this.#measureOptions.signal?.aborted)
+        this.#skip('no reading, since the signal given in the options was aborted.');
+      else this.#fail(undefined, error);
     } finally {
       tf.dispose(minibatch ?? []);
     }
