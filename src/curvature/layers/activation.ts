@@ -34,8 +34,8 @@ function elementwise(
   description: string,
   f: (x: tf.Tensor) => tf.Tensor,
   properties: { scale: ScaleBehaviour; piecewiseLinear: boolean; activation?: string },
+  derivative: (x: tf.Tensor) => tf.Tensor = tf.grad(f),
 ): Operation {
-  const derivative = tf.grad(f);
   return {
     layer,
     description,
@@ -54,17 +54,7 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
   const description = `${name} activation`;
   const known = elementwiseActivations[name];
   if (name === 'relu') {
-    // The derivative of relu is read off its output: no second pass over the input.
-    const relu = elementwise(layer, description, tf.relu, { ...known, activation: name });
-    return [
-      {
-        ...relu,
-        forward([x]) {
-          const output = tf.relu(x);
-          return { output, saved: [tf.step(output)] };
-        },
-      },
-    ];
+    return [elementwise(layer, description, tf.relu, { ...known, activation: name }, (x) => tf.step(x))];
   }
   if (known) {
     return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name })];
@@ -109,8 +99,11 @@ export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: 
 /** f(x) = x above theta, 0 below. */
 export const thresholdedReluLayer: LayerRule = (layer) => {
   const { theta } = layer as Layer & { theta: number };
-  const f = (x: tf.Tensor) => tf.mul(x, tf.cast(tf.greater(x, theta), 'float32'));
-  return [elementwise(layer, 'ThresholdedReLU', f, { scale: theta === 0 ? 'ties' : 'pins', piecewiseLinear: true })];
+  // tf.js has no gradient for comparisons.
+  const derivative = (x: tf.Tensor) => tf.cast(tf.greater(x, theta), 'float32');
+  const f = (x: tf.Tensor) => tf.mul(x, derivative(x));
+  const scale = theta === 0 ? 'ties' : 'pins';
+  return [elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
 };
 
 export const softmaxLayer: LayerRule = (layer) => [

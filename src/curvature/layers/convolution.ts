@@ -32,8 +32,16 @@ function dilateKernel(kernel: tf.Tensor4D, [dh, dw]: Pair): tf.Tensor4D {
     return kernel;
   }
   const [h, w, fanIn, fanOut] = kernel.shape;
-  const rows = tf.pad(tf.reshape(kernel, [h, 1, w * fanIn * fanOut]), [[0, 0], [0, dh - 1], [0, 0]]); // biome-ignore format: one line
-  const both = tf.pad(tf.reshape(rows, [h * dh * w, 1, fanIn * fanOut]), [[0, 0], [0, dw - 1], [0, 0]]); // biome-ignore format: one line
+  const rows = tf.pad(tf.reshape(kernel, [h, 1, w * fanIn * fanOut]), [
+    [0, 0],
+    [0, dh - 1],
+    [0, 0],
+  ]);
+  const both = tf.pad(tf.reshape(rows, [h * dh * w, 1, fanIn * fanOut]), [
+    [0, 0],
+    [0, dw - 1],
+    [0, 0],
+  ]);
   const filled = tf.reshape(both, [h * dh, w * dw, fanIn, fanOut]);
   return tf.slice(filled, [0, 0, 0, 0], [(h - 1) * dh + 1, (w - 1) * dw + 1, fanIn, fanOut]) as tf.Tensor4D;
 }
@@ -48,7 +56,15 @@ function patches(x: tf.Tensor4D, { kernelSize: [h, w], strides: [sh, sw], dilati
     return tf.reshape(x, [samples, positions, channels]);
   }
   const { top, bottom, left, right } = padInfo;
-  const padded = top + bottom + left + right > 0 ? tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]) : x; // biome-ignore format: one line
+  const padded =
+    top + bottom + left + right > 0
+      ? tf.pad(x, [
+          [0, 0],
+          [top, bottom],
+          [left, right],
+          [0, 0],
+        ])
+      : x;
   const taps: tf.Tensor[] = [];
   for (let i = 0; i < h; i++) {
     for (let j = 0; j < w; j++) {

@@ -36,7 +36,11 @@ export const concatenate: LayerRule = (anyLayer) => {
       forward: (inputs) => ({ output: tf.concat(inputs, axisOf(inputs[0].rank)), saved: [] }),
       backward({ inputShapes }, delta) {
         const axis = axisOf(delta.rank);
-        return tf.split(delta, inputShapes.map((shape) => shape[axis]), axis); // biome-ignore format: one line
+        return tf.split(
+          delta,
+          inputShapes.map((shape) => shape[axis]),
+          axis,
+        );
       },
     },
   ];

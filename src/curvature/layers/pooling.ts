@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { multiplyEachColumn, repeatForColumns } from '../column-axis.js';
+import { multiplyEachColumn } from '../column-axis.js';
 import type { Layer, Operation } from '../operation.js';
 import { weightless } from './generic.js';
 import type { LayerRule } from './rule.js';
@@ -33,38 +33,119 @@ function windowsOf(layer: PoolingLayer): Windows {
   return { size: asPair(layer.poolSize), strides: asPair(layer.strides), padding: layer.padding };
 }
 
-/** The tf.js kernel behind the gradient of max pooling: ties go to the position that this backend trains with. */
-function maxPoolGrad(dy: tf.Tensor, input: tf.Tensor, output: tf.Tensor, windows: Windows): tf.Tensor4D {
-  const attributes = { filterSize: windows.size, strides: windows.strides, pad: windows.padding };
-  return tf.engine().runKernel('MaxPoolGrad', { dy, input, output }, attributes) as tf.Tensor4D;
+/** Lowest float32: what max pooling pads with. */
+const LOWEST = -3.4e38;
+
+/** Where each window of an image lies: tap (i, j) of window (p, q) is pixel (p sh + i - top, q sw + j - left). */
+function windowGrid(imageShape: Shape4, { size, strides, padding }: Windows) {
+  const info = tf.backend_util.computePool2DInfo(imageShape, size, strides, 1, padding);
+  const { outHeight, outWidth, padInfo } = info;
+  return { outHeight, outWidth, top: padInfo.top, left: padInfo.left };
 }
 
 /**
- * Each value of a pooled image repeated over its window, for windows that do not overlap: [B, h, w, C] -> [B, H, W, C].
- * Positions that no window covers get 0.
+ * For each tap of the window, a mask over the windows: 1 where the maximum was found at this tap. Ties go to the first tap,
+ * as on the cpu and native backends; the gradient kernels of tf.js do not agree on them, and wasm's takes the first tap
+ * wherever the maximum is not positive.
+ *
+ * @returns one [N, h, w, C] a tap, row by row.
  */
-function spreadOverWindows(pooled: tf.Tensor4D, { size, strides, padding }: Windows, [h, w]: Pair): tf.Tensor4D {
-  const [batch, outHeight, outWidth, channels] = pooled.shape;
-  const repeated = tf.image.resizeNearestNeighbor(pooled, [outHeight * size[0], outWidth * size[1]]);
-  const { top, left } = tf.backend_util.computePool2DInfo([batch, h, w, channels], size, strides, 1, padding).padInfo;
-  const rows = Math.min(h, repeated.shape[1] - top);
-  const columns = Math.min(w, repeated.shape[2] - left);
-  const covered = tf.slice(repeated, [0, top, left, 0], [batch, rows, columns, channels]);
-  if (rows === h && columns === w) {
-    return covered;
+function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
+  const [samples, height, width, channels] = image.shape;
+  const { outHeight, outWidth, top, left } = windowGrid(image.shape, windows);
+  const [strideHeight, strideWidth] = windows.strides;
+  const spanHeight = (outHeight - 1) * strideHeight + windows.size[0];
+  const spanWidth = (outWidth - 1) * strideWidth + windows.size[1];
+  const below = Math.max(0, spanHeight - top - height);
+  const right = Math.max(0, spanWidth - left - width);
+  const padded = tf.pad(
+    image,
+    [
+      [0, 0],
+      [top, below],
+      [left, right],
+      [0, 0],
+    ],
+    LOWEST,
+  );
+  let free: tf.Tensor = tf.onesLike(pooled);
+  const masks: tf.Tensor[] = [];
+  for (let i = 0; i < windows.size[0]; i++) {
+    for (let j = 0; j < windows.size[1]; j++) {
+      const end = [samples, i + (outHeight - 1) * strideHeight + 1, j + (outWidth - 1) * strideWidth + 1, channels];
+      const tap = tf.stridedSlice(padded, [0, i, j, 0], end, [1, strideHeight, strideWidth, 1]);
+      const mask = tf.mul(tf.cast(tf.equal(tap, pooled), 'float32'), free);
+      free = tf.sub(free, mask);
+      masks.push(mask);
+    }
   }
-  return tf.pad(covered, [[0, 0], [0, h - rows], [0, w - columns], [0, 0]]); // biome-ignore format: one line
+  return masks;
+}
+
+/** Cuts or fills with zeros what starts `top` and `left` outside of an image of [height, width]. */
+function fitTo(x: tf.Tensor4D, [height, width]: Pair, top: number, left: number): tf.Tensor4D {
+  const [batch, h, w, channels] = x.shape;
+  const before = [Math.max(0, -top), Math.max(0, -left)];
+  const begin = [Math.max(0, top), Math.max(0, left)];
+  const rows = Math.min(h - begin[0], height - before[0]);
+  const columns = Math.min(w - begin[1], width - before[1]);
+  const cut =
+    rows === h && columns === w ? x : tf.slice(x, [0, begin[0], begin[1], 0], [batch, rows, columns, channels]);
+  const after = [height - before[0] - rows, width - before[1] - columns];
+  if (before[0] + before[1] + after[0] + after[1] === 0) {
+    return cut;
+  }
+  return tf.pad(cut, [
+    [0, 0],
+    [before[0], after[0]],
+    [before[1], after[1]],
+    [0, 0],
+  ]) as tf.Tensor4D;
+}
+
+/** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */
+function tapsToImage(taps: tf.Tensor[], { size }: Windows): tf.Tensor4D {
+  const [batch, h, w, channels] = taps[0].shape as Shape4;
+  const rows = Array.from({ length: size[0] }, (_, i) => {
+    const row = tf.concat(taps.slice(i * size[1], (i + 1) * size[1]), 3);
+    return tf.reshape(row, [batch, h, w * size[1] * channels]);
+  });
+  return tf.reshape(tf.concat(rows, 2), [batch, h * size[0], w * size[1], channels]);
+}
+
+/** Zeros between the pixels, so that the pixels stand `strides` apart: [B, h, w, C] -> [B, h sh, w sw, C]. */
+function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Tensor4D {
+  const [batch, h, w, channels] = x.shape;
+  let spread: tf.Tensor = x;
+  if (strideWidth > 1) {
+    spread = tf.pad(tf.reshape(spread, [batch * h * w, 1, channels]), [
+      [0, 0],
+      [0, strideWidth - 1],
+      [0, 0],
+    ]);
+  }
+  if (strideHeight > 1) {
+    const row = w * strideWidth * channels;
+    spread = tf.pad(tf.reshape(spread, [batch * h, 1, row]), [
+      [0, 0],
+      [0, strideHeight - 1],
+      [0, 0],
+    ]);
+  }
+  return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
 /**
- * Max pooling. Where windows do not overlap, every position belongs to one window: the delta is spread over the windows and
- * masked by where each maximum was found, so that no activation is repeated for the columns.
+ * Max pooling: the delta of a window goes to where its maximum was found. Nothing of the forward pass is repeated for the
+ * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
+ * otherwise tap by tap.
  */
-export const maxPooling: LayerRule = (anyLayer, parameter) => {
+export const maxPooling: LayerRule = (anyLayer) => {
   const layer = anyLayer as PoolingLayer;
-  if (layer.dataFormat === 'channelsFirst') {
-    return weightless({ scale: 'ties', piecewiseLinear: true })(layer, parameter);
-  }
+  const channelsFirst = layer.dataFormat === 'channelsFirst';
+  const toImage = (x: tf.Tensor) => (channelsFirst ? tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]) : asImage(x));
+  const fromImage = (image: tf.Tensor4D, shape: number[]) =>
+    tf.reshape(channelsFirst ? tf.transpose(image, [0, 3, 1, 2]) : image, shape);
   const windows = windowsOf(layer);
   const separate =
     windows.size.every((size, i) => size === windows.strides[i]) &&
@@ -76,21 +157,34 @@ export const maxPooling: LayerRule = (anyLayer, parameter) => {
     piecewiseLinear: true,
     parameters: [],
     forward([x]) {
-      const image = asImage(x);
+      const image = toImage(x);
       const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
-      const output = x.rank === 3 ? tf.squeeze(pooled, [2]) : pooled;
-      if (separate) {
-        return { output, saved: [maxPoolGrad(tf.onesLike(pooled), image, pooled, windows)] };
-      }
-      return { output, saved: [image, pooled] };
+      const [samples, h, w, channels] = pooled.shape;
+      const shape = x.rank === 3 ? [h, channels] : channelsFirst ? [channels, h, w] : [h, w, channels];
+      const output = fromImage(pooled, [samples, ...shape]);
+      const masks = tapMasks(image, pooled, windows);
+      return { output, saved: separate ? [tapsToImage(masks, windows)] : masks };
     },
     backward({ saved, inputShapes }, delta, columns) {
-      const [, h, w] = saved[0].shape as Shape4;
-      const pooled = asImage(delta);
-      const back = separate
-        ? multiplyEachColumn(spreadOverWindows(pooled, windows, [h, w]), saved[0], columns)
-        : maxPoolGrad(pooled, repeatForColumns(saved[0], columns), repeatForColumns(saved[1], columns), windows);
-      return [tf.reshape(back, [delta.shape[0], ...inputShapes[0].slice(1)])];
+      const [, ...shape] = inputShapes[0];
+      const imageShape = (channelsFirst ? [shape[1], shape[2]] : [shape[0], shape.length === 2 ? 1 : shape[1]]) as Pair;
+      const pooled = toImage(delta);
+      const [batch, h, w, channels] = pooled.shape;
+      const { top, left } = windowGrid([batch, ...imageShape, channels], windows);
+      let back: tf.Tensor4D;
+      if (separate) {
+        const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
+        back = fitTo(multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D, imageShape, top, left);
+      } else {
+        back = tf.addN(
+          saved.map((mask, tap) => {
+            const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
+            const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
+            return fitTo(spreadPixels(found, windows.strides), imageShape, top - i, left - j);
+          }),
+        );
+      }
+      return [fromImage(back, [delta.shape[0], ...shape])];
     },
   };
   return [operation];

@@ -44,3 +44,23 @@ export const zeroPadding: LayerRule = (anyLayer, parameter) => {
   };
   return [operation];
 };
+
+/** Repeats every pixel: the deltas of its copies add up. Bilinear interpolation is left to tf.js. */
+export const upSampling: LayerRule = (anyLayer, parameter) => {
+  const layer = anyLayer as typeof anyLayer & { size: [number, number]; interpolation: string; dataFormat: string };
+  if (layer.dataFormat === 'channelsFirst' || layer.interpolation !== 'nearest') {
+    return weightless(linear)(layer, parameter);
+  }
+  const [vertical, horizontal] = layer.size;
+  const operation: Operation = {
+    layer,
+    description: layer.getClassName(),
+    ...linear,
+    forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
+    backward: (_call, delta) => {
+      const mean = tf.avgPool(delta as tf.Tensor4D, layer.size, layer.size, 'valid');
+      return [tf.mul(mean, vertical * horizontal)];
+    },
+  };
+  return [operation];
+};

@@ -13,7 +13,7 @@ import { generic, weightless } from './generic.js';
 import { add, concatenate, dot } from './merge.js';
 import { averagePooling, globalAveragePooling, maxPooling } from './pooling.js';
 import type { LayerRule } from './rule.js';
-import { flatten, identity, reshape, zeroPadding } from './shape.js';
+import { flatten, identity, reshape, upSampling, zeroPadding } from './shape.js';
 
 const homogeneous = weightless({ scale: 'ties', piecewiseLinear: true });
 
@@ -56,7 +56,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   RepeatVector: homogeneous,
   ZeroPadding2D: zeroPadding,
   Cropping2D: homogeneous,
-  UpSampling2D: homogeneous,
+  UpSampling2D: upSampling,
 
   Dropout: identity,
   SpatialDropout1D: identity,

@@ -1,0 +1,118 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { type LossName, outputHessians } from '../../src/curvature/output-hessian.js';
+
+/** C as [samples][columns][outputs] in plain numbers, and nothing left behind. */
+function factor(loss: LossName, z: number[][], begin = 0, count?: number): number[][][] {
+  const hessian = outputHessians[loss];
+  return tf.tidy(
+    () => hessian.factor(tf.tensor2d(z), begin, count ?? hessian.columns(z[0].length)).arraySync() as number[][][],
+  );
+}
+
+/** C C^T of one sample, from its columns. */
+function gram(columns: number[][]): number[][] {
+  const outputs = columns[0].length;
+  return Array.from({ length: outputs }, (_, j) =>
+    Array.from({ length: outputs }, (_, k) => columns.reduce((sum, column) => sum + column[j] * column[k], 0)),
+  );
+}
+
+/** diag(p) - p p^T in float64. */
+function softmaxHessian(z: number[]): number[][] {
+  const largest = Math.max(...z);
+  const e = z.map((value) => Math.exp(value - largest));
+  const p = e.map((value) => value / e.reduce((a, b) => a + b, 0));
+  // 1 - p_j as a sum of the others keeps its digits where p_j rounds to 1.
+  const others = (j: number) => p.reduce((sum, value, k) => (k === j ? sum : sum + value), 0);
+  return p.map((pj, j) => p.map((pk, k) => (j === k ? pj * others(j) : -pj * pk)));
+}
+
+function expectClose(actual: number[][], expected: number[][], relative: number): void {
+  actual.forEach((row, j) => {
+    row.forEach((value, k) => {
+      expect(Math.abs(value - expected[j][k])).toBeLessThanOrEqual(relative * Math.abs(expected[j][k]) + 1e-37);
+    });
+  });
+}
+
+describe('softmax cross-entropy', () => {
+  const cases: [string, number[]][] = [
+    ['even', [0, 0, 0, 0]],
+    ['ordinary', [0.3, -1.2, 2.1, 0.4, -0.5]],
+    ['two classes', [0.7, -0.4]],
+    ['certain of the first class', [40, 0, -3]],
+    ['certain of the last class', [-20, -1, 30]],
+    ['a class at 1e-25', [0, -57.5, -1]],
+    ['tied for the largest', [3, 3, -2]],
+  ];
+  it.each(cases)('C C^T = diag(p) - p p^T to float32 rounding: %s', (_, z) => {
+    const [columns] = factor('softmaxCrossEntropy', [z]);
+    expect(columns).toHaveLength(z.length - 1);
+    expectClose(gram(columns), softmaxHessian(z), 2e-6);
+  });
+
+  it('gives the squared column norms of the closed form', () => {
+    const z = [0.3, -1.2, 2.1, 0.4];
+    const [columns] = factor('categoricalCrossentropy', [z]);
+    const e = z.map(Math.exp);
+    const p = e.map((value) => value / e.reduce((a, b) => a + b, 0));
+    const u = Math.sqrt(p[2]);
+    [0, 1, 3].forEach((k, r) => {
+      const rest = p.reduce((sum, value, j) => (j === k || j === 2 ? sum : sum + value * value), 0);
+      const w = p[k] * ((1 - p[k] / (1 + u)) ** 2 + p[2] + rest / (1 + u) ** 2);
+      expect(columns[r].reduce((sum, value) => sum + value * value, 0) / w).toBeCloseTo(1, 5);
+    });
+  });
+
+  it('treats each sample by its own largest class', () => {
+    const z = [
+      [5, 0, 1],
+      [0, 5, 1],
+      [0, 1, 5],
+    ];
+    factor('softmaxCrossEntropy', z).forEach((columns, n) => {
+      expectClose(gram(columns), softmaxHessian(z[n]), 2e-6);
+    });
+  });
+
+  it('puts columns together from chunks', () => {
+    const z = [
+      [0.5, -1, 2, 0.1, 0.2],
+      [3, 1, -1, 0, 0.3],
+    ];
+    const whole = factor('softmaxCrossEntropy', z);
+    const parts = [factor('softmaxCrossEntropy', z, 0, 1), factor('softmaxCrossEntropy', z, 1, 3)];
+    expect(z.map((_, n) => [...parts[0][n], ...parts[1][n]])).toEqual(whole);
+  });
+});
+
+describe.each(['binaryCrossentropy', 'sigmoidCrossEntropy'] as const)('%s', (loss) => {
+  it('is p (1 - p) / K on the diagonal, also where p rounds to 0 or 1', () => {
+    const z = [0.3, -30, 40, -1];
+    const expected = z.map((value) => 1 / (1 + Math.exp(-value)) / (1 + Math.exp(value)) / z.length);
+    expectClose(gram(factor(loss, [z])[0]), diagonal(expected), 2e-6);
+  });
+
+  it('has one column for one output', () => {
+    expectClose(gram(factor(loss, [[0]])[0]), [[0.25]], 1e-6);
+  });
+});
+
+describe('mean squared error', () => {
+  it('is 2 / K on the diagonal', () => {
+    expectClose(gram(factor('meanSquaredError', [[1, -5, 7]])[0]), diagonal([2 / 3, 2 / 3, 2 / 3]), 1e-6);
+  });
+
+  it('puts columns together from chunks', () => {
+    const whole = factor('meanSquaredError', [[1, 2, 3]]);
+    expect([
+      ...factor('meanSquaredError', [[1, 2, 3]], 0, 2)[0],
+      ...factor('meanSquaredError', [[1, 2, 3]], 2, 1)[0],
+    ]).toEqual(whole[0]);
+  });
+});
+
+function diagonal(values: number[]): number[][] {
+  return values.map((value, j) => values.map((_, k) => (j === k ? value : 0)));
+}
