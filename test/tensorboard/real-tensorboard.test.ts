@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTensorBoard, tensorBoardInstalled } from '../../scripts/tensorboard-server.js';
 import { tensorBoardWriter } from '../../src/node.js';
 import type { SharpnessReading } from '../../src/reading.js';
+import { accumulateEvents } from './event-accumulator.js';
 import { expectedCharts, trainingReadings } from './training.js';
-
-if (!tensorBoardInstalled) {
-  const line =
-    'TensorBoard is not installed: its tests are skipped. To run them: scripts/tensorboard-venv.sh && npm test';
-  if (process.env.CI) throw new Error(line);
-  console.warn(line);
-}
 
 let logdir: string;
 beforeEach(() => {
@@ -38,25 +31,13 @@ describe.skipIf(!tensorBoardInstalled)('TensorBoard', () => {
     from(readings).subscribe(tensorBoardWriter(logdir));
     const after = Date.now() / 1000;
 
-    const output = execFileSync('.venv/bin/python', ['test/tensorboard/read_events.py', logdir], {
-      encoding: 'utf8',
-      maxBuffer: 2 ** 28,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    type Found = {
-      plugin: string;
-      dataClass: string;
-      description: string;
-      points: [number, string][];
-      wallTimes: number[];
-    };
-    const found = JSON.parse(output) as Record<string, Found>;
+    const found = accumulateEvents(logdir);
 
     expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
     for (const [tag, { points, plugin, dataClass, description, wallTimes }] of Object.entries(found)) {
-      expect(points.map(([step, value]) => [step, Number(value)])).toEqual(expected[tag]);
+      expect(points).toEqual(expected[tag]);
       expect({ plugin, dataClass }).toEqual({ plugin: 'scalars', dataClass: 'DATA_CLASS_SCALAR' });
-      expect(description).not.toBe('');
+      expect(description).toMatch(/^\S.*\.$/);
       expect(wallTimes.every((time, index) => time >= (wallTimes[index - 1] ?? before) && time <= after)).toBe(true);
     }
   });
