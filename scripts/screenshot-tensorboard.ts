@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { startTensorBoard } from './tensorboard-server.js';
 
 const [logdir, out, width = '1440', height = '1160'] = process.argv.slice(2);
@@ -24,8 +24,9 @@ if (!executablePath) {
 }
 
 const server = await startTensorBoard(logdir);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+let browser: Browser | undefined;
 try {
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   // A page that is opened before TensorBoard has read the files stays empty.
   for (let tags = {}; Object.keys(tags).length === 0; ) {
     await sleep(500);
@@ -42,6 +43,6 @@ try {
   await sleep(2000);
   await page.screenshot({ path: out });
 } finally {
-  await browser.close();
+  await browser?.close();
   await server.stop();
 }

@@ -17,9 +17,10 @@ export interface TensorBoardServer {
 
 /**
  * Starts TensorBoard on a log folder, on a free port of 127.0.0.1. It looks for new data every second and keeps all
- * points.
+ * points. (Its fast reader takes 0 samples for none, not for all as documented.)
  */
 export async function startTensorBoard(logdir: string, options: string[] = []): Promise<TensorBoardServer> {
+  if (!tensorBoardInstalled) throw new Error('TensorBoard is not installed: run scripts/tensorboard-venv.sh');
   const server = spawn(
     executable,
     ['--logdir', logdir, '--host', '127.0.0.1', '--port', '0', '--reload_interval', '1']
@@ -30,8 +31,7 @@ export async function startTensorBoard(logdir: string, options: string[] = []): 
   const exited = once(server, 'exit');
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {
-    server.once('error', reject);
-    exited.then(() => reject(new Error(`TensorBoard did not start:\n${output}`)));
+    exited.then(() => reject(new Error(`TensorBoard did not start:\n${output}`)), reject);
     server.stderr.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       const address = /at (http:\S+\/) /.exec(output)?.[1];
