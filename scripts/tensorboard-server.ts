@@ -17,7 +17,7 @@ export interface TensorBoardServer {
 
 /**
  * Starts TensorBoard on a log folder, on a free port of 127.0.0.1. It looks for new data every second and keeps all
- * points. (Its fast reader takes 0 samples for none, not for all as documented.)
+ * points. (Hence the large number: its fast reader takes 0 as none.)
  */
 export async function startTensorBoard(logdir: string, options: string[] = []): Promise<TensorBoardServer> {
   if (!tensorBoardInstalled) throw new Error('TensorBoard is not installed: run scripts/tensorboard-venv.sh');
