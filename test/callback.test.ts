@@ -212,6 +212,17 @@ describe('minimumSharpness', () => {
       expect(fake.inputs).toEqual([first, first]);
     });
 
+    it('is not misled by training calls between batches', async () => {
+      const { callback, fake } = watched();
+      const elsewhere = tf.add(x, 5);
+      const meddling = new tfl.CustomCallback({
+        onBatchEnd: async () => void tf.tidy(() => void model.call(elsewhere, { training: true })),
+      });
+      await train([callback, meddling], { epochs: 1, shuffle: false });
+      elsewhere.dispose();
+      expect(fake.inputs).toEqual([[x.arraySync().slice(0, 4)]]);
+    });
+
     it('keeps one batch at most, and only while one is needed', async () => {
       const { callback } = watched({ every: { epochs: 2 } });
       const tensorsDuring = async (...callbacks: tfl.Callback[]) => {
@@ -406,25 +417,39 @@ describe('minimumSharpness', () => {
       expect(untouched(model)).toBe(true);
     });
 
-    it('during a measurement aborts it without a problem', async () => {
+    it.each([
+      ['rejects then', new Error('aborted')],
+      ['does not care', undefined],
+    ])('during a measurement that %s leaves no trace of it', async (_, outcome) => {
       const { callback, fake, readings, problems } = watched();
       fake.failAt = (n) => {
         if (n === 2) callback.dispose();
-        return n === 2 ? new Error('aborted') : undefined;
+        return n === 2 ? outcome : undefined;
       };
       const history = await train([callback], { epochs: 3 });
       expect(readings.length).toBe(1);
+      expect(callback.latest).toBe(readings[0]);
       expect(problems).toEqual([]);
       expect(warnings()).toEqual([]);
       expect(valuesOf(history)).toEqual([1, 1, 1]);
     });
 
-    it('aborts the measurement itself', async () => {
-      const callback = minimumSharpness({ data: x, onProgress: () => callback.dispose() });
-      await train([callback], { epochs: 1 });
-      expect(callback.latest).toBeUndefined();
-      expect(warnings()).toEqual([]);
-    });
+    it.each([undefined, new AbortController().signal])(
+      'aborts the measurement itself, beside signal %s',
+      async (signal) => {
+        let chunks = 0;
+        const callback = minimumSharpness({
+          data: x,
+          memoryMB: 0.0005,
+          signal,
+          onProgress: () => chunks++ || callback.dispose(),
+        });
+        await train([callback], { epochs: 1 });
+        expect(callback.latest).toBeUndefined();
+        expect(chunks).toBe(1);
+        expect(warnings()).toEqual([]);
+      },
+    );
 
     it('is said when the callback is used again', async () => {
       const { callback, fake } = watched();
