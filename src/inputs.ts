@@ -18,6 +18,11 @@ export function isDataset(inputs: unknown): inputs is DatasetInputs {
   return typeof (inputs as DatasetInputs | null)?.iterator === 'function';
 }
 
+/** `model.inputNames`, which a Sequential leaves empty until something runs it. */
+export function inputNames(model: tfl.LayersModel): string[] {
+  return model.inputs.map((symbol) => symbol.sourceLayer.name);
+}
+
 /**
  * Puts the inputs in the order of `model.inputs` and checks names, ranks, shapes and dtypes against it.
  *
@@ -25,25 +30,26 @@ export function isDataset(inputs: unknown): inputs is DatasetInputs {
  */
 export function orderedInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
   const tensors = listInputs(model, inputs);
+  const names = inputNames(model);
   tensors.forEach((tensor, i) => {
-    checkInput(tensor, model.inputNames[i], model.inputs[i]);
+    checkInput(tensor, names[i], model.inputs[i]);
   });
   const samples = tensors[0].shape[0];
   const other = tensors.findIndex((tensor) => tensor.shape[0] !== samples);
   if (other > 0) {
     throw new Error(
-      `Input '${model.inputNames[other]}' has ${tensors[other].shape[0]} samples, but '${model.inputNames[0]}' has ` +
+      `Input '${names[other]}' has ${tensors[other].shape[0]} samples, but '${names[0]}' has ` +
         `${samples}: give all inputs the same number of samples.`,
     );
   }
   if (samples === 0) {
-    throw new Error(`Input '${model.inputNames[0]}' has no samples: give at least one.`);
+    throw new Error(`Input '${names[0]}' has no samples: give at least one.`);
   }
   return tensors;
 }
 
 function listInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
-  const names = model.inputNames;
+  const names = inputNames(model);
   if (inputs instanceof tf.Tensor) {
     return expectCount(names, [inputs]);
   }
@@ -104,5 +110,5 @@ function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor)
 /** `orderedInputs` of what a dataset yields: inputs, or { xs, ys } of which the labels are not used. */
 export function orderedItem(model: tfl.LayersModel, item: unknown): tf.Tensor[] {
   const isPair = typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
-  return orderedInputs(model, isPair && !model.inputNames.includes('xs') ? item.xs : item);
+  return orderedInputs(model, isPair && !inputNames(model).includes('xs') ? item.xs : item);
 }

@@ -6,7 +6,7 @@ import { planSteps } from './curvature/tape.js';
 import { traceKernel } from './curvature/trace.js';
 import { TraceSums } from './curvature/trace-sums.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
-import { type DatasetInputs, isDataset, orderedInputs, orderedItem, type TensorInputs } from './inputs.js';
+import { type DatasetInputs, inputNames, isDataset, orderedInputs, orderedItem, type TensorInputs } from './inputs.js';
 import { checkLossName, cutAtLoss, lossOf } from './loss.js';
 import { checkSameEngine } from './module-identity.js';
 import type { SharpnessReading } from './reading.js';
@@ -132,7 +132,7 @@ async function measure(
   const sums = new TraceSums(kernel.parameters.length);
   let lastYield = performance.now();
   const run = async (batch: tf.Tensor[]) => {
-    await checkFiniteInputs(model.inputNames, batch);
+    await checkFiniteInputs(inputNames(model), batch);
     for await (const chunk of kernel.traces(batch)) {
       sums.add(chunk, weights?.subarray(sums.samples));
       options.onProgress?.({ samples: sums.samples, total });
@@ -178,7 +178,8 @@ function checkModel(model: tfl.LayersModel): void {
   if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
     throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
   }
-  if (!model.built || !model.inputs?.length || !model.outputs?.length) {
+  // `model.built` stays false in a Sequential until something runs it, though its graph is there.
+  if (!model.inputs?.length || !model.outputs?.length) {
     throw new Error('The model is not built: give its first layer an inputShape, or call model.build(inputShape).');
   }
   if (model.weights.length === 0) {
@@ -278,7 +279,10 @@ function reasonsNotExact(graph: Graph): string[] {
 function statedAssumptions(graph: Graph): string[] {
   const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
   const named = (test: (layer: tfl.layers.Layer) => boolean) =>
-    [...layers].filter(test).map(({ name }) => `'${name}'`).join(', '); // biome-ignore format: one line
+    [...layers]
+      .filter(test)
+      .map(({ name }) => `'${name}'`)
+      .join(', ');
   const assumptions: string[] = [];
   const frozen = named((layer) => parametersOf(graph).some((each) => each.layer === layer && !each.trainable));
   if (frozen) {

@@ -20,7 +20,7 @@ export interface Graph {
 type Container = Layer & { inputs: tfl.SymbolicTensor[]; outputs: tfl.SymbolicTensor[] };
 
 function isContainer(layer: Layer): layer is Container {
-  return 'inputLayers' in layer || 'model' in layer;
+  return 'inputLayers' in layer;
 }
 
 /** Layers that mask positions or carry state from batch to batch, which the trace kernel does not follow. */
