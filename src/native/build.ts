@@ -59,19 +59,14 @@ async function compile(directory: string, tools: Toolchain, say: Say): Promise<v
   await new Promise<void>((done) => file.end(done));
   rmSync(join(directory, 'build'), { recursive: true, force: true });
   if (code === 0) return;
-  if (
-    !tools.nodeDirectory &&
-    /getaddrinfo|ECONN|ETIMEDOUT|fetch failed|bad status|response .*downloading/i.test(output)
-  ) {
+  if (!tools.nodeDirectory && /http GET .*headers/.test(output) && output.includes('ERR! configure error')) {
     throw new Error(
       `node-gyp could not download the headers of Node ${process.version}: use a Node that was installed with its headers (include/node beside bin), or set npm_config_nodedir to a folder with include/node`,
     );
   }
-  const reason = output
-    .split('\n')
-    .find((line) => /error[: ]/i.test(line))
-    ?.trim();
-  throw new Error(`the addon did not compile: ${reason ?? `exit code ${code}`} (all of it: ${relative('.', log)})`);
+  const reason = output.split('\n').find((line) => /error: /i.test(line)) ?? `exit code ${code}`;
+  const short = reason.replace('gyp ERR! stack ', '').trim();
+  throw new Error(`the addon did not compile: ${short} (all of it: ${relative('.', log)})`);
 }
 
 /**

@@ -48,8 +48,13 @@ function findNodeGyp(): string {
   throw new Error('no node-gyp, which npm brings along: run this through npm or npx');
 }
 
-/** The prefix of this Node where its headers were installed with it and are its own. */
+/**
+ * A folder whose `include/node` holds headers: the one npm is configured with, else where this Node's own were installed with
+ * it. The addon speaks Node-API, so that the configured ones may be of another version.
+ */
 function findHeaders(): string | undefined {
+  const configured = process.env.npm_config_nodedir;
+  if (configured && existsSync(join(configured, 'include', 'node', 'node_api.h'))) return configured;
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   const header = join(prefix, 'include', 'node', 'node_version.h');
   if (!existsSync(header)) return undefined;
@@ -84,5 +89,5 @@ export function findToolchain(): Toolchain {
   if (!process.env.CXX && !onPath('g++', 'c++')) {
     throw new Error('no C++ compiler: install one (Debian and Ubuntu: apt-get install build-essential)');
   }
-  return { python, nodeGyp: findNodeGyp(), nodeDirectory: process.env.npm_config_nodedir ?? findHeaders() };
+  return { python, nodeGyp: findNodeGyp(), nodeDirectory: findHeaders() };
 }
