@@ -40,11 +40,14 @@ async function compile(directory: string, tools: Toolchain, say: Say): Promise<v
   say('compiling the addon');
   const log = join(directory, 'native-build.log');
   const script = createRequire(join(directory, 'package.json')).resolve('@mapbox/node-pre-gyp/bin/node-pre-gyp');
-  const env: NodeJS.ProcessEnv = { ...process.env, npm_config_node_gyp: tools.nodeGyp, npm_config_jobs: 'max' };
-  if (tools.nodeDirectory) env.npm_config_nodedir = tools.nodeDirectory;
+  const settings = {
+    npm_config_node_gyp: tools.nodeGyp,
+    npm_config_nodedir: tools.nodeDirectory,
+    npm_config_jobs: 'max',
+  };
   const child = spawn(process.execPath, [script, 'install', '--build-from-source'], {
     cwd: directory,
-    env,
+    env: { ...process.env, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
