@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { measureSharpness } from '../src/measure.js';
 import { checkSameEngine, secondCopyOfLayers } from '../src/module-identity.js';
 
 const require = createRequire(import.meta.url);
@@ -57,6 +58,25 @@ test('a second copy that shares the engine passes', () => {
   expect(model).not.toBeInstanceOf(tfl.LayersModel);
   expect(() => checkSameEngine(model, [second.core.ones([1, 2])])).not.toThrow();
   model.dispose();
+});
+
+test('a model of a second copy that shares the engine measures the same', async () => {
+  const x = tf.randomNormal([16, 2]);
+  const readings = [];
+  for (const layers of [tfl, secondCopy('measured').layers]) {
+    const model = layers.sequential();
+    model.add(layers.layers.dense({ units: 4, inputShape: [2], activation: 'relu' }));
+    model.add(layers.layers.batchNormalization());
+    model.add(layers.layers.dense({ units: 3, activation: 'softmax' }));
+    model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+    model.setWeights(model.weights.map(({ shape }, i) => tf.randomUniform(shape as number[], 0.5, 1.5, 'float32', i)));
+    const { minimumSharpness, parameters } = await measureSharpness(model, x);
+    readings.push([minimumSharpness, ...parameters.map(({ trace }) => trace)]);
+    model.dispose();
+  }
+  expect(readings[0]).toHaveLength(7);
+  expect(readings[0]![0]).toBeGreaterThan(0);
+  expect(readings[1]).toEqual(readings[0]);
 });
 
 test('a second copy with an engine of its own is refused in one line that says how to mend it', async () => {
