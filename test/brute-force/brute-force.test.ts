@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { measureSharpness } from '../../src/measure.js';
 import type { SharpnessReading } from '../../src/reading.js';
 import { chainMinimum } from './chain-minimum.js';
+import type { Loss } from './jacobian.js';
 import { anyNetwork, buildNetwork, chainNetwork, type NetworkSpec } from './random-model.js';
 import { type ReferenceTraces, referenceTraces } from './traces.js';
 
@@ -18,12 +19,20 @@ const seed = process.env.BRUTE_FORCE_SEED ? { seed: Number(process.env.BRUTE_FOR
  */
 const nearKink = 1e-5;
 
+/** How far a trace may be off: 1e-4 of itself, and for one that is next to nothing a part of the whole trace. */
+const allowance = (trace: number, { total }: ReferenceTraces) => 1e-4 * trace + 1e-9 * total;
+
 /**
- * A trace may be off by 1e-4 of itself, or by this part of the whole trace. A gradient whose terms cancel down to a part
- * r of their size keeps a rounding error of 6e-8 of them, so its square of size r^2 is off by 2 * 6e-8 * r: within 1e-4 r^2 unless r < 1.2e-3, where
- * the error is 1.4e-10 of the terms' squares.
+ * Whether numbers that are rounded to float32 determine the traces: a change of every weight and input by a few units in the
+ * last place moves none of them by a tenth of what is allowed. Where a gradient is a sum that nearly cancels, the exact
+ * traces themselves move further, and nobody who works in float32 can find them.
  */
-const floor = 1e-9;
+function isDetermined(model: tfl.LayersModel, loss: Loss, inputs: tf.Tensor[], reference: ReferenceTraces): boolean {
+  const nudged = referenceTraces(model, loss, inputs, 3 * 2 ** -23);
+  return [...reference.traces].every(
+    ([name, trace]) => Math.abs(nudged.traces.get(name)! - trace) < allowance(trace, reference) / 10,
+  );
+}
 
 async function withNetwork(
   spec: NetworkSpec,
@@ -34,6 +43,7 @@ async function withNetwork(
     fc.pre(network.model.trainableWeights.length > 0);
     const reference = referenceTraces(network.model, spec.loss, network.inputs);
     fc.pre(reference.kinkDistance > nearKink);
+    fc.pre(isDetermined(network.model, spec.loss, network.inputs, reference));
     await check(network, reference);
   } finally {
     tf.dispose(network.inputs);
@@ -71,9 +81,8 @@ describe('measureSharpness against Jacobians, one output and one sample at a tim
             expect(reading.parameters.map(({ name }) => name)).toEqual([...reference.traces.keys()]);
             for (const { name, trace, standardError } of reading.parameters) {
               const expected = reference.traces.get(name)!;
-              const allowed = 1e-4 * expected + floor * reference.total;
               expect(Math.abs(trace - expected), `${name}: ${trace}, expected ${expected}`).toBeLessThanOrEqual(
-                allowed,
+                allowance(expected, reference),
               );
               expect(standardError).toBe(0);
             }

@@ -69,7 +69,10 @@ export interface NetworkSpec {
   readonly outputs: number;
   /** `globalAverage`: a 1 x 1 convolution, averaged, where there is still an image. */
   readonly head: ({ readonly kind: 'dense' } | { readonly kind: 'globalAverage' }) & Weighted;
-  /** Factor on the head's kernel: how certain the network is. */
+  /**
+   * Factor on the head's kernel: how certain the network is. Not for squared error, which keeps the last activation in
+   * the network: float32 has no digits left for the slope y (1 - y) of a sigmoid that is nearly 1.
+   */
   readonly gain: number;
   readonly samples: number;
   readonly seed: number;
@@ -418,7 +421,7 @@ export function isBranching(block: Block): boolean {
 export function buildNetwork(spec: NetworkSpec): RandomNetwork {
   const model = spec.sequential ? sequential(spec) : functional(spec);
   setGoldenWeights(model, spec.seed);
-  if (spec.gain !== 1) {
+  if (spec.loss !== 'meanSquaredError') {
     const kernel = model.layers.findLast((layer) => layer.weights.length > 0)!.weights[0]!;
     tf.tidy(() => {
       kernel.write(tf.mul(kernel.read(), spec.gain));

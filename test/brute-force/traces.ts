@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { lcg } from '../golden-network.js';
 import { type Loss, sampleJacobian, samplesOf, weightValues } from './jacobian.js';
 import { outputHessian } from './output-hessian.js';
 
@@ -18,11 +19,26 @@ export interface ReferenceTraces {
 
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((s, v, i) => s + v * b[i]!, 0);
 
-/** T_b = mean over samples of trace(J_b A J_b^T), with every Jacobian J_b formed, in float64. */
-export function referenceTraces(model: tfl.LayersModel, loss: Loss, inputs: readonly tf.Tensor[]): ReferenceTraces {
-  const values = weightValues(model);
+/**
+ * T_b = mean over samples of trace(J_b A J_b^T), with every Jacobian J_b formed, in float64.
+ *
+ * @param nudge relative change, of random sign, of every weight and every input before: tells how well the traces are
+ *   determined by numbers that are rounded.
+ */
+export function referenceTraces(
+  model: tfl.LayersModel,
+  loss: Loss,
+  inputs: readonly tf.Tensor[],
+  nudge = 0,
+): ReferenceTraces {
+  const signs = lcg(1, 4096);
+  const nudged = (data: Float64Array) =>
+    data.map((v, i) => v * (signs[i % signs.length]! < 0.5 ? 1 - nudge : 1 + nudge));
+  const values = new Map(
+    [...weightValues(model)].map(([name, { shape, data }]) => [name, { shape, data: nudged(data) }]),
+  );
   const names = model.trainableWeights.map((w) => w.originalName);
-  const samples = samplesOf(inputs);
+  const samples = samplesOf(inputs).map((sample) => sample.map(nudged));
   const traces = new Map(names.map((name) => [name, 0]));
   const jacobians = samples.map((sample) => {
     const { logits, output, rows, kinkDistance } = sampleJacobian(model, loss, sample, values);
