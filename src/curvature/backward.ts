@@ -8,7 +8,7 @@ import type { StepPlan, Tape } from './tape.js';
  * Sends deltas down the tape and collects the squared gradient norm that each weight tensor leaves:
  * sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that travel together.
  *
- * @param outputDelta the columns c_{n,r}, [N * R, K], sample-major. Disposed here.
+ * @param outputDelta the columns c_{n,r}, [R * N, K], column by column. Disposed here.
  * @param columns R.
  * @returns for each trained parameter, [N].
  */

@@ -57,7 +57,7 @@ export interface CallWithDelta extends RecordedCall {
  * One elementary step of a network: a layer without its activation, or an activation.
  *
  * N is the number of samples in a chunk and R the number of columns of the output Hessian's factor that travel together.
- * A delta is d(c_{n,r}^T z_n) / d(tensor), flattened to [N * R, ...shape of the tensor], sample-major.
+ * A delta is d(c_{n,r}^T z_n) / d(tensor), stacked column by column: [R * N, ...shape of the tensor].
  * Every method runs inside a `tf.tidy` of the caller's.
  */
 export interface Operation {

@@ -24,7 +24,7 @@ export interface OutputHessian {
    * Columns `begin`, ..., `begin + count - 1` for each sample.
    *
    * @param z [N, K].
-   * @returns [N, count, K].
+   * @returns [count, N, K].
    */
   factor(z: tf.Tensor2D, begin: number, count: number): tf.Tensor3D;
 }
@@ -55,12 +55,11 @@ const softmax: Pick<OutputHessian, 'columns' | 'factor'> = {
     // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
     const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
     // Column r belongs to class r, or r + 1 from the largest class on.
-    const index = tf.range(begin, begin + count, 1, 'int32');
+    const index = tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1]);
     const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
-    const oneHot = tf.cast(isClass(tf.expandDims(classes, 2), outputs), 'float32');
-    const diagonal = tf.mul(oneHot, tf.expandDims(u, 1));
+    const diagonal = tf.mul(tf.cast(isClass(classes, outputs), 'float32'), u);
     const uOfColumn = tf.sum(diagonal, 2, true);
-    return tf.sub(diagonal, tf.mul(uOfColumn, tf.expandDims(v, 1)));
+    return tf.sub(diagonal, tf.mul(uOfColumn, v));
   },
 };
 
@@ -70,8 +69,8 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Pick<OutputHessian, 'c
     columns: (outputs) => outputs,
     factor(z, begin, count) {
       const outputs = z.shape[1];
-      const axes = tf.cast(isClass(tf.expandDims(tf.range(begin, begin + count, 1, 'int32'), 1), outputs), 'float32');
-      return tf.mul(tf.expandDims(root(z), 1), tf.expandDims(axes, 0)) as tf.Tensor3D;
+      const index = tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1]);
+      return tf.mul(tf.cast(isClass(index, outputs), 'float32'), root(z));
     },
   };
 }

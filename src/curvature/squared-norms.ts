@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs-core';
  * position both are ||a||^2 sum_r ||d_r||^2.
  *
  * @param inputs a, [N, P, F].
- * @param delta d, [N * R, P, O], sample-major.
+ * @param delta d, [R * N, P, O], column by column.
  * @param columns R.
  * @returns sum_r ||G_r||^2, [N].
  */
@@ -18,39 +18,40 @@ export function kernelSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, colum
   const fanOut = delta.shape[2];
   if (positions === 1) {
     const inputNorm = tf.sum(tf.square(tf.reshape(inputs, [samples, fanIn])), 1);
-    const deltaNorm = tf.sum(tf.square(tf.reshape(delta, [samples, columns * fanOut])), 1);
-    return tf.mul(inputNorm, deltaNorm);
+    return tf.mul(inputNorm, sumOfSquares(delta, columns, samples));
   }
-  const byPosition = tf.reshape(tf.transpose(tf.reshape(delta, [samples, columns, positions, fanOut]), [0, 2, 1, 3]), [
-    samples,
-    positions,
-    columns * fanOut,
-  ]) as tf.Tensor3D;
+  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
   const explicitCost = fanIn * columns * fanOut * positions;
   const gramCost = positions * positions * (fanIn + columns * fanOut);
   if (explicitCost <= gramCost) {
-    const gradient = tf.matMul(inputs, byPosition, true, false);
-    return tf.sum(tf.square(tf.reshape(gradient, [samples, -1])), 1);
+    const inputsOfColumn = tf.reshape(inputs, [1, samples, positions, fanIn]);
+    return sumOfSquares(tf.matMul(inputsOfColumn, byColumn, true, false), columns, samples);
   }
-  const gram = tf.mul(tf.matMul(inputs, inputs, false, true), tf.matMul(byPosition, byPosition, false, true));
-  return tf.sum(tf.reshape(gram, [samples, -1]), 1);
+  const pairs = positions * positions;
+  const inputGram = tf.reshape(tf.matMul(inputs, inputs, false, true), [samples, pairs]);
+  const deltaGram = tf.reshape(tf.matMul(delta, delta, false, true), [columns, samples * pairs]);
+  return tf.sum(tf.mul(inputGram, tf.reshape(tf.sum(deltaGram, 0), [samples, pairs])), 1);
 }
 
 /**
  * Squared norm of the gradient of a vector that is added at every position, summed over columns:
  * sum_r || sum_t d_rt ||^2.
  *
- * @param delta d, [N * R, P, O], sample-major.
+ * @param delta d, [R * N, P, O], column by column.
  * @param columns R.
  * @returns [N].
  */
 export function biasSquaredNorm(delta: tf.Tensor3D, columns: number): tf.Tensor1D {
-  const [rows, positions, fanOut] = delta.shape;
-  const gradient = positions === 1 ? delta : tf.sum(delta, 1);
-  return tf.sum(tf.square(tf.reshape(gradient, [rows / columns, columns * fanOut])), 1);
+  return sumOfSquares(delta.shape[1] === 1 ? delta : tf.sum(delta, 1), columns, delta.shape[0] / columns);
 }
 
 /** Joins the calls of a shared layer along their positions (axis 1), so that their gradients add up. */
 export function joinPositions(calls: readonly tf.Tensor3D[]): tf.Tensor3D {
   return calls.length === 1 ? calls[0] : tf.concat(calls as tf.Tensor3D[], 1);
+}
+
+/** Sum over columns and elements for each sample: [R * N, ...] or [R, N, ...] -> [N]. */
+function sumOfSquares(x: tf.Tensor, columns: number, samples: number): tf.Tensor1D {
+  const ofRow = tf.sum(tf.square(tf.reshape(x, [columns * samples, -1])), 1);
+  return tf.sum(tf.reshape(ofRow, [columns, samples]), 0);
 }

@@ -56,7 +56,7 @@ export function traceKernel(graph: Graph, hessian: OutputHessian, budgetBytes: n
           const count = Math.min(chunk.columns, columns - first);
           gauge.peak = 0;
           const delta = gaugedTidy(gauge, () =>
-            tf.reshape(hessian.factor(tape.output, first, count), [samples * count, tape.output.shape[1]]),
+            tf.reshape(hessian.factor(tape.output, first, count), [count * samples, tape.output.shape[1]]),
           );
           const norms = squaredNorms(graph, plan, tape, delta, count, gauge);
           const earlier = sums;

@@ -251,7 +251,7 @@ async function check({ layer: make, shapes, integer, reference }: LayerCase): Pr
           const z = reference
             ? reference(trunk[0].sourceLayer.apply(sample) as tf.Tensor, layer)
             : (model.apply(sample) as tf.Tensor);
-          return tf.sum(tf.mul(z, tf.slice(delta, n * COLUMNS + r, 1))) as tf.Scalar;
+          return tf.sum(tf.mul(z, tf.slice(delta, r * SAMPLES + n, 1))) as tf.Scalar;
         };
         const { grads } = tf.variableGrads(
           loss,

@@ -5,9 +5,10 @@ import { type LossName, outputHessians } from '../../src/curvature/output-hessia
 /** C as [samples][columns][outputs] in plain numbers, and nothing left behind. */
 function factor(loss: LossName, z: number[][], begin = 0, count?: number): number[][][] {
   const hessian = outputHessians[loss];
-  return tf.tidy(
-    () => hessian.factor(tf.tensor2d(z), begin, count ?? hessian.columns(z[0].length)).arraySync() as number[][][],
+  const columns = tf.tidy(() =>
+    hessian.factor(tf.tensor2d(z), begin, count ?? hessian.columns(z[0].length)).arraySync(),
   );
+  return z.map((_, n) => columns.map((column) => column[n]));
 }
 
 /** C C^T of one sample, from its columns. */

@@ -10,7 +10,7 @@ function kernelByLoops(a: number[][][], d: number[][][], columns: number): numbe
   return a.map((rows, n) => {
     let total = 0;
     for (let r = 0; r < columns; r++) {
-      const delta = d[n * columns + r];
+      const delta = d[r * a.length + n];
       for (let f = 0; f < rows[0].length; f++) {
         for (let o = 0; o < delta[0].length; o++) {
           total += rows.reduce((sum, row, t) => sum + row[f] * delta[t][o], 0) ** 2;
@@ -43,10 +43,12 @@ describe('biasSquaredNorm', () => {
     const d = random([2 * 3, positions, 4], 3);
     const values = d.arraySync();
     const expected = [0, 1].map((n) =>
-      values.slice(n * 3, n * 3 + 3).reduce((total, rows) => {
-        const sums = rows[0].map((_, o) => rows.reduce((sum, row) => sum + row[o], 0));
-        return total + sums.reduce((sum, value) => sum + value * value, 0);
-      }, 0),
+      [0, 1, 2]
+        .map((r) => values[r * 2 + n])
+        .reduce((total, rows) => {
+          const sums = rows[0].map((_, o) => rows.reduce((sum, row) => sum + row[o], 0));
+          return total + sums.reduce((sum, value) => sum + value * value, 0);
+        }, 0),
     );
     const found = tf.tidy(() => biasSquaredNorm(d, 3).arraySync());
     found.forEach((value, n) => {

@@ -100,7 +100,7 @@ function gradientsOfSample(
 ): tf.NamedTensorMap[] {
   return Array.from({ length: columns }, (_, column) =>
     tf.tidy(() => {
-      const row = sample * columns + column;
+      const row = column * (calls[0].delta.shape[0] / columns) + sample;
       const contribution = () =>
         tf.addN(
           calls.map(({ saved, delta }) => {
