@@ -4,7 +4,7 @@ import { addonPath } from './src/native/addon.js';
 /** Heavy: they install packages into empty projects. `npm run test:package`. */
 const packaging = ['test/packaging*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
-const backendFree = ['test/native*.test.ts'];
+const backendFree = ['test/native*.test.ts', 'test/examples.test.ts', 'test/readme.test.ts'];
 /** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */
 const kernel = [
   'test/curvature/**/*.test.ts',

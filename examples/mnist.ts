@@ -160,6 +160,6 @@ try {
     await run(chosen);
   }
 } catch (error) {
-  console.error(`${(error as Error).message}\n\n${usage}`);
-  process.exitCode = 2;
+  console.error(`${(error as Error).message} (npm run example -- --help lists the options)`);
+  process.exitCode = 1;
 }

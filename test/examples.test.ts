@@ -1,0 +1,136 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readLogdir } from './tensorboard/event-reader.js';
+
+const root = dirname(import.meta.dirname);
+const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-examples-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs a command in the repository, as a reader of the README would. */
+function run(command: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+function example(name: string): string {
+  const { status, stdout, stderr } = run('npx', 'tsx', `examples/${name}.ts`);
+  expect(status, stderr).toBe(0);
+  return stdout;
+}
+
+/** The first group of every match, as numbers: all must be finite. */
+function numbers(text: string, pattern: RegExp): number[] {
+  const found = [...text.matchAll(pattern)].map(([, digits]) => Number(digits));
+  for (const value of found) expect(value).toSatisfy(Number.isFinite);
+  return found;
+}
+
+describe('npm run example', () => {
+  test('trains, writes event files, stops when Minimum Sharpness stops falling', () => {
+    const logdir = join(folder, 'mnist');
+    const options = ['--samples', '500', '--epochs', '25', '--logdir', logdir];
+    const { status, stdout, stderr } = run('npm', 'run', '-s', 'example', '--', ...options);
+    expect(status, stderr).toBe(0);
+
+    const lines = stdout.split('\n').filter((line) => /^ +\d+ .*±.*± .* s$/.test(line));
+    const epochs = lines.map((line) => {
+      const [epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError] = line
+        .replaceAll('±', '')
+        .trim()
+        .split(/\s+/)
+        .map(Number);
+      return { epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError };
+    });
+    expect(epochs.length).toBeGreaterThan(5);
+    expect(epochs.map(({ epoch }) => epoch)).toEqual(epochs.map((_, i) => i + 1));
+    for (const line of epochs) {
+      expect(Object.values(line).every((value) => Number.isFinite(value))).toBe(true);
+      expect(line.all).toBeGreaterThan(0);
+      expect(line.error).toBe(0);
+      expect(line.minibatchError).toBeGreaterThan(0);
+    }
+    expect(epochs.at(-1)!.accuracy).toBeGreaterThan(0.8);
+    expect(epochs.at(-1)!.testAccuracy).toBeGreaterThan(0.7);
+
+    // The three epochs that ended it fell by less than 0.5 below the best of those before, from the sixth on.
+    expect(numbers(stdout, /Stopped after epoch (\d+)/g)).toEqual([epochs.length]);
+    const counted = epochs.slice(5).map(({ all }) => all!);
+    expect(Math.min(...counted.slice(-3))).toBeGreaterThanOrEqual(Math.min(...counted.slice(0, -3)) - 0.5);
+    expect(epochs.length).toBeLessThan(25);
+
+    const [last] = numbers(stdout, /MS of the last epoch ([\d.]+)/g);
+    expect(numbers(stdout, /measured again ([\d.]+\d)/g)).toEqual([last]);
+    expect(last).toBeCloseTo(epochs.at(-1)!.all!, 1);
+    expect(stdout).toContain(`tensorboard --logdir ${logdir}`);
+
+    for (const [name, column] of [
+      ['all-images', 'all'],
+      ['minibatch', 'minibatch'],
+    ] as const) {
+      const charts = readLogdir(join(logdir, name)).filter(({ tag }) => tag === 'sharpness/minimum');
+      expect(charts.map(({ step }) => step)).toEqual(epochs.map(({ epoch }) => epoch! * Math.ceil(500 / 64)));
+      charts.forEach(({ value }, i) => {
+        expect(value).toBeCloseTo(epochs[i]![column]!, 1);
+      });
+    }
+  });
+
+  test('--help lists every option, and a wrong one gets one line', () => {
+    const { status, stdout } = run('npm', 'run', '-s', 'example', '--', '--help');
+    expect(status).toBe(0);
+    for (const option of ['epochs', 'samples', 'learning-rate', 'weight-decay', 'patience', 'backend', 'logdir']) {
+      expect(stdout).toContain(`--${option}`);
+    }
+    for (const [option, line] of [
+      ['--epochs=none', "--epochs must be a whole number of at least 1, but it is 'none'."],
+      ['--weight-decay=-1', "--weight-decay must be a number of at least 0, but it is '-1'."],
+      ['--backend=gpu', "--backend must be wasm or cpu, but it is 'gpu'."],
+      ['--samples=4001', 'There are 4000 images in the train set, not 4001.'],
+      ['--epoch=1', "Unknown option '--epoch'"],
+      ['--logdir=package.json', 'package.json'],
+    ]) {
+      const wrong = run('npx', 'tsx', 'examples/mnist.ts', option!);
+      expect(wrong.status).toBe(1);
+      expect(wrong.stderr).toContain(line);
+      expect(wrong.stderr).toContain('--help lists the options');
+    }
+  });
+});
+
+test('minimal-callback.ts prints the history of loss and Minimum Sharpness', () => {
+  const stdout = example('minimal-callback');
+  const losses = numbers(stdout, /loss ([\d.]+)/g);
+  expect(losses).toHaveLength(10);
+  expect(losses.at(-1)).toBeLessThan(losses[0]!);
+  const values = numbers(stdout, /Minimum Sharpness ([\d.]+)/g);
+  expect(values).toHaveLength(10);
+  expect(Math.min(...values)).toBeGreaterThan(0);
+});
+
+test('fit-dataset.ts measures twice an epoch, all images each time', () => {
+  const stdout = example('fit-dataset');
+  expect(numbers(stdout, /batch (\d+):/g)).toEqual([10, 20, 30, 40, 50, 60]);
+  expect(numbers(stdout, /epoch (\d+),/g)).toEqual([1, 1, 2, 2, 3, 3]);
+  expect(numbers(stdout, /of (\d+) images/g)).toEqual(Array(6).fill(1000));
+  expect(Math.min(...numbers(stdout, /Minimum Sharpness ([\d.]+)/g))).toBeGreaterThan(0);
+  expect(numbers(stdout, /accuracy ([\d.]+)/g)[0]).toBeGreaterThan(0.7);
+});
+
+test('rxjs-pipeline.ts averages, alerts and stops training', () => {
+  const stdout = example('rxjs-pipeline');
+  const values = numbers(stdout, /epoch \d+: MS ([\d.]+)/g);
+  const averages = numbers(stdout, /average of 3: ([\d.]+)/g);
+  expect(averages).toHaveLength(values.length - 2);
+  averages.forEach((average, i) => {
+    expect(average).toBeCloseTo((values[i]! + values[i + 1]! + values[i + 2]!) / 3, 1);
+  });
+  const rises = values.slice(1).filter((value, i) => value > 1.05 * values[i]!);
+  expect(rises.length).toBeGreaterThan(0);
+  expect(numbers(stdout, /MS rose by (\d+)%/g)).toHaveLength(rises.length);
+  expect(values.length).toBeLessThan(40);
+  expect(values.at(-1)).toBeLessThan(Math.max(...values) / 2);
+  expect(stdout.trimEnd()).toMatch(/less than half: training stops$/);
+});
