@@ -28,10 +28,12 @@ const allowance = (trace: number, { total }: ReferenceTraces) => 1e-4 * trace + 
  * traces themselves move further, and nobody who works in float32 can find them.
  */
 function isDetermined(model: tfl.LayersModel, loss: Loss, inputs: tf.Tensor[], reference: ReferenceTraces): boolean {
-  const nudged = referenceTraces(model, loss, inputs, 3 * 2 ** -23);
-  return [...reference.traces].every(
-    ([name, trace]) => Math.abs(nudged.traces.get(name)! - trace) < allowance(trace, reference) / 10,
-  );
+  return [1, 2, 3].every((draw) => {
+    const nudged = referenceTraces(model, loss, inputs, { relative: 3 * 2 ** -23, draw });
+    return [...reference.traces].every(
+      ([name, trace]) => Math.abs(nudged.traces.get(name)! - trace) < allowance(trace, reference) / 10,
+    );
+  });
 }
 
 async function withNetwork(

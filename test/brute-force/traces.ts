@@ -23,17 +23,20 @@ const dot = (a: Float64Array, b: Float64Array) => a.reduce((s, v, i) => s + v * 
  * T_b = mean over samples of trace(J_b A J_b^T), with every Jacobian J_b formed, in float64.
  *
  * @param nudge relative change, of random sign, of every weight and every input before: tells how well the traces are
- *   determined by numbers that are rounded.
+ *   determined by numbers that are rounded. `draw` tells one such change from another.
  */
 export function referenceTraces(
   model: tfl.LayersModel,
   loss: Loss,
   inputs: readonly tf.Tensor[],
-  nudge = 0,
+  nudge?: { readonly relative: number; readonly draw: number },
 ): ReferenceTraces {
-  const signs = lcg(1, 4096);
-  const nudged = (data: Float64Array) =>
-    data.map((v, i) => v * (signs[i % signs.length]! < 0.5 ? 1 - nudge : 1 + nudge));
+  let drawn = 0;
+  const nudged = (data: Float64Array) => {
+    if (!nudge) return data;
+    const u = lcg(1000 * nudge.draw + drawn++, data.length);
+    return data.map((v, i) => v * (1 + (u[i]! < 0.5 ? -nudge.relative : nudge.relative)));
+  };
   const values = new Map(
     [...weightValues(model)].map(([name, { shape, data }]) => [name, { shape, data: nudged(data) }]),
   );
