@@ -29,37 +29,42 @@ export interface ScaleMinimum {
  */
 export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly number[]): ScaleMinimum {
   const { parameters, layers } = symmetry;
-  if (traces.length !== parameters.length)
+  if (traces.length !== parameters.length) {
     throw new RangeError(`Expected ${parameters.length} traces, one a trainable parameter, but got ${traces.length}.`);
+  }
   parameters.forEach(({ parameter }, b) => {
-    if (!(traces[b] >= 0 && traces[b] < Infinity))
+    if (!(traces[b] >= 0 && traces[b] < Infinity)) {
       throw new RangeError(
         `The trace of '${parameter.name}' is ${traces[b]}: look for weights or inputs that are huge or not numbers.`,
       );
+    }
   });
 
   const { value, exponents, attained, limitOf, steps } = minimizeExponentials(
     parameters.map(({ exponent }) => exponent),
     traces,
   );
-  const scales = layers.map(({ layer, logScale }) => ({ layer: layer.name, alpha: Math.exp(limitOf(logScale)) }));
+  const logScales = layers.map(({ layer, logScale }) => ({ layer: layer.name, log: limitOf(logScale) }));
+  const scales = logScales.map(({ layer, log }) => ({ layer, alpha: Math.exp(log) }));
   if (attained) {
     return { value, exponents, scales, assumptions: [], steps };
   }
 
-  const names = (alpha: number) => scales.filter((scale) => scale.alpha === alpha).map(({ layer }) => `'${layer}'`);
-  const growing = names(Infinity);
-  const shrinking = names(0);
-  const without = parameters.filter((_, b) => traces[b] === 0).map(({ parameter }) => `'${parameter.name}'`);
-  const cause = without.length > 0 ? `, since the trace of ${list(without)} is 0` : '';
+  const quiet = parameters.filter((_, b) => traces[b] === 0).map(({ parameter }) => parameter.name);
+  const cause = quiet.length > 0 ? `, since the trace of ${list(quiet)} is 0` : '';
   const ways = [
-    ...(growing.length > 0 ? [`the scale of ${list(growing)} goes to infinity`] : []),
-    ...(shrinking.length > 0 ? [`that of ${list(shrinking)} goes to 0`] : []),
-  ];
-  const sentence = `Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(' and ')}.`;
+    { limit: Infinity, text: 'infinity' },
+    { limit: -Infinity, text: '0' },
+  ].flatMap(({ limit, text }) => {
+    const moving = logScales.filter(({ log }) => log === limit).map(({ layer }) => layer);
+    return moving.length > 0 ? [`the scale of ${list(moving)} goes to ${text}`] : [];
+  });
+  const sentence = `Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(', ')}.`;
   return { value, exponents, scales, assumptions: [sentence], steps };
 }
 
+/** 'a', 'b' and 'c' */
 function list(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const quoted = names.map((name) => `'${name}'`);
+  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;
 }

@@ -153,6 +153,7 @@ function backSubstitute(
   }
   return x;
 }
+
 function columnLengths(rows: readonly Float64Array[], width: number): Float64Array {
   const squares = new Float64Array(width);
   for (const row of rows) {

@@ -1,5 +1,5 @@
 import type { Graph } from '../curvature/graph.js';
-import type { Layer, Parameter } from '../curvature/operation.js';
+import type { Layer, Operation, Parameter } from '../curvature/operation.js';
 
 /** Coefficients of a linear form over the free scales of a network. */
 export type LinearForm = readonly number[];
@@ -42,44 +42,51 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
   // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these.
   const unknownOf = new Map<unknown, number>();
   for (const { operation } of graph.steps) {
-    const kernel = operation.scale === 'affine' ? trainableKernel(operation.parameters) : undefined;
-    if (kernel && !unknownOf.has(kernel.variable)) unknownOf.set(kernel.variable, unknownOf.size);
+    const kernel = rescaledKernel(operation);
+    if (kernel && !unknownOf.has(kernel.variable)) {
+      unknownOf.set(kernel.variable, unknownOf.size);
+    }
   }
   const zero: LinearForm = new Array<number>(unknownOf.size).fill(0);
 
   const scales = new Map<number, LinearForm>(graph.inputs.map((tensor) => [tensor, zero]));
   const vanishing: LinearForm[] = [];
-  const equate = (a: LinearForm, b: LinearForm) => vanishing.push(difference(a, b));
   const exponents = new Map<unknown, { parameter: Parameter; exponent: LinearForm }>();
   const kernels = new Map<unknown, { layer: Layer; logScale: LinearForm }>();
 
   for (const { operation, inputs, output } of graph.steps) {
-    const { parameters, scale } = operation;
+    const { layer, parameters, scale } = operation;
     const entering = inputs.map((tensor) => scales.get(tensor) ?? zero);
     const first = entering[0] ?? zero;
     let leaving = first;
-    if (scale === 'adds') leaving = entering.reduce(sum, zero);
-    else if (scale === 'pins') for (const s of entering) vanishing.push(s);
-    else for (const s of entering.slice(1)) equate(s, first);
-    if (scale === 'pins') leaving = zero;
-
-    if (scale === 'affine') {
-      const kernel = trainableKernel(parameters);
-      if (kernel) {
-        const known = kernels.get(kernel.variable);
-        leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknownOf.size);
-        if (!known) kernels.set(kernel.variable, { layer: operation.layer, logScale: difference(leaving, first) });
-      }
-      for (const { role, trainable } of parameters) if (role === 'bias' && !trainable) vanishing.push(leaving);
+    if (scale === 'adds') {
+      leaving = entering.reduce(sum, zero);
+    } else if (scale === 'pins') {
+      vanishing.push(...entering);
+      leaving = zero;
+    } else {
+      vanishing.push(...entering.slice(1).map((s) => difference(s, first)));
     }
 
-    for (const parameter of parameters) {
-      if (!parameter.trainable) continue;
+    const kernel = rescaledKernel(operation);
+    if (kernel) {
+      const known = kernels.get(kernel.variable);
+      leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknownOf.size);
+      kernels.set(kernel.variable, known ?? { layer, logScale: difference(leaving, first) });
+    }
+    if (scale === 'affine' && parameters.some(({ role, trainable }) => role === 'bias' && !trainable)) {
+      vanishing.push(leaving);
+    }
+
+    for (const parameter of parameters.filter(({ trainable }) => trainable)) {
       const { role, variable } = parameter;
       const exponent = role === 'kernel' ? difference(leaving, first) : role === 'bias' ? leaving : zero;
       const known = exponents.get(variable);
-      if (known) equate(exponent, known.exponent);
-      else exponents.set(variable, { parameter, exponent });
+      if (known) {
+        vanishing.push(difference(exponent, known.exponent));
+      } else {
+        exponents.set(variable, { parameter, exponent });
+      }
     }
     scales.set(output, leaving);
   }
@@ -103,9 +110,9 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
   };
 }
 
-/** The kernel that may be rescaled. A frozen kernel beside it would have to keep its scale, so then there is none. */
-function trainableKernel(parameters: readonly Parameter[]): Parameter | undefined {
-  const kernels = parameters.filter(({ role }) => role === 'kernel');
+/** The kernel that lets an operation change the scale. A frozen one has to keep it, whatever stands beside it. */
+function rescaledKernel({ scale, parameters }: Operation): Parameter | undefined {
+  const kernels = scale === 'affine' ? parameters.filter(({ role }) => role === 'kernel') : [];
   return kernels.every(({ trainable }) => trainable) ? kernels[0] : undefined;
 }
 
@@ -128,20 +135,28 @@ function difference(a: LinearForm, b: LinearForm): LinearForm {
  */
 function solutions(equations: readonly LinearForm[], unknowns: number) {
   const rows = new Map<number, number[]>();
+  const eliminate = (row: number[]) => {
+    for (const [pivot, known] of rows) {
+      subtract(row, known, row[pivot]);
+    }
+  };
   for (const equation of equations) {
     const row = [...equation];
-    for (const [pivot, known] of rows) subtract(row, known, row[pivot]);
+    eliminate(row);
     const pivot = pivotOf(row);
-    if (pivot < 0) continue;
-    const scale = row[pivot];
-    for (let i = 0; i < row.length; i++) row[i] /= scale;
-    for (const known of rows.values()) subtract(known, row, known[pivot]);
-    rows.set(pivot, row);
+    if (pivot < 0) {
+      continue;
+    }
+    const scaled = row.map((c) => c / row[pivot]);
+    for (const known of rows.values()) {
+      subtract(known, scaled, known[pivot]);
+    }
+    rows.set(pivot, scaled);
   }
   const free = Array.from({ length: unknowns }, (_, i) => i).filter((i) => !rows.has(i));
   const substitute = (form: LinearForm): LinearForm => {
     const row = [...form];
-    for (const [pivot, known] of rows) subtract(row, known, row[pivot]);
+    eliminate(row);
     return free.map((i) => row[i]);
   };
   return { freedom: free.length, substitute };
@@ -149,7 +164,9 @@ function solutions(equations: readonly LinearForm[], unknowns: number) {
 
 /** target -= factor * row, in place. */
 function subtract(target: number[], row: readonly number[], factor: number): void {
-  if (factor === 0) return;
+  if (factor === 0) {
+    return;
+  }
   for (let i = 0; i < target.length; i++) {
     const c = target[i] - factor * row[i];
     target[i] = Math.abs(c) < 1e-9 ? 0 : c;

@@ -1,0 +1,58 @@
+import type { Graph, Step } from '../../src/curvature/graph.js';
+import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from '../../src/curvature/operation.js';
+
+/** A layer with weights: what the scale symmetry sees of it. */
+export type FakeLayer = Operation;
+
+const nothing = () => {
+  throw new Error('a fake operation computes nothing');
+};
+
+function operation(name: string, scale: ScaleBehaviour, parameters: Parameter[] = []): Operation {
+  return {
+    layer: { name } as Layer,
+    description: name,
+    scale,
+    piecewiseLinear: true,
+    parameters,
+    forward: nothing,
+    backward: nothing,
+  };
+}
+
+/**
+ * A layer by the roles of its weights, for example `['kernel', 'bias']`; `'frozen kernel'` is one that does not train.
+ * Its parameters are called `layer/role`.
+ */
+export function affine(name: string, roles: readonly (ParameterRole | `frozen ${ParameterRole}`)[]): FakeLayer {
+  const fake = operation(name, 'affine');
+  return {
+    ...fake,
+    parameters: roles.map((text) => {
+      const role = text.replace('frozen ', '') as ParameterRole;
+      const variable = {} as Parameter['variable'];
+      return { name: `${name}/${role}`, layer: fake.layer, variable, role, trainable: text === role };
+    }),
+  };
+}
+
+export const dense = (name: string) => affine(name, ['kernel', 'bias']);
+
+/** Collects steps: `call` adds one and returns the number of its output. Tensor 0 is the input. */
+export function network() {
+  const steps: Step[] = [];
+  let tensors = 1;
+  const call = (layer: FakeLayer, ...inputs: number[]) => {
+    steps.push({ operation: layer, inputs, output: tensors });
+    return tensors++;
+  };
+  const step = (scale: ScaleBehaviour, ...inputs: number[]) => call(operation(scale, scale), ...inputs);
+  return { call, step, graph: (output: number): Graph => ({ inputs: [0], output, steps }) };
+}
+
+/** Layers one after the other, with an activation of the given behaviour between them. */
+export function chain(layers: readonly FakeLayer[], between: ScaleBehaviour = 'ties'): Graph {
+  const { call, step, graph } = network();
+  const last = layers.reduce((tensor, layer, l) => call(layer, l === 0 ? tensor : step(between, tensor)), 0);
+  return graph(last);
+}
