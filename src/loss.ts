@@ -22,7 +22,8 @@ const lossFunctions = new Map<unknown, LossName>([
 /** @throws Error with one line unless `loss` is a name that `measureSharpness` knows. */
 export function checkLossName(loss: unknown): asserts loss is LossName {
   if (typeof loss !== 'string' || !Object.hasOwn(outputHessians, loss)) {
-    throw new Error(`loss: ${String(loss)} is not known. Pass one of ${known}.`);
+    const shown = typeof loss === 'string' ? `'${loss}'` : `a ${typeof loss}`;
+    throw new Error(`loss: ${shown} is not known. Pass one of ${known}.`);
   }
 }
 

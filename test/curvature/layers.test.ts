@@ -61,6 +61,31 @@ function dilatedConvolution(x: tf.Tensor, anyLayer: tfl.layers.Layer): tf.Tensor
 }
 const { layers } = tfl;
 
+/** Average pooling with padding 'same', as a matrix: the mean over those cells of a window that lie inside of the image. */
+function averagedOverCells(x: tf.Tensor, anyLayer: tfl.layers.Layer): tf.Tensor {
+  const { poolSize, strides } = anyLayer as unknown as Record<'poolSize' | 'strides', [number, number]>;
+  const [samples, height, width, channels] = x.shape;
+  const windows = ([extent, size, stride]: number[]) => {
+    const count = Math.ceil(extent / stride);
+    const before = Math.floor(Math.max(0, (count - 1) * stride + size - extent) / 2);
+    return Array.from({ length: count }, (_, p) =>
+      Array.from({ length: size }, (_cell, i) => p * stride - before + i).filter((i) => i >= 0 && i < extent),
+    );
+  };
+  const rows = windows([height, poolSize[0], strides[0]]);
+  const columns = windows([width, poolSize[1], strides[1]]);
+  const matrix = rows.flatMap((ys) =>
+    columns.map((xs) => {
+      const weights = Array(height * width).fill(0);
+      for (const i of ys) for (const j of xs) weights[i * width + j] = 1 / (ys.length * xs.length);
+      return weights;
+    }),
+  );
+  const pixels = tf.reshape(x, [samples, height * width, channels]);
+  const pooled = tf.matMul(tf.expandDims(tf.tensor2d(matrix), 0), pixels);
+  return tf.reshape(pooled, [samples, rows.length, columns.length, channels]);
+}
+
 const cases: LayerCase[] = [
   one('dense', () => layers.dense({ units: 4, biasInitializer: 'randomNormal' }), [[5]]),
   one('dense without bias', () => layers.dense({ units: 4, useBias: false }), [[5]]),
@@ -155,11 +180,24 @@ const cases: LayerCase[] = [
     'average pooling same, overlapping',
     () => layers.averagePooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
     image,
+    { reference: averagedOverCells },
   ),
+  one('average pooling same, separate', () => layers.averagePooling2d({ poolSize: [4, 2], padding: 'same' }), image, {
+    reference: averagedOverCells,
+  }),
   one('average pooling 1d', () => layers.averagePooling1d({ poolSize: 2 }), [[7, 2]]),
+  one(
+    'average pooling channels first',
+    () => layers.averagePooling2d({ poolSize: 2, padding: 'same', dataFormat: 'channelsFirst' }),
+    [[2, 6, 4]],
+  ),
   one('global average pooling', () => layers.globalAveragePooling2d({}), image),
   one('global average pooling 1d', () => layers.globalAveragePooling1d(), [[7, 2]]),
   one('global max pooling', () => layers.globalMaxPooling2d({}), image),
+  one('global max pooling 1d', () => layers.globalMaxPooling1d({}), [[7, 2]]),
+  one('global max pooling channels first', () => layers.globalMaxPooling2d({ dataFormat: 'channelsFirst' }), [
+    [2, 6, 5],
+  ]),
   one('flatten', () => layers.flatten(), image),
   one('flatten channels first', () => layers.flatten({ dataFormat: 'channelsFirst' }), image),
   one('reshape', () => layers.reshape({ targetShape: [5, 12] }), image),

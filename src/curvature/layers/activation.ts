@@ -28,6 +28,16 @@ const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
   swish: { scale: 'pins', piecewiseLinear: false },
 };
 
+/** sigmoid(x) sigmoid(-x): y (1 - y) would lose its digits where y rounds to 1. */
+const sigmoidDerivative = (x: tf.Tensor) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.neg(x)));
+
+/** Derivatives that are cheaper or more precise than what tf.js makes of the function. */
+const derivatives: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
+  relu: (x) => tf.step(x),
+  sigmoid: sigmoidDerivative,
+  tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
+};
+
 /** y = f(x), element by element: the delta is multiplied by f'(x), which is all that is kept of the forward pass. */
 function elementwise(
   layer: Layer,
@@ -53,11 +63,8 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
   }
   const description = `${name} activation`;
   const known = elementwiseActivations[name];
-  if (name === 'relu') {
-    return [elementwise(layer, description, tf.relu, { ...known, activation: name }, (x) => tf.step(x))];
-  }
   if (known) {
-    return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name })];
+    return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name }, derivatives[name])];
   }
   // Softmax, log-softmax, and functions that a user registered: nothing is known of their structure.
   return [

@@ -23,9 +23,28 @@ interface Windows {
 /** Nearest-neighbour resizing by a whole factor is exact in float32 at least up to this factor. */
 const LARGEST_EXACT_UPSAMPLING = 8;
 
-/** 1-d pooling is 2-d pooling of an image of width 1, as in tf.js. */
-function asImage(x: tf.Tensor): tf.Tensor4D {
-  return (x.rank === 3 ? tf.expandDims(x, 2) : x) as tf.Tensor4D;
+/** A layer's tensors as [B, H, W, C] and back. 1-d pooling is 2-d pooling of an image of width 1, as in tf.js. */
+interface ImageView {
+  toImage(x: tf.Tensor): tf.Tensor4D;
+  /** @param rank of the layer's tensors. */
+  fromImage(image: tf.Tensor4D, rank: number): tf.Tensor;
+  /** Height and width of a layer's tensor of this shape, the batch axis first. */
+  size(shape: readonly number[]): Pair;
+}
+
+function imageView({ dataFormat }: PoolingLayer): ImageView {
+  if (dataFormat === 'channelsFirst') {
+    return {
+      toImage: (x) => tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]),
+      fromImage: (image) => tf.transpose(image, [0, 3, 1, 2]),
+      size: ([, , height, width]) => [height, width],
+    };
+  }
+  return {
+    toImage: (x) => (x.rank === 3 ? tf.expandDims(x, 2) : x) as tf.Tensor4D,
+    fromImage: (image, rank) => (rank === 3 ? tf.squeeze(image, [2]) : image),
+    size: (shape) => [shape[1], shape.length === 3 ? 1 : shape[2]],
+  };
 }
 
 function windowsOf(layer: PoolingLayer): Windows {
@@ -142,10 +161,7 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
  */
 export const maxPooling: LayerRule = (anyLayer) => {
   const layer = anyLayer as PoolingLayer;
-  const channelsFirst = layer.dataFormat === 'channelsFirst';
-  const toImage = (x: tf.Tensor) => (channelsFirst ? tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]) : asImage(x));
-  const fromImage = (image: tf.Tensor4D, shape: number[]) =>
-    tf.reshape(channelsFirst ? tf.transpose(image, [0, 3, 1, 2]) : image, shape);
+  const view = imageView(layer);
   const windows = windowsOf(layer);
   const separate =
     windows.size.every((size, i) => size === windows.strides[i]) &&
@@ -157,46 +173,90 @@ export const maxPooling: LayerRule = (anyLayer) => {
     piecewiseLinear: true,
     parameters: [],
     forward([x]) {
-      const image = toImage(x);
+      const image = view.toImage(x);
       const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
-      const [samples, h, w, channels] = pooled.shape;
-      const shape = x.rank === 3 ? [h, channels] : channelsFirst ? [channels, h, w] : [h, w, channels];
-      const output = fromImage(pooled, [samples, ...shape]);
       const masks = tapMasks(image, pooled, windows);
-      return { output, saved: separate ? [tapsToImage(masks, windows)] : masks };
+      return {
+        output: view.fromImage(pooled, x.rank),
+        saved: separate ? [tapsToImage(masks, windows)] : masks,
+      };
     },
     backward({ saved, inputShapes }, delta, columns) {
-      const [, ...shape] = inputShapes[0];
-      const imageShape = (channelsFirst ? [shape[1], shape[2]] : [shape[0], shape.length === 2 ? 1 : shape[1]]) as Pair;
-      const pooled = toImage(delta);
+      const imageSize = view.size(inputShapes[0]);
+      const pooled = view.toImage(delta);
       const [batch, h, w, channels] = pooled.shape;
-      const { top, left } = windowGrid([batch, ...imageShape, channels], windows);
-      let back: tf.Tensor4D;
+      const { top, left } = windowGrid([batch, ...imageSize, channels], windows);
       if (separate) {
         const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
-        back = fitTo(multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D, imageShape, top, left);
-      } else {
-        back = tf.addN(
-          saved.map((mask, tap) => {
-            const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
-            const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
-            return fitTo(spreadPixels(found, windows.strides), imageShape, top - i, left - j);
-          }),
-        );
+        const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
+        return [view.fromImage(fitTo(masked, imageSize, top, left), delta.rank)];
       }
-      return [fromImage(back, [delta.shape[0], ...shape])];
+      const parts = saved.map((mask, tap) => {
+        const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
+        const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
+        return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
+      });
+      return [view.fromImage(tf.addN(parts), delta.rank)];
     },
   };
   return [operation];
 };
 
-/** Average pooling: linear, so nothing of the forward pass is kept. */
-export const averagePooling: LayerRule = (anyLayer, parameter) => {
+/** How many cells of each window lie inside the image: [1, h, w, 1]. */
+function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
+  const { outHeight, outWidth, top, left } = windowGrid([1, height, width, 1], windows);
+  const inside = (begin: number, size: number, end: number) => Math.min(begin + size, end) - Math.max(begin, 0);
+  const counts = Array.from({ length: outHeight }, (_, p) =>
+    Array.from({ length: outWidth }, (_column, q) => {
+      const rows = inside(p * windows.strides[0] - top, windows.size[0], height);
+      return rows * inside(q * windows.strides[1] - left, windows.size[1], width);
+    }),
+  );
+  return tf.reshape(tf.tensor2d(counts), [1, outHeight, outWidth, 1]);
+}
+
+/**
+ * Average pooling: linear, so nothing of the forward pass is kept. With padding, the mean is over the cells inside of the
+ * image. The gradient kernels of tf.js divide by the whole window, so they are given the padded image.
+ */
+export const averagePooling: LayerRule = (anyLayer) => {
   const layer = anyLayer as PoolingLayer;
-  if (layer.dataFormat === 'channelsFirst') {
-    return weightless({ scale: 'ties', piecewiseLinear: true })(layer, parameter);
-  }
-  const { size, strides, padding } = windowsOf(layer);
+  const view = imageView(layer);
+  const windows = windowsOf(layer);
+  const { size, strides, padding } = windows;
+  const operation: Operation = {
+    layer,
+    description: layer.getClassName(),
+    scale: 'ties',
+    piecewiseLinear: true,
+    parameters: [],
+    forward: ([x]) => ({
+      output: view.fromImage(tf.avgPool(view.toImage(x), size, strides, padding), x.rank),
+      saved: [],
+    }),
+    backward({ inputShapes }, delta) {
+      const imageSize = view.size(inputShapes[0]);
+      const pooled = view.toImage(delta);
+      const [rows, h, w, channels] = pooled.shape;
+      const { top, left } = windowGrid([rows, ...imageSize, channels], windows);
+      const overWindow = tf.mul(pooled, tf.div(size[0] * size[1], cellsOfWindows(imageSize, windows)));
+      const below = Math.max(0, (h - 1) * strides[0] + size[0] - top - imageSize[0]);
+      const right = Math.max(0, (w - 1) * strides[1] + size[1] - left - imageSize[1]);
+      // The kernel reads the shape of its input only.
+      const input = tf.zeros([rows, top + imageSize[0] + below, left + imageSize[1] + right, channels]);
+      const attributes = { filterSize: size, strides, pad: 'valid' };
+      const back = tf.engine().runKernel('AvgPoolGrad', { dy: overWindow, input }, attributes) as tf.Tensor4D;
+      return [view.fromImage(fitTo(back, imageSize, top, left), delta.rank)];
+    },
+  };
+  return [operation];
+};
+
+/** Maximum over all positions, channels last: the delta goes to the first position where it was found. */
+export const globalMaxPooling: LayerRule = (anyLayer) => {
+  const layer = anyLayer as PoolingLayer;
+  const channelsFirst = layer.dataFormat === 'channelsFirst';
+  const order = channelsFirst ? [0, 2, 3, 1] : null;
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
@@ -204,17 +264,22 @@ export const averagePooling: LayerRule = (anyLayer, parameter) => {
     piecewiseLinear: true,
     parameters: [],
     forward([x]) {
-      const pooled = tf.avgPool(asImage(x), size, strides, padding);
-      return { output: x.rank === 3 ? tf.squeeze(pooled, [2]) : pooled, saved: [] };
+      const channelsLast = order ? tf.transpose(x, order) : x;
+      const channels = channelsLast.shape[channelsLast.rank - 1];
+      const flat: tf.Tensor3D = tf.reshape(channelsLast, [x.shape[0], -1, channels]);
+      const positions = tf.reshape(tf.range(0, flat.shape[1], 1, 'int32'), [1, flat.shape[1], 1]);
+      const found = tf.expandDims(tf.argMax(flat, 1), 1);
+      return { output: tf.max(flat, 1), saved: [tf.cast(tf.equal(positions, found), 'float32')] };
     },
-    backward({ inputShapes }, delta) {
-      const shape = [delta.shape[0], ...inputShapes[0].slice(1)];
-      const imageShape = shape.length === 3 ? [shape[0], shape[1], 1, shape[2]] : shape;
-      // The kernel reads the shape of its input only.
-      const input = tf.zeros(imageShape);
-      const attributes = { filterSize: size, strides, pad: padding };
-      const back = tf.engine().runKernel('AvgPoolGrad', { dy: asImage(delta), input }, attributes) as tf.Tensor;
-      return [tf.reshape(back, shape)];
+    backward({ saved, inputShapes }, delta, columns) {
+      const [samples, positions, channels] = saved[0].shape;
+      const byColumn = tf.reshape(delta, [columns, samples, 1, channels]);
+      const back = tf.mul(byColumn, tf.reshape(saved[0], [1, samples, positions, channels]));
+      const [, ...shape] = inputShapes[0];
+      if (!channelsFirst) {
+        return [tf.reshape(back, [delta.shape[0], ...shape])];
+      }
+      return [tf.transpose(tf.reshape(back, [delta.shape[0], shape[1], shape[2], shape[0]]), [0, 3, 1, 2])];
     },
   };
   return [operation];

@@ -11,7 +11,7 @@ import { convolution } from './convolution.js';
 import { dense } from './dense.js';
 import { generic, weightless } from './generic.js';
 import { add, concatenate, dot } from './merge.js';
-import { averagePooling, globalAveragePooling, maxPooling } from './pooling.js';
+import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.js';
 import type { LayerRule } from './rule.js';
 import { flatten, identity, reshape, upSampling, zeroPadding } from './shape.js';
 
@@ -37,8 +37,8 @@ const rules: Readonly<Record<string, LayerRule>> = {
   AveragePooling1D: averagePooling,
   AveragePooling2D: averagePooling,
   AveragePooling3D: homogeneous,
-  GlobalMaxPooling1D: homogeneous,
-  GlobalMaxPooling2D: homogeneous,
+  GlobalMaxPooling1D: globalMaxPooling,
+  GlobalMaxPooling2D: globalMaxPooling,
   GlobalAveragePooling1D: globalAveragePooling,
   GlobalAveragePooling2D: globalAveragePooling,
 
