@@ -1,0 +1,126 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outputHessians } from '../src/curvature/output-hessian.js';
+
+const root = dirname(import.meta.dirname);
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const readme = read('README.md');
+
+/** What the code blocks take for granted: a compiled model and its data. */
+const prelude = `
+import * as preludeTf from '@tensorflow/tfjs';
+const model = preludeTf.sequential({
+  layers: [
+    preludeTf.layers.dense({ units: 8, inputShape: [4], activation: 'relu' }),
+    preludeTf.layers.dense({ units: 3, activation: 'softmax' }),
+  ],
+});
+model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
+const xTrain = preludeTf.randomNormal([60, 4]);
+const yTrain = preludeTf.oneHot(preludeTf.randomUniformInt([60], 0, 3), 3);
+`;
+
+/** Each TypeScript block, with what the README says that it prints, if it does. */
+const blocks = [...readme.matchAll(/```ts\n(.*?)```\n(?:\n```text\n(.*?)```)?/gs)].map(([, code, output]) => ({
+  code: code!,
+  output,
+}));
+
+describe('code blocks', () => {
+  let folder: string;
+  beforeAll(() => {
+    mkdirSync(join(root, '.cache'), { recursive: true });
+    folder = mkdtempSync(join(root, '.cache', 'readme-'));
+    blocks.forEach(({ code }, i) => {
+      writeFileSync(join(folder, `block-${i}.ts`), prelude + code);
+    });
+    const compilerOptions = { noUnusedLocals: false };
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
+    );
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('there are some, and every fence is of a known kind', () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(4);
+    const fences = [...readme.matchAll(/^```(\w*)$/gm)].map(([, language]) => language);
+    expect(fences.filter((language, i) => i % 2 === 0 && !['ts', 'text'].includes(language!))).toEqual([]);
+  });
+
+  test('their types are right', () => {
+    const { status, stdout } = spawnSync('npx', ['tsc', '--project', folder], { cwd: root, encoding: 'utf8' });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  test.each(blocks.map((block, i) => ({ ...block, i })))('block $i runs', ({ i, output }) => {
+    const { status, stdout, stderr } = spawnSync('npx', ['tsx', `block-${i}.ts`], { cwd: folder, encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    expect(stderr).not.toContain('tfjs-sharpness');
+    expect(stdout).not.toMatch(/NaN|undefined/);
+    if (output !== undefined) expect(stdout).toBe(output);
+    if (blocks[i]!.code.includes("'logs/run1'")) expect(readdirSync(join(folder, 'logs/run1'))).toHaveLength(1);
+  });
+});
+
+describe('commands and links', () => {
+  const { scripts, bin, name, version } = JSON.parse(read('package.json'));
+
+  test('every npm script exists', () => {
+    const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script!);
+    expect(named).toEqual(expect.arrayContaining(['example', 'native']));
+    for (const script of [...named, 'test']) expect(scripts).toHaveProperty([script]);
+  });
+
+  test('the two command lines are there', () => {
+    expect(readme).toMatch(/^ {4}npm ci && npm run example\b/m);
+    expect(readme).toMatch(/^ {4}npm ci && npm test\b/m);
+  });
+
+  test('npx runs what exists, and the tarball has the name that npm pack gives', () => {
+    expect(Object.keys(bin)).toContain(/npx (\S+) native/.exec(readme)![1]);
+    expect(readme).toContain(`./${name}-${version}.tgz`);
+  });
+
+  test('files and sections that it points to exist', () => {
+    const targets = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target!);
+    const files = targets.filter((target) => !/^(https:|#)/.test(target));
+    const mentioned = [...readme.matchAll(/\b(?:examples|test)\/[\w/-]+\.ts/g)].map(([path]) => path);
+    for (const path of [...files, ...mentioned]) expect(existsSync(join(root, path)), path).toBe(true);
+    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(' ', '-'));
+    for (const target of targets.filter((each) => each.startsWith('#'))) expect(anchors).toContain(target.slice(1));
+  });
+});
+
+describe('tables', () => {
+  /** Names of the fields of an interface, as its source has them. */
+  function fields(path: string, interfaceName: string): string[] {
+    const body = new RegExp(`interface ${interfaceName}\\b.*?{\\n(.*?)\\n}`, 's').exec(read(path))![1]!;
+    return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, field]) => field!);
+  }
+
+  test.each([
+    ['src/callback.ts', 'MinimumSharpnessOptions', 4],
+    ['src/measure.ts', 'MeasureOptions', 6],
+  ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
+    const options = fields(path, interfaceName);
+    expect(options.length).toBeGreaterThanOrEqual(atLeast);
+    for (const option of options) expect(readme).toContain(`| \`${option}\` |`);
+  });
+
+  test('every option of earlyStopping is named', () => {
+    const [, listed] = /earlyStopping\(\{ (.*?) \}\)` stops/.exec(readme)!;
+    expect(listed!.split(', ').sort()).toEqual(fields('src/control/early-stopping.ts', 'EarlyStoppingOptions').sort());
+  });
+
+  test('every loss and every layer with a rule of its own is listed', () => {
+    for (const loss of Object.keys(outputHessians)) expect(readme).toContain(`\`${loss}\``);
+    const table = /const rules.*?{\n(.*?)\n};/s.exec(read('src/curvature/layers/table.ts'))![1]!;
+    const layers = [...table.matchAll(/^ {2}(\w+):/gm)].map(([, layer]) => layer!);
+    expect(layers.length).toBeGreaterThan(35);
+    for (const layer of layers) expect(readme, layer).toContain(`\`${layer}\``);
+  });
+});
