@@ -63,7 +63,6 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
       vanishing.push(...entering);
-      leaving = zero;
     } else {
       vanishing.push(...entering.slice(1).map((s) => difference(s, first)));
     }
