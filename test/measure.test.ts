@@ -249,6 +249,17 @@ describe('what a reading says of itself', () => {
   });
 });
 
+describe('a network without free scales', () => {
+  it('has its trace for Minimum Sharpness, and says so', async () => {
+    const other = tfl.sequential({ layers: [layers.dense({ units: 3, inputShape: [5] })] });
+    const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+    expect(reading.minimumSharpness / reading.trace).toBeCloseTo(1, 12);
+    expect(reading.scales).toEqual([]);
+    expect(reading.assumptions).toEqual([expect.stringMatching(/^No layers can exchange scale/)]);
+    other.dispose();
+  });
+});
+
 describe('minima that no rescaling reaches', () => {
   const three = (head: Partial<Parameters<typeof layers.dense>[0]>, trunk = {}) =>
     tfl.sequential({
