@@ -190,7 +190,12 @@ describe('estimateSharpness', () => {
 it("leaves a layer's call hook alone, and does not fire it", async () => {
   // Flatten is run through tf.js, which fires the hook of the layers that have one.
   const other = tfl.sequential({
-    layers: [layers.dense({ units: 4, inputShape: [5] }), layers.flatten({ name: 'flat' }), layers.dense({ units: 3 })],
+    layers: [
+      layers.reshape({ targetShape: [5, 1], inputShape: [5] }),
+      layers.dense({ units: 4 }),
+      layers.flatten({ name: 'flat' }),
+      layers.dense({ units: 3 }),
+    ],
   });
   let calls = 0;
   other.getLayer('flat').setCallHook(() => {
