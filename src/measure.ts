@@ -292,6 +292,15 @@ function statedAssumptions(graph: Graph): string[] {
   if (normalizing) {
     assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
   }
+  const resetting = new Set(
+    graph.steps.flatMap(({ operation }) => (operation.scale === 'resets' ? [`'${operation.layer.name}'`] : [])),
+  );
+  if (resetting.size > 0) {
+    assumptions.push(
+      `${[...resetting].join(', ')} normalizes its input: weights in front of it can be scaled up without changing the ` +
+        'function (with its epsilon in proportion), so that nothing of their trace need remain in Minimum Sharpness.',
+    );
+  }
   const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
   if (regularized) {
     assumptions.push(`The regularizers of ${regularized} are not counted.`);

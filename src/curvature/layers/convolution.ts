@@ -5,7 +5,7 @@ import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-no
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
-import { dilateKernel, type Geometry, patches } from './patches.js';
+import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
 interface ConvolutionLayer extends Layer {
@@ -19,7 +19,6 @@ interface ConvolutionLayer extends Layer {
 }
 
 type Shape4 = [number, number, number, number];
-type Shape5 = [number, number, number, number, number];
 
 /** Convolution of an image or a volume: [B, ...spatial, I] with a kernel [...taps, I, O]. */
 function convolve(x: tf.Tensor, kernel: tf.Tensor, { strides, dilation, padding }: Geometry): tf.Tensor {
@@ -42,25 +41,18 @@ function convolve(x: tf.Tensor, kernel: tf.Tensor, { strides, dilation, padding 
       );
 }
 
-/** Its transpose: [B, ...positions, O] -> `shape`. tf.js has none for dilated kernels; one filled with zeros is the same. */
+/**
+ * Its transpose: [B, ...positions, O] -> `shape`. tf.js has none for dilated kernels; one filled with zeros is the same. In
+ * volumes it is a convolution with the kernel turned around, since wasm gets Conv3DBackpropInputV2 wrong.
+ */
 function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly number[], geometry: Geometry): tf.Tensor {
   const filled = dilateKernel(kernel, geometry.dilation);
-  const { strides, padding } = geometry;
-  return filled.rank === 5
-    ? tf.conv3dTranspose(
-        delta as tf.Tensor5D,
-        filled as tf.Tensor5D,
-        shape as Shape5,
-        strides as [number, number, number],
-        padding,
-      )
-    : tf.conv2dTranspose(
-        delta as tf.Tensor4D,
-        filled as tf.Tensor4D,
-        shape as Shape4,
-        strides as [number, number],
-        padding,
-      );
+  if (filled.rank === 5) {
+    const turned = tf.transpose(tf.reverse(filled, [0, 1, 2]), [0, 1, 2, 4, 3]) as tf.Tensor5D;
+    return tf.conv3d(spreadForTranspose(delta, shape, geometry) as tf.Tensor5D, turned, 1, 'valid');
+  }
+  const [strides, { padding }] = [geometry.strides as [number, number], geometry];
+  return tf.conv2dTranspose(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, strides, padding);
 }
 
 /** [B, ...positions, C] -> [B, P, C]. */

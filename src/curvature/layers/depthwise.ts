@@ -5,7 +5,7 @@ import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-no
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
-import { dilateKernel, type Geometry, patches, slideAlong, spreadAxis } from './patches.js';
+import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule, ParameterOf } from './rule.js';
 
 interface DepthwiseLayer extends Layer {
@@ -91,20 +91,14 @@ function depthwise(
       };
     },
     /**
-     * The transpose is a depthwise convolution too: with the kernel turned around, over deltas that stand `strides` apart,
-     * padded so that every pixel is reached. Then the outputs of one channel add up. (wasm has no other kernel for it.)
+     * The transpose is a depthwise convolution too, with the kernel turned around; then the outputs of one channel add up.
+     * (wasm has no other kernel for it.)
      */
     backward({ inputShapes }, delta) {
       const filled = dilateKernel(layer.depthwiseKernel.read(), dilation);
       const [reachHeight, reachWidth] = filled.shape;
       const turned = tf.reshape(tf.reverse(filled, [0, 1]), [reachHeight, reachWidth, channels * multiplier, 1]);
-      const spread = spreadAxis(spreadAxis(delta, 1, layer.strides[0]), 2, layer.strides[1]);
-      const around = [reachHeight, reachWidth].map((reach, axis): [number, number] => {
-        const length = inputShapes[0][axis + 1];
-        const before = reach - 1 - slideAlong(axis, length, geometry).before;
-        return [before, length + reach - 1 - spread.shape[axis + 1] - before];
-      });
-      const padded = tf.pad(spread, [[0, 0], ...around, [0, 0]]) as tf.Tensor4D;
+      const padded = spreadForTranspose(delta, inputShapes[0], geometry) as tf.Tensor4D;
       const back = tf.depthwiseConv2d(padded, turned as tf.Tensor4D, 1, 'valid');
       const [rows, h, w] = back.shape;
       const pixels = tf.reshape(back, [rows, h * w, channels, multiplier]);

@@ -56,6 +56,25 @@ export function dilateKernel(kernel: tf.Tensor, dilation: readonly number[]): tf
 }
 
 /**
+ * Deltas of a convolution made ready for its transpose: `strides` apart and padded, so that a convolution of stride 1
+ * without padding, with the dilated kernel turned around, reaches every entry of the input.
+ *
+ * @param delta [B, ...positions, O].
+ * @param inputShape of the convolution, [B, ...spatial, I].
+ */
+export function spreadForTranspose(delta: tf.Tensor, inputShape: readonly number[], geometry: Geometry): tf.Tensor {
+  const { kernelSize, strides, dilation } = geometry;
+  const spread = strides.reduce((x, stride, axis) => spreadAxis(x, axis + 1, stride), delta);
+  const around = kernelSize.map((taps, axis): [number, number] => {
+    const length = inputShape[axis + 1];
+    const reach = (taps - 1) * dilation[axis];
+    const before = reach - slideAlong(axis, length, geometry).before;
+    return [before, length + reach - spread.shape[axis + 1] - before];
+  });
+  return tf.pad(spread, [[0, 0], ...around, [0, 0]]);
+}
+
+/**
  * What the kernel sees at each output position: [N, ...spatial, C] -> [N, P, taps * C], in the order of the kernel's axes.
  */
 export function patches(x: tf.Tensor, geometry: Geometry): tf.Tensor3D {

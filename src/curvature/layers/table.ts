@@ -43,7 +43,7 @@ export type LayerSupport = 'exact' | 'delta' | 'generic' | 'unfolded' | 'refused
 export interface LayerAnswer {
   readonly support: LayerSupport;
   readonly rule: LayerRule;
-  /** False where the wasm backend lacks what the layer takes. */
+  /** False where the wasm backend of tf.js lacks a kernel for the layer, or has a wrong one. */
   readonly wasm: boolean;
   /** What a user should know, in a few words. */
   readonly note?: string;
@@ -51,13 +51,16 @@ export interface LayerAnswer {
 
 const answer =
   (support: LayerSupport) =>
-  (rule: LayerRule, note?: string, { wasm = true } = {}): LayerAnswer => ({ support, rule, wasm, note });
+  (rule: LayerRule, note?: string): LayerAnswer => ({ support, rule, wasm: true, note });
 
 const exact = answer('exact');
 const delta = answer('delta');
-const throughTfjs = (note?: string, options?: { wasm: boolean }) => answer('generic')(generic, note, options);
+const throughTfjs = answer('generic')(generic);
 const unfolded = answer('unfolded')(identity);
 const refuse = (note: string, reason: string) => answer('refused')(refused(reason), note);
+
+/** A layer that the wasm backend lacks a kernel for, or has a wrong one. */
+const notOnWasm = (answer: LayerAnswer): LayerAnswer => ({ ...answer, wasm: false });
 
 const cell = refuse(
   'a cell works inside of a recurrent layer',
@@ -76,7 +79,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   Conv2D: exact(convolution),
   Conv3D: exact(convolution),
   Conv2DTranspose: exact(transposedConvolution),
-  Conv3DTranspose: exact(transposedConvolution),
+  Conv3DTranspose: notOnWasm(exact(transposedConvolution)),
   DepthwiseConv2D: exact(depthwiseConvolution),
   SeparableConv2D: exact(separableConvolution, 'two kernels, each with a scale'),
   BatchNormalization: exact(batchNormalization, 'as in inference'),
@@ -94,7 +97,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
 
   MaxPooling1D: delta(maxPooling),
   MaxPooling2D: delta(maxPooling),
-  MaxPooling3D: delta(maxPooling3d),
+  MaxPooling3D: notOnWasm(delta(maxPooling3d)),
   AveragePooling1D: delta(averagePooling),
   AveragePooling2D: delta(averagePooling),
   AveragePooling3D: delta(averagePooling3d),
@@ -128,18 +131,21 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   Rescaling: delta(rescaling),
   CategoryEncoding: delta(categoryEncoding, 'its input has no gradient'),
   CenterCrop: delta(inFront, 'in front of the first trained weights only'),
-  Resizing: delta(inFront, 'in front of the first trained weights only'),
+  Resizing: refuse(
+    'tf.js cannot run it inside of a model',
+    'cannot run inside of a model in tf.js 4: resize the images before, with tf.image.resizeBilinear.',
+  ),
   RandomWidth: refuse(
     'draws at random in inference too',
     'draws a width at random in inference too, so that the model is not one function: measure a model without it.',
   ),
 
-  SimpleRNN: throughTfjs(),
-  GRU: throughTfjs(),
-  LSTM: throughTfjs(),
-  RNN: throughTfjs(),
-  ConvLSTM2D: throughTfjs(),
-  Bidirectional: throughTfjs(),
+  SimpleRNN: throughTfjs,
+  GRU: throughTfjs,
+  LSTM: throughTfjs,
+  RNN: throughTfjs,
+  ConvLSTM2D: notOnWasm(throughTfjs),
+  Bidirectional: throughTfjs,
   SimpleRNNCell: cell,
   GRUCell: cell,
   LSTMCell: cell,
