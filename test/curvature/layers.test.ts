@@ -20,6 +20,8 @@ interface LayerCase {
   readonly integer?: number;
   /** The layer in plain loops: gradients are then differences of these in float64, and tf.js has no say in them. */
   readonly plain?: PlainLayer;
+  /** The layer is called on each of two inputs, and its outputs are added. */
+  readonly twice?: boolean;
 }
 
 const image = [[6, 5, 2]];
@@ -37,7 +39,7 @@ const { layers } = tfl;
 const cases: LayerCase[] = [
   one('dense', () => layers.dense({ units: 4, biasInitializer: 'randomNormal' }), [[5]]),
   one('dense without bias', () => layers.dense({ units: 4, useBias: false }), [[5]]),
-  one('dense on a sequence', () => layers.dense({ units: 4, activation: 'relu' }), [[3, 5]]),
+  one('dense on a sequence', () => layers.dense({ units: 4, activation: 'relu' }), [[3, 5]], { plain: plain.dense }),
   one('dense, tanh', () => layers.dense({ units: 4, activation: 'tanh' }), [[5]]),
   one('dense, softmax', () => layers.dense({ units: 4, activation: 'softmax' }), [[5]]),
   one('conv2d valid', () => layers.conv2d({ filters: 3, kernelSize: [2, 3] }), image, { plain: plain.convolution }),
@@ -557,12 +559,14 @@ const cases: LayerCase[] = [
  * The layer above one dense layer an input, so that deltas have to pass through it, against gradients that tf.js takes for
  * one sample and one column at a time.
  */
-async function check({ layer: make, shapes, integer, plain: plainLayer }: LayerCase): Promise<void> {
+async function check({ layer: make, shapes, integer, plain: plainLayer, twice }: LayerCase): Promise<void> {
   const below = integer === undefined;
   const inputs = shapes.map((shape) => tfl.input({ shape }));
   const trunk = inputs.map((x, i) => (below ? affineBelow(x, `below${i}`) : x));
   const layer = make();
-  const output = layer.apply(trunk.length === 1 ? trunk[0] : trunk) as tfl.SymbolicTensor;
+  const output = twice
+    ? (layers.add().apply(trunk.map((x) => layer.apply(x) as tfl.SymbolicTensor)) as tfl.SymbolicTensor)
+    : (layer.apply(trunk.length === 1 ? trunk[0] : trunk) as tfl.SymbolicTensor);
   const model = tfl.model({ inputs, outputs: output });
   const xs = shapes.map((shape, i) =>
     tf.tidy(() => {
@@ -717,8 +721,39 @@ const noReferenceOnWasm = /gelu|mish|conv1d channels first/i;
 /** What tf.js has no forward kernel for on the native backend (on a CPU). */
 const notOnNative = /conv3d dilated|category encoding/;
 
+/** Layers with weights, called twice: the gradients of the calls add up before they are squared. */
+const sharedCases = cases
+  .filter(({ name }) =>
+    [
+      'dense on a sequence',
+      'conv2d same, stride 2',
+      'conv3d same, strides, relu',
+      'conv2dTranspose same, strides, relu',
+      'depthwiseConv2d same, stride, multiplier, relu',
+      'separableConv2d same, stride, multiplier, relu',
+      'layer normalization over other axes',
+      'PReLU, shared',
+      'PReLU',
+      'embedding',
+      'convolution at every time step',
+      'LSTM',
+    ].includes(name),
+  )
+  .map(
+    (each): LayerCase => ({
+      ...each,
+      name: `${each.name}, called twice`,
+      shapes: [each.shapes[0]!, each.shapes[0]!],
+      plain: (inputs, weights, layer) => {
+        const [first, second] = inputs.map((x) => each.plain!([x], weights, layer)) as [Plain, Plain];
+        return { shape: first.shape, data: first.data.map((v, i) => v + second.data[i]!) };
+      },
+      twice: true,
+    }),
+  );
+
 describe('deltas and squared gradient norms of each layer', () => {
-  for (const each of cases) {
+  for (const each of [...cases, ...sharedCases]) {
     const { wasm } = layerTable[each.layer().getClassName()]!;
     const skipped =
       (tf.getBackend() === 'wasm' && !(wasm && (each.plain || !noReferenceOnWasm.test(each.name)))) ||
