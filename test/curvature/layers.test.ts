@@ -311,7 +311,11 @@ const cases: LayerCase[] = [
   one('ThresholdedReLU', () => layers.thresholdedReLU({ theta: 0.2 }), [[5]], {
     plain: plain.merge(([x]) => (x! > 0.2 ? x! : 0)),
   }),
-  one('Softmax', () => layers.softmax({ axis: -1 }), [[5]]),
+  one('Softmax', () => layers.softmax({ axis: -1 }), [[5]], { plain: plain.softmax }),
+  one('Softmax of positions', () => layers.softmax({ axis: 2 }), [[4, 3]], { plain: plain.softmax }),
+  one('softmax activation of positions', () => layers.activation({ activation: 'softmax' }), [[4, 3]], {
+    plain: plain.softmax,
+  }),
   ...(
     [
       'relu6',

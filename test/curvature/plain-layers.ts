@@ -341,6 +341,19 @@ export const flattenChannelsFirst: PlainLayer = ([x]) => {
   return reshaped(y, [y.data.length]);
 };
 
+/** Over the last axis. */
+export const softmax: PlainLayer = ([x]) => {
+  const classes = x!.shape[x!.shape.length - 1]!;
+  const data = x!.data.map(Math.exp);
+  return {
+    shape: x!.shape,
+    data: data.map((v, i) => {
+      const start = i - (i % classes);
+      return v / data.subarray(start, start + classes).reduce((a, b) => a + b, 0);
+    }),
+  };
+};
+
 export const multiHot: PlainLayer = ([x], _weights, layer) =>
   build([(layer as unknown as { numTokens: number }).numTokens], ([k]) =>
     x!.data.some((v) => Math.trunc(v) === k) ? 1 : 0,
