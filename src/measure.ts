@@ -297,8 +297,8 @@ function statedAssumptions(graph: Graph): string[] {
   );
   if (resetting.size > 0) {
     assumptions.push(
-      `${[...resetting].join(', ')} normalizes its input: weights in front of it can be scaled up without changing the ` +
-        'function (with its epsilon in proportion), so that nothing of their trace need remain in Minimum Sharpness.',
+      `Normalization (${[...resetting].join(', ')}) takes away the scale of its input: weights in front of it can be scaled ` +
+        'up without changing the function (with epsilon in proportion), so that their trace need not count.',
     );
   }
   const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));

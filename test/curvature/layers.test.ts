@@ -6,6 +6,7 @@ import { unfold } from '../../src/curvature/graph.js';
 import { layerTable } from '../../src/curvature/layers/table.js';
 import { memoryGauge } from '../../src/curvature/memory-gauge.js';
 import { planSteps, record } from '../../src/curvature/tape.js';
+import { lcg } from '../golden-network.js';
 import type { Plain, PlainLayer } from './plain-layers.js';
 import * as plain from './plain-layers.js';
 
@@ -20,6 +21,8 @@ interface LayerCase {
   readonly integer?: number;
   /** The layer in plain loops: gradients are then differences of these in float64, and tf.js has no say in them. */
   readonly plain?: PlainLayer;
+  /** Backends on which tf.js computes the layer's output wrong: only the plain loops judge there. */
+  readonly wrongInTfjs?: readonly string[];
   /** The layer is called on each of two inputs, and its outputs are added. */
   readonly twice?: boolean;
 }
@@ -29,7 +32,7 @@ function one(
   name: string,
   layer: () => tfl.layers.Layer,
   shapes: number[][],
-  more: Pick<LayerCase, 'integer' | 'plain'> = {},
+  more: Pick<LayerCase, 'integer' | 'plain' | 'wrongInTfjs'> = {},
 ): LayerCase {
   return { name, layer, shapes, ...more };
 }
@@ -182,6 +185,7 @@ const cases: LayerCase[] = [
   ),
   one('batch normalization on another axis', () => layers.batchNormalization({ axis: 1 }), image, {
     plain: plain.batchNormalization,
+    wrongInTfjs: ['cpu', 'wasm'],
   }),
   one('batch normalization without scale', () => layers.batchNormalization({ scale: false }), [[5]], {
     plain: plain.batchNormalization,
@@ -563,7 +567,14 @@ const cases: LayerCase[] = [
  * The layer above one dense layer an input, so that deltas have to pass through it, against gradients that tf.js takes for
  * one sample and one column at a time.
  */
-async function check({ layer: make, shapes, integer, plain: plainLayer, twice }: LayerCase): Promise<void> {
+async function check({
+  layer: make,
+  shapes,
+  integer,
+  plain: plainLayer,
+  twice,
+  wrongInTfjs,
+}: LayerCase): Promise<void> {
   const below = integer === undefined;
   const inputs = shapes.map((shape) => tfl.input({ shape }));
   const trunk = inputs.map((x, i) => (below ? affineBelow(x, `below${i}`) : x));
@@ -572,6 +583,23 @@ async function check({ layer: make, shapes, integer, plain: plainLayer, twice }:
     ? (layers.add().apply(trunk.map((x) => layer.apply(x) as tfl.SymbolicTensor)) as tfl.SymbolicTensor)
     : (layer.apply(trunk.length === 1 ? trunk[0] : trunk) as tfl.SymbolicTensor);
   const model = tfl.model({ inputs, outputs: output });
+  // The same numbers in every run: some would stand too near to a kink for float32.
+  layer.weights.forEach((weight, i) => {
+    const isVariance = weight.originalName.endsWith('moving_variance');
+    const shape = weight.shape as number[];
+    const u = lcg(
+      20 + i,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    tf.tidy(() => {
+      weight.write(
+        tf.tensor(
+          u.map((v) => (isVariance ? 0.5 + v : 1.4 * v - 0.7)),
+          shape,
+        ),
+      );
+    });
+  });
   const xs = shapes.map((shape, i) =>
     tf.tidy(() => {
       const x = tf.randomUniform([SAMPLES, ...shape], integer ? 0 : -1, integer ?? 1, 'float32', 5 + i);
@@ -594,10 +622,13 @@ async function check({ layer: make, shapes, integer, plain: plainLayer, twice }:
   expect(tf.memory().numTensors).toBe(before);
 
   // The same function as the model's.
-  const predicted = tf.tidy(() => (model.predict(xs) as tf.Tensor).dataSync());
-  expect(outputs.length).toBe(predicted.length);
-  for (const [i, y] of predicted.entries())
-    expect(Math.abs(outputs[i]! - y)).toBeLessThan(1e-5 * Math.max(1, Math.abs(y)));
+  if (!wrongInTfjs?.includes(tf.getBackend())) {
+    const predicted = tf.tidy(() => (model.predict(xs) as tf.Tensor).dataSync());
+    expect(outputs.length).toBe(predicted.length);
+    for (const [i, y] of predicted.entries()) {
+      expect(Math.abs(outputs[i]! - y)).toBeLessThan(1e-5 * Math.max(1, Math.abs(y)));
+    }
+  }
 
   const weights = model.trainableWeights;
   expect([...found.keys()].sort()).toEqual(weights.map((weight) => weight.originalName).sort());
@@ -697,7 +728,7 @@ function normsFromDifferences(
     expect(Math.abs(outputs[n * size + i]! - y)).toBeLessThan(1e-5 * Math.max(1, Math.abs(y)));
   });
   const deltas = delta.dataSync();
-  const h = 1e-5;
+  const h = 1e-6;
   return new Map(
     model.trainableWeights.map(({ originalName }) => {
       const { data } = values.get(originalName)!;

@@ -216,7 +216,7 @@ describe('weights in front of a layer normalization', () => {
     const { model, x } = makeModel(subject, 6);
     const reading = await measureSharpness(model, x, { loss: 'softmaxCrossEntropy' });
     const said = reading.assumptions.join('\n');
-    expect(said).toMatch(/'normal' normalizes its input/);
+    expect(said).toMatch(/Normalization \('normal'\) takes away the scale of its input/);
     expect(said).toMatch(/the scale of .*goes to infinity/);
     // What is left: the part behind the normalization, by itself.
     const normalized = (model.getLayer('normal') as tfl.layers.Layer).input as tfl.SymbolicTensor;

@@ -132,17 +132,18 @@ export const dot: LayerRule = (anyLayer) => {
     parameters: [],
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: inputs }),
     backward({ saved: [x, y], inputShapes }, delta, columns) {
-      // z = a b with a = x or its transpose, b = y or its transpose: deltas d b^T for a, a^T d for b.
+      // z = a b with a = x or its transpose, b = y or its transpose: deltas d b^T = (b d^T)^T for a, a^T d for b. What is
+      // the same for all columns stands on the left: BatchMatMulV2 of the native backend corrupts memory when the factor on
+      // the right is repeated.
       const left = asMatrix(x, axisOf(0, x.rank), 'row');
       const right = asMatrix(y, axisOf(1, y.rank), 'column');
       const [transposeLeft, transposeRight] = [!left.sumsColumns, right.sumsColumns];
-      const samples = x.shape[0];
       const rows = left.matrix.shape[transposeLeft ? 2 : 1] as number;
-      const d = tf.reshape(delta, [columns, samples, rows, -1]);
-      const a = tf.expandDims(left.matrix, 0);
-      const b = tf.expandDims(right.matrix, 0);
-      const ofLeft = transposeLeft ? tf.matMul(b, d, transposeRight, true) : tf.matMul(d, b, false, !transposeRight);
-      const ofRight = transposeRight ? tf.matMul(d, a, true, transposeLeft) : tf.matMul(a, d, !transposeLeft, false);
+      const d = tf.reshape(delta, [columns, x.shape[0], rows, -1]);
+      const turned = tf.matMul(tf.expandDims(right.matrix, 0), d, transposeRight, true);
+      const ofLeft = transposeLeft ? turned : tf.transpose(turned, [0, 1, 3, 2]);
+      const straight = tf.matMul(tf.expandDims(left.matrix, 0), d, !transposeLeft, false);
+      const ofRight = transposeRight ? tf.transpose(straight, [0, 1, 3, 2]) : straight;
       return [ofLeft, ofRight].map((back, i) => tf.reshape(back, [delta.shape[0], ...inputShapes[i].slice(1)]));
     },
   };
