@@ -752,7 +752,7 @@ function normsFromDifferences(
 }
 
 /** Where tf.js takes the reference gradients: what the wasm backend has no kernel for. */
-const noReferenceOnWasm = /gelu|mish|conv1d channels first/i;
+const noReferenceOnWasm = /conv1d channels first/i;
 /** What tf.js has no forward kernel for on the native backend (on a CPU). */
 const notOnNative = /conv3d dilated|category encoding/;
 

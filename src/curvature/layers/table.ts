@@ -75,9 +75,9 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   Sequential: unfolded,
 
   Dense: exact(dense, 'also on sequences'),
-  Conv1D: exact(convolution, 'channels first: generic'),
+  Conv1D: exact(convolution, 'channels first: generic, and not on wasm'),
   Conv2D: exact(convolution),
-  Conv3D: exact(convolution),
+  Conv3D: exact(convolution, 'dilated: tf.js has none on the native CPU backend'),
   Conv2DTranspose: exact(transposedConvolution),
   Conv3DTranspose: notOnWasm(exact(transposedConvolution)),
   DepthwiseConv2D: exact(depthwiseConvolution),
@@ -129,7 +129,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   GaussianNoise: delta(identity, 'off, as in inference'),
 
   Rescaling: delta(rescaling),
-  CategoryEncoding: delta(categoryEncoding, 'its input has no gradient'),
+  CategoryEncoding: delta(categoryEncoding, 'its input has no gradient; tf.js has none on the native backend'),
   CenterCrop: delta(inFront, 'in front of the first trained weights only'),
   Resizing: refuse(
     'tf.js cannot run it inside of a model',
