@@ -4,7 +4,14 @@ import { addonPath } from './src/native/addon.js';
 /** Heavy: they install packages into empty projects. `npm run test:package`. */
 const packaging = ['test/packaging*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
-const backendFree = ['test/native*.test.ts', 'test/examples.test.ts', 'test/readme.test.ts'];
+const backendFree = [
+  'test/native*.test.ts',
+  'test/examples.test.ts',
+  'test/readme.test.ts',
+  'test/browser/**/*.test.ts',
+  'test/symmetry/**/*.test.ts',
+  'test/tensorboard/{record,writer,real-tensorboard}.test.ts',
+];
 /** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */
 const kernel = [
   'test/curvature/**/*.test.ts',
@@ -12,6 +19,7 @@ const kernel = [
   'test/measure*.test.ts',
   'test/golden*.test.ts',
   'test/callback*.test.ts',
+  'test/invariance.test.ts',
 ];
 
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */

@@ -1,8 +1,9 @@
 import * as tfl from '@tensorflow/tfjs-layers';
+import { secondCopyOfLayers } from './module-identity.js';
 
 const WRAPPED =
-  'tf.js did not say which model it trains: the first entry of `callbacks` is a plain object (or tfjs-layers is loaded ' +
-  'twice). Write new tf.CustomCallback({ ... }) around each plain object.';
+  'tf.js did not say which model it trains: the first entry of `callbacks` is a plain object. ' +
+  'Write new tf.CustomCallback({ ... }) around each plain object.';
 const MIXED =
   'tf.js could not start training: `callbacks` mixes callback objects and plain objects. ' +
   'Write new tf.CustomCallback({ ... }) around each plain object.';
@@ -17,10 +18,19 @@ const MIXED =
 export abstract class FitCallback extends tfl.Callback {
   #modelsAnnounced = 0;
   #modelsBegun = 0;
+  #secondCopy: string | undefined;
 
   constructor() {
     super();
-    this.onTrainBegin = this.onTrainBegin.bind(this);
+    const { onTrainBegin } = this;
+    const begin = (receiver: unknown, logs?: Parameters<tfl.Callback['onTrainBegin']>[0]) => {
+      this.#secondCopy = secondCopyOfLayers(receiver);
+      return onTrainBegin.call(this, logs);
+    };
+    // Not an arrow: what tf.js calls it on tells whose copy of tf.js that is.
+    this.onTrainBegin = function (this: unknown, logs) {
+      return begin(this, logs);
+    };
     this.onTrainEnd = this.onTrainEnd.bind(this);
     this.onEpochBegin = this.onEpochBegin.bind(this);
     this.onEpochEnd = this.onEpochEnd.bind(this);
@@ -49,7 +59,7 @@ export abstract class FitCallback extends tfl.Callback {
   protected beginFit(): tfl.LayersModel | null {
     if (this.#modelsBegun === this.#modelsAnnounced) {
       this.model = null as unknown as tfl.LayersModel; // as tf.js has it before the first setModel
-      this.complain(WRAPPED);
+      this.complain(this.#secondCopy ?? WRAPPED);
     }
     this.#modelsBegun = this.#modelsAnnounced;
     return this.model;

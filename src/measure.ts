@@ -168,7 +168,12 @@ async function measure(
     samples: sums.samples,
     pairs: sums.pairs,
     exact: reasonsNotExact(graph).length === 0,
-    assumptions: [...reasonsNotExact(graph), ...statedAssumptions(graph), ...assumptions],
+    assumptions: [
+      ...reasonsNotExact(graph),
+      ...statedAssumptions(graph),
+      ...(scales.length === 0 ? ['No layers can exchange scale here, so Minimum Sharpness is the plain trace.'] : []),
+      ...assumptions,
+    ],
     durationMs: performance.now() - start,
   };
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { minimumSharpness } from '../src/callback.js';
 import { measureSharpness } from '../src/measure.js';
 import { checkSameEngine, secondCopyOfLayers } from '../src/module-identity.js';
 
@@ -90,6 +91,7 @@ test('a second copy with an engine of its own is refused in one line that says h
   const ours = regression(tfl);
   const line = /^the model and tfjs-sharpness load different copies of tf\.js.*npm dedupe[^\n]*$/;
   expect(() => checkSameEngine(theirs)).toThrow(line);
+  await expect(measureSharpness(theirs, tf.ones([1, 2]))).rejects.toThrow(line);
   expect(() => checkSameEngine(ours, [second.core.ones([1, 2])])).toThrow(line);
   expect(() => checkSameEngine(ours, [tf.ones([1, 2])])).not.toThrow();
   ours.dispose();
@@ -115,4 +117,20 @@ test('fit of a second tfjs-layers is told from a plain object standing first', a
     undefined,
     expect.stringMatching(/^the model and tfjs-sharpness load different copies of tfjs-layers[^\n]*npm dedupe[^\n]*$/),
   ]);
+});
+
+test('the callback says so, and training goes on', async () => {
+  const model = regression(secondCopy('callback').layers);
+  const sharpness = minimumSharpness({ data: tf.ones([4, 2]) });
+  const messages: string[] = [];
+  sharpness.problems$.subscribe(({ message }) => messages.push(message));
+  const { epoch } = await model.fit(tf.ones([4, 2]), tf.ones([4, 1]), {
+    epochs: 2,
+    verbose: 0,
+    callbacks: [sharpness],
+  });
+  expect(epoch).toEqual([0, 1]);
+  expect(messages).toEqual([expect.stringMatching(/different copies of tfjs-layers/)]);
+  sharpness.dispose();
+  model.dispose();
 });

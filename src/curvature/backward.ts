@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from './graph.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
-import type { CallWithDelta, Operation, Parameter } from './operation.js';
+import { type CallWithDelta, inLayer, type Operation, type Parameter } from './operation.js';
 import type { StepPlan, Tape } from './tape.js';
 
 /**
@@ -37,14 +37,15 @@ export function squaredNorms(
       if (!call || !delta) {
         continue;
       }
-      deltas.delete(step.output);
       const { operation } = step;
       if (carriesDelta) {
-        const inputDeltas = gaugedTidy(gauge, () => operation.backward(call, delta, columns));
+        const inputDeltas = gaugedTidy(gauge, () => inLayer(operation, () => operation.backward(call, delta, columns)));
         step.inputs.forEach((id, position) => {
           addDelta(deltas, id, inputDeltas[position]);
         });
       }
+      // Not before: what is in one of the maps is disposed when something throws.
+      deltas.delete(step.output);
       if (!leavesNorms) {
         delta.dispose();
         continue;
@@ -55,7 +56,7 @@ export function squaredNorms(
       if (callsLeft.get(operation) === 0) {
         const trained = operation.parameters.filter((parameter) => parameter.trainable);
         const found = gaugedTidy(gauge, () =>
-          (operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
+          inLayer(operation, () => operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
         );
         trained.forEach((parameter, position) => {
           norms.set(parameter, found[position]);

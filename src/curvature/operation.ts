@@ -82,3 +82,17 @@ export interface Operation {
    */
   squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
 }
+
+/**
+ * Runs one method of an operation.
+ *
+ * @throws Error with one line that names the layer where tf.js cannot do it, for example for want of a gradient.
+ */
+export function inLayer<T>({ layer, description }: Operation, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const [reason] = String((error as Error)?.message ?? error).split('\n');
+    throw new Error(`Layer '${layer.name}' (${description}) cannot be measured: ${reason}`, { cause: error });
+  }
+}

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Step } from './graph.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
-import type { RecordedCall } from './operation.js';
+import { inLayer, type RecordedCall } from './operation.js';
 
 /** What a step is needed for once the forward pass is over. */
 export interface StepPlan {
@@ -62,7 +62,7 @@ export function record(graph: Graph, plan: readonly StepPlan[], inputs: tf.Tenso
       const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
       const needed = carriesDelta || leavesNorms;
       const { output, saved } = gaugedTidy(gauge, () => {
-        const forward = step.operation.forward(stepInputs);
+        const forward = inLayer(step.operation, () => step.operation.forward(stepInputs));
         return { output: forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);

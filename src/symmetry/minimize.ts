@@ -153,7 +153,6 @@ function newton(forms: readonly Float64Array[], logs: readonly number[]) {
   const start = residuals();
   const spread = Math.max(...start) - start.reduce((total, t) => total + t, 0) / start.length;
   let power = 2 / Math.max(2, spread);
-  let previous = Infinity;
 
   for (let steps = 1; ; steps++) {
     const scaled = residuals().map((t) => power * t);
@@ -168,12 +167,10 @@ function newton(forms: readonly Float64Array[], logs: readonly number[]) {
     addTo(x, direction, lineMinimum(scaled, changes) / power);
 
     const decrement = order.reduce((total, b, i) => total + (roots[i] * changes[b]) ** 2, 0);
-    // Convergence is quadratic until rounding stops it: then a step no longer shrinks.
-    const settled = decrement < 1e-16 || (decrement < 1e-8 && decrement > previous / 10);
-    if ((power === 1 && settled) || steps === MOST_STEPS) {
+    // Convergence is quadratic: the step just taken leaves a relative error of the order of the decrement's square.
+    if ((power === 1 && decrement < 1e-14) || steps === MOST_STEPS) {
       return { x, rank, steps };
     }
-    previous = power === 1 ? decrement : Infinity;
     power = Math.min(1, 2 * power);
   }
 }

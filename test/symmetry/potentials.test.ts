@@ -144,6 +144,9 @@ describe('scaleSymmetry', () => {
     expect(frozenKernel.parameters.map(({ parameter }) => parameter.name)).not.toContain('b/kernel');
     expect(layersOf(frozenKernel)).toEqual(['a', 'c']);
 
+    const beside = scaleSymmetry(chain([dense('a'), affine('b', ['kernel', 'frozen kernel']), dense('c')]));
+    expect(exponentOf(beside, 'b/kernel')).toEqual([0]);
+
     const frozenBias = scaleSymmetry(chain([dense('a'), affine('b', ['kernel', 'frozen bias']), dense('c')]));
     expect(frozenBias.freedom).toBe(1);
     expect(layersOf(frozenBias)).toEqual(['a', 'b']);

@@ -42,8 +42,7 @@ export const inFront: LayerRule = (layer) => [
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
     backward: () => {
       throw new Error(
-        `Layer '${layer.name}' (${layer.getClassName()}) has no gradient in tf.js, so that nothing can be trained in front ` +
-          'of it: move it before the first layer with weights.',
+        'it has no gradient in tf.js, so that nothing can be trained in front of it; move it before the first layer with weights.',
       );
     },
   },
