@@ -1,6 +1,20 @@
 export { type MinimumSharpnessOptions, minimumSharpness, type Problem, type SharpnessCallback } from './callback.js';
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
+export { multiplyEachColumn } from './curvature/column-axis.js';
+export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
+export { registerLayerRule } from './curvature/layers/table.js';
+export type {
+  CallWithDelta,
+  Forward,
+  Layer,
+  Operation,
+  Parameter,
+  ParameterRole,
+  RecordedCall,
+  ScaleBehaviour,
+} from './curvature/operation.js';
 export type { LossName } from './curvature/output-hessian.js';
+export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
 export { type MeasureOptions, type MeasureProgress, measureSharpness, type SharpnessInputs } from './measure.js';
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';

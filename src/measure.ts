@@ -297,6 +297,15 @@ function statedAssumptions(graph: Graph): string[] {
   if (normalizing) {
     assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
   }
+  const resetting = new Set(
+    graph.steps.flatMap(({ operation }) => (operation.scale === 'resets' ? [`'${operation.layer.name}'`] : [])),
+  );
+  if (resetting.size > 0) {
+    assumptions.push(
+      `Normalization (${[...resetting].join(', ')}) takes away the scale of its input: weights in front of it can be scaled ` +
+        'up without changing the function (with epsilon in proportion), so that their trace need not count.',
+    );
+  }
   const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
   if (regularized) {
     assumptions.push(`The regularizers of ${regularized} are not counted.`);

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 /*
  * Deltas of R columns for N samples are stacked column by column, [R * N, ...shape]: what is the same for all columns is then
  * broadcast over the leading axis, which every backend does right and fast. (The cpu and wasm backends broadcast batches of
- * matrices along leading axes only.)
+ * matrices along leading axes only; in the native one, only the left factor of a batched product may be the one broadcast:
+ * with [2, 1, 64, 64] times [1, 1, 64, 64] it corrupts memory.)
  */
 
 /**

@@ -23,15 +23,13 @@ function isContainer(layer: Layer): layer is Container {
   return 'inputLayers' in layer;
 }
 
-/** Layers that mask positions or carry state from batch to batch, which the trace kernel does not follow. */
+/** Layers that carry state from batch to batch, which the trace kernel does not follow. */
 function checkLayer(layer: Layer): void {
-  const name = `Layer '${layer.name}' (${layer.getClassName()})`;
-  const { maskZero } = layer as Layer & { maskZero?: boolean };
-  if (layer.getClassName() === 'Masking' || maskZero) {
-    throw new Error(`${name} masks positions, which sharpness cannot follow yet: measure a model without the mask.`);
-  }
   if (layer.stateful) {
-    throw new Error(`${name} is stateful, so that its samples are not independent: build it with stateful: false.`);
+    throw new Error(
+      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
+        'stateful: false.',
+    );
   }
 }
 

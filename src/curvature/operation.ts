@@ -30,9 +30,11 @@ export interface Parameter {
  * - `ties`: positively homogeneous of degree 1 in all inputs together (ReLU, pooling, add, concatenate): all share one s.
  * - `adds`: homogeneous of degree 1 in each input (multiply, dot): s_out is the sum of the inputs' s.
  * - `pins`: not homogeneous (tanh, softmax, ReLU6): s = 0 on all sides.
+ * - `resets`: unchanged when an input is multiplied by a positive number (layer normalization, cosine): each s_in is free,
+ *   s_out = 0.
  * - `affine`: linear in the input and in its weights: s_out - s_in may be anything that its parameters allow.
  */
-export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'affine';
+export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'resets' | 'affine';
 
 /** What the forward pass of one operation yields. */
 export interface Forward {

@@ -32,6 +32,8 @@ export interface ScaleSymmetry {
  * - `ties`: the inputs and the output share one s;
  * - `adds`: s_out is the sum of the inputs' s;
  * - `pins`: s = 0 on all sides;
+ * - `resets`: s = 0 at the output, and the inputs are left alone: what stands in front of a normalisation can be scaled
+ *   up without end, and then counts for nothing (DESIGN: from traces to Minimum Sharpness);
  * - `affine`: a trainable kernel lets s_out - s_in be anything, the same in every call that uses the kernel; without
  *   one, or where it is frozen, s_out = s_in. A bias has one s_out in all its calls, and a frozen one has s_out = 0.
  *   Several inputs share one s.
@@ -63,6 +65,8 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
       vanishing.push(...entering);
+    } else if (scale === 'resets') {
+      leaving = zero;
     } else {
       vanishing.push(...entering.slice(1).map((s) => difference(s, first)));
     }

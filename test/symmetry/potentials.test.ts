@@ -66,6 +66,35 @@ describe('scaleSymmetry', () => {
     expect(out).toEqual(a.map((c, i) => -(c + b[i]) || 0));
   });
 
+  it('lets go of the scale in front of a normalisation, and starts anew behind it', () => {
+    const { call, step, graph } = network();
+    const normalized = step('resets', call(dense('before'), 0));
+    const symmetry = scaleSymmetry(graph(call(dense('out'), call(affine('gamma', ['kernel', 'bias']), normalized))));
+    expect(symmetry.freedom).toBe(2);
+    const [before, bias, gamma, beta, out] = [
+      'before/kernel',
+      'before/bias',
+      'gamma/kernel',
+      'gamma/bias',
+      'out/kernel',
+    ].map((name) => exponentOf(symmetry, name));
+    expect(before).toEqual([1, 0]);
+    expect(bias).toEqual([1, 0]);
+    expect(gamma).toEqual([0, 1]);
+    expect(beta).toEqual([0, 1]);
+    expect(out).toEqual([0, -1]);
+  });
+
+  it('ties the branch of a sum that is normalized and the one that is not to the output', () => {
+    const { call, step, graph } = network();
+    const a = call(dense('a'), 0);
+    const symmetry = scaleSymmetry(graph(step('ties', step('resets', a), call(dense('b'), a))));
+    // s = 0 at the sum; a is free, and b undoes it.
+    expect(symmetry.freedom).toBe(1);
+    expect(exponentOf(symmetry, 'b/kernel')).toEqual(exponentOf(symmetry, 'a/kernel').map((c) => -c));
+    expect(exponentOf(symmetry, 'b/bias')).toEqual([0]);
+  });
+
   it('counts the scale of a squared tensor twice', () => {
     const { call, step, graph } = network();
     const a = call(dense('a'), 0);
@@ -157,10 +186,11 @@ describe('scaleSymmetry', () => {
           const entering = inputs.map((tensor) => s.get(tensor) ?? Number.NaN);
           let leaving = operation.scale === 'adds' ? entering.reduce((a, b) => a + b) : entering[0];
           if (operation.scale !== 'adds') {
-            for (const other of entering) {
+            for (const other of operation.scale === 'resets' ? [] : entering) {
               expect(other).toBeCloseTo(operation.scale === 'pins' ? 0 : leaving, 9);
             }
           }
+          if (operation.scale === 'resets') leaving = 0;
           for (const { role, trainable, variable } of operation.parameters) {
             if (role === 'kernel' && trainable) {
               leaving += exponent.get(variable) ?? Number.NaN;

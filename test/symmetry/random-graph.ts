@@ -43,7 +43,7 @@ export const randomGraph: fc.Arbitrary<Graph> = fc
         return step(kind, tensor, skip % (tensor + 1));
       }
       if (kind === 'pins') {
-        return which % 3 === 0 ? step('pins', tensor) : step('ties', tensor);
+        return step((['pins', 'resets', 'ties'] as const)[which % 3], tensor);
       }
       const layer = kind === 'again' && layers.length > 0 ? layers[which % layers.length] : affine(`layer${i}`, roles);
       layers.push(layer);

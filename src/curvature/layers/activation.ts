@@ -56,6 +56,29 @@ function elementwise(
   };
 }
 
+/** Softmax over the last axis, p = f(x): the delta is p (d - <d, p>). */
+function softmax(layer: Layer, description: string, f: (x: tf.Tensor) => tf.Tensor): Operation {
+  return {
+    layer,
+    description,
+    scale: 'pins',
+    piecewiseLinear: false,
+    activation: 'softmax',
+    parameters: [],
+    forward([x]) {
+      const p = f(x);
+      return { output: p, saved: [p] };
+    },
+    backward({ saved: [p] }, delta, columns) {
+      const classes = p.shape[p.rank - 1];
+      const d = tf.reshape(delta, [columns, -1, classes]);
+      const byRow = tf.reshape(p, [1, -1, classes]);
+      const centred = tf.sub(d, tf.sum(tf.mul(d, byRow), 2, true));
+      return [tf.reshape(tf.mul(centred, byRow), delta.shape)];
+    },
+  };
+}
+
 function activation(layer: Layer, f: ActivationFunction): Operation[] {
   const name = f.getClassName();
   if (name === 'linear') {
@@ -66,7 +89,10 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
   if (known) {
     return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name }, derivatives[name])];
   }
-  // Softmax, log-softmax, and functions that a user registered: nothing is known of their structure.
+  if (name === 'softmax') {
+    return [softmax(layer, description, (x) => f.apply(x))];
+  }
+  // Log-softmax, and functions that a user registered: nothing is known of their structure.
   return [
     throughTfjs(layer, description, ([x]) => f.apply(x), {
       scale: 'pins',
@@ -113,10 +139,12 @@ export const thresholdedReluLayer: LayerRule = (layer) => {
   return [elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
 };
 
-export const softmaxLayer: LayerRule = (layer) => [
-  throughTfjs(layer, 'Softmax', (inputs) => callLayer(layer, inputs), {
-    scale: 'pins',
-    piecewiseLinear: false,
-    activation: 'softmax',
-  }),
-];
+/** Softmax over one axis, which tf.js has for the last one only, or over several. */
+export const softmaxLayer: LayerRule = (anyLayer) => {
+  const layer = anyLayer as Layer & { axis: number | number[] };
+  const f = (x: tf.Tensor) => callLayer(layer, [x]);
+  if ([layer.axis].flat().length === 1) {
+    return [softmax(layer, 'Softmax', f)];
+  }
+  return [throughTfjs(layer, 'Softmax', ([x]) => f(x), { scale: 'pins', piecewiseLinear: false })];
+};

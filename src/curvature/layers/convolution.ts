@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Layer, Operation } from '../operation.js';
+import type { Layer, Operation, Parameter } from '../operation.js';
 import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { activationOf } from './activation.js';
+import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
+import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
 interface ConvolutionLayer extends Layer {
@@ -16,100 +18,74 @@ interface ConvolutionLayer extends Layer {
   dataFormat: string;
 }
 
-type Pair = [number, number];
 type Shape4 = [number, number, number, number];
 
-interface Geometry {
-  readonly kernelSize: Pair;
-  readonly strides: Pair;
-  readonly dilation: Pair;
-  readonly padding: 'valid' | 'same';
-}
-
-/** Zeros between the taps of a kernel: [h, w, ...] -> [(h - 1) dh + 1, (w - 1) dw + 1, ...]. */
-function dilateKernel(kernel: tf.Tensor4D, [dh, dw]: Pair): tf.Tensor4D {
-  if (dh === 1 && dw === 1) {
-    return kernel;
-  }
-  const [h, w, fanIn, fanOut] = kernel.shape;
-  const rows = tf.pad(tf.reshape(kernel, [h, 1, w * fanIn * fanOut]), [
-    [0, 0],
-    [0, dh - 1],
-    [0, 0],
-  ]);
-  const both = tf.pad(tf.reshape(rows, [h * dh * w, 1, fanIn * fanOut]), [
-    [0, 0],
-    [0, dw - 1],
-    [0, 0],
-  ]);
-  const filled = tf.reshape(both, [h * dh, w * dw, fanIn, fanOut]);
-  return tf.slice(filled, [0, 0, 0, 0], [(h - 1) * dh + 1, (w - 1) * dw + 1, fanIn, fanOut]) as tf.Tensor4D;
-}
-
-/** What the kernel sees at each output position: [N, H, W, C] -> [N, P, h w C], in the order of the kernel's axes. */
-function patches(x: tf.Tensor4D, { kernelSize: [h, w], strides: [sh, sw], dilation, padding }: Geometry): tf.Tensor3D {
-  const [samples, , , channels] = x.shape;
-  const info = tf.backend_util.computeConv2DInfo(x.shape, [h, w, channels, 1], [sh, sw], dilation, padding);
-  const { outHeight, outWidth, padInfo } = info;
-  const positions = outHeight * outWidth;
-  if (h === 1 && w === 1 && sh === 1 && sw === 1) {
-    return tf.reshape(x, [samples, positions, channels]);
-  }
-  const { top, bottom, left, right } = padInfo;
-  const padded =
-    top + bottom + left + right > 0
-      ? tf.pad(x, [
-          [0, 0],
-          [top, bottom],
-          [left, right],
-          [0, 0],
-        ])
-      : x;
-  const taps: tf.Tensor[] = [];
-  for (let i = 0; i < h; i++) {
-    for (let j = 0; j < w; j++) {
-      const begin = [0, i * dilation[0], j * dilation[1], 0] as Shape4;
-      const extent = [(outHeight - 1) * sh + 1, (outWidth - 1) * sw + 1];
-      const size = [samples, extent[0], extent[1], channels] as Shape4;
-      const end = begin.map((b, axis) => b + size[axis]) as Shape4;
-      const strided = sh > 1 || sw > 1;
-      const tap = strided ? tf.stridedSlice(padded, begin, end, [1, sh, sw, 1]) : tf.slice(padded, begin, size);
-      taps.push(tf.reshape(tap, [samples, positions, channels]));
-    }
-  }
-  return tf.concat(taps, 2) as tf.Tensor3D;
+/** Convolution of an image or a volume: [B, ...spatial, I] with a kernel [...taps, I, O]. */
+function convolve(x: tf.Tensor, kernel: tf.Tensor, { strides, dilation, padding }: Geometry): tf.Tensor {
+  return kernel.rank === 5
+    ? tf.conv3d(
+        x as tf.Tensor5D,
+        kernel as tf.Tensor5D,
+        strides as [number, number, number],
+        padding,
+        'NDHWC',
+        dilation as [number, number, number],
+      )
+    : tf.conv2d(
+        x as tf.Tensor4D,
+        kernel as tf.Tensor4D,
+        strides as [number, number],
+        padding,
+        'NHWC',
+        dilation as [number, number],
+      );
 }
 
 /**
- * Convolution in one or two dimensions, with the channels last. A 1-d convolution is a 2-d one of height 1; causal padding
- * and channels-first layers go the generic way.
+ * Its transpose: [B, ...positions, O] -> `shape`. tf.js has none for dilated kernels; one filled with zeros is the same. In
+ * volumes it is a convolution with the kernel turned around, since wasm gets Conv3DBackpropInputV2 wrong.
+ */
+function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly number[], geometry: Geometry): tf.Tensor {
+  const filled = dilateKernel(kernel, geometry.dilation);
+  if (filled.rank === 5) {
+    const turned = tf.transpose(tf.reverse(filled, [0, 1, 2]), [0, 1, 2, 4, 3]) as tf.Tensor5D;
+    return tf.conv3d(spreadForTranspose(delta, shape, geometry) as tf.Tensor5D, turned, 1, 'valid');
+  }
+  const [strides, { padding }] = [geometry.strides as [number, number], geometry];
+  return tf.conv2dTranspose(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, strides, padding);
+}
+
+/** [B, ...positions, C] -> [B, P, C]. */
+function asPositions(x: tf.Tensor): tf.Tensor3D {
+  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
+}
+
+/**
+ * Convolution in one, two or three dimensions. A 1-d convolution is a 2-d one of height 1. A 1-d layer with the channels
+ * first goes the generic way, since tf.js puts the channels of its output last.
  */
 export const convolution: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as ConvolutionLayer;
-  if (layer.padding === 'causal' || layer.dataFormat === 'channelsFirst') {
+  if (layer.padding === 'causal' || (layer.rank === 1 && layer.dataFormat === 'channelsFirst')) {
     return generic(layer, parameter);
   }
-  const asPair = (value: number | number[]): Pair => {
-    const values = typeof value === 'number' ? Array(layer.rank).fill(value) : value;
-    return (values.length === 1 ? [1, values[0]] : values) as Pair;
+  const flat = layer.rank === 1;
+  const perAxis = (value: number | number[]): number[] => {
+    const values = typeof value === 'number' ? Array<number>(layer.rank).fill(value) : value;
+    return flat ? [1, values[0]] : values;
   };
-  const kernelShape = layer.kernel.shape as number[];
-  const kernelShape4d = (layer.rank === 1 ? [1, ...kernelShape] : kernelShape) as Shape4;
+  const [kernelShape, kernelSize] = [layer.kernel.shape, layer.kernel.shape.slice(0, layer.rank)] as number[][];
   const geometry: Geometry = {
-    kernelSize: [kernelShape4d[0], kernelShape4d[1]],
-    strides: asPair(layer.strides),
-    dilation: asPair(layer.dilationRate),
+    kernelSize: perAxis(kernelSize),
+    strides: perAxis(layer.strides),
+    dilation: perAxis(layer.dilationRate),
     padding: layer.padding,
   };
   const kernel = parameter(layer.kernel, 'kernel');
   const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
-  const asImage = (x: tf.Tensor) => {
-    const [samples, ...shape] = x.shape;
-    return (layer.rank === 1 ? tf.reshape(x, [samples, 1, ...shape] as Shape4) : x) as tf.Tensor4D;
-  };
-  const fromImage = (x: tf.Tensor, shape: readonly number[]) => tf.reshape(x, shape as number[]);
-  const kernel4d = () => tf.reshape(layer.kernel.read(), kernelShape4d) as tf.Tensor4D;
-  const asPositions = (x: tf.Tensor) => tf.reshape(x, [x.shape[0], -1, kernelShape4d[3]]) as tf.Tensor3D;
+  const imageShape = ([batch, ...shape]: readonly number[]) => (flat ? [batch, 1, ...shape] : [batch, ...shape]);
+  const asImage = (x: tf.Tensor) => tf.reshape(x, imageShape(x.shape));
+  const readKernel = () => tf.reshape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
 
   const linear: Operation = {
     layer,
@@ -118,20 +94,15 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     piecewiseLinear: true,
     parameters: bias ? [kernel, bias] : [kernel],
     forward([x]) {
-      const { strides, padding, dilation } = geometry;
-      const product = tf.conv2d(asImage(x), kernel4d(), strides, padding, 'NHWC', dilation);
+      const product = convolve(asImage(x), readKernel(), geometry);
       const image = layer.bias ? tf.add(product, layer.bias.read()) : product;
       const [samples, , ...rest] = image.shape;
-      const output = layer.rank === 1 ? fromImage(image, [samples, ...rest]) : image;
-      return { output, saved: kernel.trainable ? [x] : [] };
+      return { output: flat ? tf.reshape(image, [samples, ...rest]) : image, saved: kernel.trainable ? [x] : [] };
     },
     backward(call, delta) {
-      // tf.js has no gradient for dilated convolutions; one with a zero-filled kernel is the same.
-      const filled = dilateKernel(kernel4d(), geometry.dilation);
       const inputShape = [delta.shape[0], ...call.inputShapes[0].slice(1)];
-      const imageShape = layer.rank === 1 ? [inputShape[0], 1, inputShape[1], inputShape[2]] : inputShape;
-      const back = tf.conv2dTranspose(asImage(delta), filled, imageShape as Shape4, geometry.strides, geometry.padding);
-      return [fromImage(back, inputShape)];
+      const back = convolveBack(asImage(delta), readKernel(), imageShape(inputShape), geometry);
+      return [tf.reshape(back, inputShape)];
     },
     squaredNorms(calls, columns) {
       const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
@@ -146,5 +117,57 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
       return norms;
     },
   };
-  return [linear, ...activationOf(layer)];
+  return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
+};
+
+/**
+ * Transposed convolution in two or three dimensions, the transpose of a convolution from its output to its input: deltas
+ * go through that convolution, and the gradient of the kernel, [...taps, O, I], is sum_t (patch of the delta)_t x_t^T over
+ * the positions t of the input. tf.js ignores the layer's `dilationRate`.
+ */
+export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
+  const layer = anyLayer as ConvolutionLayer;
+  const kernel = parameter(layer.kernel, 'kernel');
+  const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
+  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
+  const kernelSize = (layer.kernel.shape as number[]).slice(0, layer.rank);
+  const fanOut = layer.kernel.shape[layer.rank] as number;
+  const geometry: Geometry = {
+    kernelSize,
+    strides: layer.strides,
+    dilation: kernelSize.map(() => 1),
+    padding: layer.padding as 'valid' | 'same',
+  };
+  const outputLength = (length: number, axis: number) =>
+    length * layer.strides[axis] +
+    (geometry.padding === 'valid' ? Math.max(kernelSize[axis] - layer.strides[axis], 0) : 0);
+
+  const linear: Operation = {
+    layer,
+    description: layer.getClassName(),
+    scale: 'affine',
+    piecewiseLinear: true,
+    parameters,
+    forward([x]) {
+      const shape = [x.shape[0], ...x.shape.slice(1, -1).map(outputLength), fanOut];
+      const product = convolveBack(x, layer.kernel.read(), shape, geometry);
+      return {
+        output: layer.bias ? tf.add(product, layer.bias.read()) : product,
+        saved: kernel.trainable ? [x] : [],
+      };
+    },
+    backward: (_call, delta) => [convolve(delta, layer.kernel.read(), geometry)],
+    squaredNorms: (calls, columns) =>
+      parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        if (each === bias) {
+          return biasSquaredNorm(joinPositions(calls.map((call) => asPositions(call.delta))), columns);
+        }
+        const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
+        return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
+      }),
+  };
+  return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };

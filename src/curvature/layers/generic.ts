@@ -50,11 +50,6 @@ export function throughTfjs(
   };
 }
 
-/** A layer without weights that tf.js carries the delta through. */
-export function weightless(properties: GenericProperties): LayerRule {
-  return (layer) => [throughTfjs(layer, layer.getClassName(), (inputs) => callLayer(layer, inputs), properties)];
-}
-
 /**
  * Any other layer: nothing is known of its structure. Deltas pass through tf.js; the squared gradient norms of its
  * weights come from one gradient for every sample and column, which is slow. Its scale is taken to be fixed.

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
 import type { Layer, Operation } from '../operation.js';
-import { weightless } from './generic.js';
+import { channelsFirst } from './channels-first.js';
 import type { LayerRule } from './rule.js';
 
 interface PoolingLayer extends Layer {
@@ -23,11 +23,14 @@ interface Windows {
 /** Nearest-neighbour resizing by a whole factor is exact in float32 at least up to this factor. */
 const LARGEST_EXACT_UPSAMPLING = 8;
 
-/** A layer's tensors as [B, H, W, C] and back. 1-d pooling is 2-d pooling of an image of width 1, as in tf.js. */
+/**
+ * A layer's tensors as [B, H, W, C] and back. 1-d pooling is 2-d pooling of an image of width 1, as in tf.js; 3-d pooling is
+ * 2-d pooling of every slice and then pooling along the depth.
+ */
 interface ImageView {
   toImage(x: tf.Tensor): tf.Tensor4D;
-  /** @param rank of the layer's tensors. */
-  fromImage(image: tf.Tensor4D, rank: number): tf.Tensor;
+  /** @param like shape of a tensor on the other side of the pooling, of which only the axes not pooled are read. */
+  fromImage(image: tf.Tensor4D, like: readonly number[]): tf.Tensor;
   /** Height and width of a layer's tensor of this shape, the batch axis first. */
   size(shape: readonly number[]): Pair;
 }
@@ -42,14 +45,59 @@ function imageView({ dataFormat }: PoolingLayer): ImageView {
   }
   return {
     toImage: (x) => (x.rank === 3 ? tf.expandDims(x, 2) : x) as tf.Tensor4D,
-    fromImage: (image, rank) => (rank === 3 ? tf.squeeze(image, [2]) : image),
+    fromImage: (image, like) => (like.length === 3 ? tf.squeeze(image, [2]) : image),
     size: (shape) => [shape[1], shape.length === 3 ? 1 : shape[2]],
   };
 }
 
+/** [B, D, H, W, C] as the images of its slices, [B * D, H, W, C]. */
+const slices: ImageView = {
+  toImage(x) {
+    const [batch, depth, height, width, channels] = x.shape as number[];
+    return tf.reshape(x, [batch * depth, height, width, channels]);
+  },
+  fromImage: (image, [, depth]) => tf.reshape(image, [-1, depth, ...image.shape.slice(1)]),
+  size: ([, , height, width]) => [height, width],
+};
+
+/** [B, D, H, W, C] as images of one slice a row, [B, D, H * W, C]. */
+const depths: ImageView = {
+  toImage(x) {
+    const [batch, depth, height, width, channels] = x.shape as number[];
+    return tf.reshape(x, [batch, depth, height * width, channels]);
+  },
+  fromImage(image, [, , height, width]) {
+    const [batch, depth, , channels] = image.shape;
+    return tf.reshape(image, [batch, depth, height, width, channels]);
+  },
+  size: ([, depth, height, width]) => [depth, height * width],
+};
+
 function windowsOf(layer: PoolingLayer): Windows {
   const asPair = (values: number[]) => (values.length === 1 ? [values[0], 1] : values) as Pair;
   return { size: asPair(layer.poolSize), strides: asPair(layer.strides), padding: layer.padding };
+}
+
+/** Pooling in one or two dimensions by one operation, in three by two. */
+function poolingRule(operationOf: (layer: PoolingLayer, view: ImageView, windows: Windows) => Operation): {
+  flat: LayerRule;
+  volume: LayerRule;
+} {
+  return {
+    flat: (anyLayer) => {
+      const layer = anyLayer as PoolingLayer;
+      return [operationOf(layer, imageView(layer), windowsOf(layer))];
+    },
+    volume: (anyLayer) => {
+      const layer = anyLayer as PoolingLayer;
+      const { poolSize, strides, padding } = layer;
+      const chain = [
+        operationOf(layer, slices, { size: poolSize.slice(1) as Pair, strides: strides.slice(1) as Pair, padding }),
+        operationOf(layer, depths, { size: [poolSize[0], 1], strides: [strides[0], 1], padding }),
+      ];
+      return layer.dataFormat === 'channelsFirst' ? chain.map(channelsFirst) : chain;
+    },
+  };
 }
 
 /** Lowest float32: what max pooling pads with. */
@@ -159,10 +207,7 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
  * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
  * otherwise tap by tap.
  */
-export const maxPooling: LayerRule = (anyLayer) => {
-  const layer = anyLayer as PoolingLayer;
-  const view = imageView(layer);
-  const windows = windowsOf(layer);
+function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Windows): Operation {
   const separate =
     windows.size.every((size, i) => size === windows.strides[i]) &&
     Math.max(...windows.size) <= LARGEST_EXACT_UPSAMPLING;
@@ -177,7 +222,7 @@ export const maxPooling: LayerRule = (anyLayer) => {
       const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
       const masks = tapMasks(image, pooled, windows);
       return {
-        output: view.fromImage(pooled, x.rank),
+        output: view.fromImage(pooled, x.shape),
         saved: separate ? [tapsToImage(masks, windows)] : masks,
       };
     },
@@ -189,18 +234,21 @@ export const maxPooling: LayerRule = (anyLayer) => {
       if (separate) {
         const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
-        return [view.fromImage(fitTo(masked, imageSize, top, left), delta.rank)];
+        return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }
       const parts = saved.map((mask, tap) => {
         const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
         const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
         return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
       });
-      return [view.fromImage(tf.addN(parts), delta.rank)];
+      return [view.fromImage(tf.addN(parts), delta.shape)];
     },
   };
-  return [operation];
-};
+  return operation;
+}
+
+/** Max pooling of one, two or (volumes) three dimensions. Ties go to the first maximum in the order of the axes. */
+export const { flat: maxPooling, volume: maxPooling3d } = poolingRule(maxPoolingOperation);
 
 /** How many cells of each window lie inside the image: [1, h, w, 1]. */
 function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
@@ -219,10 +267,7 @@ function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
  * Average pooling: linear, so nothing of the forward pass is kept. With padding, the mean is over the cells inside of the
  * image. The gradient kernels of tf.js divide by the whole window, so they are given the padded image.
  */
-export const averagePooling: LayerRule = (anyLayer) => {
-  const layer = anyLayer as PoolingLayer;
-  const view = imageView(layer);
-  const windows = windowsOf(layer);
+function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: Windows): Operation {
   const { size, strides, padding } = windows;
   const operation: Operation = {
     layer,
@@ -231,7 +276,7 @@ export const averagePooling: LayerRule = (anyLayer) => {
     piecewiseLinear: true,
     parameters: [],
     forward: ([x]) => ({
-      output: view.fromImage(tf.avgPool(view.toImage(x), size, strides, padding), x.rank),
+      output: view.fromImage(tf.avgPool(view.toImage(x), size, strides, padding), x.shape),
       saved: [],
     }),
     backward({ inputShapes }, delta) {
@@ -246,11 +291,14 @@ export const averagePooling: LayerRule = (anyLayer) => {
       const input = tf.zeros([rows, top + imageSize[0] + below, left + imageSize[1] + right, channels]);
       const attributes = { filterSize: size, strides, pad: 'valid' };
       const back = tf.engine().runKernel('AvgPoolGrad', { dy: overWindow, input }, attributes) as tf.Tensor4D;
-      return [view.fromImage(fitTo(back, imageSize, top, left), delta.rank)];
+      return [view.fromImage(fitTo(back, imageSize, top, left), delta.shape)];
     },
   };
-  return [operation];
-};
+  return operation;
+}
+
+/** Average pooling of one, two or (volumes) three dimensions. */
+export const { flat: averagePooling, volume: averagePooling3d } = poolingRule(averagePoolingOperation);
 
 /** Maximum over all positions, channels last: the delta goes to the first position where it was found. */
 export const globalMaxPooling: LayerRule = (anyLayer) => {
@@ -285,12 +333,9 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
   return [operation];
 };
 
-/** Mean over all positions, channels last: the delta is shared out evenly. */
-export const globalAveragePooling: LayerRule = (anyLayer, parameter) => {
+/** Mean over all positions: the delta is shared out evenly. */
+export const globalAveragePooling: LayerRule = (anyLayer) => {
   const layer = anyLayer as PoolingLayer;
-  if (layer.dataFormat === 'channelsFirst') {
-    return weightless({ scale: 'ties', piecewiseLinear: true })(layer, parameter);
-  }
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
@@ -299,15 +344,19 @@ export const globalAveragePooling: LayerRule = (anyLayer, parameter) => {
     parameters: [],
     forward([x]) {
       const [samples, ...shape] = x.shape;
+      if (layer.dataFormat === 'channelsFirst') {
+        return { output: tf.mean(tf.reshape(x, [samples, shape[0], -1]), 2), saved: [] };
+      }
       const channels = shape[shape.length - 1];
       return { output: tf.mean(tf.reshape(x, [samples, -1, channels]), 1), saved: [] };
     },
     backward({ inputShapes }, delta) {
       const [, ...shape] = inputShapes[0];
-      const [rows, channels] = delta.shape;
-      const positions = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-      const share = tf.fill([1, positions, 1], 1 / positions);
-      const back = tf.mul(tf.reshape(delta, [rows, 1, channels as number]), share);
+      const [rows, channels] = delta.shape as [number, number];
+      const positions = shape.reduce((product, size) => product * size, 1) / channels;
+      const first = layer.dataFormat === 'channelsFirst';
+      const share = tf.fill(first ? [1, 1, positions] : [1, positions, 1], 1 / positions);
+      const back = tf.mul(tf.reshape(delta, first ? [rows, channels, 1] : [rows, 1, channels]), share);
       return [tf.reshape(back, [rows, ...shape])];
     },
   };

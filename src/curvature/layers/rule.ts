@@ -13,3 +13,10 @@ export type ParameterOf = (variable: LayerVariable, role: ParameterRole) => Para
  * @throws Error with one line that says why this layer cannot be measured.
  */
 export type LayerRule = (layer: Layer, parameter: ParameterOf) => Operation[];
+
+/** A layer class that cannot be measured: the reason follows its name, and says what to do. */
+export function refused(reason: string): LayerRule {
+  return (layer) => {
+    throw new Error(`Layer '${layer.name}' (${layer.getClassName()}) ${reason}`);
+  };
+}

@@ -7,65 +7,207 @@ import {
   thresholdedReluLayer,
 } from './activation.js';
 import { batchNormalization } from './batch-normalization.js';
-import { convolution } from './convolution.js';
+import { convolution, transposedConvolution } from './convolution.js';
 import { dense } from './dense.js';
-import { generic, weightless } from './generic.js';
-import { add, concatenate, dot } from './merge.js';
-import { averagePooling, globalAveragePooling, globalMaxPooling, maxPooling } from './pooling.js';
-import type { LayerRule } from './rule.js';
-import { flatten, identity, reshape, upSampling, zeroPadding } from './shape.js';
+import { depthwiseConvolution, separableConvolution } from './depthwise.js';
+import { embedding } from './embedding.js';
+import { generic } from './generic.js';
+import { layerNormalization } from './layer-normalization.js';
+import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
+import {
+  averagePooling,
+  averagePooling3d,
+  globalAveragePooling,
+  globalMaxPooling,
+  maxPooling,
+  maxPooling3d,
+} from './pooling.js';
+import { prelu } from './prelu.js';
+import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
+import { type LayerRule, refused } from './rule.js';
+import { cropping, flatten, identity, permute, repeatVector, reshape, upSampling, zeroPadding } from './shape.js';
+import { timeDistributed } from './time-distributed.js';
 
-const homogeneous = weightless({ scale: 'ties', piecewiseLinear: true });
+/**
+ * How a layer class is measured.
+ *
+ * - `exact`: its own rule; the squared gradient norms of its weights in closed form.
+ * - `delta`: it has no weights, and passes deltas on.
+ * - `generic`: tf.js passes deltas through it, and its weights take one gradient for every sample and column.
+ * - `unfolded`: its own layers take its place.
+ * - `refused`: not measured; the message says why and what to do.
+ */
+export type LayerSupport = 'exact' | 'delta' | 'generic' | 'unfolded' | 'refused';
+
+/** One row of the table of layers. */
+export interface LayerAnswer {
+  readonly support: LayerSupport;
+  readonly rule: LayerRule;
+  /** False where the wasm backend of tf.js lacks a kernel for the layer, or has a wrong one. */
+  readonly wasm: boolean;
+  /** What a user should know, in a few words. */
+  readonly note?: string;
+}
+
+const answer =
+  (support: LayerSupport) =>
+  (rule: LayerRule, note?: string): LayerAnswer => ({ support, rule, wasm: true, note });
+
+const exact = answer('exact');
+const delta = answer('delta');
+const throughTfjs = answer('generic')(generic);
+const unfolded = answer('unfolded')(identity);
+const refuse = (note: string, reason: string) => answer('refused')(refused(reason), note);
+
+/** A layer that the wasm backend lacks a kernel for, or has a wrong one. */
+const notOnWasm = (answer: LayerAnswer): LayerAnswer => ({ ...answer, wasm: false });
+
+const cell = refuse(
+  'a cell works inside of a recurrent layer',
+  'is a cell of a recurrent layer, not a layer of a network: pass it to tf.layers.rnn as its cell.',
+);
 
 /** How each layer class is measured, by its name in tf.js. A new layer is one file here and one line in this table. */
-const rules: Readonly<Record<string, LayerRule>> = {
-  Dense: dense,
-  Conv1D: convolution,
-  Conv2D: convolution,
-  BatchNormalization: batchNormalization,
+export const layerTable: Readonly<Record<string, LayerAnswer>> = {
+  InputLayer: unfolded,
+  Model: unfolded,
+  Functional: unfolded,
+  Sequential: unfolded,
 
-  Activation: activationLayer,
-  ReLU: reluLayer,
-  LeakyReLU: leakyReluLayer,
-  ELU: eluLayer,
-  ThresholdedReLU: thresholdedReluLayer,
-  Softmax: softmaxLayer,
+  Dense: exact(dense, 'also on sequences'),
+  Conv1D: exact(convolution, 'channels first: generic, and not on wasm'),
+  Conv2D: exact(convolution),
+  Conv3D: exact(convolution, 'dilated: tf.js has none on the native CPU backend'),
+  Conv2DTranspose: exact(transposedConvolution),
+  Conv3DTranspose: notOnWasm(exact(transposedConvolution)),
+  DepthwiseConv2D: exact(depthwiseConvolution),
+  SeparableConv2D: exact(separableConvolution, 'two kernels, each with a scale'),
+  BatchNormalization: exact(batchNormalization, 'as in inference'),
+  LayerNormalization: exact(layerNormalization, 'takes away the scale of its input'),
+  Embedding: exact(embedding, 'with maskZero: refused'),
+  PReLU: exact(prelu, 'alpha takes no part in the rescaling'),
+  TimeDistributed: exact(timeDistributed(ruleOf), 'as the layer inside; a model inside: generic'),
 
-  MaxPooling1D: maxPooling,
-  MaxPooling2D: maxPooling,
-  MaxPooling3D: homogeneous,
-  AveragePooling1D: averagePooling,
-  AveragePooling2D: averagePooling,
-  AveragePooling3D: homogeneous,
-  GlobalMaxPooling1D: globalMaxPooling,
-  GlobalMaxPooling2D: globalMaxPooling,
-  GlobalAveragePooling1D: globalAveragePooling,
-  GlobalAveragePooling2D: globalAveragePooling,
+  Activation: delta(activationLayer),
+  ReLU: delta(reluLayer),
+  LeakyReLU: delta(leakyReluLayer),
+  ELU: delta(eluLayer),
+  ThresholdedReLU: delta(thresholdedReluLayer),
+  Softmax: delta(softmaxLayer),
 
-  Add: add,
-  Average: homogeneous,
-  Maximum: homogeneous,
-  Minimum: homogeneous,
-  Concatenate: concatenate,
-  Multiply: weightless({ scale: 'adds', piecewiseLinear: false }),
-  Dot: dot,
+  MaxPooling1D: delta(maxPooling),
+  MaxPooling2D: delta(maxPooling),
+  MaxPooling3D: notOnWasm(delta(maxPooling3d)),
+  AveragePooling1D: delta(averagePooling),
+  AveragePooling2D: delta(averagePooling),
+  AveragePooling3D: delta(averagePooling3d),
+  GlobalMaxPooling1D: delta(globalMaxPooling),
+  GlobalMaxPooling2D: delta(globalMaxPooling),
+  GlobalAveragePooling1D: delta(globalAveragePooling),
+  GlobalAveragePooling2D: delta(globalAveragePooling),
 
-  Flatten: flatten,
-  Reshape: reshape,
-  Permute: homogeneous,
-  RepeatVector: homogeneous,
-  ZeroPadding2D: zeroPadding,
-  Cropping2D: homogeneous,
-  UpSampling2D: upSampling,
+  Add: delta(add),
+  Average: delta(average),
+  Maximum: delta(extremum),
+  Minimum: delta(extremum),
+  Concatenate: delta(concatenate),
+  Multiply: delta(multiply, 'scales add up'),
+  Dot: delta(dot, 'scales add up; normalized, it takes away the scales of its inputs'),
 
-  Dropout: identity,
-  SpatialDropout1D: identity,
-  AlphaDropout: identity,
-  GaussianDropout: identity,
-  GaussianNoise: identity,
+  Flatten: delta(flatten),
+  Reshape: delta(reshape),
+  Permute: delta(permute),
+  RepeatVector: delta(repeatVector),
+  ZeroPadding2D: delta(zeroPadding),
+  Cropping2D: delta(cropping),
+  UpSampling2D: delta(upSampling),
+
+  Dropout: delta(identity, 'off, as in inference'),
+  SpatialDropout1D: delta(identity, 'off, as in inference'),
+  AlphaDropout: delta(identity, 'off, as in inference'),
+  GaussianDropout: delta(identity, 'off, as in inference'),
+  GaussianNoise: delta(identity, 'off, as in inference'),
+
+  Rescaling: delta(rescaling),
+  CategoryEncoding: delta(categoryEncoding, 'its input has no gradient; tf.js has none on the native backend'),
+  CenterCrop: delta(inFront, 'in front of the first trained weights only'),
+  Resizing: refuse(
+    'tf.js cannot run it inside of a model',
+    'cannot run inside of a model in tf.js 4: resize the images before, with tf.image.resizeBilinear.',
+  ),
+  RandomWidth: refuse(
+    'draws at random in inference too',
+    'draws a width at random in inference too, so that the model is not one function: measure a model without it.',
+  ),
+
+  SimpleRNN: throughTfjs,
+  GRU: throughTfjs,
+  LSTM: throughTfjs,
+  RNN: throughTfjs,
+  ConvLSTM2D: notOnWasm(throughTfjs),
+  Bidirectional: throughTfjs,
+  SimpleRNNCell: cell,
+  GRUCell: cell,
+  LSTMCell: cell,
+  StackedRNNCells: cell,
+  ConvLSTM2DCell: cell,
+
+  Masking: refuse(
+    'masks positions',
+    'masks positions, which sharpness cannot follow yet: measure a model without the mask.',
+  ),
 };
 
-/** The rule of a layer class; classes that the table does not know go the generic way. */
+const registered = new Map<string, LayerRule>();
+
+/**
+ * Tells how layers of a class of your own are measured. Without a rule they go the generic way: tf.js passes deltas through
+ * them, their weights take one gradient for every sample and column, and their scale is taken to be fixed. A later rule for the
+ * same class replaces the earlier one; models that are being measured keep theirs.
+ *
+ * With N samples in a chunk and R columns of the output Hessian's factor at a time, deltas are [R * N, ...shape], column by
+ * column. `squaredNorms` returns, for every weight, sum_r || d(c_r^T z_n) / d(weight) ||^2 as [N].
+ *
+ * @param className the static `className` of the layer class.
+ * @param rule takes a built layer apart into operations.
+ * @throws Error with one line when the name or the rule is none, or when the class is one of tf.js' own.
+ *
+ * @example
+ * // y = gain * x, one gain a channel.
+ * registerLayerRule('Gain', (layer, parameter) => {
+ *   const { gain } = layer as Gain;
+ *   const operation: Operation = {
+ *     layer,
+ *     description: 'Gain',
+ *     scale: 'affine',
+ *     piecewiseLinear: true,
+ *     parameters: [parameter(gain, 'kernel')],
+ *     forward: ([x]) => ({ output: tf.mul(x, gain.read()), saved: [x] }),
+ *     backward: (_call, delta) => [tf.mul(delta, gain.read())],
+ *     squaredNorms: (calls, columns) => {
+ *       const gradients = calls.map(({ saved, delta }) => multiplyEachColumn(delta, saved[0], columns));
+ *       return [biasSquaredNorm(joinPositions(gradients), columns)];
+ *     },
+ *   };
+ *   return [operation];
+ * });
+ */
+export function registerLayerRule(className: string, rule: LayerRule): void {
+  if (typeof className !== 'string' || className === '') {
+    throw new Error('registerLayerRule: the first argument is the className of a layer, a string.');
+  }
+  if (typeof rule !== 'function') {
+    throw new Error(`registerLayerRule('${className}'): the second argument is a function that returns operations.`);
+  }
+  if (Object.hasOwn(layerTable, className)) {
+    throw new Error(
+      `registerLayerRule('${className}'): this class of tf.js has its rule. Give your class a className of its own.`,
+    );
+  }
+  registered.set(className, rule);
+}
+
+/** The rule of a layer class; classes that neither the table nor the user knows go the generic way. */
 export function ruleOf(className: string): LayerRule {
-  return rules[className] ?? generic;
+  return (Object.hasOwn(layerTable, className) ? layerTable[className].rule : registered.get(className)) ?? generic;
 }

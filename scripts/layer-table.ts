@@ -1,0 +1,44 @@
+/*
+ * Writes the table of layers into README.md, between its markers, from the table that the package works by:
+ *
+ *     npx tsx scripts/layer-table.ts
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { type LayerAnswer, type LayerSupport, layerTable } from '../src/curvature/layers/table.js';
+
+const meaning: Readonly<Record<LayerSupport, string>> = {
+  exact: 'exact norms of its weights',
+  delta: 'no weights of its own',
+  generic: 'generic',
+  unfolded: 'its layers take its place',
+  refused: 'refused',
+};
+
+const [begin, end] = ['<!-- layers: npx tsx scripts/layer-table.ts -->', '<!-- /layers -->'];
+
+/** `readme` with the table of layers as it is now. */
+export function withLayerTable(readme: string): string {
+  const rows = new Map<string, { answer: LayerAnswer; names: string[] }>();
+  for (const [name, answer] of Object.entries(layerTable)) {
+    const key = JSON.stringify([answer.support, answer.wasm, answer.note]);
+    const row = rows.get(key) ?? { answer, names: [] };
+    row.names.push(`\`${name}\``);
+    rows.set(key, row);
+  }
+  const lines = [...rows.values()].map(({ answer, names }) => {
+    const wasm = answer.support === 'refused' ? '' : answer.wasm ? 'yes' : 'no';
+    return `| ${names.join(', ')} | ${meaning[answer.support]} | ${wasm} | ${answer.note ?? ''} |`;
+  });
+  const table = ['| layers | measured | wasm | |', '| --- | --- | --- | --- |', ...lines].join('\n');
+  const [first, last] = [readme.indexOf(begin), readme.indexOf(end)];
+  if (first < 0 || last < first) {
+    throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+  }
+  return `${readme.slice(0, first + begin.length)}\n${table}\n${readme.slice(last)}`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const readme = new URL('../README.md', import.meta.url);
+  writeFileSync(readme, withLayerTable(readFileSync(readme, 'utf8')));
+}

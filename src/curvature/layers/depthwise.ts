@@ -1,0 +1,172 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Layer, Operation, Parameter } from '../operation.js';
+import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-norms.js';
+import { activationOf } from './activation.js';
+import { channelsFirst } from './channels-first.js';
+import { generic } from './generic.js';
+import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
+import type { LayerRule, ParameterOf } from './rule.js';
+
+interface DepthwiseLayer extends Layer {
+  depthwiseKernel: LayerVariable;
+  bias: LayerVariable | null;
+  strides: [number, number];
+  dilationRate: [number, number];
+  padding: 'valid' | 'same';
+  dataFormat: string;
+}
+
+interface SeparableLayer extends DepthwiseLayer {
+  pointwiseKernel: LayerVariable;
+}
+
+/** [B, ...positions, C] -> [B, P, C]. */
+function asPositions(x: tf.Tensor): tf.Tensor3D {
+  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
+}
+
+/**
+ * Squared norm of the gradient of a depthwise kernel, summed over columns. Every input channel has a kernel of its own, so
+ * that the gradient is one matrix product a sample and channel: G_rc = sum_t a_tc d_rtc^T.
+ *
+ * @param inputs patches, [N, P, T * C].
+ * @param delta [R * N, P, C * M].
+ * @returns [N].
+ */
+function depthwiseSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, columns: number, channels: number) {
+  const [samples, positions, fanIn] = inputs.shape;
+  const multiplier = delta.shape[2] / channels;
+  const taps = fanIn / channels;
+  const seen = tf.transpose(tf.reshape(inputs, [samples, positions, taps, channels]), [0, 3, 2, 1]);
+  // Columns to the last axis, then positions behind channels.
+  const columnsLast = tf.transpose(tf.reshape(delta, [columns, -1]), [1, 0]);
+  const rest = multiplier * columns;
+  const ofChannel = tf.transpose(tf.reshape(columnsLast, [samples, positions, channels, rest]), [0, 2, 1, 3]);
+  const batch = samples * channels;
+  const gradient = tf.matMul(
+    tf.reshape(seen, [batch, taps, positions]),
+    tf.reshape(ofChannel, [batch, positions, rest]),
+  );
+  return tf.sum(tf.square(tf.reshape(gradient, [samples, -1])), 1);
+}
+
+/** A convolution of each channel by itself, without activation: [N, H, W, C] -> [N, h, w, C * M]. */
+function depthwise(
+  layer: DepthwiseLayer,
+  dilation: [number, number],
+  biasVariable: LayerVariable | null,
+  parameter: ParameterOf,
+): Operation {
+  const [height, width, channels, multiplier] = layer.depthwiseKernel.shape as number[];
+  const geometry: Geometry = {
+    kernelSize: [height, width],
+    strides: layer.strides,
+    dilation,
+    padding: layer.padding === 'same' ? 'same' : 'valid',
+  };
+  const kernel = parameter(layer.depthwiseKernel, 'kernel');
+  const bias = biasVariable ? parameter(biasVariable, 'bias') : null;
+  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
+
+  return {
+    layer,
+    description: layer.getClassName(),
+    scale: 'affine',
+    piecewiseLinear: true,
+    parameters,
+    forward([x]) {
+      const filter = layer.depthwiseKernel.read() as tf.Tensor4D;
+      const product = tf.depthwiseConv2d(
+        x as tf.Tensor4D,
+        filter,
+        layer.strides,
+        geometry.padding,
+        'NHWC',
+        geometry.dilation as [number, number],
+      );
+      return {
+        output: biasVariable ? tf.add(product, biasVariable.read()) : product,
+        saved: kernel.trainable ? [x] : [],
+      };
+    },
+    /**
+     * The transpose is a depthwise convolution too, with the kernel turned around; then the outputs of one channel add up.
+     * (wasm has no other kernel for it.)
+     */
+    backward({ inputShapes }, delta) {
+      const filled = dilateKernel(layer.depthwiseKernel.read(), dilation);
+      const [reachHeight, reachWidth] = filled.shape;
+      const turned = tf.reshape(tf.reverse(filled, [0, 1]), [reachHeight, reachWidth, channels * multiplier, 1]);
+      const padded = spreadForTranspose(delta, inputShapes[0], geometry) as tf.Tensor4D;
+      const back = tf.depthwiseConv2d(padded, turned as tf.Tensor4D, 1, 'valid');
+      const [rows, h, w] = back.shape;
+      const pixels = tf.reshape(back, [rows, h * w, channels, multiplier]);
+      return [tf.reshape(multiplier === 1 ? pixels : tf.sum(pixels, 3), [rows, h, w, channels])];
+    },
+    squaredNorms(calls, columns) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        if (each === bias) {
+          return biasSquaredNorm(delta, columns);
+        }
+        const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
+        return depthwiseSquaredNorm(inputs, delta, columns, channels);
+      });
+    },
+  };
+}
+
+/** DepthwiseConv2D. tf.js ignores the layer's `dilationRate`. */
+export const depthwiseConvolution: LayerRule = (anyLayer, parameter) => {
+  const layer = anyLayer as DepthwiseLayer;
+  const linear = depthwise(layer, [1, 1], layer.bias, parameter);
+  return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
+};
+
+/**
+ * A depthwise convolution and then one of 1 x 1: two kernels, each free to change the scale. With the channels first, tf.js
+ * adds the bias along the wrong axis: what comes of it goes the generic way.
+ */
+export const separableConvolution: LayerRule = (anyLayer, parameter) => {
+  const layer = anyLayer as SeparableLayer;
+  if (layer.dataFormat === 'channelsFirst') {
+    return generic(layer, parameter);
+  }
+  const kernel = parameter(layer.pointwiseKernel, 'kernel');
+  const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
+  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
+  const [, , fanIn, fanOut] = layer.pointwiseKernel.shape as number[];
+  const matrix = () => tf.reshape(layer.pointwiseKernel.read(), [fanIn, fanOut]);
+  const pointwise: Operation = {
+    layer,
+    description: layer.getClassName(),
+    scale: 'affine',
+    piecewiseLinear: true,
+    parameters,
+    forward([x]) {
+      const product = tf.reshape(tf.matMul(tf.reshape(x, [-1, fanIn]), matrix()), [...x.shape.slice(0, -1), fanOut]);
+      return { output: layer.bias ? tf.add(product, layer.bias.read()) : product, saved: kernel.trainable ? [x] : [] };
+    },
+    backward(_call, delta) {
+      const back = tf.matMul(tf.reshape(delta, [-1, fanOut]), matrix(), false, true);
+      return [tf.reshape(back, [...delta.shape.slice(0, -1), fanIn])];
+    },
+    squaredNorms(calls, columns) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        if (each === bias) {
+          return biasSquaredNorm(delta, columns);
+        }
+        return kernelSquaredNorm(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta, columns);
+      });
+    },
+  };
+  return [depthwise(layer, layer.dilationRate, null, parameter), pointwise, ...activationOf(layer)];
+};

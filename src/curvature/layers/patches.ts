@@ -1,0 +1,146 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A convolution over two or three spatial axes, with one entry an axis. */
+export interface Geometry {
+  readonly kernelSize: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilation: readonly number[];
+  readonly padding: 'valid' | 'same';
+}
+
+type Shape4 = [number, number, number, number];
+
+/** Positions of a window along one axis, and the padding before and behind the axis. */
+export interface Slide {
+  readonly positions: number;
+  readonly before: number;
+  readonly behind: number;
+}
+
+/** How the window slides along one axis of a tensor. */
+export function slideAlong(axis: number, length: number, geometry: Geometry): Slide {
+  const { kernelSize, strides, dilation, padding } = geometry;
+  const { outHeight, padInfo } = tf.backend_util.computeConv2DInfo(
+    [1, length, 1, 1],
+    [kernelSize[axis], 1, 1, 1],
+    [strides[axis], 1],
+    [dilation[axis], 1],
+    padding,
+  );
+  return { positions: outHeight, before: padInfo.top, behind: padInfo.bottom };
+}
+
+/** Zeros between the entries of one axis, so that they stand `step` apart: n entries become (n - 1) step + 1. */
+export function spreadAxis(x: tf.Tensor, axis: number, step: number): tf.Tensor {
+  if (step === 1) {
+    return x;
+  }
+  const size = x.shape[axis];
+  const outer = x.shape.slice(0, axis);
+  const inner = x.shape.slice(axis + 1);
+  const rows = outer.reduce((product, d) => product * d, 1);
+  const zeros: [number, number][] = [
+    [0, 0],
+    [0, step - 1],
+    [0, 0],
+  ];
+  const padded = tf.pad(tf.reshape(x, [rows * size, 1, -1]), zeros);
+  const spread: tf.Tensor3D = tf.reshape(padded, [rows, size * step, -1]);
+  const length = (size - 1) * step + 1;
+  return tf.reshape(tf.slice(spread, [0, 0, 0], [rows, length, spread.shape[2]]), [...outer, length, ...inner]);
+}
+
+/** Zeros between the taps of a kernel [...spatial, in, out]: a convolution with it is the dilated one. */
+export function dilateKernel(kernel: tf.Tensor, dilation: readonly number[]): tf.Tensor {
+  return dilation.reduce((filled, step, axis) => spreadAxis(filled, axis, step), kernel);
+}
+
+/**
+ * Deltas of a convolution made ready for its transpose: `strides` apart and padded, so that a convolution of stride 1
+ * without padding, with the dilated kernel turned around, reaches every entry of the input.
+ *
+ * @param delta [B, ...positions, O].
+ * @param inputShape of the convolution, [B, ...spatial, I].
+ */
+export function spreadForTranspose(delta: tf.Tensor, inputShape: readonly number[], geometry: Geometry): tf.Tensor {
+  const { kernelSize, strides, dilation } = geometry;
+  const spread = strides.reduce((x, stride, axis) => spreadAxis(x, axis + 1, stride), delta);
+  const around = kernelSize.map((taps, axis): [number, number] => {
+    const length = inputShape[axis + 1];
+    const reach = (taps - 1) * dilation[axis];
+    const before = reach - slideAlong(axis, length, geometry).before;
+    return [before, length + reach - spread.shape[axis + 1] - before];
+  });
+  return tf.pad(spread, [[0, 0], ...around, [0, 0]]);
+}
+
+/**
+ * What the kernel sees at each output position: [N, ...spatial, C] -> [N, P, taps * C], in the order of the kernel's axes.
+ */
+export function patches(x: tf.Tensor, geometry: Geometry): tf.Tensor3D {
+  if (x.rank === 4) {
+    return imagePatches(x as tf.Tensor4D, geometry);
+  }
+  // In a volume, patches of its slices, and then patches of these along the depth.
+  const [samples, depth, height, width, channels] = x.shape as number[];
+  const inSlice: Geometry = {
+    kernelSize: geometry.kernelSize.slice(1),
+    strides: geometry.strides.slice(1),
+    dilation: geometry.dilation.slice(1),
+    padding: geometry.padding,
+  };
+  const slices = imagePatches(tf.reshape(x, [samples * depth, height, width, channels]), inSlice);
+  const [, inner, taps] = slices.shape;
+  const { positions, before, behind } = slideAlong(0, depth, geometry);
+  const padded = padAxes(tf.reshape(slices, [samples, depth, inner, taps]), [[before, behind]]);
+  const stride = geometry.strides[0];
+  const deep = Array.from({ length: geometry.kernelSize[0] }, (_, i) => {
+    const begin: Shape4 = [0, i * geometry.dilation[0], 0, 0];
+    const size: Shape4 = [samples, (positions - 1) * stride + 1, inner, taps];
+    return tf.reshape(stridedTap(padded, begin, size, [stride, 1]), [samples, positions * inner, taps]);
+  });
+  return tf.concat(deep, 2) as tf.Tensor3D;
+}
+
+/** [N, H, W, C] -> [N, P, h w C]. */
+function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
+  const { kernelSize, strides, dilation } = geometry;
+  const [samples, height, width, channels] = x.shape;
+  const rows = slideAlong(0, height, geometry);
+  const columns = slideAlong(1, width, geometry);
+  const positions = rows.positions * columns.positions;
+  if ([...kernelSize, ...strides].every((size) => size === 1)) {
+    return tf.reshape(x, [samples, positions, channels]);
+  }
+  const padded = padAxes(x, [
+    [rows.before, rows.behind],
+    [columns.before, columns.behind],
+  ]);
+  const taps: tf.Tensor[] = [];
+  for (let i = 0; i < kernelSize[0]; i++) {
+    for (let j = 0; j < kernelSize[1]; j++) {
+      const begin: Shape4 = [0, i * dilation[0], j * dilation[1], 0];
+      const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
+      const tap = stridedTap(padded, begin, [samples, extent[0], extent[1], channels], strides);
+      taps.push(tf.reshape(tap, [samples, positions, channels]));
+    }
+  }
+  return tf.concat(taps, 2) as tf.Tensor3D;
+}
+
+/** Zeros around the axes that follow the batch axis, one pair an axis. */
+function padAxes(x: tf.Tensor4D, pairs: readonly [number, number][]): tf.Tensor4D {
+  if (pairs.flat().every((size) => size === 0)) {
+    return x;
+  }
+  const behind = Array.from({ length: 3 - pairs.length }, (): [number, number] => [0, 0]);
+  return tf.pad(x, [[0, 0], ...pairs, ...behind]);
+}
+
+function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: readonly number[]): tf.Tensor {
+  if (strides.every((stride) => stride === 1)) {
+    return tf.slice(x, begin, size);
+  }
+  const end = begin.map((b, axis) => b + size[axis]) as Shape4;
+  return tf.stridedSlice(x, begin, end, [1, ...strides, 1]);
+}
