@@ -57,8 +57,9 @@ export class PriorityReservoir<T> {
     const isCertain = (x: number) => x >= threshold;
     const open = sizes.filter((x) => !isCertain(x));
     const sumOf = (x: number[]) => x.reduce((sum, value) => sum + value, 0);
-    // The difference rounds to nothing where certain items hold nearly all.
-    const openTotal = Math.max(this.#total - sumOf(sizes.filter(isCertain)), sumOf(open));
+    const rest = this.#total - sumOf(sizes.filter(isCertain));
+    // Where certain items hold nearly all, the difference has lost its digits: pi = x / tau, uncalibrated, has not.
+    const openTotal = rest > 1e-6 * this.#total ? rest : open.length * threshold;
     return {
       indices: sizes.map((_, i) => i),
       inclusion: sizes.map((x) => (isCertain(x) ? 1 : (open.length * x) / openTotal)),

@@ -17,22 +17,19 @@ function incompleteBeta(x: number, a: number, b: number): number {
   }
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
   const tiny = 1e-300;
-  let c = 1;
-  let d = 0;
+  let c = Number.POSITIVE_INFINITY;
+  let d = 1;
   let fraction = 1;
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 1; i < 1000; i++) {
     const m = i >> 1;
-    const even = i % 2 === 0;
     const term =
-      i === 0
-        ? 1
-        : even
-          ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
-          : (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+      i % 2 === 0
+        ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
+        : (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
     d = 1 / (1 + term * d || tiny);
     c = 1 + term / c || tiny;
-    fraction *= i === 0 ? d : c * d;
-    if (i > 0 && Math.abs(c * d - 1) < 1e-15) {
+    fraction *= c * d;
+    if (Math.abs(c * d - 1) < 1e-15) {
       break;
     }
   }
