@@ -46,9 +46,10 @@ export function pairWeighing(graph: Graph, hessian: OutputHessian, budgetBytes: 
         }
       });
       try {
-        const found = gaugedTidy(gauge, () => tf.concat([hessian.squaredNorms(tape.output), ...norms], 1));
+        const weights = gaugedTidy(gauge, () => hessian.squaredNorms(tape.output));
+        norms.unshift(weights);
         chunk = Math.min(LARGEST_CHUNK, fitting(budgetBytes, samples, gauge.peak, samples === 1));
-        return found as tf.Tensor2D;
+        return tf.concat(norms, 1) as tf.Tensor2D;
       } finally {
         tape.dispose();
       }

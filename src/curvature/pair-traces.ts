@@ -42,10 +42,10 @@ export function pairKernel(graph: Graph, hessian: OutputHessian, budgetBytes: nu
         const delta = gaugedTidy(gauge, () => hessian.columnOfEach(tape.output, columns));
         const norms = squaredNorms(graph, plan, tape, delta, 1, gauge);
         try {
+          chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
           return tf.stack(parameters.map((each) => norms.get(each) as tf.Tensor)) as tf.Tensor2D;
         } finally {
           tf.dispose([...norms.values()]);
-          chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
         }
       } finally {
         tape.dispose();

@@ -10,11 +10,13 @@ function logGamma(x: number): number {
   return (y - 0.5) * Math.log(y) - y + Math.log(2 * Math.PI) / 2 + series - shift;
 }
 
-/** Regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method. */
+/** Regularised incomplete beta function I_x(a, b). */
 function incompleteBeta(x: number, a: number, b: number): number {
-  if (x > (a + 1) / (a + b + 2)) {
-    return 1 - incompleteBeta(1 - x, b, a);
-  }
+  return x > (a + 1) / (a + b + 2) ? 1 - continuedFraction(1 - x, b, a) : continuedFraction(x, a, b);
+}
+
+/** I_x(a, b) by its continued fraction (DLMF 8.17.22), evaluated by Lentz's method; fast for x < (a + 1) / (a + b + 2). */
+function continuedFraction(x: number, a: number, b: number): number {
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
   const tiny = 1e-300;
   let c = Number.POSITIVE_INFINITY;

@@ -37,4 +37,14 @@ describe("Student's t", () => {
     }
     expect(central(studentTQuantile(0.975, degrees), degrees)).toBeCloseTo(0.95, 9);
   });
+
+  it('holds where the two forms of the continued fraction meet', () => {
+    for (let degrees = 2; degrees < 300; degrees += 0.37) {
+      // x = (a + 1) / (a + b + 2) with a = degrees / 2, b = 1 / 2.
+      const x = (degrees / 2 + 1) / (degrees / 2 + 2.5);
+      const t = Math.sqrt(degrees * (1 / x - 1));
+      const [below, at, above] = [t * (1 - 1e-15), t, t * (1 + 1e-15)].map((each) => studentT(each, degrees));
+      expect(Math.max(Math.abs(below - at), Math.abs(above - at))).toBeLessThan(1e-12);
+    }
+  });
 });
