@@ -52,19 +52,23 @@ export function paretoSample(sizes: ArrayLike<number>, count: number, uniform: (
     return (u / (1 - u)) * ((1 - inclusion) / inclusion);
   };
   const certain: number[] = [];
-  const open: number[] = [];
+  let open = 0;
   for (let i = 0; i < sizes.length; i++) {
-    if (sizes[i] > 0) {
-      (factor * sizes[i] >= 1 ? certain : open).push(i);
+    if (factor * sizes[i] >= 1) {
+      certain.push(i);
+    } else if (sizes[i] > 0) {
+      open++;
     }
   }
   const ranks = new Map<number, number>();
-  // About `count` ranks are below 1, so most items need not be sorted.
-  for (let limit = 2; ranks.size < Math.min(count - certain.length, open.length); limit *= 8) {
-    for (const i of open) {
-      const q = rank(i);
-      if (q <= limit) {
-        ranks.set(i, q);
+  // About `count` ranks are below 1, so most items need be neither kept nor sorted.
+  for (let limit = 2; ranks.size < Math.min(count - certain.length, open); limit *= 8) {
+    for (let i = 0; i < sizes.length; i++) {
+      if (sizes[i] > 0 && factor * sizes[i] < 1) {
+        const q = rank(i);
+        if (q <= limit) {
+          ranks.set(i, q);
+        }
       }
     }
   }
