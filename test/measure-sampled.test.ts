@@ -168,7 +168,9 @@ describe('{ pairs }', () => {
   it('takes several inputs, and whole numbers', async () => {
     const tokens = tfl.input({ shape: [3], dtype: 'int32', name: 'tokens' });
     const numbers = tfl.input({ shape: [4], name: 'numbers' });
-    const words = layers.flatten().apply(layers.embedding({ inputDim: 6, outputDim: 2 }).apply(tokens));
+    const words = layers
+      .flatten()
+      .apply(layers.embedding({ inputDim: 6, outputDim: 2, trainable: false }).apply(tokens));
     const joined = layers.concatenate().apply([words as tfl.SymbolicTensor, numbers]);
     const hidden = layers.dense({ units: 6, activation: 'relu' }).apply(joined);
     const model = tfl.model({
