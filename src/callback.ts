@@ -82,8 +82,10 @@ export interface Measuring {
  *
  * **Readings** come after every epoch or every k-th (`{ every: { epochs: 5 } }`, `{ every: { batches: 100 } }`), measured
  * on `data`, or else on minibatches: after a batch on that batch, after an epoch on the first batch of that epoch
- * (with shuffling as random as any, and never the short remainder at the end). A reading's `step` is the number of batches
- * that this callback saw over all its fits, plus `initialStep`.
+ * (with shuffling as random as any, and never the short remainder at the end). A batch measured right after the training
+ * step on it, which is what `every: { batches }` without `data` does, reads low: that step has just lowered its own loss. The
+ * standard error does not know about it. A reading's `step` is the number of batches that this callback saw over all its
+ * fits, plus `initialStep`.
  *
  * **Logs.** After every epoch the latest value goes into the epoch logs under `name`, so that `history.history`,
  * `earlyStopping` and `tf.node.tensorBoard` see it; those must stand after this callback. An epoch without a reading of

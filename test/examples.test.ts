@@ -1,53 +1,33 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { epochLines, numbers, run } from './example-run.js';
 import { readLogdir } from './tensorboard/event-reader.js';
 
-const root = dirname(import.meta.dirname);
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-examples-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Runs a command in the repository, as a reader of the README would. */
-function run(command: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
-
 function example(name: string): string {
-  const { status, stdout, stderr } = run('npx', 'tsx', `examples/${name}.ts`);
+  const { status, stdout, stderr } = run('npx', ['tsx', `examples/${name}.ts`]);
   expect(status, stderr).toBe(0);
   return stdout;
-}
-
-/** The first group of every match, as numbers: all must be finite. */
-function numbers(text: string, pattern: RegExp): number[] {
-  const found = [...text.matchAll(pattern)].map(([, digits]) => Number(digits));
-  for (const value of found) expect(value).toSatisfy(Number.isFinite);
-  return found;
 }
 
 describe('npm run example', () => {
   test('trains, writes event files, stops when Minimum Sharpness stops falling', { timeout: 120_000 }, () => {
     const logdir = join(folder, 'mnist');
     const options = ['--samples', '500', '--epochs', '25', '--logdir', logdir];
-    const { status, stdout, stderr } = run('npm', 'run', '-s', 'example', '--', ...options);
+    const { status, stdout, stderr } = run('npm', ['run', '-s', 'example', '--', ...options]);
     expect(status, stderr).toBe(0);
 
-    const lines = stdout.split('\n').filter((line) => /^ +\d+ .*±.*± .* s$/.test(line));
-    const epochs = lines.map((line) => {
-      const [epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError] = line
-        .replaceAll('±', '')
-        .trim()
-        .split(/\s+/)
-        .map(Number);
-      return { epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError };
-    });
+    const epochs = epochLines(stdout).map(
+      ([epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError]) => {
+        return { epoch, loss, accuracy, testAccuracy, all, error, minibatch, minibatchError };
+      },
+    );
     expect(epochs.length).toBeGreaterThan(5);
-    expect(epochs.map(({ epoch }) => epoch)).toEqual(epochs.map((_, i) => i + 1));
     for (const line of epochs) {
-      expect(Object.values(line).every((value) => Number.isFinite(value))).toBe(true);
       expect(line.all).toBeGreaterThan(0);
       expect(line.error).toBe(0);
       expect(line.minibatchError).toBeGreaterThan(0);
@@ -79,7 +59,7 @@ describe('npm run example', () => {
   });
 
   test('--help lists every option, and a wrong one gets one line', { timeout: 120_000 }, () => {
-    const { status, stdout } = run('npm', 'run', '-s', 'example', '--', '--help');
+    const { status, stdout } = run('npm', ['run', '-s', 'example', '--', '--help']);
     expect(status).toBe(0);
     for (const option of ['epochs', 'samples', 'learning-rate', 'weight-decay', 'patience', 'backend', 'logdir']) {
       expect(stdout).toContain(`--${option}`);
@@ -90,7 +70,7 @@ describe('npm run example', () => {
       ['--samples=4001', 'There are 4000 images in the train set, not 4001.'],
       ['--logdir=package.json', 'package.json'],
     ]) {
-      const wrong = run('npx', 'tsx', 'examples/mnist.ts', option!);
+      const wrong = run('npx', ['tsx', 'examples/mnist.ts', option!]);
       expect(wrong.status).toBe(1);
       expect(wrong.stderr).toContain(line);
       expect(wrong.stderr).toContain('--help lists the options');

@@ -187,6 +187,27 @@ describe('estimateSharpness', () => {
   });
 });
 
+it("leaves a layer's call hook alone, and does not fire it", async () => {
+  // Flatten is run through tf.js, which fires the hook of the layers that have one.
+  const other = tfl.sequential({
+    layers: [
+      layers.reshape({ targetShape: [5, 1], inputShape: [5] }),
+      layers.dense({ units: 4 }),
+      layers.flatten({ name: 'flat' }),
+      layers.dense({ units: 3 }),
+    ],
+  });
+  let calls = 0;
+  other.getLayer('flat').setCallHook(() => {
+    calls++;
+  });
+  await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+  expect(calls).toBe(0);
+  tf.dispose(other.predict(x));
+  expect(calls).toBe(1);
+  other.dispose();
+});
+
 describe('what a reading says of itself', () => {
   it('counts samples and pairs, adds up the trace, and is exact without remarks for a ReLU network', async () => {
     const reading = await measureSharpness(model, x);

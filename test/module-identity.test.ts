@@ -91,6 +91,7 @@ test('a second copy with an engine of its own is refused in one line that says h
   const ours = regression(tfl);
   const line = /^the model and tfjs-sharpness load different copies of tf\.js.*npm dedupe[^\n]*$/;
   expect(() => checkSameEngine(theirs)).toThrow(line);
+  await expect(measureSharpness(theirs, tf.ones([1, 2]))).rejects.toThrow(line);
   expect(() => checkSameEngine(ours, [second.core.ones([1, 2])])).toThrow(line);
   expect(() => checkSameEngine(ours, [tf.ones([1, 2])])).not.toThrow();
   ours.dispose();

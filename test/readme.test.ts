@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { outputHessians } from '../src/curvature/output-hessian.js';
+import { wheels } from '../src/native/wheel.js';
 
 const root = dirname(import.meta.dirname);
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -83,6 +84,22 @@ describe('commands and links', () => {
   test('npx runs what exists, and the tarball has the name that npm pack gives', () => {
     expect(Object.keys(bin)).toContain(/npx (\S+) native/.exec(readme)![1]);
     expect(readme).toContain(`./${name}-${version}.tgz`);
+  });
+
+  test('what it says of the native build is so', () => {
+    const { status, stdout } = spawnSync('npx', ['tsx', 'src/cli.ts', 'native', '--help'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    const [command] = /npx tfjs-sharpness native --\w+/.exec(readme)!;
+    expect(stdout).toContain(`${command.split(' ').at(-1)} `);
+    const tens = ({ bytes }: { bytes: number }) => Math.round(bytes / 1e7) * 10;
+    const [gpu, cpu] = [wheels['@tensorflow/tfjs-node-gpu'], wheels['@tensorflow/tfjs-node']].map(tens);
+    expect(readme).toContain(`(${gpu} MB, without \`--gpu\` ${cpu} MB;`);
+    expect(readme).toContain(`TensorFlow ${wheels['@tensorflow/tfjs-node-gpu'].version.slice(0, 4)} wants`);
+    const glibc = readme.match(/glibc 2\.(\d+) or newer/)![1];
+    expect(wheels['@tensorflow/tfjs-node-gpu'].platform).toBe(`manylinux_2_${glibc}_x86_64`);
   });
 
   test('files and sections that it points to exist', () => {
