@@ -12,7 +12,7 @@ import { type DatasetInputs, inputNames, isDataset, orderedInputs, orderedItem, 
 import { checkLossName, cutAtLoss, lossOf } from './loss.js';
 import { checkSameEngine } from './module-identity.js';
 import type { SharpnessReading } from './reading.js';
-import { minimizeOverScales, type ScaleMinimum } from './symmetry/minimum.js';
+import { minimizeOverScales } from './symmetry/minimum.js';
 import { scaleSymmetry } from './symmetry/potentials.js';
 
 /** What can be measured: tensors of samples, or a batched dataset of them. */
@@ -224,8 +224,13 @@ async function measure(
 
   /** Null where all pairs are to be measured. */
   const sampled = async (by: PairSampler, { pairs, tolerance }: Exclude<MeasureMethod, 'exact'>) => {
-    const isAccurate = (sample: SampledTraces) =>
-      tolerance === undefined || isWithin(tolerance, sample, minimizeOverScales(symmetry, sample.traces));
+    const isAccurate = (sample: SampledTraces) => {
+      if (tolerance === undefined) {
+        return true;
+      }
+      const { value, exponents } = minimizeOverScales(symmetry, sample.traces);
+      return sample.isWithin(tolerance * value, factorsOf(exponents));
+    };
     const size: SampleSize = {
       pairs: pairs ?? FIRST_PAIRS,
       grows: tolerance !== undefined,
@@ -294,19 +299,6 @@ interface Estimate {
 /** exp(-2 e_b): what the optimal scales make of each trace. */
 function factorsOf(exponents: readonly number[]): number[] {
   return exponents.map((exponent) => Math.exp(-2 * exponent));
-}
-
-/**
- * Whether t / 1.96 times the standard error of MS is within the tolerance. Where too few pairs were drawn at random for an
- * interval, only if what they add up to is within it too.
- */
-function isWithin(tolerance: number, sample: SampledTraces, { value, exponents }: ScaleMinimum): boolean {
-  const factors = factorsOf(exponents);
-  const { margin, standardError } = sample.errorOf(factors);
-  const bound = tolerance * value;
-  return Number.isFinite(margin)
-    ? margin / 1.96 <= bound
-    : standardError <= bound && sample.uncertainPart(factors) <= bound;
 }
 
 const UNRELIABLE =

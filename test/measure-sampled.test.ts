@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { minimumSharpness } from '../src/callback.js';
 import type { LossName } from '../src/curvature/output-hessian.js';
 import { checkMeasureOptions, estimateSharpness, type MeasureOptions, measureSharpness } from '../src/measure.js';
 import type { SharpnessReading } from '../src/reading.js';
@@ -120,6 +121,21 @@ describe('{ pairs }', () => {
       await expect(measureSharpness(model, x, { ...softmax, method, memoryMB: 1e-5 })).rejects.toThrow(/memoryMB/);
     }));
 
+  it('draws from the batches of a dataset independently', () =>
+    withoutLeak(async (model, x) => {
+      // Were the same pairs of every batch drawn, batches that are all alike would tell no more than one of them.
+      const tiled = tf.tidy(() => tf.tile(tf.slice(x, 0, 10), [20, 1])) as tf.Tensor2D;
+      const same = batched(tiled, 10);
+      const exact = await measureSharpness(model, same, softmax);
+      let covered = 0;
+      for (let seed = 0; seed < 40; seed++) {
+        const reading = await measureSharpness(model, same, { ...softmax, method: { pairs: 64 }, seed });
+        covered += Math.abs(reading.minimumSharpness - exact.minimumSharpness) < 2 * reading.standardError ? 1 : 0;
+      }
+      expect(covered).toBeGreaterThanOrEqual(35);
+      tiled.dispose();
+    }));
+
   it('weighs samples', () =>
     withoutLeak(async (model, x) => {
       const sampleWeight = Array.from({ length: 200 }, (_, n) => (n % 3 === 0 ? 0 : n / 50));
@@ -232,6 +248,19 @@ describe('{ tolerance }', () => {
       expect(pairs[2]).toBeLessThan(1.2 * 2 ** Math.round(Math.log2(pairs[2])));
     }, 2000));
 
+  it('runs no pair twice while the sample grows', () =>
+    withoutLeak(async (model, x) => {
+      let pairs = 0;
+      const { kernels, result } = await tf.profile(async () => {
+        pairs = (await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.02 } })).pairs;
+        return tf.scalar(0);
+      });
+      const gathered = kernels.filter(({ name }) => name === 'GatherV2').map(({ outputShapes }) => outputShapes[0][0]);
+      tf.dispose(result);
+      expect(pairs).toBeGreaterThan(256);
+      expect(gathered.reduce((sum, rows) => sum + rows, 0)).toBe(pairs);
+    }, 2000));
+
   it('is exact where half of the pairs would be needed', () =>
     withoutLeak(async (model, x) => {
       const exact = await measureSharpness(model, x, softmax);
@@ -332,6 +361,32 @@ describe('options', () => {
     expect(() => checkMeasureOptions({ seed: 0.5 })).toThrow(/seed: 0.5 is not a whole number/);
     expect(() => checkMeasureOptions({ seed: 2 ** 60 })).toThrow(/seed/);
     checkMeasureOptions({ seed: -4 });
+  });
+
+  it('needs data in the callback, which then samples it', async () => {
+    expect(() => minimumSharpness({ method: { pairs: 64 } })).toThrow(/Pass \{ data \}/);
+    const model = dense(5, 'softmax');
+    model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+    const x = inputs(100);
+    const y = tf.tidy(() =>
+      tf.cast(
+        tf.oneHot(
+          tf.tensor1d(
+            Array.from({ length: 100 }, (_, n) => n % 5),
+            'int32',
+          ),
+          5,
+        ),
+        'float32',
+      ),
+    );
+    const sharpness = minimumSharpness({ data: x, method: { pairs: 64 }, seed: 3 });
+    await model.fit(x, y, { epochs: 1, verbose: 0, callbacks: [sharpness] });
+    const { minimumSharpness: value } = await measureSharpness(model, x, { method: { pairs: 64 }, seed: 3 });
+    expect(sharpness.latest).toMatchObject({ pairs: 64, samples: 100, minimumSharpness: value });
+    sharpness.dispose();
+    tf.dispose([x, y]);
+    model.dispose();
   });
 
   it('refuses to sample a minibatch', async () => {

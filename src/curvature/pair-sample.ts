@@ -13,7 +13,7 @@ export interface PairSample {
   readonly closedForm: readonly (number | null)[];
   /** pi of each pair drawn. */
   readonly inclusion: readonly number[];
-  /** t_{b,i}: for each parameter, one number a pair drawn. */
+  /** t_{b,i}: for each parameter, one number a pair drawn; empty where the forward pass gives it. */
   readonly traces: readonly (readonly number[])[];
 }
 
@@ -45,6 +45,17 @@ export class SampledTraces {
     return { ...error, standardError: error.standardError / this.samples, margin: error.margin / this.samples };
   }
 
+  /**
+   * Whether t / 1.96 times the standard error of sum_b factors_b T_b is within a bound. Where too few pairs were drawn at
+   * random for an interval, only if what they add up to is within it too.
+   */
+  isWithin(bound: number, factors: readonly number[]): boolean {
+    const { margin, standardError } = this.errorOf(factors);
+    return Number.isFinite(margin)
+      ? margin / 1.96 <= bound
+      : standardError <= bound && this.uncertainPart(factors) <= bound;
+  }
+
   /** The part of sum_b factors_b T_b that pairs drawn at random account for, rather than certain ones or the forward pass. */
   uncertainPart(factors: readonly number[]): number {
     let total = 0;
@@ -59,10 +70,10 @@ export class SampledTraces {
 }
 
 /** sum_b factors_b t_{b,i} over the sampled parameters, for each pair i. */
-function combined({ closedForm, traces, inclusion }: PairSample, factors: readonly number[]): number[] {
+function combined({ traces, inclusion }: PairSample, factors: readonly number[]): number[] {
   const values = inclusion.map(() => 0);
   traces.forEach((ofPair, b) => {
-    if (closedForm[b] === null && factors[b] !== 0) {
+    if (factors[b] !== 0) {
       ofPair.forEach((trace, i) => {
         values[i] += factors[b] * trace;
       });

@@ -66,4 +66,24 @@ describe('SampledTraces', () => {
     expect(found.traces).toEqual([(100 + 6 + 8) / 10, 5]);
     expect(found.uncertainPart([2, 1])).toBeCloseTo((2 * (6 + 8)) / 10, 12);
   });
+
+  it('is within a bound by its interval, or, where there is none, if the uncertain part could be missing altogether', () => {
+    const interval = new SampledTraces([a.draw(100, 1)]);
+    const { margin, standardError } = interval.errorOf([1, 0, 0]);
+    expect(interval.isWithin(margin / 1.95, [1, 0, 0])).toBe(true);
+    expect(interval.isWithin((margin / 1.96 + standardError) / 2, [1, 0, 0])).toBe(false);
+    // Three uncertain pairs, alike: no spread to be seen, but 12 of 22 in all.
+    const few: PairSample = {
+      samples: 1,
+      pairs: 4,
+      closedForm: [null],
+      inclusion: [1, 0.5, 0.5, 0.25],
+      traces: [[10, 2, 2, 1]],
+    };
+    const sample = new SampledTraces([few]);
+    expect(sample.errorOf([1]).standardError).toBeLessThan(1e-6);
+    expect(sample.isWithin(1, [1])).toBe(false);
+    expect(sample.isWithin(13, [1])).toBe(true);
+    expect(new SampledTraces([{ ...few, inclusion: [1, 1, 1, 1] }]).isWithin(0, [1])).toBe(true);
+  });
 });

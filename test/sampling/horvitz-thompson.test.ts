@@ -64,6 +64,29 @@ describe('errorOfTotal', () => {
     );
   });
 
+  it('is not reliable with few degrees of freedom, or where one item makes over a quarter of the variance', () => {
+    const half = (values: number[]) => errorOfTotal([{ values, inclusion: values.map(() => 0.5) }]);
+    // With pi = 1/2 throughout, beta is the mean of e = 2 y, and v = (e - beta)^2 / 2.
+    const expected = (values: number[]) => {
+      const n = values.length;
+      const beta = (2 * values.reduce((sum, y) => sum + y, 0)) / n;
+      const v = values.map((y) => (2 * y - beta) ** 2 / 2);
+      const h = v.reduce((sum, each) => sum + each, 0);
+      const degrees = (2 * h * h) / (v.reduce((sum, each) => sum + each * each, 0) - (h * h) / n);
+      return { degrees, share: Math.max(...v) / h };
+    };
+    const six = Array.from({ length: 60 }, (_, i) => (i < 6 ? 100 * (-1) ** i : 0));
+    expect(expected(six).share).toBeLessThan(0.25);
+    expect(half(six).degreesOfFreedom).toBeCloseTo(expected(six).degrees, 9);
+    expect(half(six)).toMatchObject({ reliable: false, uncertain: 60 });
+    const one = Array.from({ length: 401 }, (_, i) => (i === 400 ? 12.3 : (-1) ** i));
+    expect(expected(one).share).toBeGreaterThan(0.25);
+    expect(half(one).degreesOfFreedom).toBeCloseTo(expected(one).degrees, 9);
+    expect(half(one).degreesOfFreedom).toBeGreaterThan(20);
+    expect(half(one).reliable).toBe(false);
+    expect(half(one.slice(0, 400)).reliable).toBe(true);
+  });
+
   it('is zero for certain items, and unknown for one that is not', () => {
     expect(errorOfTotal([{ values: [1, 5], inclusion: [1, 1] }])).toMatchObject({
       standardError: 0,
