@@ -111,8 +111,6 @@ async function row({ name, model }: Network, repeats: number): Promise<string> {
 async function start(backend: string): Promise<string | undefined> {
   if (backend === 'tensorflow') {
     if (!addonPath('@tensorflow/tfjs-node')) return undefined;
-    // No notes on how TensorFlow was built.
-    process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
     // tfjs-node 4.22 calls both; Node 23 removed them.
     Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
     await import('@tensorflow/tfjs-node');
