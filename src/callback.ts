@@ -5,8 +5,10 @@ import { FitCallback } from './fit-callback.js';
 import {
   checkMeasureOptions,
   estimateSharpness,
+  isSampled,
   type MeasureOptions,
   measureSharpness,
+  SAMPLING_NEEDS_DATA,
   type SharpnessInputs,
 } from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
@@ -156,6 +158,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     }
     if (data === undefined && measureOptions.sampleWeight !== undefined) {
       throw new Error('sampleWeight needs data: minibatches come without weights. Pass { data, sampleWeight }.');
+    }
+    if (data === undefined && isSampled(measureOptions.method)) {
+      throw new Error(SAMPLING_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {

@@ -16,6 +16,12 @@ export type {
 export type { LossName } from './curvature/output-hessian.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
-export { type MeasureOptions, type MeasureProgress, measureSharpness, type SharpnessInputs } from './measure.js';
+export {
+  type MeasureMethod,
+  type MeasureOptions,
+  type MeasureProgress,
+  measureSharpness,
+  type SharpnessInputs,
+} from './measure.js';
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';
 export type { Schedule } from './schedule.js';

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, parametersOf, unfold } from './curvature/graph.js';
 import { type LossName, outputHessians } from './curvature/output-hessian.js';
+import { type PairSample, SampledTraces } from './curvature/pair-sample.js';
+import { type PairSampler, pairSampler, type SampleSize } from './curvature/sampled.js';
 import { planSteps } from './curvature/tape.js';
 import { traceKernel } from './curvature/trace.js';
 import { TraceSums } from './curvature/trace-sums.js';
@@ -24,11 +26,27 @@ export interface MeasureProgress {
   readonly total: number | undefined;
 }
 
+/** Every pair of sample and column, or a few drawn by their curvature. */
+export type MeasureMethod =
+  | 'exact'
+  | { readonly pairs: number; readonly tolerance?: never }
+  | { readonly tolerance: number; readonly pairs?: never };
+
 export interface MeasureOptions {
   /** The loss that is trained. Default: the one that the model was compiled with. */
   loss?: LossName;
-  /** `'exact'` (default): every sample and every column. */
-  method?: 'exact';
+  /**
+   * `'exact'` (default): every sample and every column. Otherwise the traces are estimated from a few (sample, column)
+   * pairs, drawn by their curvature after one forward pass over all samples, with honest standard errors:
+   * - `{ pairs: n }`: n pairs in all.
+   * - `{ tolerance: 0.01 }`: as many pairs as it takes until the relative standard error of Minimum Sharpness is at most
+   *   this, from 128 on and doubling. A dataset is read once, and 8,192 pairs are kept at most.
+   *
+   * Where that would be all pairs, or half of them for a tolerance, the value is exact.
+   */
+  method?: MeasureMethod;
+  /** Chooses the pairs: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
+  seed?: number;
   /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 256. */
   memoryMB?: number;
   /**
@@ -43,6 +61,10 @@ export interface MeasureOptions {
 }
 
 const DEFAULT_MEMORY_MB = 256;
+/** First sample on the way to a tolerance. */
+const FIRST_PAIRS = 128;
+/** Pairs of a dataset that are kept with their input rows on the way to a tolerance. */
+const MOST_STREAMED_PAIRS = 8192;
 /** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
 const YIELD_MS = 50;
 
@@ -57,7 +79,7 @@ const YIELD_MS = 50;
  *
  * @param model a built model with one output of shape [N, K].
  * @param inputs [N, ...] for each input of the model: a tensor, several, by name, or a batched dataset of xs or { xs, ys }.
- * @returns the reading; `standardError` is 0, since every given sample is measured.
+ * @returns the reading; `standardError` is 0 with the exact method, since every given sample is measured.
  * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
  *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
  *   last activation that do not belong together, a layer that cannot be measured, options out of range.
@@ -83,17 +105,32 @@ export function estimateSharpness(
   inputs: SharpnessInputs,
   options: MeasureOptions = {},
 ): Promise<SharpnessReading> {
+  if (isSampled(options.method)) {
+    return Promise.reject(new Error(SAMPLING_NEEDS_DATA));
+  }
   return measure(model, inputs, options, true);
+}
+
+/** Sampling pays off over a whole set; a minibatch is measured in full. */
+export const SAMPLING_NEEDS_DATA =
+  "method: pairs are drawn from a whole set, not from a minibatch. Pass { data } with it, or method: 'exact'.";
+
+/** Whether a method draws pairs. */
+export function isSampled(method: MeasureOptions['method']): method is Exclude<MeasureMethod, 'exact'> {
+  return method !== undefined && method !== 'exact';
 }
 
 /** @throws Error with one line for options that are out of range, whatever the model. */
 export function checkMeasureOptions(options: MeasureOptions): void {
-  const { loss, method, memoryMB, sampleWeight, signal, onProgress } = options;
+  const { loss, method, memoryMB, seed, sampleWeight, signal, onProgress } = options;
   if (loss !== undefined) {
     checkLossName(loss);
   }
-  if (method !== undefined && method !== 'exact') {
-    throw new Error(`method: ${JSON.stringify(method)} is not known. Pass 'exact'.`);
+  if (isSampled(method)) {
+    checkSampling(method);
+  }
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new RangeError(`seed: ${seed} is not a whole number. Pass one, for example 1.`);
   }
   if (memoryMB !== undefined && !(Number.isFinite(memoryMB) && memoryMB > 0)) {
     throw new RangeError(`memoryMB: ${memoryMB} is not a positive number. Pass megabytes, for example 256.`);
@@ -106,6 +143,26 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new Error('onProgress must be a function.');
+  }
+}
+
+/** @throws Error with one line unless it is { pairs } or { tolerance }, in range. */
+function checkSampling(method: unknown): void {
+  const entries = typeof method === 'object' && method !== null ? Object.entries(method) : [];
+  const given = entries.filter(([, value]) => value !== undefined);
+  const [kind, value] = given[0] ?? [];
+  if (given.length !== 1 || (kind !== 'pairs' && kind !== 'tolerance')) {
+    throw new Error(
+      `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.`,
+    );
+  }
+  if (kind === 'pairs' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
+    throw new RangeError(`method: pairs is ${value}. Pass a whole number of at least 2, for example 256.`);
+  }
+  if (kind === 'tolerance' && !(typeof value === 'number' && value > 0 && value < 1)) {
+    throw new RangeError(
+      `method: tolerance is ${value}. Pass a relative error between 0 and 1, for example 0.01 for one percent.`,
+    );
   }
 }
 
@@ -122,60 +179,146 @@ async function measure(
   const loss = lossOf(model, options.loss);
   const { graph, hessian } = cutAtLoss(unfold(model), loss);
   checkOutput(model, loss);
-  const kernel = traceKernel(graph, hessian, (options.memoryMB ?? DEFAULT_MEMORY_MB) * 2 ** 20);
-  const batches = isDataset(inputs) ? null : [orderedInputs(model, inputs)];
-  checkSameEngine(model, batches?.[0]);
-  const total = batches?.[0][0].shape[0];
+  const { method = 'exact', memoryMB = DEFAULT_MEMORY_MB, seed = 0 } = options;
+  const kernel = traceKernel(graph, hessian, memoryMB * 2 ** 20);
+  const sampler = isSampled(method) ? pairSampler(graph, hessian, memoryMB * 2 ** 20, seed) : null;
+  const tensors = isDataset(inputs) ? null : orderedInputs(model, inputs);
+  checkSameEngine(model, tensors ?? undefined);
+  const total = tensors?.[0].shape[0];
   const weights = await sampleWeightValues(options.sampleWeight, total);
   await checkFiniteWeights(model);
 
-  const sums = new TraceSums(kernel.parameters.length);
   let lastYield = performance.now();
-  const run = async (batch: tf.Tensor[]) => {
-    await checkFiniteInputs(inputNames(model), batch);
-    for await (const chunk of kernel.traces(batch)) {
-      sums.add(chunk, weights?.subarray(sums.samples));
-      options.onProgress?.({ samples: sums.samples, total });
-      if (performance.now() - lastYield > YIELD_MS) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        lastYield = performance.now();
-      }
-      options.signal?.throwIfAborted();
+  const pause = async (samples: number) => {
+    options.onProgress?.({ samples, total });
+    if (performance.now() - lastYield > YIELD_MS) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      lastYield = performance.now();
     }
+    options.signal?.throwIfAborted();
   };
-  if (batches) {
-    await run(batches[0]);
-  } else {
-    await forEachBatch(model, inputs as DatasetInputs, run);
-  }
-
-  const { traces } = sums;
+  const eachBatch = async (run: (batch: tf.Tensor[]) => Promise<void>) => {
+    const checked = async (batch: tf.Tensor[]) => {
+      await checkFiniteInputs(inputNames(model), batch);
+      await run(batch);
+    };
+    await (tensors ? checked(tensors) : forEachBatch(model, inputs as DatasetInputs, checked));
+  };
   const symmetry = scaleSymmetry(graph);
+
+  const exact = async (): Promise<Estimate> => {
+    const sums = new TraceSums(kernel.parameters.length);
+    await eachBatch(async (batch) => {
+      for await (const chunk of kernel.traces(batch)) {
+        sums.add(chunk, weights?.subarray(sums.samples));
+        await pause(sums.samples);
+      }
+    });
+    const { traces, samples, pairs } = sums;
+    const errorOf = (factors: readonly number[]) => ({
+      standardError: spread ? sums.standardError(factors) : 0,
+      reliable: true,
+    });
+    return { traces, samples, pairs, errorOf, assumptions: [] };
+  };
+
+  /** Null where all pairs are to be measured. */
+  const sampled = async (by: PairSampler, { pairs, tolerance }: Exclude<MeasureMethod, 'exact'>) => {
+    const isAccurate = (sample: SampledTraces) => {
+      if (tolerance === undefined) {
+        return true;
+      }
+      const { value, exponents } = minimizeOverScales(symmetry, sample.traces);
+      return sample.isWithin(tolerance * value, factorsOf(exponents));
+    };
+    const size: SampleSize = {
+      pairs: pairs ?? FIRST_PAIRS,
+      grows: tolerance !== undefined,
+      enough: isAccurate,
+    };
+    let sample: PairSample | null = null;
+    if (tensors) {
+      await eachBatch(async () => {
+        sample = await by.ofTensors(tensors, weights, size, pause);
+      });
+    } else {
+      const stream = by.ofStream(pairs ?? MOST_STREAMED_PAIRS);
+      await eachBatch((batch) => stream.add(batch, pause));
+      sample = await stream.finish(size, pause);
+    }
+    if (sample === null) {
+      return null;
+    }
+    const found = new SampledTraces([sample]);
+    const assumptions = samplingAssumptions(loss, found, isAccurate(found) ? undefined : tolerance);
+    return { ...found, errorOf: (factors: readonly number[]) => found.errorOf(factors), assumptions };
+  };
+
+  const estimate: Estimate = (sampler && isSampled(method) && (await sampled(sampler, method))) || (await exact());
+  const { traces } = estimate;
   const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, traces);
   // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
-  const standardError = (factors: number[]) => (spread ? sums.standardError(factors) : 0);
+  const error = estimate.errorOf(factorsOf(exponents));
   return {
     minimumSharpness: value,
-    standardError: standardError(exponents.map((exponent) => Math.exp(-2 * exponent))),
+    standardError: error.standardError,
+    reliable: error.reliable,
     trace: traces.reduce((sum, trace) => sum + trace, 0),
     parameters: kernel.parameters.map(({ name, layer }, b) => ({
       name,
       layer: layer.name,
       trace: traces[b],
-      standardError: standardError(traces.map((_, c) => (c === b ? 1 : 0))),
+      standardError: estimate.errorOf(traces.map((_, c) => (c === b ? 1 : 0))).standardError,
     })),
     scales,
-    samples: sums.samples,
-    pairs: sums.pairs,
+    samples: estimate.samples,
+    pairs: estimate.pairs,
     exact: reasonsNotExact(graph).length === 0,
     assumptions: [
       ...reasonsNotExact(graph),
       ...statedAssumptions(graph),
       ...(scales.length === 0 ? ['No layers can exchange scale here, so Minimum Sharpness is the plain trace.'] : []),
       ...assumptions,
+      ...estimate.assumptions,
+      ...(error.reliable ? [] : [UNRELIABLE]),
     ],
     durationMs: performance.now() - start,
   };
+}
+
+/** Traces and the errors of what is made of them. */
+interface Estimate {
+  readonly traces: readonly number[];
+  readonly samples: number;
+  readonly pairs: number;
+  readonly assumptions: readonly string[];
+  /** Error of sum_b factors_b T_b. */
+  errorOf(factors: readonly number[]): { readonly standardError: number; readonly reliable: boolean };
+}
+
+/** exp(-2 e_b): what the optimal scales make of each trace. */
+function factorsOf(exponents: readonly number[]): number[] {
+  return exponents.map((exponent) => Math.exp(-2 * exponent));
+}
+
+const UNRELIABLE =
+  'The standard error is not reliable, because a few of the sampled pairs make most of it: ask for more pairs.';
+
+/** What a sampled value takes for granted, one sentence each. */
+function samplingAssumptions(loss: LossName, sample: SampledTraces, missed: number | undefined): string[] {
+  const assumptions: string[] = [];
+  if (sample.pairs > 0 && loss === 'meanSquaredError') {
+    assumptions.push(
+      'Squared error weighs all outputs alike, so that sampling can only go by the activations and gains less.',
+    );
+  }
+  if (missed !== undefined) {
+    assumptions.push(
+      `A relative standard error of ${missed} would need more than the ${MOST_STREAMED_PAIRS} pairs that are kept of a ` +
+        'dataset: pass tensors, or { pairs }.',
+    );
+  }
+  return assumptions;
 }
 
 /** @throws Error with one line for a model that is not built or has nothing to measure. */

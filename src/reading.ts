@@ -6,7 +6,10 @@ export interface ParameterTrace {
   readonly layer: string;
   /** Trace of this tensor's diagonal block of the loss Hessian, mean over samples. At least 0. */
   readonly trace: number;
-  /** One standard error of `trace`; 0 where it was computed over every sample that the reading speaks for. */
+  /**
+   * One standard error of `trace`; 0 where it was computed over every sample that the reading speaks for, as the last dense
+   * layer's always is.
+   */
   readonly standardError: number;
 }
 
@@ -26,6 +29,12 @@ export interface SharpnessReading {
   readonly minimumSharpness: number;
   /** One standard error of `minimumSharpness` as an estimate for what the reading speaks for; 0 when nothing was sampled. */
   readonly standardError: number;
+  /**
+   * Whether `standardError` can be trusted: then the true value lies within about twice that of `minimumSharpness` in 95 of
+   * 100 readings. False where few of the sampled pairs carry most of the error (fewer than 30 drawn at random, fewer than 20
+   * degrees of freedom, or a quarter of the variance from one pair): more pairs are needed. True when nothing was sampled.
+   */
+  readonly reliable: boolean;
   /** The plain Hessian trace, summed over `parameters`. Changes when layers are rescaled. */
   readonly trace: number;
   /** One entry a trainable weight tensor, in the order of `model.trainableWeights`. */

@@ -72,7 +72,8 @@ export interface Operation {
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
   readonly parameters: readonly Parameter[];
-  forward(inputs: Tensor[]): Forward;
+  /** @param recording false when nothing of `saved` will be used: it may then be empty. Default true. */
+  forward(inputs: Tensor[], recording?: boolean): Forward;
   /** Delta of the output -> delta of each input. */
   backward(call: RecordedCall, delta: Tensor, columns: number): Tensor[];
   /**
@@ -81,6 +82,11 @@ export interface Operation {
    * gradients add up before they are squared. Present wherever `parameters` is not empty.
    */
   squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
+  /**
+   * The same for one sample whose output is a vector, where ||a||^2 of the input and sum_r ||d_r||^2 say it all, one number
+   * a parameter. Present for dense layers only.
+   */
+  squaredNormsOfVector?(inputNorm: number, deltaNorm: number): number[];
 }
 
 /**

@@ -27,6 +27,34 @@ export interface OutputHessian {
    * @returns [count, N, K].
    */
   factor(z: tf.Tensor2D, begin: number, count: number): tf.Tensor3D;
+  /**
+   * One column for each sample.
+   *
+   * @param z [N, K].
+   * @param columns index of the column for each sample, [N], int32.
+   * @returns [N, K].
+   */
+  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor2D;
+  /**
+   * Squared norms of all columns in closed form, w_{n,r} = ||c_{n,r}||^2.
+   *
+   * @param z [N, K].
+   * @returns [N, R].
+   */
+  squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
+}
+
+type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'squaredNorms'>;
+
+/** The two ways of choosing columns, from a function of column indices that are broadcast against z with its last axis. */
+function choosing(
+  columnsAt: (z: tf.Tensor2D, index: tf.Tensor) => tf.Tensor,
+): Pick<OutputHessian, 'factor' | 'columnOfEach'> {
+  return {
+    factor: (z, begin, count) =>
+      columnsAt(z, tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1])) as tf.Tensor3D,
+    columnOfEach: (z, columns) => columnsAt(z, tf.reshape(columns, [-1, 1])) as tf.Tensor2D,
+  };
 }
 
 /** One-hot rows as booleans, for any number of classes (tf.oneHot wants two or more): [..., 1] -> [..., outputs]. */
@@ -42,9 +70,9 @@ function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
  * A = diag(u) (I - u u^T) diag(u), and I - u u^T = H H^T less the column m of H, where H is the Householder reflection
  * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25: u comes from the log-softmax.
  */
-const softmax: Pick<OutputHessian, 'columns' | 'factor'> = {
+const softmax: Factor = {
   columns: (outputs) => outputs - 1,
-  factor(z, begin, count) {
+  ...choosing((z, index) => {
     const outputs = z.shape[1];
     const logits = tf.logSoftmax(z);
     const u = tf.exp(tf.mul(logits, 0.5));
@@ -55,23 +83,38 @@ const softmax: Pick<OutputHessian, 'columns' | 'factor'> = {
     // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
     const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
     // Column r belongs to class r, or r + 1 from the largest class on.
-    const index = tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1]);
     const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
     const diagonal = tf.mul(tf.cast(isClass(classes, outputs), 'float32'), u);
-    const uOfColumn = tf.sum(diagonal, 2, true);
+    const uOfColumn = tf.sum(diagonal, -1, true);
     return tf.sub(diagonal, tf.mul(uOfColumn, v));
+  }),
+  // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
+  squaredNorms(z) {
+    const [samples, outputs] = z.shape;
+    const p = tf.exp(tf.logSoftmax(z));
+    const largest = tf.expandDims(tf.argMax(z, 1), 1);
+    const pLargest = tf.max(p, 1, true);
+    const share = tf.div(p, tf.add(tf.sqrt(pLargest), 1));
+    const squares = tf.square(share);
+    const others = tf.sum(tf.where(isClass(largest, outputs), tf.zerosLike(squares), squares), 1, true);
+    const rest = tf.relu(tf.sub(others, squares));
+    const ofClass = tf.mul(p, tf.add(tf.add(tf.square(tf.sub(1, share)), pLargest), rest));
+    const columns = outputs - 1;
+    const index = tf.expandDims(tf.range(0, columns, 1, 'int32'), 0);
+    return tf.where(
+      tf.less(index, largest),
+      tf.slice(ofClass, [0, 0], [samples, columns]),
+      tf.slice(ofClass, [0, 1], [samples, columns]),
+    ) as tf.Tensor2D;
   },
 };
 
 /** A diagonal output Hessian: column k is `root(z)_k e_k`. */
-function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Pick<OutputHessian, 'columns' | 'factor'> {
+function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
   return {
     columns: (outputs) => outputs,
-    factor(z, begin, count) {
-      const outputs = z.shape[1];
-      const index = tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1]);
-      return tf.mul(tf.cast(isClass(index, outputs), 'float32'), root(z));
-    },
+    ...choosing((z, index) => tf.mul(tf.cast(isClass(index, z.shape[1]), 'float32'), root(z))),
+    squaredNorms: (z) => tf.square(root(z)),
   };
 }
 

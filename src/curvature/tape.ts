@@ -34,12 +34,24 @@ export interface Tape {
   dispose(): void;
 }
 
+/** A plan for a forward pass alone, which records nothing. */
+export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
+  return plan.map(({ step }) => ({ step, carriesDelta: false, leavesNorms: false }));
+}
+
 /**
  * Runs the network as inference does and records what the backward pass needs; everything else is disposed on the way.
  *
  * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+ * @param look shown the inputs of every step, which live no longer than the call.
  */
-export function record(graph: Graph, plan: readonly StepPlan[], inputs: tf.Tensor[], gauge: MemoryGauge): Tape {
+export function record(
+  graph: Graph,
+  plan: readonly StepPlan[],
+  inputs: tf.Tensor[],
+  gauge: MemoryGauge,
+  look?: (step: number, inputs: readonly tf.Tensor[]) => void,
+): Tape {
   const lastUse = new Map<number, number>();
   plan.forEach(({ step }, i) => {
     for (const input of step.inputs) {
@@ -61,8 +73,9 @@ export function record(graph: Graph, plan: readonly StepPlan[], inputs: tf.Tenso
     plan.forEach(({ step, carriesDelta, leavesNorms }, i) => {
       const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
       const needed = carriesDelta || leavesNorms;
+      look?.(i, stepInputs);
       const { output, saved } = gaugedTidy(gauge, () => {
-        const forward = inLayer(step.operation, () => step.operation.forward(stepInputs));
+        const forward = inLayer(step.operation, () => step.operation.forward(stepInputs, needed));
         return { output: forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
-import { gaugedTidy, memoryGauge } from './memory-gauge.js';
+import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import type { OutputHessian } from './output-hessian.js';
 import { planSteps, record } from './tape.js';
@@ -81,16 +81,8 @@ export function traceKernel(graph: Graph, hessian: OutputHessian, budgetBytes: n
     }
   }
 
-  /** How many fit the budget, if `count` of them peaked at `peak` bytes. */
   function grown(count: number, peak: number): number {
-    const fit = Math.floor((budgetBytes * count) / peak);
-    if (fit < 1 && count === 1 && chunk.columns === 1) {
-      throw new RangeError(
-        `memoryMB: ${budgetBytes / 2 ** 20} is too small: one sample of this model needs ` +
-          `${Math.ceil(peak / 2 ** 20)} MB. Raise memoryMB.`,
-      );
-    }
-    return Math.max(1, fit);
+    return fitting(budgetBytes, count, peak, count === 1 && chunk.columns === 1);
   }
 
   return {

@@ -117,3 +117,36 @@ describe('mean squared error', () => {
 function diagonal(values: number[]): number[][] {
   return values.map((value, j) => values.map((_, k) => (j === k ? value : 0)));
 }
+
+describe.each(['softmaxCrossEntropy', 'sigmoidCrossEntropy', 'meanSquaredError'] as const)(
+  '%s, pair by pair',
+  (loss) => {
+    const hessian = outputHessians[loss];
+    const z = [
+      [0.3, -1.2, 2.1, 0.4],
+      [40, 0, -3, 1],
+      [-20, -1, -27.5, 30],
+      [3, 3, -2, 0],
+      [0, 0, 0, 0],
+      [0, -1, 0.5, 8],
+    ];
+
+    it('has the squared norms of its columns in closed form', () => {
+      const norms = tf.tidy(() => hessian.squaredNorms(tf.tensor2d(z)).arraySync());
+      factor(loss, z).forEach((columns, n) => {
+        expect(norms[n]).toHaveLength(columns.length);
+        columns.forEach((column, r) => {
+          const expected = column.reduce((sum, value) => sum + value * value, 0);
+          expect(Math.abs(norms[n][r] - expected)).toBeLessThanOrEqual(3e-6 * expected);
+          expect(norms[n][r]).toBeGreaterThan(0);
+        });
+      });
+    });
+
+    it('takes a column of its own for each sample', () => {
+      const chosen = z.map((_, n) => (2 * n + 1) % hessian.columns(4));
+      const columns = tf.tidy(() => hessian.columnOfEach(tf.tensor2d(z), tf.tensor1d(chosen, 'int32')).arraySync());
+      expect(columns).toEqual(factor(loss, z).map((all, n) => all[chosen[n]]));
+    });
+  },
+);

@@ -15,6 +15,7 @@ export function trainingReadings(epochs: number, batchesPerEpoch = 60, noise = 0
       epoch,
       minimumSharpness: minimum,
       standardError: minimum * noise,
+      reliable: true,
       trace,
       parameters: layers.flatMap((layer, index) => [
         { name: `${layer}/kernel`, layer, trace: trace * shares[2 * index]!, standardError: 0 },

@@ -51,7 +51,7 @@ function elementwise(
     description,
     parameters: [],
     ...properties,
-    forward: ([x]) => ({ output: f(x), saved: [derivative(x)] }),
+    forward: ([x], recording = true) => ({ output: f(x), saved: recording ? [derivative(x)] : [] }),
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
   };
 }

@@ -51,6 +51,8 @@ export const dense: LayerRule = (anyLayer, parameter) => {
       }
       return norms;
     },
+    squaredNormsOfVector: (inputNorm, deltaNorm) =>
+      bias ? [inputNorm * deltaNorm, deltaNorm] : [inputNorm * deltaNorm],
   };
   return [linear, ...activationOf(layer)];
 };

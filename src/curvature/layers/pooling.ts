@@ -217,9 +217,12 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     scale: 'ties',
     piecewiseLinear: true,
     parameters: [],
-    forward([x]) {
+    forward([x], recording = true) {
       const image = view.toImage(x);
       const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
+      if (!recording) {
+        return { output: view.fromImage(pooled, x.rank), saved: [] };
+      }
       const masks = tapMasks(image, pooled, windows);
       return {
         output: view.fromImage(pooled, x.shape),

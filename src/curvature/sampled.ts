@@ -1,0 +1,348 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Draw } from '../sampling/draw.js';
+import { paretoSample } from '../sampling/pareto.js';
+import { PriorityReservoir } from '../sampling/priority.js';
+import { uniform } from '../sampling/uniform.js';
+import type { Graph } from './graph.js';
+import type { Operation, Parameter } from './operation.js';
+import type { OutputHessian } from './output-hessian.js';
+import { type PairSample, SampledTraces } from './pair-sample.js';
+import { InputActivity, type PairWeights, pairWeighing } from './pair-sizes.js';
+import { type PairRows, pairKernel } from './pair-traces.js';
+
+/** How many pairs to draw. */
+export interface SampleSize {
+  /** Pairs drawn at first. */
+  readonly pairs: number;
+  /** Whether more may be drawn. */
+  readonly grows: boolean;
+  /** Whether this sample will do; if not, one of twice as many pairs takes its place. */
+  readonly enough: (sample: SampledTraces) => boolean;
+}
+
+/** Samples seen, after every chunk: the place to yield to the event loop. */
+export type Pause = (samples: number) => Promise<void>;
+
+/** Measures traces from a few pairs of sample and column, drawn by their curvature. */
+export interface PairSampler {
+  readonly parameters: readonly Parameter[];
+  /**
+   * Draws by Pareto sampling from tensors.
+   *
+   * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+   * @param weights one a sample.
+   * @returns null where so many pairs are wanted that measuring all of them is cheaper.
+   */
+  ofTensors(
+    inputs: readonly tf.Tensor[],
+    weights: ArrayLike<number> | undefined,
+    size: SampleSize,
+    pause: Pause,
+  ): Promise<PairSample | null>;
+  /**
+   * Draws by priority sampling from batches of unknown number, in one pass. The reservoir holds `capacity` pairs with their
+   * input rows: no sample is larger.
+   */
+  ofStream(capacity: number): PairStream;
+}
+
+/** Measures batches as they come. */
+export interface PairStream {
+  /** @param inputs the next batch; it stays the caller's. */
+  add(inputs: readonly tf.Tensor[], pause: Pause): Promise<void>;
+  /** Runs the kernel on what was drawn. */
+  finish(size: SampleSize, pause: Pause): Promise<PairSample>;
+}
+
+/** Pairs that can be drawn. */
+interface PairSource {
+  /** Samples behind them. */
+  readonly samples: number;
+  /** Largest sample. */
+  readonly largest: number;
+  /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
+  readonly allBeyond: boolean;
+  draw(count: number): Draw;
+  rows(indices: readonly number[]): PairRows;
+  /** Weight of the pair's sample in the loss. */
+  weightOf(index: number): number;
+}
+
+type Numbers = Float32Array | Int32Array | Uint8Array;
+
+/** One sample of a stream that has a pair in the reservoir. */
+interface StreamedSample {
+  readonly place: number;
+  /** Its row of each input, once it is known that a pair of it stays. */
+  rows?: Numbers[];
+}
+
+type Weighed = PairWeights & { readonly totals: Float64Array };
+
+interface StreamedPair {
+  readonly sample: StreamedSample;
+  readonly column: number;
+}
+
+/**
+ * Sets up the sampled method (DESIGN: the whole training set, from a few hundred backward rows). A forward pass gives every
+ * pair (n, r) its size, the weight w = ||c_{n,r}||^2 times how active the sample's layers are; pairs are drawn with
+ * probabilities pi in proportion to it; the trace kernel runs on these, each weighted by 1 / pi.
+ *
+ * Where the last step before z is a dense layer, its own blocks need no sampling: ||a_n||^2 sum_r w_{n,r} for the kernel and
+ * sum_r w_{n,r} for the bias.
+ */
+export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: number, seed: number): PairSampler {
+  const weighing = pairWeighing(graph, hessian, budgetBytes);
+  const kernel = pairKernel(graph, hessian, budgetBytes);
+  const { parameters } = kernel;
+  const closedCall = closedFormCall(graph, weighing.calls);
+  const isClosed = parameters.map(
+    (parameter) => closedCall >= 0 && weighing.calls[closedCall].parameters.includes(parameter),
+  );
+  const sampledCalls = weighing.calls.flatMap((_, call) => (call === closedCall ? [] : [call]));
+
+  /** Sums over samples of what the forward pass gives in closed form. */
+  function closedFormSums() {
+    const sums = parameters.map((_, b): number | null => (isClosed[b] ? 0 : null));
+    return {
+      sums: sums as readonly (number | null)[],
+      add(inputNorms: readonly ArrayLike<number>[], deltaNorms: ArrayLike<number>) {
+        if (closedCall < 0) {
+          return;
+        }
+        const operation = weighing.calls[closedCall];
+        for (let n = 0; n < deltaNorms.length; n++) {
+          const norms = operation.squaredNormsOfVector?.(inputNorms[closedCall][n], deltaNorms[n]) as number[];
+          operation.parameters.forEach((parameter, i) => {
+            const b = parameters.indexOf(parameter);
+            if (b >= 0) {
+              sums[b] = (sums[b] as number) + norms[i];
+            }
+          });
+        }
+      },
+    };
+  }
+
+  /** Runs the kernel on samples of growing size, until one will do. Each pair is run once. */
+  async function measure(
+    source: PairSource,
+    closedForm: readonly (number | null)[],
+    { pairs, enough }: SampleSize,
+    pause: Pause,
+  ): Promise<PairSample | null> {
+    if (isClosed.every((closed) => closed)) {
+      return { samples: source.samples, pairs: 0, closedForm, inclusion: [], traces: parameters.map(() => []) };
+    }
+    const known = new Map<number, number[]>();
+    for (let wanted = pairs; ; wanted *= 2) {
+      if (wanted > source.largest && source.allBeyond) {
+        return null;
+      }
+      const draw = source.draw(Math.min(wanted, source.largest));
+      const missing = draw.indices.filter((i) => !known.has(i));
+      const rows = (begin: number, count: number) => source.rows(missing.slice(begin, begin + count));
+      let done = 0;
+      for await (const chunk of kernel.traces(missing.length, rows)) {
+        for (let i = 0; i < chunk[0].length; i++, done++) {
+          const weight = source.weightOf(missing[done]);
+          known.set(
+            missing[done],
+            chunk.map((norms) => weight * norms[i]),
+          );
+        }
+        await pause(source.samples);
+      }
+      const sample: PairSample = {
+        samples: source.samples,
+        pairs: known.size,
+        closedForm,
+        inclusion: draw.inclusion,
+        traces: parameters.map((_, b) => (isClosed[b] ? [] : draw.indices.map((i) => (known.get(i) as number[])[b]))),
+      };
+      if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {
+        return sample;
+      }
+    }
+  }
+
+  /** The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample. */
+  async function weigh(
+    inputs: readonly tf.Tensor[],
+    sampleWeights: ArrayLike<number> | undefined,
+    pause: (samples: number) => Promise<void>,
+  ) {
+    const samples = inputs[0].shape[0];
+    const inputNorms = weighing.calls.map(() => new Float32Array(samples));
+    const totals = new Float64Array(samples);
+    let weights = new Float32Array(0);
+    let columns = 0;
+    let done = 0;
+    for await (const chunk of weighing.weights(inputs)) {
+      columns = chunk.columns;
+      if (done === 0) {
+        weights = new Float32Array(samples * columns);
+      }
+      chunk.inputNorms.forEach((norms, call) => {
+        inputNorms[call].set(norms, done);
+      });
+      for (let i = 0; i < chunk.weights.length; i++) {
+        const n = done + Math.floor(i / columns);
+        const weight = (sampleWeights ? sampleWeights[n] : 1) * chunk.weights[i];
+        weights[done * columns + i] = weight;
+        totals[n] += weight;
+      }
+      done += chunk.samples;
+      await pause(done);
+    }
+    const broken = totals.findIndex((total) => !Number.isFinite(total));
+    if (broken >= 0) {
+      throw new RangeError(
+        `The output of sample ${broken} is not finite: look for weights or inputs that are huge or not numbers.`,
+      );
+    }
+    return { samples, columns, weights, inputNorms, totals };
+  }
+
+  /** Turns the weights of pairs into their sizes, in place. */
+  function weightsToSizes({ samples, columns, weights, inputNorms }: Weighed, activity: InputActivity): Float32Array {
+    for (let n = 0; n < samples; n++) {
+      const factor = activity.of(inputNorms, n);
+      for (let i = n * columns; i < (n + 1) * columns; i++) {
+        weights[i] *= factor;
+      }
+    }
+    return weights;
+  }
+
+  return {
+    parameters,
+
+    async ofTensors(inputs, sampleWeights, size, pause) {
+      const closedForm = closedFormSums();
+      const weighed = await weigh(inputs, sampleWeights, pause);
+      closedForm.add(weighed.inputNorms, weighed.totals);
+      const { samples, columns } = weighed;
+      const activity = new InputActivity(sampledCalls);
+      activity.add(weighed.inputNorms, weighed.totals);
+      const sizes = weightsToSizes(weighed, activity);
+      const sampleOf = (pair: number) => Math.floor(pair / columns);
+      const source: PairSource = {
+        samples,
+        largest: size.grows ? Math.floor(sizes.length / 2) : sizes.length - 1,
+        allBeyond: true,
+        draw: (count) => paretoSample(sizes, count, (i) => uniform(seed, i)),
+        rows: (pairs) => {
+          const indices = tf.tensor1d(pairs.map(sampleOf), 'int32');
+          const rows = inputs.map((x) => tf.gather(x, indices));
+          indices.dispose();
+          return {
+            inputs: rows,
+            columns: tf.tensor1d(
+              pairs.map((pair) => pair % columns),
+              'int32',
+            ),
+          };
+        },
+        weightOf: (pair) => (sampleWeights ? sampleWeights[sampleOf(pair)] : 1),
+      };
+      return measure(source, closedForm.sums, size, pause);
+    },
+
+    ofStream(capacity) {
+      const closedForm = closedFormSums();
+      const activity = new InputActivity(sampledCalls);
+      const reservoir = new PriorityReservoir<StreamedPair>(capacity);
+      let samples = 0;
+      let pairs = 0;
+      let shapes: { shape: number[]; dtype: tf.DataType }[] = [];
+      return {
+        async add(inputs, pause) {
+          const weighed = await weigh(inputs, undefined, (done) => pause(samples + done));
+          closedForm.add(weighed.inputNorms, weighed.totals);
+          activity.add(weighed.inputNorms, weighed.totals);
+          const sizes = weightsToSizes(weighed, activity);
+          const streamed: StreamedSample[] = Array.from({ length: weighed.samples }, (_, place) => ({ place }));
+          sizes.forEach((size, i) => {
+            reservoir.offer(size, uniform(seed, pairs + i), () => ({
+              sample: streamed[Math.floor(i / weighed.columns)],
+              column: i % weighed.columns,
+            }));
+          });
+          reservoir.compact();
+          await readRows(new Set(reservoir.items.map(({ sample }) => sample).filter(({ rows }) => !rows)), inputs);
+          shapes = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
+          samples += weighed.samples;
+          pairs += sizes.length;
+        },
+        async finish(size, pause) {
+          const { items } = reservoir;
+          const source: PairSource = {
+            samples,
+            largest: capacity,
+            allBeyond: false,
+            draw: (count) => reservoir.draw(count),
+            rows: (indices) => ({
+              inputs: shapes.map(({ shape, dtype }, i) =>
+                stackRows(
+                  indices.map((index) => (items[index].sample.rows as Numbers[])[i]),
+                  shape,
+                  dtype,
+                ),
+              ),
+              columns: tf.tensor1d(
+                indices.map((index) => items[index].column),
+                'int32',
+              ),
+            }),
+            weightOf: () => 1,
+          };
+          // A source that never gives up always has a sample.
+          return (await measure(source, closedForm.sums, size, pause)) as PairSample;
+        },
+      };
+    },
+  };
+}
+
+/** The call whose blocks the forward pass gives: a dense layer with trained weights, called once, right before z. Or -1. */
+function closedFormCall(graph: Graph, calls: readonly Operation[]): number {
+  const last = graph.steps.find((step) => step.output === graph.output)?.operation;
+  const found = calls.flatMap((operation, call) => (operation === last ? [call] : []));
+  return last?.squaredNormsOfVector && found.length === 1 ? found[0] : -1;
+}
+
+/** Reads the input rows of some samples of a batch. */
+async function readRows(samples: ReadonlySet<StreamedSample>, inputs: readonly tf.Tensor[]): Promise<void> {
+  if (samples.size === 0) {
+    return;
+  }
+  const list = [...samples];
+  const places = tf.tensor1d(
+    list.map(({ place }) => place),
+    'int32',
+  );
+  const gathered = inputs.map((x) => tf.gather(x, places));
+  places.dispose();
+  try {
+    const values = (await Promise.all(gathered.map((x) => x.data()))) as Numbers[];
+    list.forEach((sample, i) => {
+      sample.rows = values.map((all) =>
+        all.slice((i * all.length) / list.length, ((i + 1) * all.length) / list.length),
+      );
+    });
+  } finally {
+    tf.dispose(gathered);
+  }
+}
+
+/** Rows -> [rows, ...shape]. */
+function stackRows(rows: readonly Numbers[], shape: readonly number[], dtype: tf.DataType): tf.Tensor {
+  const width = rows[0].length;
+  const values = dtype === 'int32' ? new Int32Array(rows.length * width) : new Float32Array(rows.length * width);
+  rows.forEach((row, i) => {
+    values.set(row, i * width);
+  });
+  return tf.tensor(values, [rows.length, ...shape], dtype);
+}

@@ -1,0 +1,78 @@
+import type { Draw } from './draw.js';
+
+/**
+ * The factor c for which inclusion probabilities pi_i = min(1, c x_i) add up to the number of items wanted.
+ *
+ * @param sizes x_i >= 0.
+ * @param count the sum of the pi_i, above 0.
+ * @returns c; Infinity when no more than `count` sizes are above 0, so that all of these are certain.
+ */
+export function inclusionFactor(sizes: ArrayLike<number>, count: number): number {
+  let factor = 0;
+  // Each round makes those certain that the factor of the round before takes above 1; the factor only grows.
+  for (let certain = -1; ; ) {
+    let full = 0;
+    let rest = 0;
+    for (let i = 0; i < sizes.length; i++) {
+      if (factor * sizes[i] >= 1) {
+        full++;
+      } else {
+        rest += sizes[i];
+      }
+    }
+    if (rest === 0) {
+      return Number.POSITIVE_INFINITY;
+    }
+    if (full === certain || full >= count) {
+      return factor;
+    }
+    certain = full;
+    factor = (count - full) / rest;
+  }
+}
+
+/**
+ * Pareto sampling (Rosen, "On sampling with probability proportional to size", 1997): a sample of fixed size with inclusion
+ * probabilities pi_i = min(1, c x_i) to very good approximation. Certain items (pi = 1) are taken; of the others, the
+ * n = count - #certain with the smallest
+ *
+ *     Q_i = [U_i / (1 - U_i)] [(1 - pi_i) / pi_i].
+ *
+ * With the same U_i, larger samples nearly contain smaller ones.
+ *
+ * @param sizes x_i >= 0; items of size 0 are never drawn.
+ * @param count a whole number, at least 1.
+ * @param uniform U_i of (0, 1) for each item.
+ */
+export function paretoSample(sizes: ArrayLike<number>, count: number, uniform: (index: number) => number): Draw {
+  const factor = inclusionFactor(sizes, count);
+  const rank = (i: number) => {
+    const u = uniform(i);
+    const inclusion = factor * sizes[i];
+    return (u / (1 - u)) * ((1 - inclusion) / inclusion);
+  };
+  const certain: number[] = [];
+  let open = 0;
+  for (let i = 0; i < sizes.length; i++) {
+    if (factor * sizes[i] >= 1) {
+      certain.push(i);
+    } else if (sizes[i] > 0) {
+      open++;
+    }
+  }
+  const ranks = new Map<number, number>();
+  // About `count` ranks are below 1, so most items need be neither kept nor sorted.
+  for (let limit = 2; ranks.size < Math.min(count - certain.length, open); limit *= 8) {
+    for (let i = 0; i < sizes.length; i++) {
+      if (sizes[i] > 0 && factor * sizes[i] < 1) {
+        const q = rank(i);
+        if (q <= limit) {
+          ranks.set(i, q);
+        }
+      }
+    }
+  }
+  const drawn = [...ranks].sort(([, a], [, b]) => a - b).slice(0, Math.max(0, count - certain.length));
+  const indices = [...certain, ...drawn.map(([i]) => i)].sort((a, b) => a - b);
+  return { indices, inclusion: indices.map((i) => Math.min(1, factor * sizes[i])) };
+}
