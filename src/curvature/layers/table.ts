@@ -6,6 +6,7 @@ import {
   softmaxLayer,
   thresholdedReluLayer,
 } from './activation.js';
+import { averagePooling, averagePooling3d, globalAveragePooling } from './average-pooling.js';
 import { batchNormalization } from './batch-normalization.js';
 import { convolution, transposedConvolution } from './convolution.js';
 import { dense } from './dense.js';
@@ -13,15 +14,8 @@ import { depthwiseConvolution, separableConvolution } from './depthwise.js';
 import { embedding } from './embedding.js';
 import { generic } from './generic.js';
 import { layerNormalization } from './layer-normalization.js';
+import { globalMaxPooling, maxPooling, maxPooling3d } from './max-pooling.js';
 import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
-import {
-  averagePooling,
-  averagePooling3d,
-  globalAveragePooling,
-  globalMaxPooling,
-  maxPooling,
-  maxPooling3d,
-} from './pooling.js';
 import { prelu } from './prelu.js';
 import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
 import { type LayerRule, refused } from './rule.js';

@@ -1,0 +1,175 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { multiplyEachColumn } from '../column-axis.js';
+import type { Operation } from '../operation.js';
+import {
+  fitTo,
+  type ImageView,
+  type Pair,
+  type PoolingLayer,
+  poolingRule,
+  type Shape4,
+  type Windows,
+  windowGrid,
+} from './pooling-windows.js';
+import type { LayerRule } from './rule.js';
+
+/** Nearest-neighbour resizing by a whole factor is exact in float32 at least up to this factor. */
+const LARGEST_EXACT_UPSAMPLING = 8;
+
+/** Lowest float32: what max pooling pads with. */
+const LOWEST = -3.4e38;
+
+/**
+ * For each tap of the window, a mask over the windows: 1 where the maximum was found at this tap. Ties go to the first tap,
+ * as on the cpu and native backends; the gradient kernels of tf.js do not agree on them, and wasm's takes the first tap
+ * wherever the maximum is not positive.
+ *
+ * @returns one [N, h, w, C] a tap, row by row.
+ */
+function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
+  const [samples, height, width, channels] = image.shape;
+  const { outHeight, outWidth, top, left } = windowGrid(image.shape, windows);
+  const [strideHeight, strideWidth] = windows.strides;
+  const spanHeight = (outHeight - 1) * strideHeight + windows.size[0];
+  const spanWidth = (outWidth - 1) * strideWidth + windows.size[1];
+  const below = Math.max(0, spanHeight - top - height);
+  const right = Math.max(0, spanWidth - left - width);
+  const padded = tf.pad(
+    image,
+    [
+      [0, 0],
+      [top, below],
+      [left, right],
+      [0, 0],
+    ],
+    LOWEST,
+  );
+  let free: tf.Tensor = tf.onesLike(pooled);
+  const masks: tf.Tensor[] = [];
+  for (let i = 0; i < windows.size[0]; i++) {
+    for (let j = 0; j < windows.size[1]; j++) {
+      const end = [samples, i + (outHeight - 1) * strideHeight + 1, j + (outWidth - 1) * strideWidth + 1, channels];
+      const tap = tf.stridedSlice(padded, [0, i, j, 0], end, [1, strideHeight, strideWidth, 1]);
+      const mask = tf.mul(tf.cast(tf.equal(tap, pooled), 'float32'), free);
+      free = tf.sub(free, mask);
+      masks.push(mask);
+    }
+  }
+  return masks;
+}
+
+/** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */
+function tapsToImage(taps: tf.Tensor[], { size }: Windows): tf.Tensor4D {
+  const [batch, h, w, channels] = taps[0].shape as Shape4;
+  const rows = Array.from({ length: size[0] }, (_, i) => {
+    const row = tf.concat(taps.slice(i * size[1], (i + 1) * size[1]), 3);
+    return tf.reshape(row, [batch, h, w * size[1] * channels]);
+  });
+  return tf.reshape(tf.concat(rows, 2), [batch, h * size[0], w * size[1], channels]);
+}
+
+/** Zeros between the pixels, so that the pixels stand `strides` apart: [B, h, w, C] -> [B, h sh, w sw, C]. */
+function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Tensor4D {
+  const [batch, h, w, channels] = x.shape;
+  let spread: tf.Tensor = x;
+  if (strideWidth > 1) {
+    spread = tf.pad(tf.reshape(spread, [batch * h * w, 1, channels]), [
+      [0, 0],
+      [0, strideWidth - 1],
+      [0, 0],
+    ]);
+  }
+  if (strideHeight > 1) {
+    const row = w * strideWidth * channels;
+    spread = tf.pad(tf.reshape(spread, [batch * h, 1, row]), [
+      [0, 0],
+      [0, strideHeight - 1],
+      [0, 0],
+    ]);
+  }
+  return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
+}
+
+/**
+ * Max pooling: the delta of a window goes to where its maximum was found. Nothing of the forward pass is repeated for the
+ * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
+ * otherwise tap by tap.
+ */
+function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Windows): Operation {
+  const separate =
+    windows.size.every((size, i) => size === windows.strides[i]) &&
+    Math.max(...windows.size) <= LARGEST_EXACT_UPSAMPLING;
+  const operation: Operation = {
+    layer,
+    description: layer.getClassName(),
+    scale: 'ties',
+    piecewiseLinear: true,
+    parameters: [],
+    forward([x], recording = true) {
+      const image = view.toImage(x);
+      const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
+      if (!recording) {
+        return { output: view.fromImage(pooled, x.shape), saved: [] };
+      }
+      const masks = tapMasks(image, pooled, windows);
+      return {
+        output: view.fromImage(pooled, x.shape),
+        saved: separate ? [tapsToImage(masks, windows)] : masks,
+      };
+    },
+    backward({ saved, inputShapes }, delta, columns) {
+      const imageSize = view.size(inputShapes[0]);
+      const pooled = view.toImage(delta);
+      const [batch, h, w, channels] = pooled.shape;
+      const { top, left } = windowGrid([batch, ...imageSize, channels], windows);
+      if (separate) {
+        const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
+        const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
+        return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
+      }
+      const parts = saved.map((mask, tap) => {
+        const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
+        const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
+        return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
+      });
+      return [view.fromImage(tf.addN(parts), delta.shape)];
+    },
+  };
+  return operation;
+}
+
+/** Max pooling of one, two or (volumes) three dimensions. Ties go to the first maximum in the order of the axes. */
+export const { flat: maxPooling, volume: maxPooling3d } = poolingRule(maxPoolingOperation);
+
+/** Maximum over all positions, channels last: the delta goes to the first position where it was found. */
+export const globalMaxPooling: LayerRule = (anyLayer) => {
+  const layer = anyLayer as PoolingLayer;
+  const channelsFirst = layer.dataFormat === 'channelsFirst';
+  const order = channelsFirst ? [0, 2, 3, 1] : null;
+  const operation: Operation = {
+    layer,
+    description: layer.getClassName(),
+    scale: 'ties',
+    piecewiseLinear: true,
+    parameters: [],
+    forward([x]) {
+      const channelsLast = order ? tf.transpose(x, order) : x;
+      const channels = channelsLast.shape[channelsLast.rank - 1];
+      const flat: tf.Tensor3D = tf.reshape(channelsLast, [x.shape[0], -1, channels]);
+      const positions = tf.reshape(tf.range(0, flat.shape[1], 1, 'int32'), [1, flat.shape[1], 1]);
+      const found = tf.expandDims(tf.argMax(flat, 1), 1);
+      return { output: tf.max(flat, 1), saved: [tf.cast(tf.equal(positions, found), 'float32')] };
+    },
+    backward({ saved, inputShapes }, delta, columns) {
+      const [samples, positions, channels] = saved[0].shape;
+      const byColumn = tf.reshape(delta, [columns, samples, 1, channels]);
+      const back = tf.mul(byColumn, tf.reshape(saved[0], [1, samples, positions, channels]));
+      const [, ...shape] = inputShapes[0];
+      if (!channelsFirst) {
+        return [tf.reshape(back, [delta.shape[0], ...shape])];
+      }
+      return [tf.transpose(tf.reshape(back, [delta.shape[0], shape[1], shape[2], shape[0]]), [0, 3, 1, 2])];
+    },
+  };
+  return [operation];
+};
