@@ -67,15 +67,21 @@ async function measured(
 
 /**
  * The reference means the same network: its outputs are the model's. The wasm and native backends compute some uneven
- * convolutions wrong (a window wider than the image, different strides): what such a model is, nobody can say.
+ * convolutions wrong (a window as wide as the image, different strides), depending on the number of samples: what such a model
+ * is, nobody can say. The batches tried are those that a measurement makes, the first sample and the others.
  */
 function expectSameNetwork(model: tfl.LayersModel, inputs: tf.Tensor[], { outputs }: ReferenceTraces): void {
-  const predicted = tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
-  const wrong = outputs
-    .flatMap((y) => [...y])
-    .filter((y, i) => !(Math.abs(predicted[i]! - y) < 1e-5 * Math.max(1, Math.abs(y))));
-  if (tf.getBackend() !== 'cpu') fc.pre(wrong.length === 0);
-  expect(wrong).toEqual([]);
+  const samples = outputs.length;
+  const predicted = (begin: number, count: number) =>
+    count === 0
+      ? []
+      : tf.tidy(() => [...(model.predict(inputs.map((x) => tf.slice(x, begin, count))) as tf.Tensor).dataSync()]);
+  const expected = outputs.flatMap((y) => [...y]);
+  for (const found of [predicted(0, samples), [...predicted(0, 1), ...predicted(1, samples - 1)]]) {
+    const wrong = expected.filter((y, i) => !(Math.abs(found[i] - y) < 1e-5 * Math.max(1, Math.abs(y))));
+    if (tf.getBackend() !== 'cpu') fc.pre(wrong.length === 0);
+    expect(wrong).toEqual([]);
+  }
 }
 
 describe('measureSharpness against Jacobians, one output and one sample at a time', () => {
