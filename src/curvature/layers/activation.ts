@@ -33,7 +33,7 @@ const sigmoidDerivative = (x: tf.Tensor) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.
 
 /** Derivatives that are cheaper or more precise than what tf.js makes of the function. */
 const derivatives: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
-  relu: (x) => tf.step(x),
+  relu: (x) => tf.cast(tf.greater(x, 0), 'float32'),
   sigmoid: sigmoidDerivative,
   tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
 };
