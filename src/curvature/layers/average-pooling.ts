@@ -43,11 +43,9 @@ function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: 
     backward({ inputShapes }, delta) {
       const imageSize = view.size(inputShapes[0]);
       const pooled = view.toImage(delta);
-      const [rows, h, w, channels] = pooled.shape;
-      const { top, left } = windowGrid([rows, ...imageSize, channels], windows);
+      const [rows, , , channels] = pooled.shape;
+      const { top, left, below, right } = windowGrid([rows, ...imageSize, channels], windows);
       const overWindow = tf.mul(pooled, tf.div(size[0] * size[1], cellsOfWindows(imageSize, windows)));
-      const below = Math.max(0, (h - 1) * strides[0] + size[0] - top - imageSize[0]);
-      const right = Math.max(0, (w - 1) * strides[1] + size[1] - left - imageSize[1]);
       // The kernel reads the shape of its input only.
       const input = tf.zeros([rows, top + imageSize[0] + below, left + imageSize[1] + right, channels]);
       const attributes = { filterSize: size, strides, pad: 'valid' };

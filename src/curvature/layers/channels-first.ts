@@ -20,8 +20,8 @@ export function channelsFirst(operation: Operation): Operation {
   });
   return {
     ...operation,
-    forward(inputs) {
-      const { output, saved } = operation.forward(inputs.map(toChannelsLast));
+    forward(inputs, recording) {
+      const { output, saved } = operation.forward(inputs.map(toChannelsLast), recording);
       return { output: toChannelsFirst(output), saved };
     },
     backward: (call, delta, columns) =>

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Layer, Operation, Parameter } from '../operation.js';
-import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-norms.js';
+import type { Layer } from '../operation.js';
+import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
+import { asPositions, kernelAndBias } from './kernel-and-bias.js';
 import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
@@ -55,11 +56,6 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
   return tf.conv2dTranspose(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, strides, padding);
 }
 
-/** [B, ...positions, C] -> [B, P, C]. */
-function asPositions(x: tf.Tensor): tf.Tensor3D {
-  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
-}
-
 /**
  * Convolution in one, two or three dimensions. A 1-d convolution is a 2-d one of height 1. A 1-d layer with the channels
  * first goes the generic way, since tf.js puts the channels of its output last.
@@ -81,42 +77,26 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     dilation: perAxis(layer.dilationRate),
     padding: layer.padding,
   };
-  const kernel = parameter(layer.kernel, 'kernel');
-  const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
   const imageShape = ([batch, ...shape]: readonly number[]) => (flat ? [batch, 1, ...shape] : [batch, ...shape]);
   const asImage = (x: tf.Tensor) => tf.reshape(x, imageShape(x.shape));
   const readKernel = () => tf.reshape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
 
-  const linear: Operation = {
-    layer,
-    description: layer.getClassName(),
-    scale: 'affine',
-    piecewiseLinear: true,
-    parameters: bias ? [kernel, bias] : [kernel],
-    forward([x]) {
-      const product = convolve(asImage(x), readKernel(), geometry);
-      const image = layer.bias ? tf.add(product, layer.bias.read()) : product;
+  const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
+    product(x) {
+      const image = convolve(asImage(x), readKernel(), geometry);
       const [samples, , ...rest] = image.shape;
-      return { output: flat ? tf.reshape(image, [samples, ...rest]) : image, saved: kernel.trainable ? [x] : [] };
+      return flat ? tf.reshape(image, [samples, ...rest]) : image;
     },
     backward(call, delta) {
       const inputShape = [delta.shape[0], ...call.inputShapes[0].slice(1)];
       const back = convolveBack(asImage(delta), readKernel(), imageShape(inputShape), geometry);
       return [tf.reshape(back, inputShape)];
     },
-    squaredNorms(calls, columns) {
-      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
-      const norms: (tf.Tensor | null)[] = [null];
-      if (kernel.trainable) {
-        const inputs = joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry)));
-        norms[0] = kernelSquaredNorm(inputs, delta, columns);
-      }
-      if (bias) {
-        norms.push(bias.trainable ? biasSquaredNorm(delta, columns) : null);
-      }
-      return norms;
+    kernelNorm(calls, delta, columns) {
+      const inputs = joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry)));
+      return kernelSquaredNorm(inputs, delta, columns);
     },
-  };
+  });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };
 
@@ -127,9 +107,6 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
  */
 export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as ConvolutionLayer;
-  const kernel = parameter(layer.kernel, 'kernel');
-  const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
-  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
   const kernelSize = (layer.kernel.shape as number[]).slice(0, layer.rank);
   const fanOut = layer.kernel.shape[layer.rank] as number;
   const geometry: Geometry = {
@@ -142,32 +119,16 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
     length * layer.strides[axis] +
     (geometry.padding === 'valid' ? Math.max(kernelSize[axis] - layer.strides[axis], 0) : 0);
 
-  const linear: Operation = {
-    layer,
-    description: layer.getClassName(),
-    scale: 'affine',
-    piecewiseLinear: true,
-    parameters,
-    forward([x]) {
+  const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
+    product(x) {
       const shape = [x.shape[0], ...x.shape.slice(1, -1).map(outputLength), fanOut];
-      const product = convolveBack(x, layer.kernel.read(), shape, geometry);
-      return {
-        output: layer.bias ? tf.add(product, layer.bias.read()) : product,
-        saved: kernel.trainable ? [x] : [],
-      };
+      return convolveBack(x, layer.kernel.read(), shape, geometry);
     },
     backward: (_call, delta) => [convolve(delta, layer.kernel.read(), geometry)],
-    squaredNorms: (calls, columns) =>
-      parameters.map((each) => {
-        if (!each.trainable) {
-          return null;
-        }
-        if (each === bias) {
-          return biasSquaredNorm(joinPositions(calls.map((call) => asPositions(call.delta))), columns);
-        }
-        const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
-        return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
-      }),
-  };
+    kernelNorm(calls, _delta, columns) {
+      const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
+      return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
+    },
+  });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Layer, Operation, Parameter } from '../operation.js';
-import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../squared-norms.js';
+import type { Layer, Operation } from '../operation.js';
+import { joinPositions } from '../squared-norms.js';
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
+import { matrixProduct } from './dense.js';
 import { generic } from './generic.js';
+import { kernelAndBias } from './kernel-and-bias.js';
 import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule, ParameterOf } from './rule.js';
 
@@ -19,11 +21,6 @@ interface DepthwiseLayer extends Layer {
 
 interface SeparableLayer extends DepthwiseLayer {
   pointwiseKernel: LayerVariable;
-}
-
-/** [B, ...positions, C] -> [B, P, C]. */
-function asPositions(x: tf.Tensor): tf.Tensor3D {
-  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
 }
 
 /**
@@ -65,31 +62,17 @@ function depthwise(
     dilation,
     padding: layer.padding === 'same' ? 'same' : 'valid',
   };
-  const kernel = parameter(layer.depthwiseKernel, 'kernel');
-  const bias = biasVariable ? parameter(biasVariable, 'bias') : null;
-  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
 
-  return {
-    layer,
-    description: layer.getClassName(),
-    scale: 'affine',
-    piecewiseLinear: true,
-    parameters,
-    forward([x]) {
-      const filter = layer.depthwiseKernel.read() as tf.Tensor4D;
-      const product = tf.depthwiseConv2d(
+  return kernelAndBias(layer, layer.depthwiseKernel, biasVariable, parameter, {
+    product: (x) =>
+      tf.depthwiseConv2d(
         x as tf.Tensor4D,
-        filter,
+        layer.depthwiseKernel.read() as tf.Tensor4D,
         layer.strides,
         geometry.padding,
         'NHWC',
-        geometry.dilation as [number, number],
-      );
-      return {
-        output: biasVariable ? tf.add(product, biasVariable.read()) : product,
-        saved: kernel.trainable ? [x] : [],
-      };
-    },
+        dilation,
+      ),
     /**
      * The transpose is a depthwise convolution too, with the kernel turned around; then the outputs of one channel add up.
      * (wasm has no other kernel for it.)
@@ -104,20 +87,11 @@ function depthwise(
       const pixels = tf.reshape(back, [rows, h * w, channels, multiplier]);
       return [tf.reshape(multiplier === 1 ? pixels : tf.sum(pixels, 3), [rows, h, w, channels])];
     },
-    squaredNorms(calls, columns) {
-      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
-      return parameters.map((each) => {
-        if (!each.trainable) {
-          return null;
-        }
-        if (each === bias) {
-          return biasSquaredNorm(delta, columns);
-        }
-        const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
-        return depthwiseSquaredNorm(inputs, delta, columns, channels);
-      });
+    kernelNorm(calls, delta, columns) {
+      const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
+      return depthwiseSquaredNorm(inputs, delta, columns, channels);
     },
-  };
+  });
 }
 
 /** DepthwiseConv2D. tf.js ignores the layer's `dilationRate`. */
@@ -136,37 +110,11 @@ export const separableConvolution: LayerRule = (anyLayer, parameter) => {
   if (layer.dataFormat === 'channelsFirst') {
     return generic(layer, parameter);
   }
-  const kernel = parameter(layer.pointwiseKernel, 'kernel');
-  const bias = layer.bias ? parameter(layer.bias, 'bias') : null;
-  const parameters: Parameter[] = bias ? [kernel, bias] : [kernel];
   const [, , fanIn, fanOut] = layer.pointwiseKernel.shape as number[];
-  const matrix = () => tf.reshape(layer.pointwiseKernel.read(), [fanIn, fanOut]);
-  const pointwise: Operation = {
-    layer,
-    description: layer.getClassName(),
-    scale: 'affine',
-    piecewiseLinear: true,
-    parameters,
-    forward([x]) {
-      const product = tf.reshape(tf.matMul(tf.reshape(x, [-1, fanIn]), matrix()), [...x.shape.slice(0, -1), fanOut]);
-      return { output: layer.bias ? tf.add(product, layer.bias.read()) : product, saved: kernel.trainable ? [x] : [] };
-    },
-    backward(_call, delta) {
-      const back = tf.matMul(tf.reshape(delta, [-1, fanOut]), matrix(), false, true);
-      return [tf.reshape(back, [...delta.shape.slice(0, -1), fanIn])];
-    },
-    squaredNorms(calls, columns) {
-      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
-      return parameters.map((each) => {
-        if (!each.trainable) {
-          return null;
-        }
-        if (each === bias) {
-          return biasSquaredNorm(delta, columns);
-        }
-        return kernelSquaredNorm(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta, columns);
-      });
-    },
-  };
-  return [depthwise(layer, layer.dilationRate, null, parameter), pointwise, ...activationOf(layer)];
+  const matrix = () => tf.reshape(layer.pointwiseKernel.read(), [fanIn, fanOut]) as tf.Tensor2D;
+  return [
+    depthwise(layer, layer.dilationRate, null, parameter),
+    kernelAndBias(layer, layer.pointwiseKernel, layer.bias, parameter, matrixProduct(matrix, fanIn, fanOut)),
+    ...activationOf(layer),
+  ];
 };

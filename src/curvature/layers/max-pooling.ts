@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
 import type { Operation } from '../operation.js';
+import { firstMatches } from './first-matches.js';
 import {
   fitTo,
   type ImageView,
@@ -46,11 +47,7 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  * @returns one [N, h, w, C] a tap, row by row.
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
-  const [, height, width] = image.shape;
-  const { outHeight, outWidth, top, left } = windowGrid(image.shape, windows);
-  const { size, strides } = windows;
-  const below = Math.max(0, (outHeight - 1) * strides[0] + size[0] - top - height);
-  const right = Math.max(0, (outWidth - 1) * strides[1] + size[1] - left - width);
+  const { outHeight, outWidth, top, left, below, right } = windowGrid(image.shape, windows);
   const paddings = [
     [0, 0],
     [top, below],
@@ -58,13 +55,7 @@ function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf
     [0, 0],
   ] as [number, number][];
   const padded = top + below + left + right > 0 ? tf.pad(image, paddings, LOWEST) : image;
-  let free: tf.Tensor | null = null;
-  return tapsOf(padded, windows, [outHeight, outWidth]).map((tap) => {
-    const found = tf.cast(tf.equal(tap, pooled), 'float32');
-    const mask: tf.Tensor = free ? tf.mul(found, free) : found;
-    free = tf.sub(free ?? 1, mask);
-    return mask;
-  });
+  return firstMatches(tapsOf(padded, windows, [outHeight, outWidth]), pooled);
 }
 
 /** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
 import type { Layer, Operation, ScaleBehaviour } from '../operation.js';
+import { firstMatches } from './first-matches.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { LayerRule } from './rule.js';
 
@@ -57,14 +58,7 @@ export const add = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, nu
 export const average = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, null, (inputs) => 1 / inputs);
 
 /** Maximum or minimum of the inputs: the delta goes to the first input that equals the output. */
-export const extremum = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, (inputs, output) => {
-  let free: tf.Tensor = tf.onesLike(output);
-  return inputs.map((x) => {
-    const mask = tf.mul(tf.cast(tf.equal(x, output), 'float32'), free);
-    free = tf.sub(free, mask);
-    return mask;
-  });
-});
+export const extremum = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, firstMatches);
 
 /** Product of the inputs: by each of them, the derivative is the product of the others. */
 export const multiply = elementwiseMerge({ scale: 'adds', piecewiseLinear: false }, (inputs, output) =>

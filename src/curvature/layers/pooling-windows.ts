@@ -31,20 +31,12 @@ export interface ImageView {
   size(shape: readonly number[]): Pair;
 }
 
-function imageView({ dataFormat }: PoolingLayer): ImageView {
-  if (dataFormat === 'channelsFirst') {
-    return {
-      toImage: (x) => tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]),
-      fromImage: (image) => tf.transpose(image, [0, 3, 1, 2]),
-      size: ([, , height, width]) => [height, width],
-    };
-  }
-  return {
-    toImage: (x) => (x.rank === 3 ? tf.expandDims(x, 2) : x) as tf.Tensor4D,
-    fromImage: (image, like) => (like.length === 3 ? tf.squeeze(image, [2]) : image),
-    size: (shape) => [shape[1], shape.length === 3 ? 1 : shape[2]],
-  };
-}
+/** [B, H, W, C] as it is, [B, W, C] as images of one column. */
+const images: ImageView = {
+  toImage: (x) => (x.rank === 3 ? tf.expandDims(x, 2) : x) as tf.Tensor4D,
+  fromImage: (image, like) => (like.length === 3 ? tf.squeeze(image, [2]) : image),
+  size: (shape) => [shape[1], shape.length === 3 ? 1 : shape[2]],
+};
 
 /** [B, D, H, W, C] as the images of its slices, [B * D, H, W, C]. */
 const slices: ImageView = {
@@ -79,28 +71,35 @@ export function poolingRule(operationOf: (layer: PoolingLayer, view: ImageView, 
   flat: LayerRule;
   volume: LayerRule;
 } {
+  const withChannelsLast = ({ dataFormat }: PoolingLayer, chain: Operation[]) =>
+    dataFormat === 'channelsFirst' ? chain.map(channelsFirst) : chain;
   return {
     flat: (anyLayer) => {
       const layer = anyLayer as PoolingLayer;
-      return [operationOf(layer, imageView(layer), windowsOf(layer))];
+      return withChannelsLast(layer, [operationOf(layer, images, windowsOf(layer))]);
     },
     volume: (anyLayer) => {
       const layer = anyLayer as PoolingLayer;
       const { poolSize, strides, padding } = layer;
-      const chain = [
+      return withChannelsLast(layer, [
         operationOf(layer, slices, { size: poolSize.slice(1) as Pair, strides: strides.slice(1) as Pair, padding }),
         operationOf(layer, depths, { size: [poolSize[0], 1], strides: [strides[0], 1], padding }),
-      ];
-      return layer.dataFormat === 'channelsFirst' ? chain.map(channelsFirst) : chain;
+      ]);
     },
   };
 }
 
-/** Where each window of an image lies: tap (i, j) of window (p, q) is pixel (p sh + i - top, q sw + j - left). */
-export function windowGrid(imageShape: Shape4, { size, strides, padding }: Windows) {
-  const info = tf.backend_util.computePool2DInfo(imageShape, size, strides, 1, padding);
+/**
+ * Where each window of an image lies: tap (i, j) of window (p, q) is pixel (p sh + i - top, q sw + j - left); `below` and
+ * `right` are how far the last windows reach beyond the image.
+ */
+export function windowGrid([batch, height, width, channels]: Shape4, { size, strides, padding }: Windows) {
+  const info = tf.backend_util.computePool2DInfo([batch, height, width, channels], size, strides, 1, padding);
   const { outHeight, outWidth, padInfo } = info;
-  return { outHeight, outWidth, top: padInfo.top, left: padInfo.left };
+  const { top, left } = padInfo;
+  const below = Math.max(0, (outHeight - 1) * strides[0] + size[0] - top - height);
+  const right = Math.max(0, (outWidth - 1) * strides[1] + size[1] - left - width);
+  return { outHeight, outWidth, top, left, below, right };
 }
 
 /** Cuts or fills with zeros what starts `top` and `left` outside of an image of [height, width]. */

@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { CallWithDelta, Layer, Operation, Parameter } from '../operation.js';
+import { biasSquaredNorm, joinPositions } from '../squared-norms.js';
+import type { ParameterOf } from './rule.js';
+
+/** A product with a kernel: all that tells one affine layer from another. */
+export interface KernelProduct {
+  /** The layer's output without its bias, the channels last. */
+  product(x: tf.Tensor): tf.Tensor;
+  backward: Operation['backward'];
+  /**
+   * Squared norm of the kernel's gradient, summed over columns: [N].
+   *
+   * @param calls the layer's calls, the input of each in `saved[0]`.
+   * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
+   */
+  kernelNorm(calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number): tf.Tensor;
+}
+
+/** [B, ...positions, C] -> [B, P, C]: everything between the batch and the last axis is a position. */
+export function asPositions(x: tf.Tensor): tf.Tensor3D {
+  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
+}
+
+/** A product with a kernel and a bias, where there is one, that is added at every position. */
+export function kernelAndBias(
+  layer: Layer,
+  kernelVariable: LayerVariable,
+  biasVariable: LayerVariable | null,
+  parameter: ParameterOf,
+  { product, backward, kernelNorm }: KernelProduct,
+): Operation {
+  const kernel = parameter(kernelVariable, 'kernel');
+  const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
+  return {
+    layer,
+    description: layer.getClassName(),
+    scale: 'affine',
+    piecewiseLinear: true,
+    parameters,
+    forward([x]) {
+      const linear = product(x);
+      return {
+        output: biasVariable ? tf.add(linear, biasVariable.read()) : linear,
+        saved: kernel.trainable ? [x] : [],
+      };
+    },
+    backward,
+    squaredNorms(calls, columns) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel ? kernelNorm(calls, delta, columns) : biasSquaredNorm(delta, columns);
+      });
+    },
+  };
+}
