@@ -259,6 +259,7 @@ async function measure(
   const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, traces);
   // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
   const error = estimate.errorOf(factorsOf(exponents));
+  const notExact = reasonsNotExact(graph);
   return {
     minimumSharpness: value,
     standardError: error.standardError,
@@ -273,9 +274,9 @@ async function measure(
     scales,
     samples: estimate.samples,
     pairs: estimate.pairs,
-    exact: reasonsNotExact(graph).length === 0,
+    exact: notExact.length === 0,
     assumptions: [
-      ...reasonsNotExact(graph),
+      ...notExact,
       ...statedAssumptions(graph),
       ...(scales.length === 0 ? ['No layers can exchange scale here, so Minimum Sharpness is the plain trace.'] : []),
       ...assumptions,
@@ -432,7 +433,8 @@ function statedAssumptions(graph: Graph): string[] {
       .map(({ name }) => `'${name}'`)
       .join(', ');
   const assumptions: string[] = [];
-  const frozen = named((layer) => parametersOf(graph).some((each) => each.layer === layer && !each.trainable));
+  const frozenWeights = parametersOf(graph).filter((each) => !each.trainable);
+  const frozen = named((layer) => frozenWeights.some((each) => each.layer === layer));
   if (frozen) {
     assumptions.push(`The frozen weights of ${frozen} are left out.`);
   }
