@@ -23,6 +23,13 @@ export {
   measureSharpness,
   type SharpnessInputs,
 } from './measure.js';
+export {
+  type FunctionBlock,
+  type FunctionBlocks,
+  type MeasureFunctionOptions,
+  measureFunctionSharpness,
+  type SampleFunction,
+} from './measure-function.js';
 export type { MeasureMethod, MeasureOptions, MeasureProgress } from './options.js';
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';
 export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights } from './sample-weights.js';

@@ -69,27 +69,22 @@ export function deltasOf(head: Head, outputs: Outputs, begin: number, count: num
     return tf.reshape(scaled(columns, scale()), [count * samples, ...shape]);
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
-  const samplesOfRow = index.map((_, i) => i % samples);
-  return deltasAt(head, outputs, index, samplesOfRow, outputsOfRow);
+  return deltasAt(head, outputs, index, outputsOfRow);
 }
 
-/** One column for each row of a list: `columns[i]` of sample `samples[i]`, as deltas of z, [rows, ...shape of z]. */
-function deltasAt(
-  head: Head,
-  outputs: Outputs,
-  columns: readonly number[],
-  samplesOfRow: readonly number[],
-  outputsOfRow: number,
-): tf.Tensor {
-  const { rows, positions, shape, scale } = rowsOf(head, outputs);
+/** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
+function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], outputsOfRow: number): tf.Tensor {
+  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  // Without positions, the rows of z are those of the list.
+  const pick = (x: tf.Tensor) => (positions === 1 ? x : tf.gather(x, rowIndex));
   const perPosition = head.hessian.columns(outputsOfRow);
   const places = columns.map((column) => Math.floor(column / perPosition));
   const rowIndex = tf.tensor1d(
-    places.map((place, i) => samplesOfRow[i] * positions + place),
+    places.map((place, i) => (i % samples) * positions + place),
     'int32',
   );
   const found = head.hessian.columnOfEach(
-    tf.gather(rows, rowIndex),
+    pick(rows) as tf.Tensor2D,
     tf.tensor1d(
       columns.map((column) => column % perPosition),
       'int32',
@@ -99,7 +94,7 @@ function deltasAt(
   const weighted =
     typeof factor === 'number'
       ? tf.mul(found, factor)
-      : tf.mul(found, tf.reshape(tf.gather(tf.reshape(factor, [-1]), rowIndex), [-1, 1]));
+      : tf.mul(found, tf.reshape(pick(tf.reshape(factor, [-1])), [-1, 1]));
   if (positions === 1) {
     return tf.reshape(weighted, [columns.length, ...shape]);
   }
@@ -135,8 +130,7 @@ export function deltasOfEach(
     const belongs = Array.from(columns, (column) => column >= before && column < before + count);
     if (belongs.some((each) => each)) {
       const inHead = Array.from(columns, (column, i) => (belongs[i] ? column - before : 0));
-      const samples = inHead.map((_, i) => i);
-      const found = deltasAt(head, outputs, inHead, samples, z.shape[z.rank - 1]);
+      const found = deltasAt(head, outputs, inHead, z.shape[z.rank - 1]);
       deltas.set(head.output, belongs.every((each) => each) ? found : tf.mul(found, maskOf(belongs, found.rank)));
     }
     before += count;

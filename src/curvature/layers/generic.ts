@@ -134,13 +134,28 @@ function gradientsOfSample(
             return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
           }),
         ) as tf.Scalar;
-      const { grads } = tf.variableGrads(contribution, variables);
+      const { grads } = evenFrozen(variables, () => tf.variableGrads(contribution, variables));
       // A weight that this sample does not reach has no gradient at all.
       return Object.fromEntries(
         variables.map(({ name }) => [name, grads[name] ? tf.sum(tf.square(grads[name])) : tf.scalar(0)]),
       );
     }),
   );
+}
+
+/** tf.js has no gradients for variables of frozen layers, which a measurement may count. */
+function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
+  const before = variables.map(({ trainable }) => trainable);
+  for (const variable of variables) {
+    variable.trainable = true;
+  }
+  try {
+    return run();
+  } finally {
+    variables.forEach((variable, i) => {
+      variable.trainable = before[i];
+    });
+  }
 }
 
 /** The tf.Variable inside a tfjs-layers variable, which it keeps to itself; a user's own is one. */
