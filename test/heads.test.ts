@@ -35,7 +35,7 @@ async function expectTraces(
   options: MeasureOptions,
   measured: tfl.LayersModel = model,
 ): Promise<SharpnessReading> {
-  const expected = autodiffTraces(model, heads, inputs);
+  const expected = await autodiffTraces(model, heads, inputs);
   const total = [...expected.values()].reduce((sum, trace) => sum + trace, 0);
   const tensors = tf.memory().numTensors;
   const reading = await measureSharpness(measured, inputs, options);

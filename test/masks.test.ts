@@ -36,7 +36,7 @@ function built(inputs: Symbolic | Symbolic[], outputs: Symbolic | Symbolic[]): t
 }
 
 async function expectTraces(model: tfl.LayersModel, inputs: tf.Tensor[]): Promise<void> {
-  const expected = autodiffTraces(model, [{ loss }], inputs);
+  const expected = await autodiffTraces(model, [{ loss }], inputs);
   const before = tf.memory().numTensors;
   const reading = await measureSharpness(model, inputs, { loss });
   expect(tf.memory().numTensors).toBe(before);

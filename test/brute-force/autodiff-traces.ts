@@ -1,3 +1,4 @@
+import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Loss } from './jacobian.js';
@@ -19,13 +20,25 @@ const raw = (weight: tfl.LayerVariable) => (weight as unknown as { val: tf.Varia
  *
  *     mean over n of  sum over heads, positions t of  lossWeight weight_{n,t} / P  trace(J_{n,t,b} A(z_{n,t}) J_{n,t,b}^T).
  *
- * A is formed in float64. Slow, for small models.
+ * A is formed in float64, the rest on the cpu backend, which has every gradient. Slow, for small models.
  *
  * @param model one whose outputs are the z of the heads.
  * @param inputs [N, ...] each.
  * @returns by `Variable.originalName`.
  */
-export function autodiffTraces(
+export async function autodiffTraces(
+  model: tfl.LayersModel,
+  heads: readonly ReferenceHead[],
+  inputs: readonly tf.Tensor[],
+): Promise<Map<string, number>> {
+  const backend = tf.getBackend();
+  await tf.setBackend('cpu');
+  const traces = tracesOf(model, heads, inputs);
+  await tf.setBackend(backend);
+  return traces;
+}
+
+function tracesOf(
   model: tfl.LayersModel,
   heads: readonly ReferenceHead[],
   inputs: readonly tf.Tensor[],
