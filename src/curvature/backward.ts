@@ -5,8 +5,8 @@ import { type CallWithDelta, inLayer, type Operation, type Parameter } from './o
 import type { StepPlan, Tape } from './tape.js';
 
 /**
- * Sends deltas down the tape and collects the squared gradient norm that each weight tensor leaves:
- * sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that travel together.
+ * Squared gradient norm that each weight tensor leaves: sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that
+ * travel together.
  *
  * @param outputDelta the columns c_{n,r}, [R * N, K], column by column. Disposed here.
  * @param columns R.
@@ -20,8 +20,29 @@ export function squaredNorms(
   columns: number,
   gauge: MemoryGauge,
 ): Map<Parameter, tf.Tensor> {
+  return sendBack(graph, plan, tape, outputDelta, columns, gauge, (operation, calls) =>
+    (operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
+  );
+}
+
+/**
+ * Sends deltas down the tape and collects what each operation with trained weights leaves.
+ *
+ * @param outputDelta delta of z, [R * N, K], column by column. Disposed here.
+ * @param columns R.
+ * @param leave what one operation leaves from all its calls: one tensor for each of its trained parameters.
+ */
+export function sendBack(
+  graph: Graph,
+  plan: readonly StepPlan[],
+  tape: Tape,
+  outputDelta: tf.Tensor,
+  columns: number,
+  gauge: MemoryGauge,
+  leave: (operation: Operation, calls: readonly CallWithDelta[]) => tf.Tensor[],
+): Map<Parameter, tf.Tensor> {
   const deltas = new Map<number, tf.Tensor>([[graph.output, outputDelta]]);
-  const norms = new Map<Parameter, tf.Tensor>();
+  const left = new Map<Parameter, tf.Tensor>();
   const waiting = new Map<Operation, CallWithDelta[]>();
   const callsLeft = new Map<Operation, number>();
   for (const { step, leavesNorms } of plan) {
@@ -55,19 +76,17 @@ export function squaredNorms(
       callsLeft.set(operation, (callsLeft.get(operation) as number) - 1);
       if (callsLeft.get(operation) === 0) {
         const trained = operation.parameters.filter((parameter) => parameter.trainable);
-        const found = gaugedTidy(gauge, () =>
-          inLayer(operation, () => operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
-        );
+        const found = gaugedTidy(gauge, () => inLayer(operation, () => leave(operation, calls)));
         trained.forEach((parameter, position) => {
-          norms.set(parameter, found[position]);
+          left.set(parameter, found[position]);
         });
         tf.dispose(calls.map((each) => each.delta));
         waiting.delete(operation);
       }
     }
-    return norms;
+    return left;
   } catch (error) {
-    tf.dispose([...norms.values()]);
+    tf.dispose([...left.values()]);
     throw error;
   } finally {
     tf.dispose([...deltas.values()]);

@@ -113,6 +113,6 @@ function gradientsOfSample(
 }
 
 /** The tf.Variable inside a tfjs-layers variable, which it keeps to itself. */
-function rawVariable(variable: LayerVariable): tf.Variable {
+export function rawVariable(variable: LayerVariable): tf.Variable {
   return (variable as unknown as { val: tf.Variable }).val;
 }
