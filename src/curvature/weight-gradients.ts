@@ -4,7 +4,7 @@ import type { Graph } from './graph.js';
 import { rawVariable } from './layers/generic.js';
 import type { MemoryGauge } from './memory-gauge.js';
 import type { CallWithDelta, Operation, Parameter, RecordedCall } from './operation.js';
-import type { StepPlan, Tape } from './tape.js';
+import { record, type StepPlan, type Tape } from './tape.js';
 
 /** What the operation itself saved in a call of a graph that remembers inputs. */
 export function ownCall<Call extends RecordedCall>(call: Call): Call {
@@ -40,24 +40,52 @@ export function rememberInputs(graph: Graph): Graph {
 }
 
 /**
- * Gradients of sum_n <r_n, z_n> by the weights. Deltas travel by the rules of the layers, which are right where tf.js'
- * gradients are not (ties and signs in max pooling, dilation, resizing); what a layer's own weights get comes from its rule
- * or, with the delta at hand, from tf.js.
+ * Sets up the gradient of sum_n <r_n, z_n> by one weight tensor, with the network run from the layer of that weight on: what
+ * enters there comes from a tape. Deltas travel by the rules of the layers, which are right where tf.js' gradients are not
+ * (ties and signs in max pooling, dilation, resizing); what the weight itself gets comes from its layer's rule or, with the delta
+ * at hand, from tf.js.
  *
  * @param graph made by `rememberInputs`.
- * @param outputDelta r, [N, K]. Disposed here.
- * @returns for each trained parameter, in its shape.
+ * @param tape of that graph or one that agrees with it below the weight.
+ * @returns the gradient for the present value of that weight, in its shape, from r, [N, K].
  */
-export function weightGradients(
+export function gradientAbove(
   graph: Graph,
-  plan: readonly StepPlan[],
   tape: Tape,
-  outputDelta: tf.Tensor,
-  gauge: MemoryGauge,
-): Map<Parameter, tf.Tensor> {
-  return sendBack(graph, plan, tape, outputDelta, 1, gauge, (operation, calls) =>
-    (operation.gradients?.(calls) ?? []).filter((gradient) => gradient !== null),
-  );
+  parameter: Parameter,
+): (r: tf.Tensor, gauge: MemoryGauge) => tf.Tensor {
+  const above = new Set<number>();
+  const plan: StepPlan[] = [];
+  const entering = new Map<number, tf.Tensor>();
+  graph.steps.forEach((step, i) => {
+    const carriesDelta = step.inputs.some((id) => above.has(id));
+    const leavesNorms = step.operation.parameters.includes(parameter);
+    const call = tape.calls[i];
+    if (!call || !(carriesDelta || leavesNorms)) {
+      return;
+    }
+    plan.push({ step, carriesDelta, leavesNorms });
+    above.add(step.output);
+    step.inputs.forEach((id, position) => {
+      if (!above.has(id)) {
+        entering.set(id, inputsOf(call)[position]);
+      }
+    });
+  });
+  const upper: Graph = { ...graph, inputs: [...entering.keys()], steps: plan.map(({ step }) => step) };
+  return (r, gauge) => {
+    const moved = record(upper, plan, [...entering.values()], gauge);
+    try {
+      const gradients = sendBack(upper, plan, moved, r.clone(), 1, gauge, (operation, calls) =>
+        (operation.gradients?.(calls) ?? []).filter((gradient) => gradient !== null),
+      );
+      const wanted = gradients.get(parameter) as tf.Tensor;
+      tf.dispose([...gradients.values()].filter((gradient) => gradient !== wanted));
+      return wanted;
+    } finally {
+      moved.dispose();
+    }
+  };
 }
 
 function gradientsByTfjs(operation: Operation, calls: readonly CallWithDelta[]): (tf.Tensor | null)[] {
