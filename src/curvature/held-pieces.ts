@@ -1,4 +1,5 @@
 import type { Graph } from './graph.js';
+import type { Operation } from './operation.js';
 import type { Tape } from './tape.js';
 import { inputsOf, ownCall } from './weight-gradients.js';
 
@@ -18,16 +19,14 @@ export function holdPieces(graph: Graph, tape: Tape): Graph {
       return step;
     }
     const call = ownCall(recorded);
-    return {
-      ...step,
-      operation: {
-        ...step.operation,
-        forward: (inputs: Parameters<typeof step.operation.forward>[0]) => ({
-          output: onPieceOf(call, inputsOf(recorded), inputs),
-          saved: recorded.saved.map((each) => each.clone()),
-        }),
-      },
+    const operation: Operation = {
+      ...step.operation,
+      forward: (inputs) => ({
+        output: onPieceOf(call, inputsOf(recorded), inputs),
+        saved: recorded.saved.map((each) => each.clone()),
+      }),
     };
+    return { ...step, operation };
   });
   return { ...graph, steps };
 }

@@ -38,8 +38,7 @@ export function channelsFirst(operation: Operation): Operation {
         toChannelsFirst(onPieceOf(inside(call), recorded.map(toChannelsLast), inputs.map(toChannelsLast))),
     }),
     ...(gradients && {
-      gradients: (calls) =>
-        gradients(calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) }))),
+      gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) }))),
     }),
   };
 }

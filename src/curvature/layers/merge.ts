@@ -59,10 +59,7 @@ export const average = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }
 
 /** Maximum or minimum of the inputs: the delta goes to the first input that equals the output. */
 export const extremum: LayerRule = (layer, parameter) =>
-  elementwiseMerge(
-    { scale: 'ties', piecewiseLinear: true },
-    firstMatches,
-  )(layer, parameter).map((operation) => ({
+  elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, firstMatches)(layer, parameter).map((operation) => ({
     ...operation,
     onPieceOf: ({ saved }, _recorded, inputs) =>
       inputs
