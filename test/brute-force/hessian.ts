@@ -72,7 +72,8 @@ export function hessianTimes(
   part: 'whole' | 'network' = 'whole',
 ): Map<string, Float64Array> {
   const values = weightValues(model);
-  const h = 1e-5;
+  // The differences of `outputGradient` want a longer step. A short one crosses no kink.
+  const h = part === 'whole' ? 1e-5 : 1e-8;
   const gradientAt = (step: number) => {
     const moved = movedBy(values, v, step);
     const r = residuals(model, loss, inputs, labels, part === 'whole' ? moved : values);
