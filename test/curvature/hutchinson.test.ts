@@ -131,7 +131,7 @@ describe('hutchinsonTraces', () => {
     'finds the golden Hessian traces of %s within its error',
     async (name) => {
       const { problem, expected } = await goldenProblem(name);
-      const found = await estimate(problem, { probes: 80 });
+      const found = await estimate(problem, { probes: 40 });
       expect(found.curved.length).toBeGreaterThan(0);
       found.parameters.forEach((parameter, b) => {
         const { name } = parameter;
@@ -208,8 +208,8 @@ describe('hutchinsonTraces', () => {
   it('states errors that are as large as the errors are', async () => {
     const { problem, expected } = await goldenProblem('shared-nobias');
     const scores: number[] = [];
-    for (let seed = 0; seed < 20; seed++) {
-      const found = await estimate(problem, { probes: 12, seed });
+    for (let seed = 0; seed < 16; seed++) {
+      const found = await estimate(problem, { probes: 10, seed });
       const b = found.parameters.findIndex(({ name }) => name === 'shared/kernel');
       const error = found.standardError(found.parameters.map((_, c) => (c === b ? 1 : 0)));
       scores.push((found.traces[b]! - expected.hessianTrace!['shared/kernel']!) / error);

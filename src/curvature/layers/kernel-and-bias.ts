@@ -17,12 +17,12 @@ export interface KernelProduct {
    */
   kernelNorm(calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number): tf.Tensor;
   /**
-   * The kernel's gradient for one column, summed over samples and calls. Absent where tf.js is to find it.
+   * The kernel's gradient for one column, summed over samples and calls.
    *
    * @param delta as in `kernelNorm`, [N, P, O].
    * @returns the elements of the kernel in their order.
    */
-  kernelGradient?(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
+  kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
 }
 
 /** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
@@ -69,18 +69,16 @@ export function kernelAndBias(
         return each === kernel ? kernelNorm(calls, delta, columns) : biasSquaredNorm(delta, columns);
       });
     },
-    ...(kernelGradient && {
-      gradients(calls) {
-        const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
-        return parameters.map((each) => {
-          if (!each.trainable) {
-            return null;
-          }
-          return each === kernel
-            ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
-            : tf.sum(delta, [0, 1]);
-        });
-      },
-    }),
+    gradients(calls) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel
+          ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
+          : tf.sum(delta, [0, 1]);
+      });
+    },
   };
 }
