@@ -134,30 +134,46 @@ describe('gradientAbove', () => {
 });
 
 describe('holdPieces', () => {
-  /** Every function with kinks: [a layer that has it, the shape of its input]. */
-  const kinked: [string, () => tfl.layers.Layer, number[]][] = [
-    ['relu', () => layers.activation({ activation: 'relu' }), [6]],
-    ['relu6', () => layers.activation({ activation: 'relu6' }), [6]],
-    ['hard sigmoid', () => layers.activation({ activation: 'hardSigmoid' }), [6]],
-    ['leaky relu', () => layers.leakyReLU({ alpha: 0.2 }), [6]],
-    ['relu with a maximum', () => layers.reLU({ maxValue: 0.3 }), [6]],
-    ['thresholded relu', () => layers.thresholdedReLU({ theta: 0.3 }), [6]],
-    ['max pooling', () => layers.maxPooling2d({ poolSize: 2 }), [4, 4, 2]],
+  /** Every function with kinks: [the function, the shape of its input]. */
+  const kinked: [string, (x: tfl.SymbolicTensor) => unknown, number[]][] = [
+    ['relu', (x) => layers.activation({ activation: 'relu' }).apply(x), [6]],
+    ['relu6', (x) => layers.activation({ activation: 'relu6' }).apply(x), [6]],
+    ['hard sigmoid', (x) => layers.activation({ activation: 'hardSigmoid' }).apply(x), [6]],
+    ['leaky relu', (x) => layers.leakyReLU({ alpha: 0.2 }).apply(x), [6]],
+    ['relu with a maximum', (x) => layers.reLU({ maxValue: 0.3 }).apply(x), [6]],
+    ['thresholded relu', (x) => layers.thresholdedReLU({ theta: 0.3 }).apply(x), [6]],
+    ['max pooling', (x) => layers.maxPooling2d({ poolSize: 2 }).apply(x), [4, 4, 2]],
     [
       'max pooling, padded and overlapping',
-      () => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
+      (x) => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }).apply(x),
       [5, 4, 2],
     ],
-    ['max pooling, padded', () => layers.maxPooling2d({ poolSize: 2, padding: 'same' }), [5, 3, 2]],
-    ['max pooling in one dimension', () => layers.maxPooling1d({ poolSize: 2 }), [6, 2]],
-    ['max pooling, channels first', () => layers.maxPooling2d({ poolSize: 2, dataFormat: 'channelsFirst' }), [2, 4, 4]],
-    ['global max pooling', () => layers.globalMaxPooling2d({}), [3, 4, 2]],
+    ['max pooling, padded', (x) => layers.maxPooling2d({ poolSize: 2, padding: 'same' }).apply(x), [5, 3, 2]],
+    ['max pooling in one dimension', (x) => layers.maxPooling1d({ poolSize: 2 }).apply(x), [6, 2]],
+    [
+      'max pooling, channels first',
+      (x) => layers.maxPooling2d({ poolSize: 2, dataFormat: 'channelsFirst' }).apply(x),
+      [2, 4, 4],
+    ],
+    ['global max pooling', (x) => layers.globalMaxPooling2d({}).apply(x), [3, 4, 2]],
+    [
+      'a maximum',
+      (x) => layers.maximum().apply([x, layers.batchNormalization({}).apply(x) as tfl.SymbolicTensor]),
+      [6],
+    ],
+    [
+      'a minimum',
+      (x) => layers.minimum().apply([x, layers.batchNormalization({}).apply(x) as tfl.SymbolicTensor]),
+      [6],
+    ],
   ];
 
   it.each(kinked)('continues %s linearly', (_name, make, shape) => {
     // A layer with weights in front: only what is above weights is recorded.
-    const scale = layers.batchNormalization({ axis: -1, inputShape: shape });
-    const model = tfl.sequential({ layers: [scale, make()] });
+    const inputs = tfl.input({ shape });
+    const outputs = make(layers.batchNormalization({}).apply(inputs) as tfl.SymbolicTensor) as tfl.SymbolicTensor;
+    const model = tfl.model({ inputs, outputs });
+    setGoldenWeights(model, 3);
     const graph = rememberInputs(unfold(model));
     const gauge = memoryGauge();
     const [from, to] = [1, 2].map((seed) => {
