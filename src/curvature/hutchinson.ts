@@ -83,7 +83,9 @@ const RELATIVE_STEP = 0.003;
  *
  * Kinks: a difference of gradients that steps over the kink of a relu takes in the jump of the gradient, and over many samples
  * that adds the curvature of a smoothed kink, however small h is. The Hessian has no such term. So f is taken along the
- * linear pieces that relu, max pooling and the like stand on at theta (`holdPieces`). (PReLU's kink stays.)
+ * linear pieces that relu, max pooling and the like stand on at theta (`holdPieces`). (In a relu layer called twice, 300 samples,
+ * 30 probes, the difference over the kinks gave 1.04 +- 0.08 for a bias whose trace is 0.80, and 12 times the error for the
+ * kernel.) PReLU's kink stays, and so does what elu and selu have at 0, a jump of the second derivative.
  *
  * Source: Hutchinson, "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
  * Communications in Statistics 18 (1989), 1059-1076.

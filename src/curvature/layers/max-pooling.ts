@@ -47,11 +47,11 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  * @returns one [N, h, w, C] a tap, row by row.
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
-  return firstMatches(paddedTaps(image, windows, LOWEST), pooled);
+  return firstMatches(paddedTaps(image, windows), pooled);
 }
 
-/** What each tap sees, one [N, h, w, C] a tap, with `padding` outside of the image. */
-function paddedTaps(image: tf.Tensor4D, windows: Windows, padding: number): tf.Tensor[] {
+/** What each tap sees, the padding included: one [N, h, w, C] a tap. */
+function paddedTaps(image: tf.Tensor4D, windows: Windows): tf.Tensor[] {
   const { outHeight, outWidth, top, left, below, right } = windowGrid(image.shape, windows);
   const paddings = [
     [0, 0],
@@ -59,7 +59,7 @@ function paddedTaps(image: tf.Tensor4D, windows: Windows, padding: number): tf.T
     [left, right],
     [0, 0],
   ] as [number, number][];
-  const padded = top + below + left + right > 0 ? tf.pad(image, paddings, padding) : image;
+  const padded = top + below + left + right > 0 ? tf.pad(image, paddings, LOWEST) : image;
   return tapsOf(padded, windows, [outHeight, outWidth]);
 }
 
@@ -143,7 +143,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
       const image = view.toImage(x);
       const { outHeight, outWidth } = windowGrid(image.shape, windows);
       const masks = separate ? tapsOf(saved[0] as tf.Tensor4D, windows, [outHeight, outWidth]) : saved;
-      const taps = paddedTaps(image, windows, 0);
+      const taps = paddedTaps(image, windows);
       return view.fromImage(tf.addN(taps.map((tap, i) => tf.mul(tap, masks[i]))) as tf.Tensor4D, recorded.shape);
     },
   };
