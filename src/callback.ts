@@ -2,7 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
-import { estimateSharpness, measureSharpness, SAMPLING_NEEDS_DATA, type SharpnessInputs } from './measure.js';
+import {
+  estimateSharpness,
+  HESSIAN_NEEDS_DATA,
+  measureSharpness,
+  SAMPLING_NEEDS_DATA,
+  type SharpnessInputs,
+} from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
 import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
@@ -168,8 +174,8 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
         throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
       }
     }
-    if (data === undefined && isSampled(measureOptions.method)) {
-      throw new Error(SAMPLING_NEEDS_DATA);
+    if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
+      throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {
