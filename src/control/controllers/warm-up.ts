@@ -35,7 +35,7 @@ export interface WarmUpState {
  * over the last `window` readings, or until it is `max`. Then it stays. A warm-up gives training the time to leave sharp
  * places for flatter ones, which tolerate a higher learning rate (Gilmer et al., A loss curvature perspective on training
  * instability in deep learning, arXiv 2110.04369); the rule itself is this package's. Readings with an error of their own,
- * from minibatches, lie apart by that error alone: the tolerance must be wider.
+ * from minibatches, lie apart by that error alone: the tolerance must be wider. A rate too small to change anything looks stable as well: begin with one that lowers the loss.
  *
  * @throws in one line for options that are out of range, and in `begin` for a value that is not above 0: no factor raises it.
  */
