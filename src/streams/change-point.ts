@@ -94,7 +94,6 @@ export function changePoint<T extends Having<Field>, Field extends string = 'min
           const { direction, evidence, readings, since } = first.evidence >= second.evidence ? first : second;
           if (evidence <= threshold || count <= minReadings || since === undefined) return [];
           count = 0;
-          mean = 0;
           sides = [side('up'), side('down')];
           return [{ ...reading, change: { direction, since, readings, evidence } }];
         }),
