@@ -113,7 +113,7 @@ test('rxjs-pipeline.ts averages, alerts and stops training', () => {
   expect(stdout.trimEnd()).toMatch(/less than half: training stops$/);
 });
 
-test('steer.ts warms up, raises weight decay when MS trends up, and leaves both in TensorBoard', { timeout: 120_000 }, () => {
+test('steer.ts warms up, raises weight decay when MS trends up, and draws both', { timeout: 120_000 }, () => {
   const logdir = join(folder, 'steer');
   const { status, stdout, stderr } = run('npx', ['tsx', 'examples/steer.ts', logdir]);
   expect(status, stderr).toBe(0);
