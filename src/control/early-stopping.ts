@@ -1,135 +1,439 @@
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
+import type { Subscription } from 'rxjs';
+import type { SharpnessCallback } from '../callback.js';
 import { FitCallback } from '../fit-callback.js';
+import type { SharpnessReading } from '../reading.js';
+import { BatchMeans } from './batch-means.js';
+import { type Average, nextAverage } from './smoothing.js';
+import { type Comparison, type Criterion, change, plateau, worsensAsLossFalls } from './stopping-criterion.js';
+import { copyWeights, type WeightCopies } from './weight-copies.js';
 
 export interface EarlyStoppingOptions {
-  /** The field of the epoch logs to watch, for example `'minimumSharpness'` or `'val_loss'`. */
-  readonly monitor: string;
-  /** Smallest change that counts as an improvement, in units of the monitored value. Default 0. */
+  /**
+   * The field of the epoch logs to watch, for example `'minimumSharpness'` or `'val_loss'`. With `readings`, the field of
+   * the reading; then the default is `'minimumSharpness'`.
+   */
+  readonly monitor?: string;
+  /** What ends training: see {@link earlyStopping}. Default `'plateau'`. */
+  readonly when?: 'plateau' | 'worsensAsLossFalls';
+  /** A change counts if it is larger than this, in units of the monitored value. Default 0. */
   readonly minDelta?: number;
-  /** Epochs without improvement after which training stops; 0 stops at the first. Default 0. */
+  /** Epochs, or readings, that it takes to stop; 0 is like 1. Default 0. */
   readonly patience?: number;
   /** Whether lower (`'min'`) or higher (`'max'`) is better. By default higher for names that contain `acc`, else lower. */
   readonly mode?: 'min' | 'max' | 'auto';
+  /** A value to beat: an improvement ends the waiting only if it is better than this too. Default none. */
+  readonly baseline?: number;
   /** First epoch (zero-based) that counts: earlier ones neither improve nor stop. Default 0. */
   readonly startFromEpoch?: number;
-  /** 1 says on the console that it stopped training. Default 0. */
+  /**
+   * Least training accuracy that counts, from 0 to 1: where it is lower, nothing improves or stops. The model has to be
+   * compiled with `metrics: ['accuracy']`. Default: any.
+   */
+  readonly startFromAccuracy?: number;
+  /** Whether the model gets back the weights that it had at the best value, whatever ended the training. Default false. */
+  readonly restoreBestWeights?: boolean;
+  /** 1 says on the console that it stopped training and that it put weights back. Default 0. */
   readonly verbose?: 0 | 1;
+  /** A sharpness callback of the same fit: what counts are its readings, as they come, and not epochs. */
+  readonly readings?: Pick<SharpnessCallback, 'readings$'>;
+  /**
+   * Factor of an exponential moving average that takes the place of the value, at least 0 and below 1, corrected for its
+   * start. Default 0, no smoothing.
+   */
+  readonly smoothing?: number;
+  /** With `readings`: a change within this many standard errors of the difference does not count. Default 0. */
+  readonly standardErrors?: number;
 }
 
 /** What {@link earlyStopping} returns. Its findings describe the current fit, or the last. */
 export interface EarlyStopping extends tfl.Callback {
-  /** The best value of the monitored field, if there was a number yet. */
+  /** The best value of the monitored field, smoothed where that is asked for, if there was a number yet. */
   readonly best: number | undefined;
-  /** Zero-based epoch at whose end training was stopped, if it was. */
+  /** Zero-based epoch of the best value, if there was a number yet. */
+  readonly bestEpoch: number | undefined;
+  /** Zero-based epoch in which training was stopped by this callback, if it was. */
   readonly stoppedEpoch: number | undefined;
+  /**
+   * Frees the copies of the best weights. Needed only after a fit that threw, if no other fit follows: a fit that ends frees
+   * them, and so does the next one when it begins. During a fit it ends the watching: this fit is neither stopped nor are
+   * weights put back.
+   */
+  dispose(): void;
 }
 
 /**
- * A callback that stops `fit` or `fitDataset` when a field of the epoch logs has stopped improving.
+ * A callback that stops `fit` or `fitDataset` when a field of the epoch logs, or of a sharpness callback's readings, has
+ * stopped improving.
  *
  * ```ts
  * callbacks: [minimumSharpness({ data: xTrain }), earlyStopping({ monitor: 'minimumSharpness', patience: 5 })]
  * ```
  *
- * The options mean what they mean in Keras' EarlyStopping (https://keras.io/api/callbacks/early_stopping): a value
- * improves if it is better than the best one by more than `minDelta`, and `patience` epochs in a row without improvement
- * stop training. Each fit starts anew.
+ * `monitor`, `minDelta`, `patience`, `mode`, `baseline`, `startFromEpoch`, `restoreBestWeights` and `verbose` mean what they
+ * mean in Keras 3's EarlyStopping (https://keras.io/api/callbacks/early_stopping): a value improves if it is better than the
+ * best one by more than `minDelta`. Each fit starts anew.
  *
- * It must stand after the callback that sets the field. Patience counts epochs, also those that only carry a reading
- * forward: with readings every k epochs, it should be a multiple of k.
- * NaN is never an improvement; before the first number it does not count against patience either, since that is how
- * `minimumSharpness` says that there is no reading yet. An epoch without the field does not count, and one line says so.
+ * **When.** `'plateau'`: after `patience` epochs in a row without improvement. `'worsensAsLossFalls'`: the value got worse by
+ * more than `minDelta` and the training loss fell, each against the epoch before, `patience` times in a row. For a training
+ * that is done, and flat: `{ when: 'plateau', startFromAccuracy: 0.99 }`.
  *
- * @throws in one line for options that are out of range.
+ * **Best weights.** The copies are taken at every improvement: all weights, also those that are not trained, but not the
+ * state of the optimizer. They are put back, bit for bit, when training ends: if this callback stopped it, if the epochs ran
+ * out, or if someone else set `model.stopTraining`. MS can be lowest in the first epochs, before anything was learned:
+ * `startFromEpoch` or `startFromAccuracy` keep those from being the best.
+ *
+ * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs, also those that only carry a
+ * reading forward. NaN is never an improvement; before the first number it does not count against patience either, since
+ * that is how `minimumSharpness` says that there is no reading yet. An epoch without the field does not count, and one
+ * line says so.
+ *
+ * **Readings.** With `{ readings: sharpness }` patience counts readings: training ends right at one, also in the middle of an
+ * epoch. `monitor` is then a field of the reading, such as `'minimumSharpness'` or `'trace'`. Loss and accuracy are means
+ * over the batches since the reading before. The place among the callbacks does not matter. `smoothing` and
+ * `standardErrors` keep noise from being taken for a change; the errors of two readings are taken as independent.
+ *
+ * @throws in one line for options that contradict each other or are out of range. What can only be known with the model,
+ *   such as a field that the logs do not have, is one console warning, and training goes on.
  */
 export function earlyStopping(options: EarlyStoppingOptions): EarlyStopping {
   return new EarlyStoppingCallback(options);
 }
 
+type NumericField = {
+  [Field in keyof SharpnessReading]-?: NonNullable<SharpnessReading[Field]> extends number ? Field : never;
+}[keyof SharpnessReading];
+
+/** The fields of a reading that can be monitored. */
+const readingFields = Object.keys({
+  minimumSharpness: true,
+  trace: true,
+  standardError: true,
+  samples: true,
+  pairs: true,
+  durationMs: true,
+  step: true,
+  epoch: true,
+} satisfies Record<NumericField, true>);
+
+/** Options with their defaults in place. */
+type Settings = ReturnType<typeof checkOptions>;
+
+function checkOptions(options: EarlyStoppingOptions) {
+  const { readings, when = 'plateau', mode = 'auto', baseline, startFromAccuracy } = options ?? {};
+  const { minDelta = 0, patience = 0, startFromEpoch = 0, smoothing = 0, standardErrors = 0 } = options ?? {};
+  const { monitor = readings && 'minimumSharpness', restoreBestWeights = false, verbose = 0 } = options ?? {};
+  if (typeof monitor !== 'string' || monitor === '') {
+    throw new Error("monitor must name a field of the epoch logs, for example { monitor: 'minimumSharpness' }.");
+  }
+  if (readings !== undefined && typeof readings?.readings$?.subscribe !== 'function') {
+    throw new Error(
+      'readings must be a sharpness callback: const sharpness = minimumSharpness(), then { readings: sharpness }.',
+    );
+  }
+  if (readings !== undefined && !readingFields.includes(monitor)) {
+    throw new Error(`with readings, monitor must be one of ${readingFields.join(', ')}, but it is '${monitor}'.`);
+  }
+  if (when !== 'plateau' && when !== 'worsensAsLossFalls') {
+    throw new Error(`when must be 'plateau' or 'worsensAsLossFalls', but it is ${when}.`);
+  }
+  for (const [name, value] of Object.entries({ minDelta, standardErrors })) {
+    if (!(Number.isFinite(value) && value >= 0)) {
+      throw new Error(`${name} must be a finite number of at least 0, but it is ${value}.`);
+    }
+  }
+  for (const [name, value] of Object.entries({ patience, startFromEpoch })) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new Error(`${name} must be a whole number of at least 0, but it is ${value}.`);
+    }
+  }
+  if (mode !== 'min' && mode !== 'max' && mode !== 'auto') {
+    throw new Error(`mode must be 'min', 'max' or 'auto', but it is ${mode}.`);
+  }
+  if (baseline !== undefined && !Number.isFinite(baseline)) {
+    throw new Error(`baseline must be a finite number, but it is ${baseline}.`);
+  }
+  if (baseline !== undefined && when !== 'plateau') {
+    throw new Error(`baseline goes with when: 'plateau' only, but when is '${when}': leave one of them out.`);
+  }
+  if (startFromAccuracy !== undefined && !(startFromAccuracy >= 0 && startFromAccuracy <= 1)) {
+    throw new Error(`startFromAccuracy must be a number from 0 to 1, but it is ${startFromAccuracy}.`);
+  }
+  if (typeof restoreBestWeights !== 'boolean') {
+    throw new Error(`restoreBestWeights must be true or false, but it is ${restoreBestWeights}.`);
+  }
+  if (!(smoothing >= 0 && smoothing < 1)) {
+    throw new Error(`smoothing must be at least 0 and less than 1, but it is ${smoothing}.`);
+  }
+  if (standardErrors > 0 && readings === undefined) {
+    throw new Error('standardErrors needs readings, since logs hold no standard error: pass { readings: sharpness }.');
+  }
+  if (standardErrors > 0 && monitor !== 'minimumSharpness') {
+    throw new Error(
+      `standardErrors needs monitor 'minimumSharpness': a reading has no standard error of '${monitor}'.`,
+    );
+  }
+  const lowerIsBetter = mode === 'min' || (mode === 'auto' && !monitor.includes('acc'));
+  const comparison: Comparison = { lowerIsBetter, minDelta, standardErrors, smoothing };
+  const criterion = () =>
+    when === 'plateau' ? plateau(patience, baseline, comparison) : worsensAsLossFalls(patience, comparison);
+  const needsLoss = when === 'worsensAsLossFalls';
+  return {
+    monitor,
+    readings,
+    comparison,
+    criterion,
+    needsLoss,
+    startFromEpoch,
+    startFromAccuracy,
+    restoreBestWeights,
+    verbose: verbose > 0,
+  };
+}
+
+type Logs = Record<string, number | { data(): Promise<ArrayLike<number>> }>;
+
+/** A field of the logs. Metrics are scalars until someone needs their value; History disposes them. */
+async function loggedValue(logs: Logs, field: string | undefined): Promise<number | undefined> {
+  const logged = field === undefined ? undefined : logs[field];
+  return typeof logged === 'object' ? (await logged.data())[0] : logged;
+}
+
+/** What belongs to one fit. */
+interface Fit {
+  readonly model: tfl.LayersModel;
+  readonly stops: Criterion;
+  /** Key of the training accuracy in the logs, where it is needed. */
+  readonly accuracy: string | undefined;
+  readonly batches: BatchMeans;
+  subscription?: Subscription;
+  epoch: number;
+  /** Whether a batch has begun whose end this callback has not been told of yet. */
+  inBatch: boolean;
+  /** A reading that came in such a batch. */
+  pending?: SharpnessReading;
+  readingSeen: boolean;
+  /** Epoch logs that did not have the field when it was this callback's turn. */
+  incomplete?: Logs;
+  /** Whether the user was told why there is nothing to judge. */
+  explained: boolean;
+  average?: Average;
+  best?: Average;
+  bestWeights?: WeightCopies;
+}
+
 class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   best: number | undefined;
+  bestEpoch: number | undefined;
   stoppedEpoch: number | undefined;
 
-  readonly #monitor: string;
-  readonly #minDelta: number;
-  readonly #patience: number;
-  readonly #lowerIsBetter: boolean;
-  readonly #startFromEpoch: number;
-  readonly #verbose: boolean;
+  readonly #settings: Settings;
   readonly #warned = new Set<string>();
-  #wait = 0;
+  #fit: Fit | undefined;
 
   constructor(options: EarlyStoppingOptions) {
     super();
-    const { monitor, minDelta = 0, patience = 0, mode = 'auto', startFromEpoch = 0, verbose = 0 } = options ?? {};
-    if (typeof monitor !== 'string' || monitor === '') {
-      throw new Error("monitor must name a field of the epoch logs, for example { monitor: 'minimumSharpness' }.");
-    }
-    if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
-      throw new Error(`minDelta must be a finite number of at least 0, but it is ${minDelta}.`);
-    }
-    for (const [name, value] of Object.entries({ patience, startFromEpoch })) {
-      if (!Number.isInteger(value) || value < 0) {
-        throw new Error(`${name} must be a whole number of epochs, at least 0, but it is ${value}.`);
-      }
-    }
-    if (mode !== 'min' && mode !== 'max' && mode !== 'auto') {
-      throw new Error(`mode must be 'min', 'max' or 'auto', but it is ${mode}.`);
-    }
-    this.#monitor = monitor;
-    this.#minDelta = minDelta;
-    this.#patience = patience;
-    this.#lowerIsBetter = mode === 'min' || (mode === 'auto' && !monitor.includes('acc'));
-    this.#startFromEpoch = startFromEpoch;
-    this.#verbose = verbose > 0;
+    this.#settings = checkOptions(options);
+  }
+
+  dispose(): void {
+    this.#fit?.subscription?.unsubscribe();
+    this.#fit?.bestWeights?.dispose();
+    this.#fit = undefined;
   }
 
   override async onTrainBegin(): Promise<void> {
-    this.beginFit();
+    // After a fit that threw, only its copies are left.
+    const interrupted =
+      (this.#fit?.model as { isTraining?: boolean } | undefined)?.isTraining && this.#fit?.model !== this.model;
+    this.dispose();
     this.best = undefined;
+    this.bestEpoch = undefined;
     this.stoppedEpoch = undefined;
-    this.#wait = 0;
+    const model = this.beginFit();
+    if (model === null) return;
+    if (interrupted)
+      this.complain('this callback serves two fits at the same time, which it cannot: make one for each.');
+    const fit: Fit = {
+      model,
+      stops: this.#settings.criterion(),
+      accuracy: this.#accuracyField(),
+      batches: new BatchMeans(),
+      epoch: 0,
+      inBatch: false,
+      readingSeen: false,
+      explained: false,
+    };
+    this.#fit = fit;
+    if (this.#settings.readings) this.#subscribe(fit, this.#settings.readings);
+    else this.#checkValidation(fit);
   }
 
-  override async onEpochEnd(epoch: number, logs: Record<string, number | { data(): Promise<ArrayLike<number>> }> = {}) {
-    if (this.model === null) return;
-    // Metrics are scalars until someone needs their value; History disposes them.
-    const logged = logs[this.#monitor];
-    const current = typeof logged === 'object' ? (await logged.data())[0] : logged;
-    if (current === undefined) {
-      this.complain(
-        `the epoch logs have no "${this.#monitor}", only ${Object.keys(logs).join(', ') || 'nothing'}: ` +
-          'training is not stopped. Put earlyStopping after the callback that sets the field.',
-      );
+  override async onEpochBegin(epoch: number): Promise<void> {
+    const fit = this.#fit;
+    if (fit === undefined) return;
+    this.#explainIncompleteLogs(fit);
+    fit.epoch = epoch;
+  }
+
+  override async onBatchBegin(): Promise<void> {
+    if (this.#fit) this.#fit.inBatch = true;
+  }
+
+  override async onBatchEnd(_batch: number, logs: Logs = {}): Promise<void> {
+    const fit = this.#fit;
+    if (fit === undefined) return;
+    const { readings, needsLoss } = this.#settings;
+    if (readings !== undefined && (needsLoss || fit.accuracy !== undefined)) {
+      const [size, loss, accuracy] = [
+        await loggedValue(logs, 'size'),
+        await loggedValue(logs, 'loss'),
+        await loggedValue(logs, fit.accuracy),
+      ];
+      fit.batches.add(size ?? 0, loss ?? Number.NaN, accuracy ?? Number.NaN);
+    }
+    fit.inBatch = false;
+    const { pending } = fit;
+    fit.pending = undefined;
+    if (pending) this.#takeReading(fit, pending);
+  }
+
+  override async onEpochEnd(epoch: number, logs: Logs = {}): Promise<void> {
+    const fit = this.#fit;
+    const { monitor, readings } = this.#settings;
+    if (fit === undefined || readings !== undefined) return;
+    const value = await loggedValue(logs, monitor);
+    if (value === undefined) {
+      // Where training was stopped in the middle of an epoch, validation was left out.
+      if (!fit.model.stopTraining) fit.incomplete = logs;
       return;
     }
-    if (epoch < this.#startFromEpoch || (this.best === undefined && Number.isNaN(current))) return;
-    if (this.#improves(current)) {
-      this.best = current;
-      this.#wait = 0;
-      return;
-    }
-    this.#wait++;
-    if (this.#wait >= this.#patience) {
-      this.stoppedEpoch = epoch;
-      this.model.stopTraining = true;
-    }
+    fit.epoch = epoch;
+    const loss = (await loggedValue(logs, 'loss')) ?? Number.NaN;
+    const accuracy = (await loggedValue(logs, fit.accuracy)) ?? Number.NaN;
+    this.#judge(fit, { value, standardError: 0, loss, accuracy });
   }
 
   override async onTrainEnd(): Promise<void> {
-    if (this.#verbose && this.stoppedEpoch !== undefined) {
-      console.log(`Epoch ${this.stoppedEpoch + 1}: early stopping, ${this.#monitor} was best at ${this.best}.`);
+    const fit = this.#fit;
+    if (fit === undefined) return;
+    this.#explainIncompleteLogs(fit);
+    const { monitor, readings, verbose } = this.#settings;
+    if (readings !== undefined && !fit.readingSeen) {
+      this.complain(
+        'no reading came in this fit: put the sharpness callback into its callbacks too, or let it measure.',
+      );
     }
-  }
-
-  #improves(value: number): boolean {
-    if (this.best === undefined) return true;
-    return this.#lowerIsBetter ? value < this.best - this.#minDelta : value > this.best + this.#minDelta;
+    if (verbose && this.stoppedEpoch !== undefined) {
+      console.log(`Epoch ${this.stoppedEpoch + 1}: early stopping, ${monitor} was best at ${this.best}.`);
+    }
+    if (fit.bestWeights) {
+      fit.bestWeights.restore();
+      if (verbose) console.log(`The model has its weights of epoch ${this.bestEpoch! + 1}, the best, again.`);
+    }
+    this.dispose();
   }
 
   protected override complain(message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     console.warn(`tfjs-sharpness, earlyStopping: ${message}`);
+  }
+
+  /** Says why this fit is not stopped, once a fit. */
+  #explain(fit: Fit, message: string): void {
+    if (!fit.explained) this.complain(message);
+    fit.explained = true;
+  }
+
+  #subscribe(fit: Fit, readings: Pick<SharpnessCallback, 'readings$'>): void {
+    if (readings instanceof tfl.Callback && readings.model !== fit.model) {
+      this.complain(
+        'the sharpness callback given as readings is not one of the callbacks of this fit: put it there too.',
+      );
+    }
+    let replayed = true; // what comes while subscribing is from an earlier fit
+    fit.subscription = readings.readings$.subscribe((reading) => {
+      if (replayed) return;
+      fit.readingSeen = true;
+      // Right after a batch, of which this callback hears next: its loss belongs to the reading.
+      if (fit.inBatch) fit.pending = reading;
+      else this.#takeReading(fit, reading);
+    });
+    replayed = false;
+  }
+
+  #takeReading(fit: Fit, reading: SharpnessReading): void {
+    const value = reading[this.#settings.monitor as NumericField] ?? Number.NaN;
+    const { standardError } = reading;
+    this.#judge(fit, { value, standardError, ...fit.batches.take() });
+  }
+
+  #judge(fit: Fit, now: { value: number; standardError: number; loss: number; accuracy: number }): void {
+    const { comparison, startFromEpoch, startFromAccuracy, restoreBestWeights } = this.#settings;
+    if (fit.epoch < startFromEpoch || (startFromAccuracy !== undefined && !(now.accuracy >= startFromAccuracy))) return;
+    if (fit.best === undefined && Number.isNaN(now.value)) return;
+    const current = nextAverage(fit.average, now.value, now.standardError, comparison.smoothing);
+    if (Number.isFinite(now.value)) fit.average = current;
+    const improved = fit.best === undefined || change(current, fit.best, comparison) === 'better';
+    if (improved) {
+      fit.best = current;
+      this.best = current.value;
+      this.bestEpoch = fit.epoch;
+      fit.bestWeights?.dispose();
+      if (restoreBestWeights) fit.bestWeights = copyWeights(fit.model);
+    }
+    if (fit.stops({ current, improved, loss: now.loss })) {
+      this.stoppedEpoch = fit.epoch;
+      fit.model.stopTraining = true;
+    }
+  }
+
+  /** Key of the training accuracy in the logs, if it is needed; complains where there is none. */
+  #accuracyField(): string | undefined {
+    if (this.#settings.startFromAccuracy === undefined) return undefined;
+    const fields = this.params.metrics as string[];
+    const field = fields.find((each) => !each.startsWith('val_') && /(^|_)acc$|accuracy$/i.test(each));
+    if (field === undefined) {
+      this.complain(
+        `startFromAccuracy needs an accuracy, but the logs will have only ${fields.join(', ')}: training is not stopped. ` +
+          "Compile the model with metrics: ['accuracy'].",
+      );
+    }
+    return field;
+  }
+
+  /** Other callbacks may add any field, but what begins with `val_` and goes on as a metric comes from validation. */
+  #checkValidation(fit: Fit): void {
+    const { monitor } = this.#settings;
+    const fields = this.params.metrics as string[];
+    if (monitor.startsWith('val_') && fields.includes(monitor.slice(4)) && !fields.includes(monitor)) {
+      this.#explain(
+        fit,
+        `the epoch logs will have no "${monitor}", only ${fields.join(', ')}: training is not stopped. ` +
+          'Pass validationData or validationSplit to fit.',
+      );
+    }
+  }
+
+  /** By now every callback has been told of the epoch: did a later one set the field, or nobody? */
+  #explainIncompleteLogs(fit: Fit): void {
+    const { monitor } = this.#settings;
+    const { incomplete } = fit;
+    fit.incomplete = undefined;
+    if (incomplete === undefined) return;
+    if (Object.hasOwn(incomplete, monitor)) {
+      this.#explain(
+        fit,
+        `it stands before the callback that sets "${monitor}", and so does not see it: training is not stopped. ` +
+          'Put earlyStopping after that callback.',
+      );
+    } else {
+      this.#explain(
+        fit,
+        `the epoch logs have no "${monitor}", only ${Object.keys(incomplete).join(', ') || 'nothing'}: ` +
+          'training is not stopped.',
+      );
+    }
   }
 }
