@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Subscription } from 'rxjs';
 import type { SharpnessCallback } from '../callback.js';
@@ -123,13 +124,13 @@ function checkOptions(options: EarlyStoppingOptions) {
   const { readings, when = 'plateau', mode = 'auto', baseline, startFromAccuracy } = options ?? {};
   const { minDelta = 0, patience = 0, startFromEpoch = 0, smoothing = 0, standardErrors = 0 } = options ?? {};
   const { monitor = readings && 'minimumSharpness', restoreBestWeights = false, verbose = 0 } = options ?? {};
-  if (typeof monitor !== 'string' || monitor === '') {
-    throw new Error("monitor must name a field of the epoch logs, for example { monitor: 'minimumSharpness' }.");
-  }
   if (readings !== undefined && typeof readings?.readings$?.subscribe !== 'function') {
     throw new Error(
       'readings must be a sharpness callback: const sharpness = minimumSharpness(), then { readings: sharpness }.',
     );
+  }
+  if (typeof monitor !== 'string' || monitor === '') {
+    throw new Error("monitor must name a field of the epoch logs, for example { monitor: 'minimumSharpness' }.");
   }
   if (readings !== undefined && !readingFields.includes(monitor)) {
     throw new Error(`with readings, monitor must be one of ${readingFields.join(', ')}, but it is '${monitor}'.`);
@@ -191,12 +192,13 @@ function checkOptions(options: EarlyStoppingOptions) {
   };
 }
 
-type Logs = Record<string, number | { data(): Promise<ArrayLike<number>> }>;
+type Logs = Record<string, number | tf.Tensor>;
 
-/** A field of the logs. Metrics are scalars until someone needs their value; History disposes them. */
+/** A field of the logs, if it is there and a number. Metrics are scalars until someone asks; History disposes them. */
 async function loggedValue(logs: Logs, field: string | undefined): Promise<number | undefined> {
   const logged = field === undefined ? undefined : logs[field];
-  return typeof logged === 'object' ? (await logged.data())[0] : logged;
+  if (logged instanceof tf.Tensor) return (await logged.data())[0];
+  return typeof logged === 'number' ? logged : undefined;
 }
 
 /** What belongs to one fit. */
@@ -243,17 +245,16 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   }
 
   override async onTrainBegin(): Promise<void> {
-    // After a fit that threw, only its copies are left.
-    const interrupted =
-      (this.#fit?.model as { isTraining?: boolean } | undefined)?.isTraining && this.#fit?.model !== this.model;
-    this.dispose();
+    const before = this.#fit?.model as (tfl.LayersModel & { isTraining?: boolean }) | undefined;
+    this.dispose(); // a fit that threw has left its copies
     this.best = undefined;
     this.bestEpoch = undefined;
     this.stoppedEpoch = undefined;
     const model = this.beginFit();
     if (model === null) return;
-    if (interrupted)
+    if (before?.isTraining && before !== model) {
       this.complain('this callback serves two fits at the same time, which it cannot: make one for each.');
+    }
     const fit: Fit = {
       model,
       stops: this.#settings.criterion(),
@@ -285,12 +286,10 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (fit === undefined) return;
     const { readings, needsLoss } = this.#settings;
     if (readings !== undefined && (needsLoss || fit.accuracy !== undefined)) {
-      const [size, loss, accuracy] = [
-        await loggedValue(logs, 'size'),
-        await loggedValue(logs, 'loss'),
-        await loggedValue(logs, fit.accuracy),
-      ];
-      fit.batches.add(size ?? 0, loss ?? Number.NaN, accuracy ?? Number.NaN);
+      const size = (await loggedValue(logs, 'size')) ?? 0;
+      const loss = (await loggedValue(logs, 'loss')) ?? Number.NaN;
+      const accuracy = (await loggedValue(logs, fit.accuracy)) ?? Number.NaN;
+      fit.batches.add(size, loss, accuracy);
     }
     fit.inBatch = false;
     const { pending } = fit;
@@ -320,8 +319,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     this.#explainIncompleteLogs(fit);
     const { monitor, readings, verbose } = this.#settings;
     if (readings !== undefined && !fit.readingSeen) {
-      this.complain(
-        'no reading came in this fit: put the sharpness callback into its callbacks too, or let it measure.',
+      this.#explain(
+        fit,
+        'no reading came, so there was nothing to judge: the sharpness callback must be in the same fit and measure in it.',
       );
     }
     if (verbose && this.stoppedEpoch !== undefined) {
@@ -348,8 +348,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
 
   #subscribe(fit: Fit, readings: Pick<SharpnessCallback, 'readings$'>): void {
     if (readings instanceof tfl.Callback && readings.model !== fit.model) {
-      this.complain(
-        'the sharpness callback given as readings is not one of the callbacks of this fit: put it there too.',
+      this.#explain(
+        fit,
+        'the sharpness callback given as readings is not in the callbacks of this fit: put it there too.',
       );
     }
     let replayed = true; // what comes while subscribing is from an earlier fit
@@ -370,6 +371,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   }
 
   #judge(fit: Fit, now: { value: number; standardError: number; loss: number; accuracy: number }): void {
+    if (this.#fit !== fit) return; // disposed meanwhile
     const { comparison, startFromEpoch, startFromAccuracy, restoreBestWeights } = this.#settings;
     if (fit.epoch < startFromEpoch || (startFromAccuracy !== undefined && !(now.accuracy >= startFromAccuracy))) return;
     if (fit.best === undefined && Number.isNaN(now.value)) return;
