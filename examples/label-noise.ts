@@ -178,40 +178,45 @@ function means(runs: readonly Run[]): string[] {
   return [...head, ...rows];
 }
 
+/** Test accuracy, validation loss and MS over the epochs of the unstopped trainings, and where the others were stopped. */
 function chart(runs: readonly Run[]): TopLevelSpec {
   const courses = runs.filter(({ way }) => way === unstopped).flatMap(({ course }) => course);
-  const stops = runs.filter(({ way }) => way !== unstopped).map(({ way, epochs }) => ({ way, epochs }));
-  const panel = (field: string, title: string) => ({
-    width: 480,
-    height: 150,
-    layer: [
-      {
-        data: { values: stops },
-        mark: { type: 'rule' as const, opacity: 0.5, strokeWidth: 1.5 },
-        encoding: {
-          x: { field: 'epochs', type: 'quantitative' as const },
-          color: { field: 'way', type: 'nominal' as const, title: 'stopped (one line a seed)', sort: null },
+  const stopped = Object.keys(ways).filter((way) => way !== unstopped);
+  // A little apart, so that no line hides another.
+  const ends = runs
+    .filter(({ way }) => way !== unstopped)
+    .map(({ way, epochs }) => ({ way, end: epochs + (stopped.indexOf(way) - 1) / 6 }));
+  const epoch = {
+    field: 'epoch',
+    type: 'quantitative',
+    title: 'epoch',
+    axis: { tickMinStep: 1, format: 'd' },
+  } as const;
+  const panel = (field: string, title: string) => {
+    const y = { field, title, type: 'quantitative', scale: { zero: false } } as const;
+    return {
+      width: 560,
+      height: 150,
+      layer: [
+        { mark: { type: 'errorband' as const, extent: 'stderr' as const, color: '#333' }, encoding: { x: epoch, y } },
+        {
+          mark: { type: 'line' as const, color: '#333' },
+          encoding: { x: epoch, y: { ...y, aggregate: 'mean' as const } },
         },
-      },
-      ...[{ type: 'errorband' as const, extent: 'stderr' as const, opacity: 0.25 }, { type: 'line' as const }].map(
-        (mark) => ({
-          mark: { ...mark, color: '#333' },
+        {
+          data: { values: ends },
+          mark: { type: 'rule' as const, strokeWidth: 1.5 },
           encoding: {
-            x: { field: 'epoch', type: 'quantitative' as const, title: 'epoch' },
-            y: {
-              field,
-              ...(mark.type === 'line' ? { aggregate: 'mean' as const } : {}),
-              type: 'quantitative' as const,
-              title,
-              scale: { zero: false },
-            },
+            x: { field: 'end', type: 'quantitative' as const },
+            color: { field: 'way', type: 'nominal' as const, sort: stopped, title: 'ended when' },
           },
-        }),
-      ),
-    ],
-  });
+        },
+      ],
+    };
+  };
   return {
     background: 'white',
+    config: { legend: { labelLimit: 300, orient: 'top' as const } },
     data: { values: courses },
     vconcat: [
       panel('testAccuracy', 'test accuracy'),
