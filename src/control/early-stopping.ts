@@ -395,7 +395,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   #accuracyField(): string | undefined {
     if (this.#settings.startFromAccuracy === undefined) return undefined;
     const fields = this.params.metrics as string[];
-    const field = fields.find((each) => !each.startsWith('val_') && /(^|_)acc$|accuracy$/i.test(each));
+    const field = fields.find((each) => /(^|_)acc$|accuracy$/i.test(each)); // training comes before validation
     if (field === undefined) {
       this.complain(
         `startFromAccuracy needs an accuracy, but the logs will have only ${fields.join(', ')}: training is not stopped. ` +
