@@ -3,7 +3,8 @@
  * then the wrong labels by heart, which costs test accuracy. Four ways of ending the training are compared over several seeds: all
  * epochs, early stopping by the loss on held-out data, and two ways by Minimum Sharpness (MS), which need no such data.
  *
- * Prints a table, and writes it and a chart to files. What came out: examples/results/label-noise.md.
+ * Prints a table, and writes it and a chart to files. What came out: examples/results/label-noise.md. Network, optimizer, noise and
+ * patience were settled on seed 101, which is none of the seeds reported there.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

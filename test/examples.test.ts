@@ -170,5 +170,9 @@ describe('label-noise.ts', () => {
     const report = readFileSync(join(import.meta.dirname, '../examples/results/label-noise.md'), 'utf8');
     expect(report).toContain('Made by `npx tsx examples/label-noise.ts`:');
     expect(report).toContain('Means over 5 seeds (1 to 5');
+    const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+    const quoted = readme.match(/0\.\d{4} ± 0\.\d{4}/g)!;
+    expect(quoted.length).toBe(4);
+    for (const accuracy of quoted) expect(report).toContain(`| ${accuracy} |`);
   });
 });

@@ -13,16 +13,14 @@ export interface Average {
  *
  *     a_t = (1 - b) / (1 - b^t) sum_i b^(t - i) x_i        b = 0: a_t = x_t
  *
- * A number that is not finite is returned as it is, and the average that it is no part of can go on from `before`.
+ * A number that is not finite makes the average so too; the averages after it can go on from `before`.
  *
  * @param before the average so far; undefined at the first number
  * @param standardError one standard error of x, in units of x
  */
 export function nextAverage(before: Average | undefined, x: number, standardError: number, factor: number): Average {
   const variance = standardError ** 2;
-  if (before === undefined || factor === 0 || !Number.isFinite(x)) {
-    return { value: x, variance, count: (before?.count ?? 0) + 1 };
-  }
+  if (before === undefined) return { value: x, variance, count: 1 };
   const count = before.count + 1;
   const share = (1 - factor) / (1 - factor ** count);
   return {

@@ -648,10 +648,14 @@ describe('restoreBestWeights', () => {
   });
 
   it('puts nothing back where there was no number', async () => {
-    const stopping = earlyStopping({ monitor: 'value', restoreBestWeights: true, startFromEpoch: 9 });
-    await train([noting(), new Scripted(best), stopping]);
+    const stopping = earlyStopping({ monitor: 'value', restoreBestWeights: true });
+    await train([new Scripted(best), stopping]);
+    expect(stopping.bestEpoch).toBe(1);
+    await train([noting(), new Scripted(Array(8).fill(Number.NaN)), stopping]);
+    expect(seen.length).toBe(6);
     expect(weights()).toEqual(seen.at(-1));
     expect(stopping.best).toBeUndefined();
+    expect(stopping.bestEpoch).toBeUndefined();
   });
 
   it('only where it is asked for', async () => {
@@ -685,6 +689,18 @@ describe('restoreBestWeights', () => {
       expect(tf.memory().numTensors).toBe(leftAgain);
       tensorsBefore = leftAgain;
     });
+
+    it('serves the fit of another model without complaint', async () => {
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      const stopping = earlyStopping({ monitor: 'loss', patience: 9 });
+      await expect(train([stopping, failing()])).rejects.toThrow('no more');
+      tensorsBefore = tf.memory().numTensors; // with what tf.js left of the failed epoch
+      const other = tfl.sequential({ layers: [tfl.layers.dense({ units: 2, inputShape: [3] })] });
+      other.compile({ loss: 'meanSquaredError', optimizer: 'sgd' });
+      await other.fit(x, y, { epochs: 1, verbose: 0, callbacks: [stopping] });
+      expect(warn).not.toHaveBeenCalled();
+      other.dispose();
+    });
   });
 
   it('dispose() in a fit ends the watching', async () => {
@@ -697,6 +713,19 @@ describe('restoreBestWeights', () => {
     const history = await train([noting(), new Scripted(best), stopping, disposing]);
     expect(history.epoch.length).toBe(6);
     expect(weights()).toEqual(seen.at(-1));
+  });
+
+  it('dispose() while a value is on its way leaves no copy', async () => {
+    const stopping = earlyStopping({ monitor: 'value', restoreBestWeights: true });
+    stopping.setParams({ metrics: ['loss'] });
+    stopping.setModel((model as unknown as { model: tfl.LayersModel }).model);
+    await stopping.onTrainBegin();
+    const value = tf.scalar(1);
+    const ended = stopping.onEpochEnd(0, { value } as unknown as tfl.Logs);
+    stopping.dispose();
+    await ended;
+    value.dispose();
+    expect(stopping.best).toBeUndefined();
   });
 
   it('says so with verbose', async () => {

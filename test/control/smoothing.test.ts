@@ -62,7 +62,7 @@ describe('the moving average', () => {
     expect(nextAverage(before, 0.1, 0.5, 0)).toEqual({ value: 0.1, variance: 0.25, count: 4 });
   });
 
-  it('returns what is not finite as it is', () => {
+  it('is not finite where a number is not', () => {
     const before = { value: 1, variance: 0, count: 3 };
     for (const x of [Number.NaN, Number.POSITIVE_INFINITY]) expect(nextAverage(before, x, 0, 0.5).value).toBe(x);
   });
