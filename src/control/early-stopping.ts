@@ -84,15 +84,17 @@ export interface EarlyStopping extends tfl.Callback {
  * out, or if someone else set `model.stopTraining`. MS can be lowest in the first epochs, before anything was learned:
  * `startFromEpoch` or `startFromAccuracy` keep those from being the best.
  *
- * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs, also those that only carry a
- * reading forward. NaN is never an improvement; before the first number it does not count against patience either, since
- * that is how `minimumSharpness` says that there is no reading yet. An epoch without the field does not count, and one
- * line says so.
+ * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs, also those that only
+ * carry a reading forward, which are no improvement and no worsening: with readings every k epochs, pass `readings`.
+ * NaN is never an improvement; before the first number it does not count against patience either, since that is how
+ * `minimumSharpness` says that there is no reading yet. An epoch without the field does not count, and one line says
+ * so.
  *
- * **Readings.** With `{ readings: sharpness }` patience counts readings: training ends right at one, also in the middle of an
- * epoch. `monitor` is then a field of the reading, such as `'minimumSharpness'` or `'trace'`. Loss and accuracy are means
- * over the batches since the reading before. The place among the callbacks does not matter. `smoothing` and
- * `standardErrors` keep noise from being taken for a change; the errors of two readings are taken as independent.
+ * **Readings.** With `{ readings: sharpness }` patience counts readings: training ends right at one, also in the middle
+ * of an epoch. `monitor` is then a field of the reading, such as `'minimumSharpness'` or `'trace'`. Loss and accuracy,
+ * where they are needed, are fetched after every batch and averaged since the reading before. The place among the
+ * callbacks does not matter. `smoothing` and `standardErrors` keep noise from being taken for a change; the errors of
+ * two readings are taken as independent.
  *
  * @throws in one line for options that contradict each other or are out of range. What can only be known with the model,
  *   such as a field that the logs do not have, is one console warning, and training goes on.
