@@ -1,5 +1,6 @@
 export { type MinimumSharpnessOptions, minimumSharpness, type Problem, type SharpnessCallback } from './callback.js';
-export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
+export { type EarlyStopping, earlyStopping } from './control/early-stopping.js';
+export type { EarlyStoppingOptions } from './control/stopping-options.js';
 export { multiplyEachColumn } from './curvature/column-axis.js';
 export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
 export { registerLayerRule } from './curvature/layers/table.js';

@@ -124,7 +124,7 @@ describe('tables', () => {
   test.each([
     ['src/callback.ts', 'MinimumSharpnessOptions', 4],
     ['src/measure.ts', 'MeasureOptions', 6],
-    ['src/control/early-stopping.ts', 'EarlyStoppingOptions', 13],
+    ['src/control/stopping-options.ts', 'EarlyStoppingOptions', 13],
   ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
     const options = fields(path, interfaceName);
     expect(options.length).toBeGreaterThanOrEqual(atLeast);

@@ -4,7 +4,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { ReplaySubject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import { minimumSharpness } from '../../src/callback.js';
-import { type EarlyStoppingOptions, earlyStopping } from '../../src/control/early-stopping.js';
+import { earlyStopping } from '../../src/control/early-stopping.js';
+import type { EarlyStoppingOptions } from '../../src/control/stopping-options.js';
 import { measureSharpness } from '../../src/measure.js';
 import type { SharpnessReading } from '../../src/reading.js';
 
