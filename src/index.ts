@@ -12,10 +12,11 @@ export {
 } from './control/controllers/raise-when-rising.js';
 export type { Points, RisingOptions } from './control/controllers/rising.js';
 export { type WarmUpOptions, type WarmUpState, warmUp } from './control/controllers/warm-up.js';
-export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
+export { type EarlyStopping, earlyStopping } from './control/early-stopping.js';
 export { learningRateOf, setLearningRate } from './control/learning-rate.js';
 export { property, type Setting } from './control/setting.js';
 export { type ControlledValue, type ControlProblem, type Steering, steer } from './control/steer.js';
+export type { EarlyStoppingOptions } from './control/stopping-options.js';
 export { weightDecayOf } from './control/weight-decay.js';
 export { multiplyEachColumn } from './curvature/column-axis.js';
 export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
