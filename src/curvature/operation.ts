@@ -72,6 +72,11 @@ export interface Operation {
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
   readonly parameters: readonly Parameter[];
+  /**
+   * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function
+   * multiplies them by exp(s_in).
+   */
+  readonly inputStatistics?: readonly LayerVariable[];
   /** @param recording false when nothing of `saved` will be used: it may then be empty. Default true. */
   forward(inputs: Tensor[], recording?: boolean): Forward;
   /** Delta of the output -> delta of each input. */

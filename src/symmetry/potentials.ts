@@ -1,6 +1,8 @@
 import type { Graph } from '../curvature/graph.js';
 import type { Layer, Operation, Parameter } from '../curvature/operation.js';
 
+type Variable = Parameter['variable'];
+
 /** Coefficients of a linear form over the free scales of a network. */
 export type LinearForm = readonly number[];
 
@@ -23,7 +25,27 @@ export interface ScaleSymmetry {
    * logScale = s_out - s_in. For a layer of several kernels it is the factor of all of them together.
    */
   readonly layers: readonly { readonly layer: Layer; readonly logScale: LinearForm }[];
+  /** What moves along though nothing trains it (`Operation.inputStatistics`): multiplied by exp(exponent . x). */
+  readonly statistics: readonly { readonly variable: Variable; readonly exponent: LinearForm }[];
+  /** s of a tensor of the graph. */
+  scaleOf(tensor: number): LinearForm;
+  /** What holds the exponent of a parameter at 0, in the order of the graph: none of these could be left out. */
+  holds(parameter: Parameter): readonly Hold[];
 }
+
+/**
+ * Something that holds a scale, or two scales together.
+ *
+ * - `input`, `output`: the network's inputs (`input` counts them) and its output are not rescaled;
+ * - `pins`, `resets`: the `operation` does, see `ScaleBehaviour`;
+ * - `ties`: the operation takes its inputs at one scale;
+ * - `frozen`: its bias is frozen;
+ * - `shared`: its weights are used several times, and can have one factor only.
+ */
+export type Hold =
+  | { readonly kind: 'input'; readonly input: number }
+  | { readonly kind: 'output' }
+  | { readonly kind: 'pins' | 'resets' | 'ties' | 'frozen' | 'shared'; readonly operation: Operation };
 
 /**
  * Finds which log-scales s of a network's tensors are free (DESIGN: from traces to Minimum Sharpness).
@@ -41,7 +63,8 @@ export interface ScaleSymmetry {
  * A parameter is known by its variable, so that all calls of a shared layer agree however the graph lists them.
  */
 export function scaleSymmetry(graph: Graph): ScaleSymmetry {
-  // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these.
+  // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these, and from the
+  // scales that are 0 from the start: they are unknowns too, so that it can be told what holds a form at 0.
   const unknownOf = new Map<unknown, number>();
   for (const { operation } of graph.steps) {
     const kernel = rescaledKernel(operation);
@@ -49,14 +72,26 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       unknownOf.set(kernel.variable, unknownOf.size);
     }
   }
-  const zero: LinearForm = new Array<number>(unknownOf.size).fill(0);
+  const started = [...graph.inputs, ...graph.steps.filter(({ operation }) => operation.scale === 'resets')];
+  const unknowns = unknownOf.size + started.length;
+  const zero: LinearForm = new Array<number>(unknowns).fill(0);
+  const equations: { form: LinearForm; hold: Hold }[] = [];
+  const vanish = (form: LinearForm, hold: Hold) => equations.push({ form, hold });
+  const startAtZero = (start: unknown, hold: Hold) => {
+    const form = unit(unknownOf.size + started.indexOf(start as never), unknowns);
+    vanish(form, hold);
+    return form;
+  };
 
-  const scales = new Map<number, LinearForm>(graph.inputs.map((tensor) => [tensor, zero]));
-  const vanishing: LinearForm[] = [];
-  const exponents = new Map<unknown, { parameter: Parameter; exponent: LinearForm }>();
-  const kernels = new Map<unknown, { layer: Layer; logScale: LinearForm }>();
+  const scales = new Map(
+    graph.inputs.map((tensor, input) => [tensor, startAtZero(tensor, { kind: 'input', input })] as const),
+  );
+  const exponents = new Map<Variable, { parameter: Parameter; exponent: LinearForm }>();
+  const statistics = new Map<Variable, LinearForm>();
+  const kernels = new Map<Variable, { layer: Layer; logScale: LinearForm }>();
 
-  for (const { operation, inputs, output } of graph.steps) {
+  for (const step of graph.steps) {
+    const { operation, inputs, output } = step;
     const { layer, parameters, scale } = operation;
     const entering = inputs.map((tensor) => scales.get(tensor) ?? zero);
     const first = entering[0] ?? zero;
@@ -64,38 +99,53 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     if (scale === 'adds') {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
-      vanishing.push(...entering);
+      for (const s of entering) {
+        vanish(s, { kind: 'pins', operation });
+      }
     } else if (scale === 'resets') {
-      leaving = zero;
+      leaving = startAtZero(step, { kind: 'resets', operation });
     } else {
-      vanishing.push(...entering.slice(1).map((s) => difference(s, first)));
+      for (const s of entering.slice(1)) {
+        vanish(difference(s, first), { kind: 'ties', operation });
+      }
     }
 
     const kernel = rescaledKernel(operation);
     if (kernel) {
       const known = kernels.get(kernel.variable);
-      leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknownOf.size);
+      leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknowns);
       kernels.set(kernel.variable, known ?? { layer, logScale: difference(leaving, first) });
     }
     if (scale === 'affine' && parameters.some(({ role, trainable }) => role === 'bias' && !trainable)) {
-      vanishing.push(leaving);
+      vanish(leaving, { kind: 'frozen', operation });
     }
 
+    for (const variable of operation.inputStatistics ?? []) {
+      const known = statistics.get(variable);
+      if (known) {
+        vanish(difference(first, known), { kind: 'shared', operation });
+      } else {
+        statistics.set(variable, first);
+      }
+    }
     for (const parameter of parameters.filter(({ trainable }) => trainable)) {
       const { role, variable } = parameter;
       const exponent = role === 'kernel' ? difference(leaving, first) : role === 'bias' ? leaving : zero;
       const known = exponents.get(variable);
       if (known) {
-        vanishing.push(difference(exponent, known.exponent));
+        vanish(difference(exponent, known.exponent), { kind: 'shared', operation });
       } else {
         exponents.set(variable, { parameter, exponent });
       }
     }
     scales.set(output, leaving);
   }
-  vanishing.push(scales.get(graph.output) ?? zero);
+  vanish(scales.get(graph.output) ?? zero, { kind: 'output' });
 
-  const { freedom, substitute } = solutions(vanishing, unknownOf.size);
+  const { freedom, substitute } = solutions(
+    equations.map(({ form }) => form),
+    unknowns,
+  );
   const layers = new Map<Layer, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
@@ -110,7 +160,20 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     layers: [...layers]
       .map(([layer, logScale]) => ({ layer, logScale }))
       .filter(({ logScale }) => logScale.some((c) => c !== 0)),
+    statistics: [...statistics].map(([variable, exponent]) => ({ variable, exponent: substitute(exponent) })),
+    scaleOf: (tensor) => substitute(scales.get(tensor) ?? zero),
+    holds: ({ variable }) => combination(equations, exponents.get(variable)?.exponent ?? zero),
   };
+}
+
+/** The equations that make a form 0 together. */
+function combination(equations: readonly { form: LinearForm; hold: Hold }[], form: LinearForm): Hold[] {
+  // What each row is made of stands behind its coefficients, and goes through the same elimination.
+  const rows = equations.map((equation, i) => [...equation.form, ...unit(i, equations.length)]);
+  const { eliminate } = solutions(rows, form.length);
+  const row = [...form, ...equations.map(() => 0)];
+  eliminate(row);
+  return equations.filter((_, i) => row[form.length + i] !== 0).map(({ hold }) => hold);
 }
 
 /** The kernel that lets an operation change the scale. A frozen one has to keep it, whatever stands beside it. */
@@ -135,6 +198,7 @@ function difference(a: LinearForm, b: LinearForm): LinearForm {
  * Solves a homogeneous system by Gauss-Jordan elimination: which unknowns stay free, and how a form over all unknowns
  * reads over the free ones. The coefficients are small integers, mostly 0 and +-1, and stay small: whatever is below
  * 1e-9 is a rounding error. Rows are kept sparse by choosing the last unknown with a coefficient of +-1 as the pivot.
+ * Whatever stands in a row behind its unknowns is carried along.
  */
 function solutions(equations: readonly LinearForm[], unknowns: number) {
   const rows = new Map<number, number[]>();
@@ -146,7 +210,7 @@ function solutions(equations: readonly LinearForm[], unknowns: number) {
   for (const equation of equations) {
     const row = [...equation];
     eliminate(row);
-    const pivot = pivotOf(row);
+    const pivot = pivotOf(row.slice(0, unknowns));
     if (pivot < 0) {
       continue;
     }
@@ -162,7 +226,7 @@ function solutions(equations: readonly LinearForm[], unknowns: number) {
     eliminate(row);
     return free.map((i) => row[i]);
   };
-  return { freedom: free.length, substitute };
+  return { freedom: free.length, substitute, eliminate };
 }
 
 /** target -= factor * row, in place. */
