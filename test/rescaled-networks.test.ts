@@ -1,0 +1,104 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { unfold } from '../src/curvature/graph.js';
+import { cutAtLoss } from '../src/loss.js';
+import { measureSharpness } from '../src/measure.js';
+import { scaleSymmetry } from '../src/symmetry/potentials.js';
+import { lcg } from './golden-network.js';
+import { blocks, buildNetwork, type NetworkSpec, networkSpec } from './symmetry/random-network.js';
+
+/** RESCALING_RUNS=5000 looks harder; RESCALING_SEED=... repeats a run that failed (fast-check prints its seed). */
+const numRuns = Number(process.env.RESCALING_RUNS ?? (tf.getBackend() === 'cpu' ? 100 : 30));
+const seed = process.env.RESCALING_SEED ? { seed: Number(process.env.RESCALING_SEED) } : {};
+
+/**
+ * Multiplies everything by what the symmetry says, at a random x whose entries are multiples of log 2: with exponents of
+ * whole numbers, all factors are powers of two, which float32 rounds nowhere. What changes then is no rounding error.
+ *
+ * The epsilon of a layer normalization goes along, as exp(2 s_in).
+ */
+function rescale(model: tfl.LayersModel, loss: NetworkSpec['loss'], draw: number): { freedom: number; undo(): void } {
+  const { graph } = cutAtLoss(unfold(model), loss);
+  const symmetry = scaleSymmetry(graph);
+  const x = lcg(draw, symmetry.freedom).map((u) => (Math.floor(5 * u) - 2) * Math.LN2);
+  const factor = (form: readonly number[]) => Math.exp(form.reduce((sum, c, i) => sum + c * x[i]!, 0));
+  const multiplied = new Map<tfl.LayerVariable, number>([
+    ...symmetry.parameters.map(({ parameter, exponent }) => [parameter.variable, factor(exponent)] as const),
+    ...symmetry.statistics.map(({ variable, exponent }) => [variable, factor(exponent)] as const),
+  ]);
+  const epsilons = new Map<{ epsilon: number }, number>();
+  for (const { operation, inputs } of graph.steps) {
+    const layer = operation.layer as tfl.layers.Layer & { epsilon: number };
+    if (operation.scale === 'resets' && 'epsilon' in layer) {
+      epsilons.set(layer, layer.epsilon);
+      layer.epsilon *= factor(symmetry.scaleOf(inputs[0]!)) ** 2;
+    }
+  }
+  const before = [...multiplied.keys()].map((variable) => [variable, variable.read().clone()] as const);
+  for (const [variable, by] of multiplied) {
+    tf.tidy(() => {
+      variable.write(tf.mul(variable.read(), by));
+    });
+  }
+  const undo = () => {
+    for (const [variable, value] of before) {
+      variable.write(value);
+      value.dispose();
+    }
+    for (const [layer, epsilon] of epsilons) layer.epsilon = epsilon;
+  };
+  return { freedom: symmetry.freedom, undo };
+}
+
+test(
+  'a rescaling that the symmetries allow changes neither the outputs nor Minimum Sharpness',
+  async () => {
+    const used = new Set<string>();
+    let moved = 0;
+    let withFreedom = 0;
+    await fc.assert(
+      fc.asyncProperty(networkSpec, async (spec) => {
+        const network = buildNetwork(spec);
+        const { model, inputs } = network;
+        try {
+          fc.pre(model.trainableWeights.length > 0);
+          const outputs = () => tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
+          const original = outputs();
+          const largest = Math.max(...original.map(Math.abs));
+          const before = await measureSharpness(model, inputs, { loss: spec.loss });
+          for (const draw of [1, 2]) {
+            const { freedom, undo } = rescale(model, spec.loss, spec.seed + draw);
+            if (freedom === 0) {
+              undo();
+              return;
+            }
+            outputs().forEach((y, i) => {
+              expect(Math.abs(y - original[i]!)).toBeLessThanOrEqual(1e-5 * largest);
+            });
+            const after = await measureSharpness(model, inputs, { loss: spec.loss });
+            expect(Math.abs(after.minimumSharpness - before.minimumSharpness)).toBeLessThanOrEqual(
+              1e-3 * before.minimumSharpness,
+            );
+            if (Math.abs(after.trace / before.trace - 1) > 0.1) moved += 1;
+            undo();
+          }
+          withFreedom += 1;
+          for (const kind of network.used) used.add(kind);
+        } finally {
+          tf.dispose(inputs);
+          tf.disposeVariables();
+        }
+      }),
+      { numRuns, ...seed },
+    );
+    if (process.env.RESCALING_RUNS)
+      console.log({ withFreedom, moved, used: used.size, of: Object.keys(blocks).length });
+    // Most networks have something to rescale, and their plain trace shows it.
+    expect(withFreedom).toBeGreaterThan(numRuns / 2);
+    expect(moved).toBeGreaterThan(numRuns / 2);
+    if (numRuns >= 100) for (const kind of Object.keys(blocks)) expect(used, kind).toContain(kind);
+  },
+  Math.max(120_000, numRuns * 3000),
+);
