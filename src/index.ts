@@ -15,6 +15,7 @@ export type {
 } from './curvature/operation.js';
 export type { LossName } from './curvature/output-hessian.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
+export { type DescribeOptions, describeSymmetries } from './describe-symmetries.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
 export {
   type MeasureMethod,
@@ -25,3 +26,4 @@ export {
 } from './measure.js';
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';
 export type { Schedule } from './schedule.js';
+export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';

@@ -1,10 +1,8 @@
 import type { Graph } from '../curvature/graph.js';
 import type { Layer, Operation, Parameter } from '../curvature/operation.js';
+import { combination, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
 
 type Variable = Parameter['variable'];
-
-/** Coefficients of a linear form over the free scales of a network. */
-export type LinearForm = readonly number[];
 
 /**
  * The rescalings of a network's layers that leave its function unchanged.
@@ -142,10 +140,8 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
   }
   vanish(scales.get(graph.output) ?? zero, { kind: 'output' });
 
-  const { freedom, substitute } = solutions(
-    equations.map(({ form }) => form),
-    unknowns,
-  );
+  const forms = equations.map(({ form }) => form);
+  const { freedom, substitute } = solutions(forms, unknowns);
   const layers = new Map<Layer, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
@@ -162,85 +158,15 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       .filter(({ logScale }) => logScale.some((c) => c !== 0)),
     statistics: [...statistics].map(([variable, exponent]) => ({ variable, exponent: substitute(exponent) })),
     scaleOf: (tensor) => substitute(scales.get(tensor) ?? zero),
-    holds: ({ variable }) => combination(equations, exponents.get(variable)?.exponent ?? zero),
+    holds({ variable }) {
+      const factors = combination(forms, exponents.get(variable)?.exponent ?? zero);
+      return equations.filter((_, i) => factors[i] !== 0).map(({ hold }) => hold);
+    },
   };
-}
-
-/** The equations that make a form 0 together. */
-function combination(equations: readonly { form: LinearForm; hold: Hold }[], form: LinearForm): Hold[] {
-  // What each row is made of stands behind its coefficients, and goes through the same elimination.
-  const rows = equations.map((equation, i) => [...equation.form, ...unit(i, equations.length)]);
-  const { eliminate } = solutions(rows, form.length);
-  const row = [...form, ...equations.map(() => 0)];
-  eliminate(row);
-  return equations.filter((_, i) => row[form.length + i] !== 0).map(({ hold }) => hold);
 }
 
 /** The kernel that lets an operation change the scale. A frozen one has to keep it, whatever stands beside it. */
 function rescaledKernel({ scale, parameters }: Operation): Parameter | undefined {
   const kernels = scale === 'affine' ? parameters.filter(({ role }) => role === 'kernel') : [];
   return kernels.every(({ trainable }) => trainable) ? kernels[0] : undefined;
-}
-
-function unit(index: number, size: number): LinearForm {
-  return Array.from({ length: size }, (_, i) => (i === index ? 1 : 0));
-}
-
-function sum(a: LinearForm, b: LinearForm): LinearForm {
-  return a.map((c, i) => c + b[i]);
-}
-
-function difference(a: LinearForm, b: LinearForm): LinearForm {
-  return a.map((c, i) => c - b[i]);
-}
-
-/**
- * Solves a homogeneous system by Gauss-Jordan elimination: which unknowns stay free, and how a form over all unknowns
- * reads over the free ones. The coefficients are small integers, mostly 0 and +-1, and stay small: whatever is below
- * 1e-9 is a rounding error. Rows are kept sparse by choosing the last unknown with a coefficient of +-1 as the pivot.
- * Whatever stands in a row behind its unknowns is carried along.
- */
-function solutions(equations: readonly LinearForm[], unknowns: number) {
-  const rows = new Map<number, number[]>();
-  const eliminate = (row: number[]) => {
-    for (const [pivot, known] of rows) {
-      subtract(row, known, row[pivot]);
-    }
-  };
-  for (const equation of equations) {
-    const row = [...equation];
-    eliminate(row);
-    const pivot = pivotOf(row.slice(0, unknowns));
-    if (pivot < 0) {
-      continue;
-    }
-    const scaled = row.map((c) => c / row[pivot]);
-    for (const known of rows.values()) {
-      subtract(known, scaled, known[pivot]);
-    }
-    rows.set(pivot, scaled);
-  }
-  const free = Array.from({ length: unknowns }, (_, i) => i).filter((i) => !rows.has(i));
-  const substitute = (form: LinearForm): LinearForm => {
-    const row = [...form];
-    eliminate(row);
-    return free.map((i) => row[i]);
-  };
-  return { freedom: free.length, substitute, eliminate };
-}
-
-/** target -= factor * row, in place. */
-function subtract(target: number[], row: readonly number[], factor: number): void {
-  if (factor === 0) {
-    return;
-  }
-  for (let i = 0; i < target.length; i++) {
-    const c = target[i] - factor * row[i];
-    target[i] = Math.abs(c) < 1e-9 ? 0 : c;
-  }
-}
-
-function pivotOf(row: readonly number[]): number {
-  const unit = row.findLastIndex((c) => Math.abs(c) === 1);
-  return unit >= 0 ? unit : row.findLastIndex((c) => c !== 0);
 }
