@@ -10,7 +10,7 @@ import { lcg } from './golden-network.js';
 import { blocks, buildNetwork, type NetworkSpec, networkSpec } from './symmetry/random-network.js';
 
 /** RESCALING_RUNS=5000 looks harder; RESCALING_SEED=... repeats a run that failed (fast-check prints its seed). */
-const numRuns = Number(process.env.RESCALING_RUNS ?? (tf.getBackend() === 'cpu' ? 500 : 60));
+const numRuns = Number(process.env.RESCALING_RUNS ?? (tf.getBackend() === 'cpu' ? 150 : 40));
 const seed = process.env.RESCALING_SEED ? { seed: Number(process.env.RESCALING_SEED) } : {};
 
 /**
