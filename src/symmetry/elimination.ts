@@ -54,11 +54,17 @@ export function solutions(equations: readonly LinearForm[], unknowns: number) {
 /** Forms with what they are made of behind their coefficients: both go through the same elimination. */
 const labelled = (forms: readonly LinearForm[]) => forms.map((form, i) => [...form, ...unit(i, forms.length)]);
 
-/** Factors c with form = sum_i c_i forms_i, where there are any: 0 for every form that depends on those before it. */
-export function combination(forms: readonly LinearForm[], form: LinearForm): number[] {
-  const row = [...form, ...forms.map(() => 0)];
-  solutions(labelled(forms), form.length).eliminate(row);
-  return row.slice(form.length).map((c) => -c);
+/**
+ * For any form, factors c with form = sum_i c_i forms_i, where there are any: 0 for every one of the forms that depends on
+ * those before it.
+ */
+export function combinations(forms: readonly LinearForm[], unknowns: number): (form: LinearForm) => number[] {
+  const { eliminate } = solutions(labelled(forms), unknowns);
+  return (form) => {
+    const row = [...form, ...forms.map(() => 0)];
+    eliminate(row);
+    return row.slice(unknowns).map((c) => -c);
+  };
 }
 
 /** One list of factors c with sum_i c_i forms_i = 0 for each form that depends on those before it. */

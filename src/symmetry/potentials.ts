@@ -1,6 +1,6 @@
 import type { Graph } from '../curvature/graph.js';
 import type { Layer, Operation, Parameter } from '../curvature/operation.js';
-import { combination, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
+import { combinations, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
 
 type Variable = Parameter['variable'];
 
@@ -27,7 +27,7 @@ export interface ScaleSymmetry {
   readonly statistics: readonly { readonly variable: Variable; readonly exponent: LinearForm }[];
   /** s of a tensor of the graph. */
   scaleOf(tensor: number): LinearForm;
-  /** What holds the exponent of a parameter at 0, in the order of the graph: none of these could be left out. */
+  /** What holds the exponent of a parameter at 0, in the order of the graph: a few equations that give it together. */
   holds(parameter: Parameter): readonly Hold[];
 }
 
@@ -142,6 +142,8 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
 
   const forms = equations.map(({ form }) => form);
   const { freedom, substitute } = solutions(forms, unknowns);
+  // Made when it is first asked for: a measurement does not need it.
+  let factorsOf: ReturnType<typeof combinations> | undefined;
   const layers = new Map<Layer, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
@@ -159,7 +161,8 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     statistics: [...statistics].map(([variable, exponent]) => ({ variable, exponent: substitute(exponent) })),
     scaleOf: (tensor) => substitute(scales.get(tensor) ?? zero),
     holds({ variable }) {
-      const factors = combination(forms, exponents.get(variable)?.exponent ?? zero);
+      factorsOf ??= combinations(forms, unknowns);
+      const factors = factorsOf(exponents.get(variable)?.exponent ?? zero);
       return equations.filter((_, i) => factors[i] !== 0).map(({ hold }) => hold);
     },
   };

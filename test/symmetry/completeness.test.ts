@@ -77,7 +77,7 @@ function generic(spec: NetworkSpec): NetworkSpec {
   };
 }
 
-describe('the number of free scales', () => {
+describe('the number of free scales', { timeout: Math.max(60_000, numRuns * 1000) }, () => {
   test('is never larger than what a Jacobian of the outputs allows', () => {
     fc.assert(
       fc.property(anyNetwork, (spec) => {
