@@ -1,14 +1,10 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { checkModel } from './check-model.js';
-import { unfold } from './curvature/graph.js';
-import type { LossName } from './curvature/output-hessian.js';
-import { cutAtLoss, lossOf } from './loss.js';
+import type { MeasureOptions } from './options.js';
+import { subjectOfModel } from './subject.js';
 import { type SymmetryDescription, symmetryDescription } from './symmetry/description.js';
 
-export interface DescribeOptions {
-  /** The loss that is trained. Default: the one that the model was compiled with. */
-  loss?: LossName;
-}
+/** What decides where the network ends: those of `measureSharpness`. */
+export type DescribeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
 
 /**
  * Says which layers of a model can trade scale without a change of what it computes, and why the others cannot: all that
@@ -24,7 +20,5 @@ export interface DescribeOptions {
  *   a layer that cannot be measured, and for a loss that is not known or does not belong to the model's end.
  */
 export function describeSymmetries(model: tfl.LayersModel, options: DescribeOptions = {}): SymmetryDescription {
-  checkModel(model);
-  const loss = lossOf(model, options.loss);
-  return symmetryDescription(cutAtLoss(unfold(model), loss).graph);
+  return symmetryDescription(subjectOfModel(model, options).graph);
 }

@@ -2,11 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { unfold } from '../src/curvature/graph.js';
 import { registerLayerRule } from '../src/curvature/layers/table.js';
 import { type DescribeOptions, describeSymmetries } from '../src/describe-symmetries.js';
-import { cutAtLoss } from '../src/loss.js';
 import { measureSharpness } from '../src/measure.js';
+import { subjectOfModel } from '../src/subject.js';
 import { scaleSymmetry } from '../src/symmetry/potentials.js';
 import { buildNetwork, networkSpec } from './symmetry/random-network.js';
 
@@ -228,7 +227,7 @@ describe('describeSymmetries', () => {
         try {
           fc.pre(model.trainableWeights.length > 0);
           const { freedom, groups, pinned } = describeSymmetries(model, { loss: spec.loss });
-          const symmetry = scaleSymmetry(cutAtLoss(unfold(model), spec.loss).graph);
+          const symmetry = scaleSymmetry(subjectOfModel(model, { loss: spec.loss }).graph);
           expect(freedom).toBe(symmetry.freedom);
           expect(groups.reduce((sum, group) => sum + group.freedom, 0)).toBe(freedom);
           const named = [...groups.flatMap((group) => group.layers), ...pinned.map(({ layer }) => layer)];

@@ -3,8 +3,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Graph, unfold } from '../src/curvature/graph.js';
-import { cutAtLoss } from '../src/loss.js';
 import { measureSharpness } from '../src/measure.js';
+import { subjectOfModel } from '../src/subject.js';
 import { scaleSymmetry } from '../src/symmetry/potentials.js';
 import { lcg } from './golden-network.js';
 import { blocks, buildNetwork, type NetworkSpec, networkSpec } from './symmetry/random-network.js';
@@ -20,13 +20,15 @@ const seed = process.env.RESCALING_SEED ? { seed: Number(process.env.RESCALING_S
  * The epsilon of a layer normalization goes along, as exp(2 s_in).
  */
 function rescale(model: tfl.LayersModel, loss: NetworkSpec['loss'], draw: number): { freedom: number; undo(): void } {
-  const { graph } = cutAtLoss(unfold(model), loss);
+  const { graph } = subjectOfModel(model, { loss });
   const symmetry = scaleSymmetry(graph);
   const x = lcg(draw, symmetry.freedom).map((u) => (Math.floor(5 * u) - 2) * Math.LN2);
   const factor = (form: readonly number[]) => Math.exp(form.reduce((sum, c, i) => sum + c * x[i]!, 0));
   const multiplied = new Map<tfl.LayerVariable, number>([
-    ...symmetry.parameters.map(({ parameter, exponent }) => [parameter.variable, factor(exponent)] as const),
-    ...symmetry.statistics.map(({ variable, exponent }) => [variable, factor(exponent)] as const),
+    ...symmetry.parameters.map(
+      ({ parameter, exponent }) => [parameter.variable as tfl.LayerVariable, factor(exponent)] as const,
+    ),
+    ...symmetry.statistics.map(({ variable, exponent }) => [variable as tfl.LayerVariable, factor(exponent)] as const),
   ]);
   const epsilons = new Map<{ epsilon: number }, number>();
   for (const { operation, inputs } of graph.steps) {
@@ -113,7 +115,8 @@ test('a run of random networks reaches every block, and most of them have someth
   const specs = fc.sample(networkSpec, { numRuns: 300, seed: 1 });
   const free = specs.map((spec) => {
     const { model, inputs, used } = buildNetwork(spec);
-    const { freedom } = scaleSymmetry(cutAtLoss(unfold(model), spec.loss).graph);
+    const trained = model.trainableWeights.length > 0;
+    const freedom = trained ? scaleSymmetry(subjectOfModel(model, { loss: spec.loss }).graph).freedom : 0;
     tf.dispose(inputs);
     tf.disposeVariables();
     return { freedom, used };

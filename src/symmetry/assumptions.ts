@@ -1,5 +1,5 @@
 import { type Graph, parametersOf } from '../curvature/graph.js';
-import type { Layer, Operation } from '../curvature/operation.js';
+import type { Operation, Owner } from '../curvature/operation.js';
 import { enumerateNames } from './enumerate.js';
 import type { ScaleSymmetry } from './potentials.js';
 
@@ -9,7 +9,7 @@ import type { ScaleSymmetry } from './potentials.js';
  */
 export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): string[] {
   const assumptions: string[] = [];
-  const say = (layers: Iterable<Layer>, sentence: (names: string) => string) => {
+  const say = (layers: Iterable<Owner>, sentence: (names: string) => string) => {
     const names = [...new Set(layers)].map(({ name }) => name);
     if (names.length > 0) {
       assumptions.push(sentence(enumerateNames(names)));
@@ -25,7 +25,8 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
   }
   say(
     parametersOf(graph).flatMap(({ layer, trainable }) => (trainable ? [] : [layer])),
-    (names) => `The frozen weights of ${names} are left out, and no scale is moved into them.`,
+    (names) =>
+      `The frozen weights of ${names} are left out, and no scale is moved into them; countFrozen: true counts them.`,
   );
   say(
     layersWith(({ inputStatistics }) => inputStatistics !== undefined),
@@ -34,7 +35,7 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
       'scale like any other, and does not make the weights in front of it count less.',
   );
   say(
-    layersWith(({ scale }) => scale === 'resets'),
+    layersWith(({ scale, description }) => scale === 'resets' && !description.startsWith('mask of')),
     (names) =>
       `Normalization (${names}) takes away the scale of its input: weights in front of it can be scaled up without changing ` +
       'the function (with epsilon in proportion), so that their trace need not count.',

@@ -3,7 +3,7 @@ import { layerTable } from '../curvature/layers/table.js';
 import type { Operation, Parameter } from '../curvature/operation.js';
 import { dependencies } from './elimination.js';
 import { enumerate, enumerateNames } from './enumerate.js';
-import { type Hold, type ScaleSymmetry, scaleSymmetry } from './potentials.js';
+import { type GraphSymmetry, type Hold, type ScaleSymmetry, scaleSymmetry } from './potentials.js';
 
 /** Layers that trade scale with each other. */
 export interface ScaleGroup {
@@ -106,7 +106,7 @@ function wholeNumbers(factors: readonly number[]): number[] {
   return ratios.map((c) => Math.round(c * multiple) || 0);
 }
 
-function pinnedOf(graph: Graph, symmetry: ScaleSymmetry): PinnedLayer[] {
+function pinnedOf(graph: Graph, symmetry: GraphSymmetry): PinnedLayer[] {
   const exponents = new Map(symmetry.parameters.map((each) => [each.parameter.variable, each]));
   const reasons = new Map<string, string>();
   const weights = weightsOf(graph);

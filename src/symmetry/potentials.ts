@@ -1,5 +1,5 @@
 import type { Graph } from '../curvature/graph.js';
-import type { Layer, Operation, Parameter } from '../curvature/operation.js';
+import type { Operation, Owner, Parameter } from '../curvature/operation.js';
 import { combinations, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
 
 type Variable = Parameter['variable'];
@@ -22,7 +22,11 @@ export interface ScaleSymmetry {
    * Every layer whose scale can move, in the order of the graph: its kernel is multiplied by exp(logScale . x), with
    * logScale = s_out - s_in. For a layer of several kernels it is the factor of all of them together.
    */
-  readonly layers: readonly { readonly layer: Layer; readonly logScale: LinearForm }[];
+  readonly layers: readonly { readonly layer: Owner; readonly logScale: LinearForm }[];
+}
+
+/** The symmetry of a whole graph, with what else can be asked of it. */
+export interface GraphSymmetry extends ScaleSymmetry {
   /** What moves along though nothing trains it (`Operation.inputStatistics`): multiplied by exp(exponent . x). */
   readonly statistics: readonly { readonly variable: Variable; readonly exponent: LinearForm }[];
   /** s of a tensor of the graph. */
@@ -48,7 +52,7 @@ export type Hold =
 /**
  * Finds which log-scales s of a network's tensors are free (DESIGN: from traces to Minimum Sharpness).
  *
- * s = 0 at the graph's inputs and at its output. In between, by `operation.scale`:
+ * s = 0 at the graph's inputs and at its outputs. In between, by `operation.scale`:
  * - `ties`: the inputs and the output share one s;
  * - `adds`: s_out is the sum of the inputs' s;
  * - `pins`: s = 0 on all sides;
@@ -60,7 +64,7 @@ export type Hold =
  *
  * A parameter is known by its variable, so that all calls of a shared layer agree however the graph lists them.
  */
-export function scaleSymmetry(graph: Graph): ScaleSymmetry {
+export function scaleSymmetry(graph: Graph): GraphSymmetry {
   // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these, and from the
   // scales that are 0 from the start: they are unknowns too, so that it can be told what holds a form at 0.
   const unknownOf = new Map<unknown, number>();
@@ -86,7 +90,7 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
   );
   const exponents = new Map<Variable, { parameter: Parameter; exponent: LinearForm }>();
   const statistics = new Map<Variable, LinearForm>();
-  const kernels = new Map<Variable, { layer: Layer; logScale: LinearForm }>();
+  const kernels = new Map<Variable, { layer: Owner; logScale: LinearForm }>();
 
   for (const step of graph.steps) {
     const { operation, inputs, output } = step;
@@ -138,13 +142,15 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     }
     scales.set(output, leaving);
   }
-  vanish(scales.get(graph.output) ?? zero, { kind: 'output' });
+  for (const tensor of graph.outputs) {
+    vanish(scales.get(tensor) ?? zero, { kind: 'output' });
+  }
 
   const forms = equations.map(({ form }) => form);
   const { freedom, substitute } = solutions(forms, unknowns);
   // Made when it is first asked for: a measurement does not need it.
   let factorsOf: ReturnType<typeof combinations> | undefined;
-  const layers = new Map<Layer, LinearForm>();
+  const layers = new Map<Owner, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
     layers.set(layer, sum(layers.get(layer) ?? form.map(() => 0), form));

@@ -40,6 +40,8 @@ function one(
 const { layers } = tfl;
 
 const cases: LayerCase[] = [
+  one('masking', () => layers.masking({ maskValue: 0 }), [[3, 2]], { plain: plain.masking }),
+  one('masking of another value', () => layers.masking({ maskValue: 0.5 }), [[3, 2]], { plain: plain.masking }),
   one('dense', () => layers.dense({ units: 4, biasInitializer: 'randomNormal' }), [[5]]),
   one('dense without bias', () => layers.dense({ units: 4, useBias: false }), [[5]]),
   one('dense on a sequence', () => layers.dense({ units: 4, activation: 'relu' }), [[3, 5]], { plain: plain.dense }),
@@ -614,8 +616,8 @@ async function check({
   const plan = planSteps(graph);
   const gauge = memoryGauge();
   const tape = record(graph, plan, xs, gauge);
-  const outputs = tape.output.dataSync();
-  const norms = squaredNorms(graph, plan, tape, delta.clone(), COLUMNS, gauge);
+  const outputs = tape.outputs[0].dataSync();
+  const norms = squaredNorms(graph, plan, tape, new Map([[0, delta.clone()]]), COLUMNS, gauge);
   const found = new Map([...norms].map(([parameter, norm]) => [parameter.name, [...norm.dataSync()]]));
   tf.dispose([...norms.values()]);
   tape.dispose();

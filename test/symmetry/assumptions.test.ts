@@ -27,7 +27,7 @@ test('one sentence says that no scale is free', () => {
 
 test('frozen weights, with every layer once', () => {
   expect(assumptionsOf([3], dense('a', false), dense('b'), dense('c'), dense('d', false))).toEqual([
-    "The frozen weights of 'a' and 'd' are left out, and no scale is moved into them.",
+    "The frozen weights of 'a' and 'd' are left out, and no scale is moved into them; countFrozen: true counts them.",
   ]);
 });
 

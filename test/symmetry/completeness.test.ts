@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { unfold } from '../../src/curvature/graph.js';
-import { cutAtLoss } from '../../src/loss.js';
+import { subjectOfModel } from '../../src/subject.js';
 import { norm, orthonormalize } from '../../src/symmetry/orthogonal.js';
 import { scaleSymmetry } from '../../src/symmetry/potentials.js';
 import { sampleJacobian, weightValues } from '../brute-force/jacobian.js';
@@ -23,7 +23,7 @@ function count(spec: NetworkSpec, largest = 6): { found: number; counted: number
   const { model, inputs } = buildNetwork(spec);
   try {
     if (model.trainableWeights.length === 0) return undefined;
-    const found = scaleSymmetry(cutAtLoss(unfold(model), spec.loss).graph).freedom;
+    const found = scaleSymmetry(subjectOfModel(model, { loss: spec.loss }).graph).freedom;
     const means = model.weights.filter(({ originalName }) => originalName.endsWith('moving_mean'));
     const names = [...model.trainableWeights, ...means].map((weight) => weight.originalName);
     const values = weightValues(model);
