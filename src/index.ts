@@ -35,6 +35,7 @@ export type {
 } from './curvature/operation.js';
 export type { LossFactor, LossName } from './curvature/output-hessian.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
+export { type DescribeOptions, describeSymmetries } from './describe-symmetries.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
 export type { Loss, Losses, LossWeights } from './loss.js';
 export {
@@ -71,3 +72,4 @@ export {
 export { type OnPlateau, type PlateauOptions, plateau } from './streams/plateau.js';
 export type { Slope } from './streams/slope.js';
 export { type Trending, type TrendOptions, trend } from './streams/trend.js';
+export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';

@@ -88,6 +88,11 @@ export interface Operation {
   readonly piecewiseLinear: boolean;
   readonly parameters: readonly Parameter[];
   /**
+   * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function
+   * multiplies them by exp(s_in).
+   */
+  readonly inputStatistics?: readonly Weight[];
+  /**
    * @param recording false when nothing of `saved` will be used: it may then be empty. Default true.
    * @param mask the mask of the first input, where a layer before has made one and the operation says `usesMask`.
    */
