@@ -29,7 +29,8 @@ describe('npm run example', () => {
     expect(epochs.length).toBeGreaterThan(5);
     for (const line of epochs) {
       expect(line.all).toBeGreaterThan(0);
-      expect(line.error).toBe(0);
+      expect(line.error).toBeGreaterThan(0);
+      expect(line.error).toBeLessThanOrEqual(0.02 * line.all! + 0.01);
       expect(line.minibatchError).toBeGreaterThan(0);
     }
     expect(epochs.at(-1)!.accuracy).toBeGreaterThan(0.8);
@@ -41,8 +42,9 @@ describe('npm run example', () => {
     expect(Math.min(...counted.slice(-3))).toBeGreaterThanOrEqual(Math.min(...counted.slice(0, -3)) - 0.5);
     expect(epochs.length).toBeLessThan(25);
 
-    const [last] = numbers(stdout, /MS of the last epoch ([\d.]+)/g);
-    expect(numbers(stdout, /measured again ([\d.]+\d)/g)).toEqual([last]);
+    const [last, error] = numbers(stdout, /(?:MS of the last epoch|±) ([\d.]+\d{4})\b/g) as [number, number];
+    const [exact] = numbers(stdout, /output column ([\d.]+\d)/g) as [number];
+    expect(Math.abs(exact - last)).toBeLessThan(4 * error);
     expect(last).toBeCloseTo(epochs.at(-1)!.all!, 1);
     expect(stdout).toContain(`tensorboard --logdir ${logdir}`);
 
