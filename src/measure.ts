@@ -323,7 +323,7 @@ function samplingAssumptions(loss: LossName, sample: SampledTraces, missed: numb
 }
 
 /** @throws Error with one line for a model that is not built or has nothing to measure. */
-function checkModel(model: tfl.LayersModel): void {
+export function checkModel(model: tfl.LayersModel): void {
   if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
     throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
   }
@@ -340,7 +340,7 @@ function checkModel(model: tfl.LayersModel): void {
 }
 
 /** @throws Error with one line when the output is not one row of numbers a sample. */
-function checkOutput(model: tfl.LayersModel, loss: LossName): void {
+export function checkOutput(model: tfl.LayersModel, loss: LossName): void {
   const { shape } = model.outputs[0];
   if (shape.length !== 2) {
     throw new Error(
