@@ -1,5 +1,8 @@
 export { type MinimumSharpnessOptions, minimumSharpness, type Problem, type SharpnessCallback } from './callback.js';
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
+export { type AsamOptimizer, type AsamOptions, asam } from './control/optimizers/asam.js';
+export { type SamOptimizer, type SamOptions, sam } from './control/optimizers/sam.js';
+export type { WrappedOptimizer } from './control/optimizers/wrapped-optimizer.js';
 export { multiplyEachColumn } from './curvature/column-axis.js';
 export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
 export { registerLayerRule } from './curvature/layers/table.js';
