@@ -2,7 +2,13 @@ export { type MinimumSharpnessOptions, minimumSharpness, type Problem, type Shar
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
 export { type AsamOptimizer, type AsamOptions, asam } from './control/optimizers/asam.js';
 export { type SamOptimizer, type SamOptions, sam } from './control/optimizers/sam.js';
+export {
+  type SharpnessPenaltyOptimizer,
+  type SharpnessPenaltyOptions,
+  sharpnessPenalty,
+} from './control/optimizers/sharpness-penalty.js';
 export type { WrappedOptimizer } from './control/optimizers/wrapped-optimizer.js';
+export type { GradientColumns } from './control/sharpness-gradients.js';
 export { multiplyEachColumn } from './curvature/column-axis.js';
 export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
 export { registerLayerRule } from './curvature/layers/table.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { differentiableGraph } from '../curvature/differentiable.js';
 import { unfold } from '../curvature/graph.js';
 import type { LossName } from '../curvature/output-hessian.js';
 import { traceGradientKernel } from '../curvature/trace-gradients.js';
@@ -94,6 +95,12 @@ export function sharpnessGradientKernel(
       })),
     };
   };
+}
+
+/** @throws Error with one line for a model that is not built, or has a layer through which gradients do not pass. */
+export function checkGradientsPass(model: tfl.LayersModel): void {
+  checkModel(model);
+  differentiableGraph(unfold(model));
 }
 
 /** -1 or 1 with equal probability, [samples, outputs]. */

@@ -188,8 +188,16 @@ describe('minimumSharpnessGradients', () => {
         const { model, inputs } = buildNetwork(spec);
         try {
           fc.pre(model.trainableWeights.length > 0);
-          const { traces, total, kinkDistance } = referenceTraces(model, spec.loss, inputs);
+          const { traces, total, kinkDistance, outputs } = referenceTraces(model, spec.loss, inputs);
           fc.pre(kinkDistance > 1e-4);
+          // Some convolutions are wrong on the native backend (see the brute-force tests): no gradient of those.
+          const predicted = tf.tidy(() => (model.predict(inputs) as tf.Tensor).dataSync());
+          fc.pre(
+            difference(
+              predicted,
+              outputs.flatMap((y) => [...y]),
+            ) < 1e-4,
+          );
           fc.pre([...traces.values()].every((trace) => trace === 0 || trace > 1e-6 * total));
           const { gradients } = found(model, inputs, { loss: spec.loss });
           const reference = sharpnessAlong(model, spec.loss, inputs);
@@ -205,7 +213,7 @@ describe('minimumSharpnessGradients', () => {
           );
           const slope = products.flat().reduce((sum, product) => sum + product, 0);
           const scale = norm(names.map((name) => norm(gradients.get(name)!) * norm(direction.get(name)!)));
-          expect(Math.abs(slope - reference.slope(direction))).toBeLessThanOrEqual(1e-3 * scale + 1e-6 * total);
+          expect(Math.abs(slope - reference.slope(direction))).toBeLessThanOrEqual(1e-3 * scale + 1e-6 * total + 1e-12);
         } finally {
           tf.dispose(inputs);
           model.optimizer?.dispose();
@@ -215,15 +223,212 @@ describe('minimumSharpnessGradients', () => {
       { numRuns: Number(process.env.BRUTE_FORCE_RUNS ?? 40) },
     );
   });
+
+  it.each(losses)('is the mean of the gradients of single sign combinations: %s', (loss) => {
+    const model = chain([3], dense({ units: 3, activation: 'relu' }), head(loss));
+    setGoldenWeights(model, 11);
+    const inputs = batchFor(model, 2, 11);
+    const { graph, hessian } = cutAtLoss(unfold(model), loss);
+    const kernel = traceGradientKernel(graph, hessian);
+    const weigh = () => [0.5, 2, 3, 0.25];
+    const add = (a: Float64Array[], { traces, gradients }: ReturnType<typeof kernel.gradients>) => {
+      const values = [traces, ...gradients.map((gradient) => gradient.dataSync())];
+      tf.dispose(gradients);
+      return values.map((value, b) => Float64Array.from(value, (v, i) => v + (a[b]?.[i] ?? 0)));
+    };
+    const exact = add([], kernel.gradients(inputs, weigh));
+    // Each sample's signs enter its own summand only: both samples may have the same ones.
+    let sum: Float64Array[] = [];
+    for (let choice = 0; choice < 8; choice++) {
+      const signs = [1, 2, 4].map((bit) => (choice & bit ? 1 : -1));
+      sum = add(
+        sum,
+        kernel.gradients(inputs, weigh, () => tf.tensor2d([signs, signs])),
+      );
+    }
+    exact.forEach((values, b) => {
+      expect(
+        difference(
+          sum[b]!.map((v) => v / 8),
+          values,
+        ),
+      ).toBeLessThan(1e-5 * norm(values) + 1e-7);
+    });
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  it('draws the signs from the seed', () => {
+    const model = chain([3], dense({ units: 3, activation: 'relu' }), head('softmaxCrossEntropy'));
+    setGoldenWeights(model, 11);
+    const inputs = batchFor(model, 4, 11);
+    const traces = (seed: number) =>
+      found(model, inputs, { loss: 'softmaxCrossEntropy', columns: 'sign', seed }).parameters.map(({ trace }) => trace);
+    expect(traces(1)).toEqual(traces(1));
+    expect(traces(1)).not.toEqual(traces(2));
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  it('is right where the largest outputs are equal, and where the network is certain', () => {
+    for (const [loss, scale] of [
+      ['softmaxCrossEntropy', 0],
+      ['softmaxCrossEntropy', 40],
+      ['sigmoidCrossEntropy', 40],
+    ] as const) {
+      const model = chain([3], dense({ units: 3, activation: 'tanh' }), dense({ units: 3 }));
+      setGoldenWeights(model, 3);
+      const kernel = model.layers.at(-1)!.weights[0]!;
+      const bias = model.layers.at(-1)!.weights[1]!;
+      tf.tidy(() => {
+        if (scale > 0) {
+          kernel.write(tf.mul(kernel.read(), scale));
+          return;
+        }
+        const [first, , third] = tf.split(kernel.read(), 3, 1);
+        kernel.write(tf.concat([first!, first!, third!], 1));
+        bias.write(tf.tensor1d([2, 2, 0]));
+      });
+      const inputs = batchFor(model, 2, 3);
+      const { gradients, minimumSharpness } = found(model, inputs, { loss });
+      const reference = sharpnessAlong(model, loss, inputs);
+      for (const [name, gradient] of gradients) {
+        const expected = reference.gradient(name);
+        expect(difference(gradient, expected), `${loss} ${scale} ${name}`).toBeLessThan(
+          1e-3 * norm(expected) + 1e-6 * minimumSharpness,
+        );
+      }
+      tf.dispose(inputs);
+      model.dispose();
+    }
+  });
+
+  it('is finite where sigmoids are saturated beyond float32', () => {
+    const model = chain([1], dense({ units: 2, useBias: false }));
+    tf.tidy(() => model.setWeights([tf.tensor2d([[300, -300]])]));
+    const x = tf.tensor2d([[1]]);
+    const { gradients } = found(model, [x], { loss: 'sigmoidCrossEntropy' });
+    expect([...gradients.values()].map((gradient) => [...gradient])).toEqual([[0, 0]]);
+    model.dispose();
+    x.dispose();
+  });
+
+  it('is 0 where the traces do not depend on the weights', () => {
+    const model = chain([2], dense({ units: 2 }));
+    const x = tf.tensor2d([[1, 2]]);
+    const { gradients, minimumSharpness } = found(model, [x], { loss: 'meanSquaredError' });
+    expect(minimumSharpness).toBeCloseTo(12, 5);
+    expect([...gradients.values()].map((gradient) => [...gradient])).toEqual([
+      [0, 0, 0, 0],
+      [0, 0],
+    ]);
+    model.dispose();
+    x.dispose();
+  });
+
+  it('takes one-dimensional layers for images of height 1', () => {
+    if (!convolves) return;
+    const { conv1d, maxPooling1d, averagePooling1d } = tfl.layers;
+    const flat = chain(
+      [9, 2],
+      conv1d({ filters: 3, kernelSize: 2, activation: 'relu' }),
+      maxPooling1d({ poolSize: 2 }),
+      conv1d({ filters: 2, kernelSize: 2, strides: 2 }),
+      averagePooling1d({ poolSize: 2, strides: 1 }),
+      flatten(),
+      dense({ units: 3 }),
+    );
+    const image = chain(
+      [1, 9, 2],
+      conv2d({ filters: 3, kernelSize: [1, 2], activation: 'relu' }),
+      maxPooling2d({ poolSize: [1, 2] }),
+      conv2d({ filters: 2, kernelSize: [1, 2], strides: [2, 2] }),
+      averagePooling2d({ poolSize: [1, 2], strides: [1, 1] }),
+      flatten(),
+      dense({ units: 3 }),
+    );
+    setGoldenWeights(image, 5);
+    tf.tidy(() => flat.setWeights(image.getWeights().map((w, i) => tf.reshape(w, flat.weights[i]!.shape as number[]))));
+    const inputs = batchFor(flat, 3, 5);
+    const images = [tf.expandDims(inputs[0]!, 1)];
+    const loss = 'softmaxCrossEntropy';
+    const expected = [...found(image, images, { loss }).gradients.values()];
+    [...found(flat, inputs, { loss }).gradients.values()].forEach((gradient, b) => {
+      expect(norm(expected[b]!)).toBeGreaterThan(0);
+      expect(difference(gradient, expected[b]!)).toBeLessThan(1e-5 * norm(expected[b]!));
+    });
+    tf.dispose([inputs, images]);
+    flat.dispose();
+    image.dispose();
+  });
+
+  it.each<[string, tfl.layers.Layer[]]>([
+    [
+      "Layer 'odd' (gelu activation)",
+      [dense({ units: 3 }), tfl.layers.activation({ activation: 'gelu', name: 'odd' })],
+    ],
+    ["Layer 'odd' (elu activation)", [dense({ units: 3, activation: 'elu', name: 'odd' })]],
+    ["Layer 'odd' (PReLU)", [tfl.layers.prelu({ name: 'odd' })]],
+    ["Layer 'odd' (LayerNormalization)", [dense({ units: 3 }), tfl.layers.layerNormalization({ name: 'odd' })]],
+    [
+      "Layer 'odd' (Conv2D)",
+      [
+        tfl.layers.reshape({ targetShape: [4, 4, 1] }),
+        conv2d({ filters: 1, kernelSize: 2, dilationRate: 2, name: 'odd' }),
+        flatten(),
+      ],
+    ],
+    [
+      "Layer 'odd' (SimpleRNN)",
+      [
+        tfl.layers.reshape({ targetShape: [4, 4] }),
+        tfl.layers.simpleRNN({ units: 2, name: 'odd', recurrentInitializer: 'zeros' }),
+      ],
+    ],
+  ])('refuses in one line what it cannot differentiate: %s', (named, layers) => {
+    const model = chain([16], ...layers, dense({ units: 2 }));
+    const x = tf.zeros([1, 16]);
+    const refused = () => minimumSharpnessGradients(model, x, { loss: 'softmaxCrossEntropy' });
+    expect(refused).toThrow(`${named} has no second derivative in tf.js`);
+    x.dispose();
+  });
+
+  it('does not mind such a layer in front of the first trained weights', () => {
+    const model = chain(
+      [3],
+      tfl.layers.activation({ activation: 'gelu' }),
+      dense({ units: 3, activation: 'relu' }),
+      dense({ units: 2 }),
+    );
+    const x = tf.randomNormal([2, 3]);
+    expect(found(model, [x], { loss: 'softmaxCrossEntropy' }).gradients.size).toBe(4);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('leaves nothing behind where it fails', () => {
+    const model = chain([3], dense({ units: 3, activation: 'relu' }), dense({ units: 2 }));
+    tf.tidy(() => model.setWeights(model.getWeights().map(({ shape }) => tf.fill(shape, Number.NaN))));
+    const x = tf.ones([2, 3]);
+    const before = tf.memory().numTensors;
+    expect(() => minimumSharpnessGradients(model, x, { loss: 'softmaxCrossEntropy' })).toThrow(/trace of .* is NaN/);
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
 });
 
-/** The same network without what gradients do not pass through, and on wasm without convolutions. */
+/**
+ * The same network without what gradients do not pass through, with equal strides (others are wrong on the native backend),
+ * and on wasm without convolutions.
+ */
 function withinReach(spec: NetworkSpec): NetworkSpec {
   const renamed = JSON.stringify(spec).replaceAll('"softplus"', '"tanh"').replaceAll('"elu"', '"sigmoid"');
   const plain = JSON.parse(renamed) as NetworkSpec;
-  const blocks = plain.blocks.map((block) => (block.kind === 'conv' ? { ...block, dilation: [1, 1] as const } : block));
+  const blocks = plain.blocks.map((block) =>
+    block.kind === 'conv'
+      ? { ...block, dilation: [1, 1] as const, strides: [block.strides[0], block.strides[0]] as const }
+      : block,
+  );
   return { ...plain, blocks, inputShape: convolves ? plain.inputShape : plain.inputShape.slice(-1) };
 }
-void unfold;
-void traceGradientKernel;
-void cutAtLoss;
