@@ -11,8 +11,7 @@ import { snapshotVariables } from './variable-snapshot.js';
  *
  * Layers that count on their own from a seed (`RandomWidth` with `seed`) draw anew.
  *
- * @throws Error with one line at the first call for a model with stateful recurrent layers, whose states a second call
- *   would move on.
+ * @throws Error with one line at the second call for a model with stateful recurrent layers, whose states it would move on.
  */
 export function repeatableLoss(loss: () => tf.Scalar): () => tf.Scalar {
   const draws: number[] = [];
@@ -23,10 +22,10 @@ export function repeatableLoss(loss: () => tf.Scalar): () => tf.Scalar {
       called = true;
       const first = recordDraws(draws, () => modelOfLoss(loss));
       model = first.model;
-      if (model?.stateful) {
-        throw new Error('Stateful recurrent layers cannot see a batch twice: train with a plain optimizer.');
-      }
       return first.value;
+    }
+    if (model?.stateful) {
+      throw new Error('Stateful recurrent layers cannot see a batch twice: train with a plain optimizer.');
     }
     const restore = snapshotVariables();
     try {

@@ -142,7 +142,7 @@ function optimizerFrom({ className, config }: { className: string; config: Confi
 function checkBase(base: tf.Optimizer): void {
   const given: unknown = base;
   if (given == null || !(given instanceof tf.Optimizer)) {
-    const what = typeof given === 'string' ? `the name '${given}'` : `${given}`;
+    const what = typeof given === 'string' ? `the name '${given}'` : `${given === null ? null : typeof given}`;
     throw new Error(`The optimizer to wrap must be one such as tf.train.adam(0.001), but it is ${what}.`);
   }
   // Not instanceof: tf.js takes everything with the methods of an optimizer for an instance, also of a subclass.
