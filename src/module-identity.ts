@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import type { Weight } from './curvature/operation.js';
 
 const REMEDY =
   '`npm ls @tensorflow/tfjs-core @tensorflow/tfjs-layers` shows the copies; one version of tf.js in package.json and ' +
@@ -13,8 +14,8 @@ const REMEDY =
  * What breaks is a copy with an engine of its own (loaded in another realm, or before a script defined `window`): every
  * operation would fail inside tf.js with "Cannot read properties of undefined (reading 'backend')".
  */
-export function checkSameEngine(model: tfl.LayersModel, tensors: readonly tf.Tensor[] = []): void {
-  checkTensorsOfThisEngine('the model', [...model.weights.map((weight) => weight.read()), ...tensors]);
+export function checkSameEngine(weights: readonly Weight[], tensors: readonly tf.Tensor[] = []): void {
+  checkTensorsOfThisEngine('the model', [...weights.map((weight) => weight.read()), ...tensors]);
 }
 
 /** Throws the same line where tensors of `owner` belong to a copy of tf.js that this package cannot reach. */

@@ -2,21 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { differentiableGraph } from '../curvature/differentiable.js';
 import { unfold } from '../curvature/graph.js';
-import type { LossName } from '../curvature/output-hessian.js';
+import type { DrawSigns, LossName } from '../curvature/output-hessian.js';
 import { traceGradientKernel } from '../curvature/trace-gradients.js';
 import { orderedInputs, type TensorInputs } from '../inputs.js';
-import { cutAtLoss, lossOf } from '../loss.js';
-import { checkModel, checkOutput } from '../measure.js';
 import { uniform } from '../sampling/uniform.js';
+import { checkModel, subjectOfModel } from '../subject.js';
 import { minimizeOverScales } from '../symmetry/minimum.js';
-import { scaleSymmetry } from '../symmetry/potentials.js';
 
 /** Every column of the output Hessian's factor, or one combination of them with random signs for each sample. */
 export type GradientColumns = 'all' | 'sign';
 
 export interface GradientOptions {
-  /** The loss that is trained. Default: the one that the model was compiled with. */
-  loss?: LossName;
+  /** The loss that is trained, for several outputs one each in their order. Default: what the model was compiled with. */
+  loss?: LossName | readonly LossName[];
   /**
    * `'all'` (default): the gradient for this batch, to rounding. `'sign'`: one backward row a sample in the place of all
    * columns; for given scale factors it is right on average over the signs.
@@ -48,7 +46,7 @@ export interface MinimumSharpnessGradients {
  *
  * with the scales held at their optimum s* (envelope theorem). The network is taken as inference runs it.
  *
- * @param model a built model with one output of shape [N, K].
+ * @param model a built model.
  * @param inputs [N, ...] for each input of the model.
  * @throws Error with one line as `measureSharpness` does, and for layers through which such gradients do not pass: see
  *   `Operation.differentiable`.
@@ -65,14 +63,10 @@ export function minimumSharpnessGradients(
 /** `minimumSharpnessGradients` for one model, all that does not depend on the batch done beforehand. */
 export function sharpnessGradientKernel(
   model: tfl.LayersModel,
-  givenLoss?: LossName,
+  loss?: GradientOptions['loss'],
 ): (inputs: readonly tf.Tensor[], columns: GradientColumns, seed: number) => MinimumSharpnessGradients {
-  checkModel(model);
-  const loss = lossOf(model, givenLoss);
-  const { graph, hessian } = cutAtLoss(unfold(model), loss);
-  checkOutput(model, loss);
-  const kernel = traceGradientKernel(graph, hessian);
-  const symmetry = scaleSymmetry(graph);
+  const { graph, heads, symmetry } = subjectOfModel(model, { loss });
+  const kernel = traceGradientKernel(graph, heads);
 
   return (inputs, columns, seed) => {
     let minimumSharpness = 0;
@@ -83,12 +77,12 @@ export function sharpnessGradientKernel(
         minimumSharpness = value;
         return exponents.map((exponent) => Math.exp(-2 * exponent));
       },
-      columns === 'sign' ? (samples, outputs) => randomSigns(samples, outputs, seed) : undefined,
+      columns === 'sign' ? randomSigns(seed) : undefined,
     );
     return {
       minimumSharpness,
       parameters: kernel.parameters.map(({ variable }, b) => ({
-        name: variable.name,
+        name: (variable.read() as tf.Variable).name,
         trace: traces[b],
         factor: factors[b],
         gradient: gradients[b],
@@ -103,8 +97,12 @@ export function checkGradientsPass(model: tfl.LayersModel): void {
   differentiableGraph(unfold(model));
 }
 
-/** -1 or 1 with equal probability, [samples, outputs]. */
-function randomSigns(samples: number, outputs: number, seed: number): tf.Tensor2D {
-  const signs = Float32Array.from({ length: samples * outputs }, (_, i) => (uniform(seed, i) < 0.5 ? -1 : 1));
-  return tf.tensor2d(signs, [samples, outputs]);
+/** Every tensor of signs goes on in the sequence where the one before has ended. */
+function randomSigns(seed: number): DrawSigns {
+  let drawn = 0;
+  return (shape) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const signs = Float32Array.from({ length: size }, () => (uniform(seed, drawn++) < 0.5 ? -1 : 1));
+    return tf.tensor(signs, [...shape]);
+  };
 }

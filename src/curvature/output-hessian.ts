@@ -10,6 +10,9 @@ export type LossName =
   | 'softmaxCrossEntropy'
   | 'sigmoidCrossEntropy';
 
+/** Draws -1 or 1 with equal probability, independently, in the shape asked for. */
+export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
+
 /**
  * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time.
  * Labels are never needed: A does not depend on them.
@@ -37,14 +40,14 @@ export interface OutputHessian {
    */
   columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor2D;
   /**
-   * sum_k s_{n,k} c_{n,k} over all columns. With random signs for s it stands for all columns at once: its outer product with
-   * itself is A on average.
+   * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
+   * with itself is A on average.
    *
    * @param z [N, K].
-   * @param signs s, by the output that a column belongs to, [N, K]; those of outputs without a column do not count.
+   * @param signs draws s: -1 or 1 each, in the shape asked for.
    * @returns [N, K].
    */
-  combination(z: tf.Tensor2D, signs: tf.Tensor2D): tf.Tensor2D;
+  combination(z: tf.Tensor2D, signs: DrawSigns): tf.Tensor2D;
   /**
    * Squared norms of all columns in closed form, w_{n,r} = ||c_{n,r}||^2.
    *
@@ -52,6 +55,56 @@ export interface OutputHessian {
    * @returns [N, R].
    */
   squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
+}
+
+/**
+ * A loss of the user's own, by a factor of its output Hessian: d2 l / dz2 = C C^T for one sample or position, with K outputs
+ * and R columns. It must not depend on the labels; where the Hessian does, a factor of its expectation gives Gauss-Newton's
+ * (Fisher) trace.
+ */
+export interface LossFactor {
+  /** The last activation that belongs to the loss: z is then taken before it. Default null: z is the model's output. */
+  readonly activation?: 'softmax' | 'sigmoid' | null;
+  /** R, for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * C^T of every row, column by column.
+   *
+   * @param z [M, K]: samples, or positions of samples, as rows.
+   * @returns [R, M, K].
+   */
+  factor(z: tf.Tensor2D): tf.Tensor3D;
+}
+
+/** A loss by the factor of its output Hessian. @throws Error with one line where the factor has not the shape [R, M, K]. */
+export function hessianOfFactor({ activation = null, columns, factor }: LossFactor): OutputHessian {
+  const all = (z: tf.Tensor2D) => {
+    const [rows, outputs] = z.shape;
+    const found = factor(z);
+    const expected = [columns(outputs), rows, outputs];
+    if (found.shape.join() !== expected.join()) {
+      throw new Error(
+        `loss: factor gave [${found.shape}] for ${rows} rows of ${outputs} outputs, but [${expected}] was announced: ` +
+          '[columns, rows, outputs].',
+      );
+    }
+    return found;
+  };
+  return {
+    activation,
+    columns,
+    factor: (z, begin, count) => tf.slice(all(z), [begin, 0, 0], [count, ...z.shape]),
+    columnOfEach(z, index) {
+      const [rows, outputs] = z.shape;
+      const places = tf.add(tf.mul(index, rows), tf.range(0, rows, 1, 'int32'));
+      return tf.gather(tf.reshape(all(z), [-1, outputs]), tf.cast(places, 'int32')) as tf.Tensor2D;
+    },
+    combination(z, signs) {
+      const found = all(z);
+      return tf.sum(tf.mul(found, signs([found.shape[0], found.shape[1], 1])), 0) as tf.Tensor2D;
+    },
+    squaredNorms: (z) => tf.transpose(tf.sum(tf.square(all(z)), 2) as tf.Tensor2D),
+  };
 }
 
 type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms'>;
@@ -66,14 +119,14 @@ type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combi
 function choosing(
   combine: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
   chosen: (z: tf.Tensor2D, index: tf.Tensor) => tf.Tensor,
-  kept: (z: tf.Tensor2D, coefficients: tf.Tensor2D) => tf.Tensor2D,
+  kept: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
 ): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
   const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => combine(z, chosen(z, index));
   return {
     factor: (z, begin, count) =>
       columnsAt(z, tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1])) as tf.Tensor3D,
     columnOfEach: (z, columns) => columnsAt(z, tf.reshape(columns, [-1, 1])) as tf.Tensor2D,
-    combination: (z, signs) => combine(z, kept(z, signs)) as tf.Tensor2D,
+    combination: (z, signs) => combine(z, kept(z, signs(z.shape))) as tf.Tensor2D,
   };
 }
 

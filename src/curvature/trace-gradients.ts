@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { differentiableGraph } from './differentiable.js';
 import { type Graph, parametersOf } from './graph.js';
+import { columnsOf, combinationOf, deltasOf, type Head } from './heads.js';
 import { memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
-import type { OutputHessian } from './output-hessian.js';
-import { planSteps, record } from './tape.js';
+import type { DrawSigns } from './output-hessian.js';
+import { planSteps, record, type Tape } from './tape.js';
 
 /** Traces of one batch, and the gradient of their weighted sum. */
 export interface WeightedTraceGradients {
@@ -30,14 +31,14 @@ export interface TraceGradientKernel {
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
    * @param weigh factors from the traces.
-   * @param drawSigns signs [N, K] for N samples and K outputs: one combination of the columns then stands for all of them, and
-   *   where the signs are random, traces and gradients are right on average. Without: every column.
+   * @param signs with these, one combination of the columns stands for all of them; where they are random, traces and gradients
+   *   are right on average. Without: every column.
    * @throws what `weigh` throws. Nothing is left behind.
    */
   gradients(
     inputs: readonly tf.Tensor[],
     weigh: (traces: readonly number[]) => readonly number[],
-    drawSigns?: (samples: number, outputs: number) => tf.Tensor2D,
+    signs?: DrawSigns,
   ): WeightedTraceGradients;
 }
 
@@ -46,29 +47,23 @@ export interface TraceGradientKernel {
  *
  * @throws Error with one line that names a layer through which gradients do not pass.
  */
-export function traceGradientKernel(cut: Graph, hessian: OutputHessian): TraceGradientKernel {
+export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGradientKernel {
   const graph = differentiableGraph(cut);
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
 
-  /** T of one batch on the tape, [parameters]. One column at a time: tf.js has no gradient for factors that columns share. */
-  function tracesOf(inputs: readonly tf.Tensor[], drawSigns?: (samples: number, outputs: number) => tf.Tensor2D) {
+  /** T of one batch on the tape, [parameters]. */
+  function tracesOf(inputs: readonly tf.Tensor[], signs?: DrawSigns): tf.Tensor1D {
     const gauge = memoryGauge();
+    const samples = inputs[0].shape[0];
     const tape = record(graph, plan, [...inputs], gauge);
     try {
-      const z = tape.output;
-      const [samples, outputs] = z.shape;
-      const columns = drawSigns
-        ? [() => hessian.combination(z, drawSigns(samples, outputs))]
-        : Array.from(
-            { length: hessian.columns(outputs) },
-            (_, r) => () => tf.reshape(hessian.factor(z, r, 1), [samples, outputs]),
-          );
-      const ofColumn = columns.map((column) => {
-        const norms = squaredNorms(graph, plan, tape, tf.tidy(column), 1, gauge);
-        return tf.mean(tf.stack(parameters.map((each) => norms.get(each) as tf.Tensor)), 1);
+      const ofRows = rowsOf(heads, tape, signs).map(({ outputs, deltas }) => {
+        const found = tf.tidy(deltas);
+        const norms = squaredNorms(graph, plan, tape, new Map(outputs.map((place, i) => [place, found[i]])), 1, gauge);
+        return tf.mean(tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples]))), 1);
       });
-      return tf.sum(tf.stack(ofColumn), 0) as tf.Tensor1D;
+      return tf.addN(ofRows) as tf.Tensor1D;
     } finally {
       tape.dispose();
     }
@@ -76,13 +71,13 @@ export function traceGradientKernel(cut: Graph, hessian: OutputHessian): TraceGr
 
   return {
     parameters,
-    gradients: (inputs, weigh, drawSigns) =>
+    gradients: (inputs, weigh, signs) =>
       withoutLeftovers(() => {
         const variables = parameters.map(({ variable }) => variable.read());
         let traces: number[] = [];
         let factors: readonly number[] = [];
         const weightedSum = () => {
-          const onTape = tracesOf(inputs, drawSigns);
+          const onTape = tracesOf(inputs, signs);
           traces = Array.from(onTape.dataSync());
           factors = weigh(traces);
           return tf.sum(tf.mul(onTape, tf.tensor1d([...factors])));
@@ -95,6 +90,29 @@ export function traceGradientKernel(cut: Graph, hessian: OutputHessian): TraceGr
         return { traces, factors, gradients };
       }),
   };
+}
+
+/**
+ * What to send backward, one after the other: the combination of all columns of all heads, or every column by itself. (tf.js
+ * has no gradient for products whose factors several columns share.)
+ */
+function rowsOf(heads: readonly Head[], { outputs }: Tape, signs?: DrawSigns): Rows[] {
+  if (signs) {
+    const deltas = () => heads.map((head) => combinationOf(head, outputs, signs));
+    return [{ outputs: heads.map(({ output }) => output), deltas }];
+  }
+  return heads.flatMap((head) =>
+    Array.from({ length: tf.tidy(() => columnsOf(head, outputs)) }, (_, r) => ({
+      outputs: [head.output],
+      deltas: () => [deltasOf(head, outputs, r, 1)],
+    })),
+  );
+}
+
+/** One backward row a sample: deltas, [N, ...], and the places of the outputs that they belong to. */
+interface Rows {
+  readonly outputs: readonly number[];
+  readonly deltas: () => tf.Tensor[];
 }
 
 /** tf.js disposes what it has saved for a backward pass when that is over: where something throws before, this does. */

@@ -1,9 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { unfold } from '../../src/curvature/graph.js';
-import { cutAtLoss } from '../../src/loss.js';
+import { subjectOfModel } from '../../src/subject.js';
 import { minimizeOverScales } from '../../src/symmetry/minimum.js';
-import { scaleSymmetry } from '../../src/symmetry/potentials.js';
 import { type Loss, samplesOf, weightValues } from './jacobian.js';
 import { tracesAt } from './traces.js';
 
@@ -15,7 +13,7 @@ export type Direction = ReadonlyMap<string, Float64Array>;
  * minimum over the scales is taken anew at every point.
  */
 export function sharpnessAlong(model: tfl.LayersModel, loss: Loss, inputs: readonly tf.Tensor[]) {
-  const symmetry = scaleSymmetry(cutAtLoss(unfold(model), loss).graph);
+  const { symmetry } = subjectOfModel(model, { loss });
   const samples = samplesOf(inputs);
   const here = weightValues(model);
   const valueAt = (direction: Direction, step: number) => {

@@ -3,9 +3,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { minimumSharpnessGradients } from '../../src/control/sharpness-gradients.js';
-import { unfold } from '../../src/curvature/graph.js';
 import { traceGradientKernel } from '../../src/curvature/trace-gradients.js';
-import { cutAtLoss } from '../../src/loss.js';
+import { subjectOfModel } from '../../src/subject.js';
 import type { Loss } from '../brute-force/jacobian.js';
 import { anyNetwork, buildNetwork, losses, type NetworkSpec } from '../brute-force/random-model.js';
 import { sharpnessAlong } from '../brute-force/sharpness-differences.js';
@@ -228,8 +227,8 @@ describe('minimumSharpnessGradients', () => {
     const model = chain([3], dense({ units: 3, activation: 'relu' }), head(loss));
     setGoldenWeights(model, 11);
     const inputs = batchFor(model, 2, 11);
-    const { graph, hessian } = cutAtLoss(unfold(model), loss);
-    const kernel = traceGradientKernel(graph, hessian);
+    const { graph, heads } = subjectOfModel(model, { loss });
+    const kernel = traceGradientKernel(graph, heads);
     const weigh = () => [0.5, 2, 3, 0.25];
     const add = (a: Float64Array[], { traces, gradients }: ReturnType<typeof kernel.gradients>) => {
       const values = [traces, ...gradients.map((gradient) => gradient.dataSync())];
@@ -241,10 +240,11 @@ describe('minimumSharpnessGradients', () => {
     let sum: Float64Array[] = [];
     for (let choice = 0; choice < 8; choice++) {
       const signs = [1, 2, 4].map((bit) => (choice & bit ? 1 : -1));
-      sum = add(
-        sum,
-        kernel.gradients(inputs, weigh, () => tf.tensor2d([signs, signs])),
-      );
+      const drawn = (shape: readonly number[]) => {
+        expect(shape).toEqual([2, 3]);
+        return tf.tensor2d([signs, signs]);
+      };
+      sum = add(sum, kernel.gradients(inputs, weigh, drawn));
     }
     exact.forEach((values, b) => {
       expect(
@@ -256,6 +256,53 @@ describe('minimumSharpnessGradients', () => {
     });
     tf.dispose(inputs);
     model.dispose();
+  });
+
+  it('takes outputs with positions', () => {
+    const positions = (...end: tfl.layers.Layer[]) =>
+      chain([3, 2], dense({ units: 4, activation: 'relu' }), dense({ units: 2 }), ...end);
+    const [sequence, flat] = [positions(), positions(flatten())];
+    setGoldenWeights(flat, 4);
+    sequence.setWeights(flat.getWeights());
+    const inputs = batchFor(flat, 2, 4);
+    const loss = 'meanSquaredError';
+    // The mean over positions and outputs is that over all outputs of the flat network.
+    const expected = [...found(flat, inputs, { loss }).gradients.values()];
+    const gradients = [...found(sequence, inputs, { loss }).gradients.values()];
+    expected.slice(0, 2).forEach((should, b) => {
+      expect(norm(should)).toBeGreaterThan(0);
+      expect(difference(gradients[b]!, should)).toBeLessThan(1e-5 * norm(should));
+    });
+    const { graph, heads } = subjectOfModel(sequence, { loss });
+    const shapes: (readonly number[])[] = [];
+    const drawn = (shape: readonly number[]) => {
+      shapes.push(shape);
+      return tf.ones([...shape]);
+    };
+    tf.dispose(traceGradientKernel(graph, heads).gradients(inputs, () => [1, 1, 1, 1], drawn).gradients);
+    expect(shapes).toEqual([[6, 2]]);
+    tf.dispose(inputs);
+    flat.dispose();
+    sequence.dispose();
+  });
+
+  it('adds up several outputs', () => {
+    const input = tfl.input({ shape: [3] });
+    const hidden = dense({ units: 4, activation: 'relu' }).apply(input) as tfl.SymbolicTensor;
+    const ends = [2, 2].map((units) => dense({ units }).apply(hidden) as tfl.SymbolicTensor);
+    const two = tfl.model({ inputs: input, outputs: ends });
+    const joined = tfl.model({ inputs: input, outputs: tfl.layers.concatenate().apply(ends) as tfl.SymbolicTensor });
+    setGoldenWeights(two, 6);
+    const inputs = batchFor(two, 3, 6);
+    // Each mean is over two outputs, that of the joined network over four.
+    const whole = found(joined, inputs, { loss: 'meanSquaredError' });
+    const parts = found(two, inputs, { loss: ['meanSquaredError', 'meanSquaredError'] });
+    expect(parts.minimumSharpness / whole.minimumSharpness).toBeCloseTo(2, 4);
+    for (const [name, gradient] of parts.gradients) {
+      const half = Array.from(gradient, (g) => g / 2);
+      expect(difference(whole.gradients.get(name)!, half)).toBeLessThan(1e-5 * norm(half) + 1e-7);
+    }
+    tf.dispose(inputs);
   });
 
   it('draws the signs from the seed', () => {

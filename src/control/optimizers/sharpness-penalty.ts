@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { LossName } from '../../curvature/output-hessian.js';
-import { checkLossName } from '../../loss.js';
+import { checkLoss } from '../../loss.js';
 import { recordMinibatches } from '../../minibatch.js';
 import { uniform } from '../../sampling/uniform.js';
 import {
@@ -30,8 +30,8 @@ export interface SharpnessPenaltyOptions {
    * `'all'`: every column, without that noise, at about as many times the cost as the network has outputs.
    */
   readonly columns?: GradientColumns;
-  /** The loss whose curvature counts. Default: the one that the model was compiled with. */
-  readonly loss?: LossName;
+  /** The loss whose curvature counts, for several outputs one each in their order. Default: what the model was compiled with. */
+  readonly loss?: LossName | readonly LossName[];
   /** Chooses the random signs, together with the step: a whole number, default 0. */
   readonly seed?: number;
 }
@@ -84,7 +84,7 @@ export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOp
 class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
   #lambda = 0;
   readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
-    loss?: LossName;
+    loss?: SharpnessPenaltyOptions['loss'];
   };
   #model: tfl.LayersModel | undefined;
   #kernel: { readonly of: readonly unknown[]; readonly run: ReturnType<typeof sharpnessGradientKernel> } | undefined;
@@ -100,7 +100,7 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
       throw new Error(`columns must be 'sign' or 'all', but it is ${columns}.`);
     }
     if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, but it is ${seed}.`);
-    if (loss != null) checkLossName(loss);
+    if (loss != null) checkLoss(loss);
     if (model !== undefined) checkGradientsPass(model);
     this.#model = model;
     this.#options = { every, samples, columns, seed, loss: loss ?? undefined };
@@ -206,7 +206,12 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
 
   override getConfig(): tf.serialization.ConfigDict {
     const { loss, ...options } = this.#options;
-    return { ...super.getConfig(), lambda: this.#lambda, ...options, ...(loss ? { loss } : {}) };
+    return {
+      ...super.getConfig(),
+      lambda: this.#lambda,
+      ...options,
+      ...(loss ? { loss: loss as string | string[] } : {}),
+    };
   }
 }
 registerOptimizer('SharpnessPenalty', SharpnessPenalty);
