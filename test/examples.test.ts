@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -111,4 +111,38 @@ test('rxjs-pipeline.ts averages, alerts and stops training', () => {
   expect(values.length).toBeLessThan(40);
   expect(values.at(-1)).toBeLessThan(Math.max(...values) / 2);
   expect(stdout.trimEnd()).toMatch(/less than half: training stops$/);
+});
+
+test('sharpness-aware.ts compares all contestants over the seeds, in a table and a chart', { timeout: 120_000 }, () => {
+  const out = join(folder, 'sharpness-aware');
+  const options = ['--quick', '--samples', '200', '--out', out];
+  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/sharpness-aware.ts', ...options]);
+  expect(status, stderr).toBe(0);
+  const names = ['SGD', 'SAM', 'ASAM'];
+  const bySeed = names.map((name) => numbers(stdout, new RegExp(`[:;] ${name}\\b[^:;]*: ([\\d.]+)%`, 'g')));
+  for (const accuracies of bySeed) expect(accuracies).toHaveLength(2);
+
+  const written = readFileSync(join(out, 'sharpness-aware.md'), 'utf8');
+  expect(written).toContain('200 MNIST images');
+  const rows = [...written.matchAll(/^\| (\w+).*?\| (.*) \|$/gm)]
+    .filter(([, name]) => names.includes(name!))
+    .map(([, , cells]) => cells!.split(' | ').map((cell) => cell.split(' ± ').map(Number)));
+  expect(rows).toHaveLength(names.length);
+  rows.forEach((row, i) => {
+    expect(row).toHaveLength(5);
+    for (const cell of row) expect(cell.every(Number.isFinite) && cell.length === 2).toBe(true);
+    const [accuracy, more, loss, sharpness, cost] = row as [number, number][];
+    // The lines of the seeds have one digit less.
+    const [one, two] = bySeed[i] as [number, number];
+    expect(Math.abs(accuracy![0] - (one + two) / 2)).toBeLessThan(0.06);
+    expect(Math.abs(accuracy![1] - Math.abs(one - two) / 2)).toBeLessThan(0.06);
+    expect(Math.abs(more![0] - (accuracy![0] - rows[0]![0]![0]!))).toBeLessThan(0.011);
+    for (const [mean] of [loss!, sharpness!, cost!]) expect(mean).toBeGreaterThan(0);
+  });
+  const svg = readFileSync(join(out, 'sharpness-aware.svg'), 'utf8');
+  expect(svg).toMatch(/^<svg .*<\/svg>\n$/s);
+  for (const text of [...names, 'test accuracy', 'Minimum Sharpness']) expect(svg).toContain(text);
+
+  const { stdout: help } = run('npx', ['tsx', 'examples/sharpness-aware.ts', '--help']);
+  for (const option of ['seeds', 'epochs', 'samples', 'quick', 'backend', 'out']) expect(help).toContain(`--${option}`);
 });

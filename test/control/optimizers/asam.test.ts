@@ -25,12 +25,14 @@ async function perturbation(model: tfl.LayersModel, x: tf.Tensor, rho: number, e
   }));
 }
 
-it('a weight of zero stays where it is with eta 0, a bias does not; kernels, gammas and betas are told apart', async () => {
+const title =
+  'a weight of zero stays where it is with eta 0, a bias does not; kernels, gammas and betas are told apart';
+it.each(['', ' in a second model with the same names'])(`${title}%s`, async (second) => {
   const model = tfl.sequential({
     layers: [
       tfl.layers.dense({ units: 3, inputShape: [2], name: 'bias_like' }),
-      tfl.layers.layerNormalization(),
-      tfl.layers.dense({ units: 2 }),
+      tfl.layers.layerNormalization({ name: 'norm' }),
+      tfl.layers.dense({ units: 2, name: 'head' }),
     ],
   });
   const x = tf.randomNormal([6, 2], 0, 1, 'float32', 1);
@@ -42,7 +44,7 @@ it('a weight of zero stays where it is with eta 0, a bias does not; kernels, gam
     }),
   );
   const moved = await perturbation(model, x, 0.5, 0);
-  expect(moved).toHaveLength(6);
+  expect(moved.map(({ name }) => /_\d+$/.test(name))).toEqual(Array(6).fill(second !== ''));
   for (const { name, weights, eps } of moved) {
     expect(weights[0], name).toBe(0);
     if (/(bias|beta)(_\d+)?$/.test(name)) expect(Math.max(...eps.map(Math.abs)), name).toBeGreaterThan(0);
