@@ -102,16 +102,15 @@ const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[
 
 /** Trains both, taking turns after every epoch, so that the times can be compared. */
 async function compare(seed: number, epochs: number, lambda: number, train: Digits, test: Digits) {
-  const [plain, penalized] = [0, lambda].map((strength) => {
+  const contestant = (wrapped: (model: tf.LayersModel, base: tf.Optimizer) => tf.Optimizer) => {
     const model = network(seed);
-    const base = tf.train.sgd(0.1);
-    const optimizer = strength > 0 ? sharpnessPenalty(base, { model, lambda: strength }) : base;
+    const optimizer = wrapped(model, tf.train.sgd(0.1));
     model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
     return { model, states: [] as State[], times: [] as number[] };
-  }) as [
-    { model: tf.Sequential; states: State[]; times: number[] },
-    { model: tf.Sequential; states: State[]; times: number[] },
-  ];
+  };
+  const plain = contestant((_, base) => base);
+  const penalized = contestant((model, base) => sharpnessPenalty(base, { model, lambda }));
+  plain.states.push(await stateOf(plain.model, train, test));
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const { model, states, times } of [plain, penalized]) {
       times.push(...(await trainEpoch(model, train, 1000 * seed + epoch)));

@@ -409,6 +409,60 @@ describe('minimumSharpnessGradients', () => {
     image.dispose();
   });
 
+  const { layers } = tfl;
+  const smooth = () => dense({ units: 2, activation: 'tanh' });
+  const toImage = () => layers.reshape({ targetShape: [4, 2, 2] });
+  it.each<[string, () => tfl.layers.Layer[]]>([
+    ['permute', () => [toImage(), layers.permute({ dims: [2, 1, 3] }), smooth()]],
+    ['repeat a vector', () => [layers.repeatVector({ n: 3 }), layers.timeDistributed({ layer: smooth() })]],
+    [
+      'crop',
+      () => [
+        toImage(),
+        layers.cropping2D({
+          cropping: [
+            [1, 0],
+            [0, 1],
+          ],
+        }),
+        smooth(),
+      ],
+    ],
+    ['enlarge', () => [toImage(), layers.upSampling2d({ size: [2, 3] }), smooth()]],
+    [
+      'enlarge by interpolation',
+      () => [toImage(), layers.upSampling2d({ size: [2, 2], interpolation: 'bilinear' }), smooth()],
+    ],
+    [
+      'pool channels first',
+      () => [toImage(), averagePooling2d({ poolSize: [1, 2], strides: [1, 1], dataFormat: 'channelsFirst' }), smooth()],
+    ],
+  ])('agrees with differences of Minimum Sharpness in float32 in layers that %s', (_, middle) => {
+    const model = chain([3], dense({ units: 16, activation: 'tanh' }), ...middle(), flatten(), dense({ units: 3 }));
+    setGoldenWeights(model, 8);
+    const inputs = batchFor(model, 2, 8);
+    const loss = 'softmaxCrossEntropy';
+    const { gradients } = found(model, inputs, { loss });
+    const whole = norm([...gradients.values()].map(norm));
+    const weights = model.weights.map((weight) => [...weight.read().dataSync()]);
+    const valueAt = (direction: number[][], step: number) => {
+      const moved = (b: number) => weights[b]!.map((v, i) => v + step * direction[b]![i]!);
+      tf.tidy(() => model.setWeights(model.weights.map(({ shape }, b) => tf.tensor(moved(b), shape as number[]))));
+      return found(model, inputs, { loss }).minimumSharpness;
+    };
+    for (const seed of [1, 2, 3]) {
+      const direction = weights.map((w, b) => lcg(seed + 10 * b, w.length).map((u) => u - 0.5));
+      const slope = (valueAt(direction, 0.01) - valueAt(direction, -0.01)) / 0.02;
+      const expected = model.weights.flatMap(({ originalName }, b) =>
+        direction[b]!.map((d, i) => d * gradients.get(originalName)![i]!),
+      );
+      const difference = slope - expected.reduce((sum, v) => sum + v, 0);
+      expect(Math.abs(difference)).toBeLessThan(0.003 * whole * norm(direction.map(norm)));
+    }
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
   it.each<[string, tfl.layers.Layer[]]>([
     [
       "Layer 'odd' (gelu activation)",

@@ -63,7 +63,7 @@ export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
  *
  * Gradients pass through Dense, Conv1D and Conv2D without dilation, BatchNormalization, max and average pooling (also
  * global), Add, Concatenate, Flatten, Reshape and other layers that only rearrange, Dropout, and the activations relu, relu6, leaky
- * relu, hardSigmoid, tanh, sigmoid and softmax. All others are refused, since tf.js has no second derivative for them that can be
+ * relu, tanh, sigmoid and softmax. All others are refused, since tf.js has no second derivative for them that can be
  * relied on.
  *
  * A penalty that fails in a later step, or is not a finite number, is left out: that step is plain training, and the first

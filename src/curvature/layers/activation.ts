@@ -15,7 +15,7 @@ type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable
 const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
   relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects' },
   relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects' },
-  hardSigmoid: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects' },
+  hardSigmoid: { scale: 'pins', piecewiseLinear: true },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
   sigmoid: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
@@ -139,7 +139,7 @@ export const thresholdedReluLayer: LayerRule = (layer) => {
   const f = (x: tf.Tensor) => tf.mul(x, derivative(x));
   const scale = theta === 0 ? 'ties' : 'pins';
   return [
-    elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true, differentiable: 'selects' }, derivative),
+    elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative),
   ];
 };
 
