@@ -14,6 +14,7 @@ export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
 export { registerLayerRule } from './curvature/layers/table.js';
 export type {
   CallWithDelta,
+  Differentiable,
   Forward,
   Layer,
   Operation,

@@ -101,14 +101,13 @@ const convolutionalNetworks: Readonly<Record<string, (loss: Loss) => tfl.LayersM
     ),
   'a residual block': residual,
 };
-/** One loss of a kind. */
+/** One loss of a kind; all losses with the first network of each table. */
 const someLosses = ['categoricalCrossentropy', 'sigmoidCrossEntropy', 'meanSquaredError'] as const;
-const cases = [
-  ...Object.entries(denseNetworks).flatMap(([name, make]) => losses.map((loss) => ({ name, make, loss }))),
-  ...Object.entries(convolves ? convolutionalNetworks : {}).flatMap(([name, make]) =>
-    someLosses.map((loss) => ({ name, make, loss })),
+const cases = [denseNetworks, ...(convolves ? [convolutionalNetworks] : [])].flatMap((networks) =>
+  Object.entries(networks).flatMap(([name, make], i) =>
+    (i === 0 ? losses : someLosses).map((loss) => ({ name, make, loss })),
   ),
-];
+);
 
 function batchFor(model: tfl.LayersModel, count: number, seed: number): tf.Tensor[] {
   return model.inputs.map(({ shape }, i) => {
@@ -219,7 +218,7 @@ describe('minimumSharpnessGradients', () => {
           tf.disposeVariables();
         }
       }),
-      { numRuns: Number(process.env.BRUTE_FORCE_RUNS ?? 40) },
+      { numRuns: Number(process.env.BRUTE_FORCE_RUNS ?? 25) },
     );
   });
 

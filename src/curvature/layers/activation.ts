@@ -138,9 +138,7 @@ export const thresholdedReluLayer: LayerRule = (layer) => {
   const derivative = (x: tf.Tensor) => tf.cast(tf.greater(x, theta), 'float32');
   const f = (x: tf.Tensor) => tf.mul(x, derivative(x));
   const scale = theta === 0 ? 'ties' : 'pins';
-  return [
-    elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative),
-  ];
+  return [elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
 };
 
 /** Softmax over one axis, which tf.js has for the last one only, or over several. */

@@ -180,18 +180,18 @@ describe('sharpnessPenalty', () => {
     }
   });
 
-  it.each<[Partial<SharpnessPenaltyOptions>, string]>([
-    [{}, 'lambda must be a finite number of at least 0, but it is undefined.'],
-    [{ lambda: -1 }, 'lambda must be a finite number of at least 0, but it is -1.'],
-    [{ lambda: Number.NaN }, 'lambda must be a finite number of at least 0, but it is NaN.'],
-    [{ lambda: 1, every: 0 }, 'every must be a whole number of at least 1, but it is 0.'],
-    [{ lambda: 1, samples: 1.5 }, 'samples must be a whole number of at least 1, but it is 1.5.'],
-    [{ lambda: 1, columns: 'some' as 'all' }, "columns must be 'sign' or 'all', but it is some."],
-    [{ lambda: 1, seed: 0.5 }, 'seed must be a whole number, but it is 0.5.'],
-    [{ lambda: 1, loss: 'hinge' as 'meanSquaredError' }, "loss: 'hinge' is not known."],
-    [{ lambda: 1, model: 'mlp' as unknown as tfl.LayersModel }, 'model must be a tf.LayersModel'],
-    [{ lambda: 1, model: tfl.sequential() }, 'The model is not built'],
-  ])('refuses bad options in one line: %o', (options, message) => {
+  it.each<[string, Partial<SharpnessPenaltyOptions>]>([
+    ['lambda must be a finite number of at least 0, but it is undefined.', {}],
+    ['lambda must be a finite number of at least 0, but it is -1.', { lambda: -1 }],
+    ['lambda must be a finite number of at least 0, but it is NaN.', { lambda: Number.NaN }],
+    ['every must be a whole number of at least 1, but it is 0.', { lambda: 1, every: 0 }],
+    ['samples must be a whole number of at least 1, but it is 1.5.', { lambda: 1, samples: 1.5 }],
+    ["columns must be 'sign' or 'all', but it is some.", { lambda: 1, columns: 'some' as 'all' }],
+    ['seed must be a whole number, but it is 0.5.', { lambda: 1, seed: 0.5 }],
+    ["loss: 'hinge' is not known.", { lambda: 1, loss: 'hinge' as 'meanSquaredError' }],
+    ['model must be a tf.LayersModel', { lambda: 1, model: 'mlp' as unknown as tfl.LayersModel }],
+    ['The model is not built', { lambda: 1, model: tfl.sequential() }],
+  ])('refuses bad options in one line: %s', (message, options) => {
     const make = () => sharpnessPenalty(tf.train.sgd(0.1), options as SharpnessPenaltyOptions);
     expect(make).toThrow(message);
   });
@@ -230,17 +230,51 @@ describe('sharpnessPenalty', () => {
     await expect(steps(other, 1)).rejects.toThrow('saw no minibatch');
   });
 
-  it('goes on with plain steps where the penalty fails, and warns once', async () => {
+  it('notices that other layers are trained than before', async () => {
+    const options = { lambda: 0.2, columns: 'all' } as const;
+    const { model, optimizer } = trained(options);
+    await steps(model, 1);
+    const other = network();
+    other.setWeights(model.getWeights());
+    model.layers[0]!.trainable = false;
+    model.compile({ optimizer, loss: 'categoricalCrossentropy' });
+    other.layers[0]!.trainable = false;
+    trained(options, other);
+    await steps(model, 1);
+    await steps(other, 1);
+    expect(await weightsOf(model)).toEqual(await weightsOf(other));
+  });
+
+  it.each<[string, number, () => tfl.layers.Layer[], RegExp]>([
+    [
+      'a trace is beyond float32',
+      1e20,
+      () => [tfl.layers.dense({ units: 2, inputShape: [1], kernelInitializer: 'zeros' })],
+      /^tfjs-sharpness, sharpnessPenalty: .* trace of .* is Infinity/,
+    ],
+    [
+      'the gradient is beyond float32',
+      1e15,
+      () => [
+        tfl.layers.dense({
+          units: 1,
+          inputShape: [1],
+          useBias: false,
+          kernelInitializer: tfl.initializers.constant({ value: 1e-10 }),
+        }),
+        tfl.layers.dense({ units: 2, useBias: false, kernelInitializer: 'ones' }),
+      ],
+      /^tfjs-sharpness, sharpnessPenalty: .* gradient of Minimum Sharpness is not finite/,
+    ],
+  ])('goes on with plain steps, and warns once, where %s', async (_, input, layers, message) => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     try {
-      const layers = () => [tfl.layers.dense({ units: 2, inputShape: [1], kernelInitializer: 'zeros' })];
       const run = async (penalized: boolean) => {
         const model = tfl.sequential({ layers: layers() });
         const base = tf.train.sgd(1e-30);
         const optimizer = penalized ? sharpnessPenalty(base, { model, lambda: 1 }) : base;
         model.compile({ optimizer, loss: 'meanSquaredError' });
-        // Its trace is beyond float32, its gradient is not.
-        const huge = tf.tensor2d([[1e20]]);
+        const huge = tf.tensor2d([[input]]);
         const target = tf.tensor2d([[1, 2]]);
         await model.trainOnBatch(huge, target);
         const before = tf.memory().numTensors;
@@ -250,9 +284,7 @@ describe('sharpnessPenalty', () => {
         return weightsOf(model);
       };
       expect(await run(true)).toEqual(await run(false));
-      expect(warn.mock.calls).toEqual([
-        [expect.stringMatching(/^tfjs-sharpness, sharpnessPenalty: .* trace of .* is Infinity/)],
-      ]);
+      expect(warn.mock.calls).toEqual([[expect.stringMatching(message)]]);
     } finally {
       warn.mockRestore();
     }
