@@ -8,6 +8,7 @@ import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.j
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
 import { isolated } from './streams/isolated.js';
+import { type TimeBudget, timeBudget } from './time-budget.js';
 
 /** Why a reading, or a part of its way to the user, did not come about. Training goes on. */
 export interface Problem {
@@ -25,11 +26,15 @@ export interface Problem {
 
 export interface MinimumSharpnessOptions extends MeasureOptions {
   /**
-   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose.
+   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose. The
+   * value speaks for all of it, to a relative standard error of 2% unless `method` says otherwise.
    * By default the minibatches that the model is trained on, which is free of a second copy of the data but noisy.
    */
   readonly data?: SharpnessInputs;
-  /** When to measure: `{ epochs: k }` or `{ batches: k }`. Default `{ epochs: 1 }`. */
+  /**
+   * When to measure: `{ epochs: k }`, `{ batches: k }`, or `{ overhead: 0.05 }` as often as that takes no more than this share
+   * of the training time. Default `{ epochs: 1 }`.
+   */
   readonly every?: Schedule;
   /** Key in the epoch logs. Default `'minimumSharpness'`. Two callbacks in one fit need two names. */
   readonly name?: string;
@@ -80,6 +85,10 @@ export interface Measuring {
  * standard error does not know about it. A reading's `step` is the number of batches that this callback saw over all its
  * fits, plus `initialStep`.
  *
+ * With `every: { overhead: share }` a reading is taken after a batch whenever all readings so far and the next one stay within
+ * that share of the training time so far. One that turns out dearer than there is time for is given up between two chunks;
+ * that, and an epoch without a reading, goes to `problems$` as `skipped`, without a warning.
+ *
  * **Logs.** After every epoch the latest value goes into the epoch logs under `name`, so that `history.history`,
  * `earlyStopping` and `tf.node.tensorBoard` see it; those must stand after this callback. An epoch without a reading of
  * its own carries the latest one forward, and an epoch before a model's first reading has `NaN`, so that all histories
@@ -108,6 +117,9 @@ export function minimumSharpness(options: MinimumSharpnessOptions = {}): Sharpne
 
 // One hint a process is enough, however many callbacks a hyperparameter search makes.
 let hinted = false;
+/** With `data`. */
+const DEFAULT_METHOD = { tolerance: 0.02 } as const;
+
 const HINT =
   'tfjs-sharpness: measuring on single minibatches, whose values are noisy once the network is sure of most samples. ' +
   'minimumSharpness({ data: xTrain }) measures on the training set.';
@@ -124,6 +136,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   readonly #data: SharpnessInputs | undefined;
   readonly #every: Schedule;
   readonly #name: string;
+  readonly #budget: TimeBudget | undefined;
   readonly #disposal = new AbortController();
   readonly #warned = new Set<string>();
 
@@ -134,6 +147,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   #step: number;
   #epoch = 0;
   #epochsEnded = 0;
+  #readThisEpoch = false;
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
     super();
@@ -159,12 +173,15 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {
+      // All of the data, to 2%, costs less than a batch late in training, where a random minibatch is noise.
+      ...(data === undefined ? {} : { method: DEFAULT_METHOD }),
       ...measureOptions,
       signal: measureOptions.signal ? AbortSignal.any([measureOptions.signal, signal]) : signal,
     };
     this.#measuring = measuring;
     this.#data = data;
     this.#every = every;
+    this.#budget = every.overhead === undefined ? undefined : timeBudget(every.overhead);
     this.#name = name;
     this.#step = initialStep;
     this.readings$ = isolated(this.#readings, (error) => this.#fail('a subscriber to readings$ threw', error));
@@ -207,27 +224,37 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       if (!hinted) console.info(HINT);
       hinted = true;
     }
+    this.#budget?.start();
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
+    this.#readThisEpoch = false;
   }
 
   override async onBatchBegin(): Promise<void> {
     const due = isDue(this.#every, 'batches', this.#step + 1) || isDue(this.#every, 'epochs', this.#epochsEnded + 1);
-    if (due) this.#recorder?.record();
+    if (due || this.#budget?.affords()) this.#recorder?.record();
   }
 
   override async onBatchEnd(): Promise<void> {
     this.#step++;
     this.#recorder?.stop();
     if (isDue(this.#every, 'batches', this.#step)) await this.#read();
+    if (this.#budget?.affords() && (this.#data !== undefined || this.#recorder?.holds))
+      await this.#readWithin(this.#budget);
   }
 
   override async onEpochEnd(epoch: number, logs?: tfl.Logs): Promise<void> {
     this.#epoch = epoch;
     this.#epochsEnded++;
     if (isDue(this.#every, 'epochs', this.#epochsEnded)) await this.#read();
+    if (this.#budget && !this.#readThisEpoch && this.model !== null && !this.#disposal.signal.aborted) {
+      const { expected } = this.#budget;
+      const cost = expected === undefined ? '' : `, and the next takes about ${expected.toFixed(0)} ms`;
+      const left = Math.max(0, this.#budget.allowance()).toFixed(0);
+      this.#skipQuietly(`no reading in this epoch: readings may take ${left} ms now${cost}.`);
+    }
     if (this.model === null || logs === undefined) return;
     if (Object.hasOwn(logs, this.#name)) {
       this.#skip(
@@ -241,19 +268,52 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   override async onTrainEnd(): Promise<void> {
     this.#recorder?.remove();
     this.#recorder = undefined;
+    this.#budget?.stop();
   }
 
-  async #read(): Promise<void> {
+  /** Takes a reading, and gives it up when there is no more time for it. */
+  async #readWithin(budget: TimeBudget): Promise<void> {
+    const start = performance.now();
+    const allowance = budget.allowance();
+    const deadline = new AbortController();
+    const passed = () => performance.now() - start;
+    await this.#read({
+      signal: deadline.signal,
+      onProgress: (progress) => {
+        if (passed() > allowance) deadline.abort();
+        this.#measureOptions.onProgress?.(progress);
+      },
+    });
+    budget.spend(passed(), !deadline.signal.aborted);
+    if (deadline.signal.aborted) {
+      this.#skipQuietly(
+        `a reading was given up after ${passed().toFixed(0)} ms, more than the ${allowance.toFixed(0)} ms left.`,
+      );
+    }
+  }
+
+  /** @param limits a reading that may be given up, and the signal that says so. */
+  async #read(limits?: {
+    readonly signal: AbortSignal;
+    readonly onProgress: MeasureOptions['onProgress'];
+  }): Promise<void> {
     const { model } = this;
     const { signal } = this.#disposal;
     if (model === null || signal.aborted) return;
     const minibatch = this.#recorder?.take();
+    const options: MeasureOptions = limits
+      ? {
+          ...this.#measureOptions,
+          onProgress: limits.onProgress,
+          signal: AbortSignal.any([limits.signal, this.#measureOptions.signal as AbortSignal]),
+        }
+      : this.#measureOptions;
     try {
       let reading: SharpnessReading;
       if (this.#data !== undefined) {
-        reading = await this.#measuring.whole(model, this.#data, this.#measureOptions);
+        reading = await this.#measuring.whole(model, this.#data, options);
       } else if (minibatch !== undefined) {
-        reading = await this.#measuring.minibatch(model, minibatch, this.#measureOptions);
+        reading = await this.#measuring.minibatch(model, minibatch, options);
       } else {
         this.#skip('no minibatch was seen: pass { data } to minimumSharpness().');
         return;
@@ -261,9 +321,10 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       if (signal.aborted) return;
       this.#latest = { ...reading, step: this.#step, epoch: this.#epoch };
       this.#carried = { model, reading: this.#latest };
+      this.#readThisEpoch = true;
       this.#readings.next(this.#latest);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || limits?.signal.aborted) return;
       if (this.#measureOptions.signal?.aborted)
         this.#skip('no reading, since the signal given in the options was aborted.');
       else this.#fail(undefined, error);
@@ -278,6 +339,11 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   #skip(message: string): void {
     this.#report({ kind: 'skipped', step: this.#step, epoch: this.#epoch, message });
+  }
+
+  /** For what is bound to happen again and again, and as it should. */
+  #skipQuietly(message: string): void {
+    this.#problems.next({ kind: 'skipped', step: this.#step, epoch: this.#epoch, message });
   }
 
   #fail(what: string | undefined, error: unknown): void {
