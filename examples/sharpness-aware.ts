@@ -180,11 +180,11 @@ function chart(outcomes: readonly Outcome[]): TopLevelSpec {
     height: 40 * contestants.length,
     encoding: {
       y: { field: 'contestant', type: 'nominal' as const, sort: null, title: null },
-      x: { field, type: 'quantitative' as const, title, scale: { zero: false } },
+      x: { field, type: 'quantitative' as const, title, scale: { zero: false, padding: 10 } },
     },
     layer: [
       { mark: { type: 'point' as const, opacity: 0.5, size: 25 } },
-      { mark: { type: 'errorbar' as const, extent: 'stderr' as const, ticks: true, color: 'black' } },
+      { mark: { type: 'errorbar' as const, extent: 'stderr' as const, ticks: { size: 8 }, color: 'black' } },
       {
         mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 60, color: 'black' },
         encoding: { x: { field, aggregate: 'mean' as const, type: 'quantitative' as const, title } },

@@ -270,6 +270,17 @@ describe('a step that throws', () => {
   );
 });
 
+it('computeGradients by hand leaves what it returns', () => {
+  const optimizer = asam(tf.train.sgd(0.1), { rho: 0.5 });
+  const weight = tf.tidy(() => tf.variable(tf.tensor1d([2, 1])));
+  const before = tf.memory().numTensors;
+  const { value, grads } = optimizer.computeGradients(() => tf.sum(tf.square(weight)) as tf.Scalar, [weight]);
+  expect(Object.keys(grads)).toEqual([weight.name]);
+  expect(tf.memory().numTensors).toBe(before + 2);
+  tf.dispose([value, grads, weight]);
+  optimizer.dispose();
+});
+
 it('disposing leaves nothing of the base', async () => {
   const before = tf.memory().numTensors;
   const optimizer = sam(tf.train.adam(0.1), { rho: 0.1 });
