@@ -58,7 +58,8 @@ export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
  * ```
  *
  * Loss and metrics that `fit` reports are those of plain training, without the penalty. It sees the network as inference runs
- * it, without dropout and with the moving statistics of batch normalization, which it does not move. With `'sign'`, the
+ * it, without dropout and with the moving statistics of batch normalization, which it does not move. Weights of samples and
+ * classes, and regularizers, do not count in it. With `'sign'`, the
  * scales are those that fit the noisy traces of this minibatch.
  *
  * Gradients pass through Dense, Conv1D and Conv2D without dilation, BatchNormalization, max and average pooling (also

@@ -106,6 +106,43 @@ describe('sharpnessPenalty', () => {
     optimizer.lambda = 0;
     expect(await steps(model, 3)).toEqual(await steps(plain.model, 3));
     expect(await weightsOf(model)).toEqual(await weightsOf(plain.model));
+    // Nothing is asked of the model then, not even layers that could be penalized.
+    const odd = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [3], activation: 'softplus' })] });
+    odd.compile({ optimizer: sharpnessPenalty(tf.train.sgd(0.1), { lambda: 0 }), loss: 'meanSquaredError' });
+    await steps(odd, 1);
+  });
+
+  it('trains several outputs from several inputs', async () => {
+    const build = () => {
+      const kernelInitializer = tfl.initializers.glorotUniform({ seed: 5 });
+      const inputs = [tfl.input({ shape: [3] }), tfl.input({ shape: [2] })];
+      const joined = tfl.layers.concatenate().apply(inputs);
+      const hidden = tfl.layers.dense({ units: 4, activation: 'relu', kernelInitializer }).apply(joined);
+      const outputs = (['softmax', 'linear'] as const).map(
+        (activation) =>
+          tfl.layers.dense({ units: 3, activation, kernelInitializer }).apply(hidden) as tfl.SymbolicTensor,
+      );
+      return tfl.model({ inputs, outputs });
+    };
+    const other = tf.randomNormal([12, 2], 0, 1, 'float32', 9);
+    const loss = ['categoricalCrossentropy', 'meanSquaredError'] as const;
+    const afterOneStep = async (optimizer: (model: tfl.LayersModel) => tf.Optimizer) => {
+      const model = build();
+      const { parameters } = minimumSharpnessGradients(model, [x, other], { loss });
+      const slopes = await values(parameters.map(({ gradient }) => gradient));
+      tf.dispose(parameters.map(({ gradient }) => gradient));
+      model.compile({ optimizer: optimizer(model), loss: [...loss] });
+      await model.trainOnBatch([x, other], [y, y]);
+      return { slopes, weights: await weightsOf(model) };
+    };
+    const { weights } = await afterOneStep((model) =>
+      sharpnessPenalty(tf.train.sgd(0.1), { model, lambda: 0.2, columns: 'all' }),
+    );
+    const plain = await afterOneStep(() => tf.train.sgd(0.1));
+    const expected = plain.weights.map((w, b) => w.map((v, i) => v - 0.02 * plain.slopes[b]![i]!));
+    expect(difference(plain.weights, expected)).toBeGreaterThan(1e-3);
+    expect(difference(weights, expected)).toBeLessThan(1e-6);
+    other.dispose();
   });
 
   it('leaves the reported loss, the metrics and the moving averages of the step to plain training', async () => {
