@@ -8,6 +8,7 @@ const backendFree = [
   'test/native*.test.ts',
   'test/examples.test.ts',
   'test/readme.test.ts',
+  'test/streams-page.test.ts',
   'test/browser/**/*.test.ts',
   'test/symmetry/**/*.test.ts',
   'test/tensorboard/{record,writer,real-tensorboard}.test.ts',

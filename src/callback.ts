@@ -2,11 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
-import { estimateSharpness, measureSharpness, SAMPLING_NEEDS_DATA, type SharpnessInputs } from './measure.js';
+import {
+  estimateSharpness,
+  HESSIAN_NEEDS_DATA,
+  measureSharpness,
+  SAMPLING_NEEDS_DATA,
+  type SharpnessInputs,
+} from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
 import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
+import type { EpochLogs } from './streams/epoch-logs.js';
 import { isolated } from './streams/isolated.js';
 import { type TimeBudget, timeBudget } from './time-budget.js';
 
@@ -50,6 +57,11 @@ export interface SharpnessCallback extends tfl.Callback {
    * this one.
    */
   readonly readings$: Observable<SharpnessReading>;
+  /**
+   * What `fit` logged of every epoch, as numbers, with this callback's own value in it and without what callbacks after it
+   * add. It comes after the epoch's readings, and like them it is hot, replays the latest and completes on `dispose()`.
+   */
+  readonly logs$: Observable<EpochLogs>;
   /** What went wrong, and when. The first time, each message is also a console warning. Completes on `dispose()`. */
   readonly problems$: Observable<Problem>;
   /** The last reading, if there was one. */
@@ -127,9 +139,11 @@ const HINT =
 /** The callback itself, with the measuring functions passed in. */
 export class MinimumSharpnessCallback extends FitCallback implements SharpnessCallback {
   readonly readings$: Observable<SharpnessReading>;
+  readonly logs$: Observable<EpochLogs>;
   readonly problems$: Observable<Problem>;
 
   readonly #readings = new ReplaySubject<SharpnessReading>(1);
+  readonly #logs = new ReplaySubject<EpochLogs>(1);
   readonly #problems = new Subject<Problem>();
   readonly #measuring: Measuring;
   readonly #measureOptions: MeasureOptions;
@@ -148,6 +162,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   #epoch = 0;
   #epochsEnded = 0;
   #readThisEpoch = false;
+  #stepAtEpochBegin = 0;
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
     super();
@@ -168,8 +183,8 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
         throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
       }
     }
-    if (data === undefined && isSampled(measureOptions.method)) {
-      throw new Error(SAMPLING_NEEDS_DATA);
+    if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
+      throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {
@@ -185,6 +200,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#name = name;
     this.#step = initialStep;
     this.readings$ = isolated(this.#readings, (error) => this.#fail('a subscriber to readings$ threw', error));
+    this.logs$ = isolated(this.#logs, (error) => this.#fail('a subscriber to logs$ threw', error));
     this.problems$ = isolated(this.#problems, (error) => this.#warn(`a subscriber to problems$ threw: ${error}`));
   }
 
@@ -197,6 +213,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#recorder?.remove();
     this.#recorder = undefined;
     this.#readings.complete();
+    this.#logs.complete();
     this.#problems.complete();
   }
 
@@ -230,6 +247,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
     this.#readThisEpoch = false;
+    this.#stepAtEpochBegin = this.#step;
   }
 
   override async onBatchBegin(): Promise<void> {
@@ -262,6 +280,27 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       );
     } else {
       logs[this.#name] = this.#carried?.model === this.model ? this.#carried.reading.minimumSharpness : Number.NaN;
+    }
+    await this.#publish(logs);
+  }
+
+  /** The logs of the epoch, for `logs$`. Metrics are scalars until someone needs their value; History disposes them. */
+  async #publish(logs: tfl.Logs): Promise<void> {
+    if (this.#disposal.signal.aborted) return;
+    try {
+      const values: Record<string, number> = {};
+      for (const [name, value] of Object.entries(logs as Record<string, unknown>)) {
+        if (typeof value === 'number') values[name] = value;
+        else if (value instanceof tf.Tensor) values[name] = (await value.data())[0];
+      }
+      this.#logs.next({
+        step: this.#step,
+        epoch: this.#epoch,
+        batches: this.#step - this.#stepAtEpochBegin,
+        logs: values,
+      });
+    } catch (error) {
+      this.#fail('the epoch logs could not be read', error);
     }
   }
 

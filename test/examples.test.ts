@@ -162,3 +162,32 @@ test('sharpness-aware.ts compares all contestants over the seeds, in a table and
   const { stdout: help } = run('npx', ['tsx', 'examples/sharpness-aware.ts', '--help']);
   for (const option of ['seeds', 'epochs', 'samples', 'quick', 'backend', 'out']) expect(help).toContain(`--${option}`);
 });
+
+test('steer.ts warms up, raises weight decay when MS trends up, and draws both', { timeout: 120_000 }, () => {
+  const logdir = join(folder, 'steer');
+  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/steer.ts', logdir]);
+  expect(status, stderr).toBe(0);
+  const values = numbers(stdout, /MS ([\d.]+)/g);
+  const steps = numbers(stdout, /batch (\d+): MS/g);
+  expect(steps).toEqual(values.map((_, i) => 10 * (i + 1)));
+
+  const charts = (tag: string) => readLogdir(logdir).filter((point) => point.tag === tag);
+  const rates = charts('sharpness_control/learning_rate');
+  const decays = charts('sharpness_control/weight_decay');
+  for (const points of [rates, decays, charts('sharpness/minimum')]) {
+    expect(points.map(({ step }) => step)).toEqual(steps);
+  }
+  // It grows by 1.4 a reading, up to 0.2 or the first four that lie within 0.2 of their mean.
+  const spread = (last: number[]) => ((Math.max(...last) - Math.min(...last)) / last.reduce((a, b) => a + b)) * 4;
+  const stable = values.findIndex((_, i) => i >= 3 && spread(values.slice(i - 3, i + 1)) <= 0.2);
+  rates.forEach(({ value }, i) => {
+    expect(value).toBeCloseTo(Math.min(0.2, 0.01 * 1.4 ** Math.min(i + 1, stable)), 5);
+  });
+  const changed = rates.filter(({ value }, i) => value !== (rates[i - 1]?.value ?? 0.01));
+  expect(changed.length).toBeGreaterThan(3);
+  expect(numbers(stdout, /batch (\d+): learning_rate/g)).toEqual(changed.map(({ step }) => step));
+  const raised = numbers(stdout, /batch (\d+): weight_decay/g);
+  expect(raised.length).toBeGreaterThan(0);
+  expect(decays.at(-1)!.value).toBeCloseTo(1e-4 * 2 ** raised.length, 8);
+  expect(values[steps.indexOf(raised[0]!)]).toBeGreaterThan(values[0]!);
+});

@@ -135,6 +135,17 @@ describe('tables', () => {
     expect(listed!.split(', ').sort()).toEqual(fields('src/control/early-stopping.ts', 'EarlyStoppingOptions').sort());
   });
 
+  test.each([
+    ['lowerWhenRising', 'lower-when-rising', 'LowerWhenRisingOptions'],
+    ['raiseWhenRising', 'raise-when-rising', 'RaiseWhenRisingOptions'],
+    ['warmUp', 'warm-up', 'WarmUpOptions'],
+  ])('every option of the controller %s is named', (controller, file, interfaceName) => {
+    const [, listed] = new RegExp(`^\\| \`${controller}\\(\\{ (.*?) \\}\\)\` \\|`, 'm').exec(readme)!;
+    const own = fields(`src/control/controllers/${file}.ts`, interfaceName);
+    const rising = controller === 'warmUp' ? [] : fields('src/control/controllers/rising.ts', 'RisingOptions');
+    expect(listed!.split(', ').sort()).toEqual([...own, ...rising].sort());
+  });
+
   test('every loss is named, and the table of layers is that of the package', () => {
     for (const loss of Object.keys(outputHessians)) expect(readme).toContain(`\`${loss}\``);
     expect(readme).toBe(withLayerTable(readme));
