@@ -57,7 +57,7 @@ const networks: readonly NetworkName[] = ['MLP', 'LeNet'];
 
 /**
  * A table row for each contestant: the median step in milliseconds, and of each turn's step over the first contestant's the
- * median and the extremes.
+ * median and the extremes, in time and in processor time, which depends less on what else the machine does.
  */
 async function rows(name: NetworkName, batch: number, repeats: number): Promise<string[]> {
   const { images, labels } = mnistDigits('train', batch);
@@ -65,21 +65,24 @@ async function rows(name: NetworkName, batch: number, repeats: number): Promise<
   const entering = contestants.map(async (contestant) => {
     const model = await network(name);
     model.compile({ optimizer: contestant.optimizer(model), loss: 'categoricalCrossentropy' });
-    return { name: contestant.name, model, times: [] as number[] };
+    return { name: contestant.name, model, times: [] as number[], processor: [] as number[] };
   });
   const taking = await Promise.all(entering);
   try {
     for (let turn = -3; turn < repeats; turn++) {
-      for (const { model, times } of taking) {
-        const start = performance.now();
+      for (const { model, times, processor } of taking) {
+        const before = processorTime();
         await model.trainOnBatch(inputs, labels);
-        if (turn >= 0) times.push(performance.now() - start);
+        const after = processorTime();
+        if (turn < 0) continue;
+        times.push(after.at - before.at);
+        processor.push(after.own - before.own);
       }
     }
   } catch (error) {
     const { message } = error as Error;
     if (!/Kernel '\w+' not registered/.test(message)) throw error;
-    return [`| ${name}, batch ${batch} | - | - | this backend cannot train it |`];
+    return [`| ${name}, batch ${batch} | - | - | this backend cannot train it | |`];
   } finally {
     for (const { model } of taking) {
       model.optimizer.dispose();
@@ -89,10 +92,12 @@ async function rows(name: NetworkName, batch: number, repeats: number): Promise<
   }
   const [first] = taking;
   return taking.map((one) => {
-    const ratios = one.times.map((time, i) => time / first!.times[i]!);
-    const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(1));
-    const ratio = one === first ? '1' : `**${median(ratios).toFixed(2)}** (${least} to ${most})`;
-    return `| ${name}, batch ${batch} | ${one.name} | ${median(one.times).toFixed(1)} ms | ${ratio} |`;
+    const ratios = (of: (one: (typeof taking)[number]) => number[]) => of(one).map((time, i) => time / of(first!)[i]!);
+    const text = (values: number[]) =>
+      `**${median(values).toFixed(2)}** (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
+    const against =
+      one === first ? '1 | 1' : `${text(ratios(({ times }) => times))} | ${text(ratios(({ processor }) => processor))}`;
+    return `| ${name}, batch ${batch} | ${one.name} | ${median(one.times).toFixed(1)} ms | ${against} |`;
   });
 }
 
@@ -127,8 +132,8 @@ async function run(chosen: string[], repeats: number): Promise<void> {
       say(`${backend}: not there${backend === 'tensorflow' ? ' (npm run native builds it)' : ''}.`);
       continue;
     }
-    say(`| ${backendVersion()} | | step | step / SGD step |`);
-    say('| --- | --- | --- | --- |');
+    say(`| ${backendVersion()} | | step | step / SGD step | in processor time |`);
+    say('| --- | --- | --- | --- | --- |');
     for (const name of networks) {
       for (const batch of batches) for (const line of await rows(name, batch, repeats)) say(line);
     }

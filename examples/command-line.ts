@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
-/** Options with their defaults. Each is given as `--name-of-option value`; where it is false, as `--name-of-option`. */
-type Defaults = Readonly<Record<string, number | string | boolean>>;
+/** Options with their defaults. Each is given as `--name-of-option value`, where the default is false as `--name-of-option`. */
+type Defaults = Readonly<Record<string, number | string | false>>;
 type Chosen<D extends Defaults> = {
   readonly [Name in keyof D]: D[Name] extends number ? number : D[Name] extends string ? string : boolean;
 };
@@ -23,7 +23,7 @@ export async function runWithOptions<D extends Defaults>(
       options: {
         ...Object.fromEntries(
           Object.entries(defaults).map(
-            ([name, preset]) => [name, { type: typeof preset === 'boolean' ? 'boolean' : 'string' }] as const,
+            ([name, preset]) => [name, { type: preset === false ? 'boolean' : 'string' }] as const,
           ),
         ),
         help: { type: 'boolean', short: 'h' },
@@ -34,9 +34,8 @@ export async function runWithOptions<D extends Defaults>(
       return;
     }
     const options = Object.entries(defaults).map(([name, preset]) => {
-      const given = (values as Record<string, string | true | undefined>)[name];
-      if (given === undefined) return [name, preset];
-      if (given === true) return [name, given];
+      const given = (values as Record<string, string | boolean | undefined>)[name];
+      if (typeof given !== 'string') return [name, given ?? preset];
       return [name, typeof preset === 'number' ? readNumber(name, given, Number.isInteger(preset)) : given];
     });
     const chosen = Object.fromEntries(options);

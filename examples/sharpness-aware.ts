@@ -14,7 +14,7 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { asam, measureSharpness, sam } from 'tfjs-sharpness';
 import type { TopLevelSpec } from 'vega-lite';
-import { drawChart } from './chart.js';
+import { writeChart } from './chart.js';
 import { runWithOptions } from './command-line.js';
 import { type Digits, mnistDigits } from './mnist-images.js';
 
@@ -32,7 +32,7 @@ const defaults = {
   seeds: 5,
   epochs: 40,
   samples: 1000,
-  quick: false,
+  quick: false as const,
   backend: 'wasm',
   out: fileURLToPath(new URL('results', import.meta.url)),
 };
@@ -225,6 +225,6 @@ await runWithOptions(usage, defaults, ['wasm', 'cpu'], async ({ quick, samples, 
   console.log(`\n${lines.join('\n')}`);
   mkdirSync(out, { recursive: true });
   writeFileSync(`${out}/sharpness-aware.md`, `${lines.join('\n')}\n\n![chart](sharpness-aware.svg)\n`);
-  writeFileSync(`${out}/sharpness-aware.svg`, await drawChart(chart(outcomes)));
+  await writeChart(chart(outcomes), `${out}/sharpness-aware.svg`);
   console.log(`\nWritten to ${out}: sharpness-aware.md and sharpness-aware.svg`);
 });

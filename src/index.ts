@@ -12,7 +12,7 @@ export {
 } from './control/controllers/raise-when-rising.js';
 export type { Points, RisingOptions } from './control/controllers/rising.js';
 export { type WarmUpOptions, type WarmUpState, warmUp } from './control/controllers/warm-up.js';
-export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './control/early-stopping.js';
+export { type EarlyStopping, earlyStopping } from './control/early-stopping.js';
 export { learningRateOf, setLearningRate } from './control/learning-rate.js';
 export { type AsamOptimizer, type AsamOptions, asam } from './control/optimizers/asam.js';
 export { type SamOptimizer, type SamOptions, sam } from './control/optimizers/sam.js';
@@ -25,6 +25,7 @@ export type { WrappedOptimizer } from './control/optimizers/wrapped-optimizer.js
 export { property, type Setting } from './control/setting.js';
 export type { GradientColumns } from './control/sharpness-gradients.js';
 export { type ControlledValue, type ControlProblem, type Steering, steer } from './control/steer.js';
+export type { EarlyStoppingOptions } from './control/stopping-options.js';
 export { weightDecayOf } from './control/weight-decay.js';
 export { multiplyEachColumn } from './curvature/column-axis.js';
 export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
@@ -44,6 +45,7 @@ export type {
 } from './curvature/operation.js';
 export type { LossFactor, LossName } from './curvature/output-hessian.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
+export { type DescribeOptions, describeSymmetries } from './describe-symmetries.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
 export type { Loss, Losses, LossWeights } from './loss.js';
 export {
@@ -80,3 +82,4 @@ export {
 export { type OnPlateau, type PlateauOptions, plateau } from './streams/plateau.js';
 export type { Slope } from './streams/slope.js';
 export { type Trending, type TrendOptions, trend } from './streams/trend.js';
+export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';

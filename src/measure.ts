@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { headAssumptions, reasonsNotExact, statedAssumptions } from './assumptions.js';
+import { headAssumptions, reasonsNotExact, regularizerAssumptions } from './assumptions.js';
 import { parametersOf } from './curvature/graph.js';
 import type { Parameter } from './curvature/operation.js';
 import { type Data, exactTraces, factorsOf, hessianTraces, sampledTraces, type Task } from './estimate.js';
@@ -184,9 +184,8 @@ export async function measureSubject(
       assumptions: [
         ...notExact,
         ...headAssumptions(heads),
-        ...statedAssumptions(graph),
+        ...regularizerAssumptions(graph),
         ...subject.assumptions,
-        ...(scales.length === 0 ? ['No layers can exchange scale here, so Minimum Sharpness is the plain trace.'] : []),
         ...assumptions,
         ...estimate.assumptions,
         ...negativeTraces(parameters, traces),

@@ -8,6 +8,7 @@ import { checkedLabels, orderedLabels } from './labels.js';
 import { cutAtLosses, type HeadPlan, lossesOf, outputNames, planHeads } from './loss.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights } from './sample-weights.js';
+import { symmetryAssumptions } from './symmetry/assumptions.js';
 import { type ScaleSymmetry, scaleSymmetry } from './symmetry/potentials.js';
 
 /** What is measured: a model or a function of the user's, ready for the kernel. */
@@ -57,12 +58,13 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
   heads.forEach((head, i) => {
     checkOutput(shapes[plans[i].place], head);
   });
+  const symmetry = scaleSymmetry(graph);
   const left = names.filter((name) => !plans.some((plan) => plan.name === name));
   return {
     source: model,
     graph,
     heads,
-    symmetry: scaleSymmetry(graph),
+    symmetry,
     weights: model.weights,
     inputNames: inputNames(model),
     inputs: (given) => orderedInputs(model, given),
@@ -85,10 +87,12 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
         throw error;
       }
     },
-    assumptions:
-      left.length > 0
+    assumptions: [
+      ...symmetryAssumptions(graph, symmetry),
+      ...(left.length > 0
         ? [`The outputs ${left.map((name) => `'${name}'`).join(', ')} have no loss and do not count.`]
-        : [],
+        : []),
+    ],
   };
 }
 

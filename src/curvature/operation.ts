@@ -101,6 +101,11 @@ export interface Operation {
   /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
   readonly differentiable?: Differentiable;
   /**
+   * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function
+   * multiplies them by exp(s_in).
+   */
+  readonly inputStatistics?: readonly Weight[];
+  /**
    * @param recording false when nothing of `saved` will be used: it may then be empty. Default true.
    * @param mask the mask of the first input, where a layer before has made one and the operation says `usesMask`.
    */

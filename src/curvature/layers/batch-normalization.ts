@@ -51,6 +51,7 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     piecewiseLinear: true,
     differentiable: 'smooth',
     parameters,
+    inputStatistics: [layer.movingMean],
     forward([x]) {
       const shape = channelShape(x.shape);
       const normalized = normalize(x);
