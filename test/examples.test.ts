@@ -208,6 +208,22 @@ describe('label-noise.ts', () => {
   });
 });
 
+test('sharpness-penalty.ts compares at the same training loss', { timeout: 120_000 }, () => {
+  const out = join(folder, 'sharpness-penalty');
+  const options = ['--seeds', '2', '--epochs', '4', '--samples', '256', '--out', out];
+  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/sharpness-penalty.ts', ...options]);
+  expect(status, stderr).toBe(0);
+  const written = readFileSync(join(out, 'sharpness-penalty.md'), 'utf8');
+  const rows = [...written.matchAll(/^\| (\d+ \|.*) \|$/gm)].map(([, cells]) => cells!.split(' | ').map(Number));
+  expect(rows.map(([seed]) => seed)).toEqual([1, 2]);
+  for (const [, loss, plain, penalized, ratio, accuracy, penalizedAccuracy, cost] of rows) {
+    expect(ratio! / (plain! / penalized!)).toBeCloseTo(1, 1);
+    for (const value of [loss, penalized, accuracy, penalizedAccuracy, cost]) expect(value).toBeGreaterThan(0);
+    expect(ratio).toBeGreaterThan(1);
+  }
+  expect(numbers(stdout, /lower by a factor of ([\d.]+)/g)).toEqual(rows.map((row) => row[4]));
+});
+
 test('sharpness-aware.ts compares all contestants over the seeds, in a table and a chart', { timeout: 120_000 }, () => {
   const out = join(folder, 'sharpness-aware');
   const options = ['--quick', '--samples', '200', '--out', out];
