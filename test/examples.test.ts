@@ -229,7 +229,7 @@ test('sharpness-aware.ts compares all contestants over the seeds, in a table and
   const options = ['--quick', '--samples', '200', '--out', out];
   const { status, stdout, stderr } = run('npx', ['tsx', 'examples/sharpness-aware.ts', ...options]);
   expect(status, stderr).toBe(0);
-  const names = ['SGD', 'SAM', 'ASAM'];
+  const names = ['SGD', 'SAM', 'ASAM', 'penalty'];
   const bySeed = names.map((name) => numbers(stdout, new RegExp(`[:;] ${name}\\b[^:;]*: ([\\d.]+)%`, 'g')));
   for (const accuracies of bySeed) expect(accuracies).toHaveLength(2);
 
