@@ -4,25 +4,33 @@ import type { Head } from './curvature/heads.js';
 import type { Owner } from './curvature/operation.js';
 import { planSteps } from './curvature/tape.js';
 
+/** Names in quotes; of many, the first and how many more there are. */
+function listed(names: Iterable<string>): string {
+  const all = [...names].map((name) => `'${name}'`);
+  return all.length <= 4 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
+}
+
 /** Why the traces are those of the Gauss-Newton matrix only, one sentence each; none where they are the Hessian's. */
 export function reasonsNotExact(graph: Graph): string[] {
   const plan = planSteps(graph).filter(({ carriesDelta, leavesNorms }) => carriesDelta || leavesNorms);
-  const smooth = new Set(
-    plan
-      .filter(({ step }) => !step.operation.piecewiseLinear)
-      .map(({ step }) => `${step.operation.description} of '${step.operation.layer.name}'`),
-  );
+  const smooth = new Map<string, Set<string>>();
+  for (const { description, layer, piecewiseLinear } of plan.map(({ step }) => step.operation)) {
+    if (!piecewiseLinear) {
+      smooth.set(description, (smooth.get(description) ?? new Set()).add(layer.name));
+    }
+  }
   const operations = plan.filter(({ leavesNorms }) => leavesNorms).map(({ step }) => step.operation);
   const shared = new Set(
-    operations.filter((operation, i) => operations.indexOf(operation) !== i).map(({ layer }) => `'${layer.name}'`),
+    operations.filter((operation, i) => operations.indexOf(operation) !== i).map(({ layer }) => layer.name),
   );
   const reasons: string[] = [];
   if (smooth.size > 0) {
-    reasons.push(`Traces are of the Gauss-Newton matrix, not the Hessian, because of the ${[...smooth].join(', ')}.`);
+    const causes = [...smooth].map(([description, names]) => `${description} of ${listed(names)}`);
+    reasons.push(`Traces are of the Gauss-Newton matrix, not the Hessian, because of the ${causes.join('; ')}.`);
   }
   if (shared.size > 0) {
     reasons.push(
-      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${[...shared].join(', ')} is called several times.`,
+      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${listed(shared)} is called several times.`,
     );
   }
   return reasons;
@@ -31,11 +39,7 @@ export function reasonsNotExact(graph: Graph): string[] {
 /** What the value takes for granted or leaves out, one sentence each. */
 export function statedAssumptions(graph: Graph): string[] {
   const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
-  const named = (test: (layer: Owner) => boolean) =>
-    [...layers]
-      .filter(test)
-      .map(({ name }) => `'${name}'`)
-      .join(', ');
+  const named = (test: (layer: Owner) => boolean) => listed([...layers].filter(test).map(({ name }) => name));
   const assumptions: string[] = [];
   const frozenWeights = parametersOf(graph).filter((each) => !each.trainable);
   const frozen = named((layer) => frozenWeights.some((each) => each.layer === layer));
@@ -48,12 +52,12 @@ export function statedAssumptions(graph: Graph): string[] {
   }
   const resetting = new Set(
     graph.steps.flatMap(({ operation }) =>
-      operation.scale === 'resets' && !operation.description.startsWith('mask of') ? [`'${operation.layer.name}'`] : [],
+      operation.scale === 'resets' && !operation.description.startsWith('mask of') ? [operation.layer.name] : [],
     ),
   );
   if (resetting.size > 0) {
     assumptions.push(
-      `Normalization (${[...resetting].join(', ')}) takes away the scale of its input: weights in front of it can be scaled ` +
+      `Normalization (${listed(resetting)}) takes away the scale of its input: weights in front of it can be scaled ` +
         'up without changing the function (with epsilon in proportion), so that their trace need not count.',
     );
   }
@@ -71,10 +75,10 @@ export function headAssumptions(heads: readonly Head[]): string[] {
     const terms = heads.map(({ name, lossWeight }) => `'${name}' (weight ${lossWeight})`);
     assumptions.push(`The loss is the sum over the outputs ${terms.join(', ')}.`);
   }
-  const positioned = heads.filter(({ hasPositions }) => hasPositions).map(({ name }) => `'${name}'`);
+  const positioned = heads.filter(({ hasPositions }) => hasPositions).map(({ name }) => name);
   if (positioned.length > 0) {
     assumptions.push(
-      `The loss of ${positioned.join(', ')} is the mean over positions, masked ones included, as in tf.js.`,
+      `The loss of ${listed(positioned)} is the mean over positions, masked ones included, as in tf.js.`,
     );
   }
   return assumptions;
