@@ -13,7 +13,7 @@ interface Size {
 }
 
 /** Reads a text word by word and says yes or no. */
-function gruClassifier({ words, length, width, units, bidirectional, maskZero }: Size): tf.LayersModel {
+export function gruClassifier({ words, length, width, units, bidirectional, maskZero }: Size): tf.LayersModel {
   const gru = tf.layers.gru({
     units,
     kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }),

@@ -10,7 +10,7 @@ interface Size {
 }
 
 /** ResNet for small images (He et al., arXiv 1512.03385): with four stages of two blocks it is ResNet-18. */
-function residualNetwork({ side, channels, classes }: Size): tf.LayersModel {
+export function residualNetwork({ side, channels, classes }: Size): tf.LayersModel {
   let seed = 1;
   const convolution = (x: tf.SymbolicTensor, filters: number, kernelSize: number, strides: number) => {
     const kernelInitializer = tf.initializers.heNormal({ seed: seed++ });

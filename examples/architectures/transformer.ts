@@ -78,7 +78,7 @@ class SelfAttention extends tf.layers.Layer {
 }
 
 /** A Transformer encoder (Vaswani et al., arXiv 1706.03762), with the normalization in front, and the mean over positions. */
-function transformer({ words, length, width, heads, blocks, classes, attention }: Size): tf.LayersModel {
+export function transformer({ words, length, width, heads, blocks, classes, attention }: Size): tf.LayersModel {
   let seed = 2;
   const through = (x: tf.SymbolicTensor | tf.SymbolicTensor[], layer: tf.layers.Layer) =>
     layer.apply(x) as tf.SymbolicTensor;

@@ -12,7 +12,7 @@ interface Size {
 }
 
 /** U-Net (Ronneberger, Fischer, Brox, arXiv 1505.04597): a class for every pixel. */
-function uNetwork({ side, channels, classes, upwards }: Size): tf.LayersModel {
+export function uNetwork({ side, channels, classes, upwards }: Size): tf.LayersModel {
   let seed = 1;
   const kernel = () => tf.initializers.heNormal({ seed: seed++ });
   const convolution = (x: tf.SymbolicTensor, filters: number) => {

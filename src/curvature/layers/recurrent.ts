@@ -338,7 +338,8 @@ function recurrence(
 function projection(wrapper: Layer, { cell }: RecurrentLayer, parameter: ParameterOf): Operation {
   const [fanIn, fanOut] = cell.kernel.shape as [number, number];
   const matrix = matrixProduct(() => cell.kernel.read() as tf.Tensor2D, fanIn, fanOut);
-  return kernelAndBias(wrapper, cell.kernel, cell.bias, parameter, matrix);
+  const linear = kernelAndBias(wrapper, cell.kernel, cell.bias, parameter, matrix);
+  return { ...linear, description: `input of ${wrapper.getClassName()}` };
 }
 
 /** Whether nothing but a sequence goes in: no states, and nothing but its output comes out. */
