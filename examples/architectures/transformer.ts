@@ -136,7 +136,7 @@ export const layersTransformer: Architecture = {
   small: () => subject({ ...small, attention: 'layers' }),
   measurements: [
     { samples: 64, method: 'exact' },
-    { samples: 64, method: { pairs: 64 } },
+    { samples: 512, method: { tolerance: 0.05 } },
   ],
 };
 
