@@ -1,14 +1,8 @@
 import type { Graph } from './curvature/graph.js';
-import { parametersOf } from './curvature/graph.js';
 import type { Head } from './curvature/heads.js';
 import type { Owner } from './curvature/operation.js';
 import { planSteps } from './curvature/tape.js';
-
-/** Names in quotes; of many, the first and how many more there are. */
-function listed(names: Iterable<string>): string {
-  const all = [...names].map((name) => `'${name}'`);
-  return all.length <= 4 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
-}
+import { enumerateNames } from './symmetry/enumerate.js';
 
 /** Why the traces are those of the Gauss-Newton matrix only, one sentence each; none where they are the Hessian's. */
 export function reasonsNotExact(graph: Graph): string[] {
@@ -25,47 +19,24 @@ export function reasonsNotExact(graph: Graph): string[] {
   );
   const reasons: string[] = [];
   if (smooth.size > 0) {
-    const causes = [...smooth].map(([description, names]) => `${description} of ${listed(names)}`);
+    const causes = [...smooth].map(([description, names]) => `${description} of ${enumerateNames(names)}`);
     reasons.push(`Traces are of the Gauss-Newton matrix, not the Hessian, because of the ${causes.join('; ')}.`);
   }
   if (shared.size > 0) {
     reasons.push(
-      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${listed(shared)} is called several times.`,
+      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${enumerateNames(shared)} is called several times.`,
     );
   }
   return reasons;
 }
 
-/** What the value takes for granted or leaves out, one sentence each. */
-export function statedAssumptions(graph: Graph): string[] {
-  const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
-  const named = (test: (layer: Owner) => boolean) => listed([...layers].filter(test).map(({ name }) => name));
-  const assumptions: string[] = [];
-  const frozenWeights = parametersOf(graph).filter((each) => !each.trainable);
-  const frozen = named((layer) => frozenWeights.some((each) => each.layer === layer));
-  if (frozen) {
-    assumptions.push(`The frozen weights of ${frozen} are left out; countFrozen: true counts them.`);
-  }
-  const normalizing = named((layer) => layer.getClassName() === 'BatchNormalization');
-  if (normalizing) {
-    assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
-  }
-  const resetting = new Set(
-    graph.steps.flatMap(({ operation }) =>
-      operation.scale === 'resets' && !operation.description.startsWith('mask of') ? [operation.layer.name] : [],
-    ),
-  );
-  if (resetting.size > 0) {
-    assumptions.push(
-      `Normalization (${listed(resetting)}) takes away the scale of its input: weights in front of it can be scaled ` +
-        'up without changing the function (with epsilon in proportion), so that their trace need not count.',
-    );
-  }
-  const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
-  if (regularized) {
-    assumptions.push(`The regularizers of ${regularized} are not counted.`);
-  }
-  return assumptions;
+/** What the loss has besides, one sentence. */
+export function regularizerAssumptions(graph: Graph): string[] {
+  const hasOne = (layer: Owner) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value);
+  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasOne);
+  return layers.length > 0
+    ? [`The regularizers of ${enumerateNames(layers.map(({ name }) => name))} are not counted.`]
+    : [];
 }
 
 /** How the outputs share in the loss, one sentence each. */
@@ -78,7 +49,7 @@ export function headAssumptions(heads: readonly Head[]): string[] {
   const positioned = heads.filter(({ hasPositions }) => hasPositions).map(({ name }) => name);
   if (positioned.length > 0) {
     assumptions.push(
-      `The loss of ${listed(positioned)} is the mean over positions, masked ones included, as in tf.js.`,
+      `The loss of ${enumerateNames(positioned)} is the mean over positions, masked ones included, as in tf.js.`,
     );
   }
   return assumptions;

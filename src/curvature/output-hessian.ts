@@ -42,6 +42,15 @@ export interface OutputHessian {
    * @returns [N, R].
    */
   squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * Gradient of each sample's loss, d l_n / d z_n, as tf.js has the loss, but exact: tf.js' Keras losses clip probabilities to
+   * [1e-7, 1 - 1e-7], which takes the gradient away from samples that are sure.
+   *
+   * @param z [N, K].
+   * @param labels [N, K]; for sparse labels their classes, [N].
+   * @returns [N, K].
+   */
+  gradient?(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D;
 }
 
 /**
@@ -61,10 +70,18 @@ export interface LossFactor {
    * @returns [R, M, K].
    */
   factor(z: tf.Tensor2D): tf.Tensor3D;
+  /**
+   * d l / d z of every row, for `{ hutchinson: probes }` alone.
+   *
+   * @param z [M, K].
+   * @param labels [M, K].
+   * @returns [M, K].
+   */
+  gradient?(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D;
 }
 
 /** A loss by the factor of its output Hessian. @throws Error with one line where the factor has not the shape [R, M, K]. */
-export function hessianOfFactor({ activation = null, columns, factor }: LossFactor): OutputHessian {
+export function hessianOfFactor({ activation = null, columns, factor, gradient }: LossFactor): OutputHessian {
   const all = (z: tf.Tensor2D) => {
     const [rows, outputs] = z.shape;
     const found = factor(z);
@@ -80,6 +97,7 @@ export function hessianOfFactor({ activation = null, columns, factor }: LossFact
   return {
     activation,
     columns,
+    ...(gradient && { gradient }),
     factor: (z, begin, count) => tf.slice(all(z), [begin, 0, 0], [count, ...z.shape]),
     columnOfEach(z, index) {
       const [rows, outputs] = z.shape;
@@ -116,7 +134,7 @@ function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
  * A = diag(u) (I - u u^T) diag(u), and I - u u^T = H H^T less the column m of H, where H is the Householder reflection
  * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25: u comes from the log-softmax.
  */
-const softmax: Factor = {
+const softmaxFactor: Factor = {
   columns: (outputs) => outputs - 1,
   ...choosing((z, index) => {
     const outputs = z.shape[1];
@@ -155,6 +173,27 @@ const softmax: Factor = {
   },
 };
 
+/**
+ * l = -sum_k y_k log p_k, gradient p sum_k y_k - y = p_k sum_{j != k} y_j - y_k sum_{j != k} p_j. The sum over the others keeps
+ * its digits where p_k rounds to 1: it is taken term by term for the largest p, and as 1 - p_k for the rest.
+ */
+function softmaxGradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
+  const p = tf.exp(tf.logSoftmax(z));
+  const isLargest = isClass(tf.expandDims(tf.argMax(z, 1), 1), z.shape[1]);
+  const ofOthers = tf.sum(tf.where(isLargest, tf.zerosLike(p), p), 1, true);
+  const rest = tf.where(isLargest, tf.mul(ofOthers, tf.onesLike(p)), tf.sub(1, p));
+  const labelsOfOthers = tf.sub(tf.sum(labels, 1, true), labels);
+  return tf.sub(tf.mul(p, labelsOfOthers), tf.mul(labels, rest)) as tf.Tensor2D;
+}
+
+const softmax = { ...softmaxFactor, gradient: softmaxGradient };
+
+const sparseSoftmax = {
+  ...softmaxFactor,
+  gradient: (z: tf.Tensor2D, classes: tf.Tensor) =>
+    softmaxGradient(z, tf.cast(isClass(tf.expandDims(classes, 1), z.shape[1]), 'float32')),
+};
+
 /** A diagonal output Hessian: column k is `root(z)_k e_k`. */
 function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
   return {
@@ -166,17 +205,27 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
 
 /**
  * Sigmoid and binary cross-entropy, averaged over the K outputs as tf.js does: A = diag(p (1 - p)) / K.
- * p (1 - p) is taken as sigmoid(z) sigmoid(-z), which keeps its digits where p rounds to 1.
+ * p (1 - p) is taken as sigmoid(z) sigmoid(-z), which keeps its digits where p rounds to 1; for the same reason the gradient,
+ * (p - y) / K, is (1 - y) sigmoid(z) - y sigmoid(-z).
  */
-const sigmoid = diagonal((z) => tf.sqrt(tf.div(tf.mul(tf.sigmoid(z), tf.sigmoid(tf.neg(z))), z.shape[1])));
+const sigmoid = {
+  ...diagonal((z) => tf.sqrt(tf.div(tf.mul(tf.sigmoid(z), tf.sigmoid(tf.neg(z))), z.shape[1]))),
+  gradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
+    const [up, down] = [tf.mul(tf.sub(1, labels), tf.sigmoid(z)), tf.mul(labels, tf.sigmoid(tf.neg(z)))];
+    return tf.div(tf.sub(up, down), z.shape[1]);
+  },
+};
 
-/** Mean over the K outputs of the squared error: A = (2 / K) I. */
-const squaredError = diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1])));
+/** Mean over the K outputs of the squared error: A = (2 / K) I, gradient (2 / K) (z - y). */
+const squaredError = {
+  ...diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1]))),
+  gradient: (z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D => tf.mul(tf.sub(z, labels), 2 / z.shape[1]),
+};
 
 /** Every loss that can be measured. A new loss is one entry here (DESIGN: the trace kernel, "Columns"). */
 export const outputHessians: Readonly<Record<LossName, OutputHessian>> = {
   categoricalCrossentropy: { activation: 'softmax', ...softmax },
-  sparseCategoricalCrossentropy: { activation: 'softmax', ...softmax },
+  sparseCategoricalCrossentropy: { activation: 'softmax', ...sparseSoftmax },
   binaryCrossentropy: { activation: 'sigmoid', ...sigmoid },
   meanSquaredError: { activation: null, ...squaredError },
   softmaxCrossEntropy: { activation: null, refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'], ...softmax },

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { deltasOfEach, type Head } from './heads.js';
-import { fitting, gaugedTidy, type MemoryGauge, memoryGauge } from './memory-gauge.js';
+import { fitting, gaugedTensors, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
 
@@ -39,7 +39,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
     try {
       const tape = record(graph, plan, inputs, gauge);
       try {
-        const deltas = gaugedDeltas(gauge, () => deltasOfEach(heads, tape.outputs, columns));
+        const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
         const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
         try {
           chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
@@ -69,15 +69,4 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
       }
     },
   };
-}
-
-/** `gaugedTidy` for deltas by the place of their output. */
-function gaugedDeltas(gauge: MemoryGauge, scope: () => Map<number, tf.Tensor>): Map<number, tf.Tensor> {
-  const places: number[] = [];
-  const deltas = gaugedTidy(gauge, () => {
-    const found = scope();
-    places.push(...found.keys());
-    return [...found.values()];
-  });
-  return new Map(deltas.map((delta, i) => [places[i], delta]));
 }

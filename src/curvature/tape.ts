@@ -85,10 +85,12 @@ export function record(
         return { output: forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);
-      for (const tensor of saved) {
+      const keptMask = needed ? mask : undefined;
+      for (const tensor of keptMask ? [...saved, keptMask] : saved) {
         kept.add(tensor);
       }
-      calls.push(needed ? { saved, inputShapes: stepInputs.map((x) => x.shape) } : null);
+      const inputShapes = stepInputs.map((x) => x.shape);
+      calls.push(needed ? { saved, inputShapes, ...(keptMask && { mask: keptMask }) } : null);
       for (const id of new Set(readBy(step))) {
         const value = values.get(id) as tf.Tensor;
         if (lastUse.get(id) === i && !graph.outputs.includes(id)) {

@@ -63,6 +63,9 @@ function elementwise(
     ...properties,
     forward: ([x], recording = true) => ({ output: f(x), saved: recording ? [derivative(x)] : [] }),
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+    ...(properties.piecewiseLinear && {
+      onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),
+    }),
   };
 }
 

@@ -50,6 +50,7 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     scale: 'affine',
     piecewiseLinear: true,
     parameters,
+    inputStatistics: [layer.movingMean],
     forward([x]) {
       const shape = channelShape(x.shape);
       const normalized = normalize(x);

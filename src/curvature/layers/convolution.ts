@@ -5,7 +5,7 @@ import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
-import { asPositions, kernelAndBias } from './kernel-and-bias.js';
+import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
@@ -96,6 +96,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
       const inputs = joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry)));
       return kernelSquaredNorm(inputs, delta, columns);
     },
+    kernelGradient: (calls, delta) =>
+      sumOfOuterProducts(joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))), delta),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };
@@ -129,6 +131,11 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
       const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
       return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
     },
+    kernelGradient: (calls) =>
+      sumOfOuterProducts(
+        joinPositions(calls.map((call) => patches(call.delta, geometry))),
+        joinPositions(calls.map((call) => asPositions(call.saved[0]))),
+      ),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };

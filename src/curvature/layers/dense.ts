@@ -3,7 +3,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Layer } from '../operation.js';
 import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { activationOf } from './activation.js';
-import { asPositions, type KernelProduct, kernelAndBias } from './kernel-and-bias.js';
+import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { LayerRule } from './rule.js';
 
 interface DenseLayer extends Layer {
@@ -23,6 +23,8 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
     },
     kernelNorm: (calls, delta, columns) =>
       kernelSquaredNorm(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta, columns),
+    kernelGradient: (calls, delta) =>
+      sumOfOuterProducts(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta),
   };
 }
 

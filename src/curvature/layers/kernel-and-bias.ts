@@ -16,6 +16,19 @@ export interface KernelProduct {
    * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
    */
   kernelNorm(calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number): tf.Tensor;
+  /**
+   * The kernel's gradient for one column, summed over samples and calls.
+   *
+   * @param delta as in `kernelNorm`, [N, P, O].
+   * @returns the elements of the kernel in their order.
+   */
+  kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
+}
+
+/** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
+export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.Tensor2D {
+  const rows = (x: tf.Tensor3D): tf.Tensor2D => tf.reshape(x, [-1, x.shape[2]]);
+  return tf.matMul(rows(inputs), rows(delta), true, false);
 }
 
 /** [B, ...positions, C] -> [B, P, C]: everything between the batch and the last axis is a position. */
@@ -29,7 +42,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, kernelNorm }: KernelProduct,
+  { product, backward, kernelNorm, kernelGradient }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -54,6 +67,17 @@ export function kernelAndBias(
           return null;
         }
         return each === kernel ? kernelNorm(calls, delta, columns) : biasSquaredNorm(delta, columns);
+      });
+    },
+    gradients(calls) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel
+          ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
+          : tf.sum(delta, [0, 1]);
       });
     },
   };

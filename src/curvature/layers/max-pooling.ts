@@ -47,6 +47,11 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  * @returns one [N, h, w, C] a tap, row by row.
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
+  return firstMatches(paddedTaps(image, windows), pooled);
+}
+
+/** What each tap sees, the padding included: one [N, h, w, C] a tap. */
+function paddedTaps(image: tf.Tensor4D, windows: Windows): tf.Tensor[] {
   const { outHeight, outWidth, top, left, below, right } = windowGrid(image.shape, windows);
   const paddings = [
     [0, 0],
@@ -55,7 +60,7 @@ function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf
     [0, 0],
   ] as [number, number][];
   const padded = top + below + left + right > 0 ? tf.pad(image, paddings, LOWEST) : image;
-  return firstMatches(tapsOf(padded, windows, [outHeight, outWidth]), pooled);
+  return tapsOf(padded, windows, [outHeight, outWidth]);
 }
 
 /** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */
@@ -134,6 +139,13 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
       });
       return [view.fromImage(tf.addN(parts), delta.shape)];
     },
+    onPieceOf({ saved }, [recorded], [x]) {
+      const image = view.toImage(x);
+      const { outHeight, outWidth } = windowGrid(image.shape, windows);
+      const masks = separate ? tapsOf(saved[0] as tf.Tensor4D, windows, [outHeight, outWidth]) : saved;
+      const taps = paddedTaps(image, windows);
+      return view.fromImage(tf.addN(taps.map((tap, i) => tf.mul(tap, masks[i]))) as tf.Tensor4D, recorded.shape);
+    },
   };
   return operation;
 }
@@ -169,6 +181,10 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
         return [tf.reshape(back, [delta.shape[0], ...shape])];
       }
       return [tf.transpose(tf.reshape(back, [delta.shape[0], shape[1], shape[2], shape[0]]), [0, 3, 1, 2])];
+    },
+    onPieceOf({ saved: [found] }, _recorded, [x]) {
+      const channelsLast = order ? tf.transpose(x, order) : x;
+      return tf.sum(tf.mul(found, tf.reshape(channelsLast, found.shape)), 1);
     },
   };
   return [operation];

@@ -58,7 +58,14 @@ export const add = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, nu
 export const average = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, null, (inputs) => 1 / inputs);
 
 /** Maximum or minimum of the inputs: the delta goes to the first input that equals the output. */
-export const extremum = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, firstMatches);
+export const extremum: LayerRule = (layer, parameter) =>
+  elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, firstMatches)(layer, parameter).map((operation) => ({
+    ...operation,
+    onPieceOf: ({ saved }, _recorded, inputs) =>
+      inputs
+        .map((x, i) => tf.mul(saved[i], tf.reshape(x, withRank(x.shape, saved[i].rank))))
+        .reduce((sum, part) => tf.add(sum, part)),
+  }));
 
 /** Product of the inputs: by each of them, the derivative is the product of the others. */
 export const multiply = elementwiseMerge({ scale: 'adds', piecewiseLinear: false }, (inputs, output) =>

@@ -6,7 +6,7 @@ import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { type ActivationFunction, derivativeOf } from './activation.js';
 import { matrixProduct } from './dense.js';
 import { generic, throughTfjs } from './generic.js';
-import { kernelAndBias } from './kernel-and-bias.js';
+import { kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { LayerRule, ParameterOf } from './rule.js';
 
 interface CellLayer extends Layer {
@@ -228,9 +228,9 @@ function recurrence(
   };
 
   /** Deltas of e from those of the output, backward through time: [R * N, T, gates * units]. */
-  function deltasOfSteps({ saved }: RecordedCall, delta: tf.Tensor, columns: number): tf.Tensor3D {
+  function deltasOfSteps({ saved, mask }: RecordedCall, delta: tf.Tensor, columns: number): tf.Tensor3D {
     const factors = saved[0] as tf.Tensor3D;
-    const counted = saved.length > 1 + inputCount ? countedAt(saved[1 + inputCount]) : null;
+    const counted = mask ? countedAt(mask) : null;
     const [samples, length] = factors.shape;
     const rows = samples * columns;
     const u = readKernel();
@@ -268,6 +268,16 @@ function recurrence(
     }
     tf.dispose(states);
     return byTime(found, [...order].reverse());
+  }
+
+  /** What makes up the gradient of each part of the recurrent kernel: its inputs, and the deltas of its outputs. */
+  function factorsOfKernel(calls: readonly CallWithDelta[], columns: number): [tf.Tensor3D, tf.Tensor3D][] {
+    const deltas = joinPositions(calls.map((call) => deltasOfSteps(call, call.delta, columns)));
+    const widths = cell.gatesOfInputs.map((gates) => gates * units);
+    return (tf.split(deltas, widths, 2) as tf.Tensor3D[]).map((part, i) => [
+      joinPositions(calls.map((call) => call.saved[1 + i] as tf.Tensor3D)),
+      part,
+    ]);
   }
 
   return {
@@ -311,7 +321,7 @@ function recurrence(
         : [];
       return {
         output: returnSequences ? tf.stack(turned ? outputs.toReversed() : outputs, 1) : states[0],
-        saved: mask && recording ? [...saved, mask] : saved,
+        saved,
       };
     },
     backward: (call, delta, columns) => [deltasOfSteps(call, delta, columns)],
@@ -319,17 +329,17 @@ function recurrence(
       if (!kernel.trainable) {
         return [null];
       }
-      const deltas = joinPositions(calls.map((call) => deltasOfSteps(call, call.delta, columns)));
-      const parts = tf.split(
-        deltas,
-        cell.gatesOfInputs.map((gates) => gates * units),
-        2,
-      ) as tf.Tensor3D[];
-      const norms = parts.map((part, i) => {
-        const inputs = joinPositions(calls.map((call) => call.saved[1 + i] as tf.Tensor3D));
-        return kernelSquaredNorm(inputs, part, columns);
-      });
+      const norms = factorsOfKernel(calls, columns).map(([inputs, deltas]) =>
+        kernelSquaredNorm(inputs, deltas, columns),
+      );
       return [tf.addN(norms)];
+    },
+    gradients(calls) {
+      if (!kernel.trainable) {
+        return [null];
+      }
+      const parts = factorsOfKernel(calls, 1).map(([inputs, deltas]) => sumOfOuterProducts(inputs, deltas));
+      return [tf.concat(parts, 1)];
     },
   };
 }
@@ -370,9 +380,11 @@ function sideBySide(first: Operation, second: Operation, width: number, inputWid
   const both = [first, second];
   const cut = (x: tf.Tensor, at: number) => tf.split(x, [at, x.shape[x.rank - 1] - at], x.rank - 1);
   const half = (call: RecordedCall, i: number): RecordedCall => ({
+    ...call,
     saved: call.saved.slice((i * call.saved.length) / 2, ((i + 1) * call.saved.length) / 2),
-    inputShapes: call.inputShapes,
   });
+  const ofHalf = (calls: readonly CallWithDelta[], i: number) =>
+    calls.map((call): CallWithDelta => ({ ...half(call, i), delta: cut(call.delta, width)[i] }));
   return {
     ...first,
     parameters: both.flatMap(({ parameters }) => parameters),
@@ -392,13 +404,8 @@ function sideBySide(first: Operation, second: Operation, width: number, inputWid
       const [a, b] = both.map((each, i) => each.backward(half(call, i), deltas[i], columns)[0]);
       return [inputWidth === undefined ? tf.add(a, b) : tf.concat([a, b], -1)];
     },
-    squaredNorms(calls, columns) {
-      const deltas = calls.map((call) => cut(call.delta, width));
-      return both.flatMap((each, i) => {
-        const own = calls.map((call, c): CallWithDelta => ({ ...half(call, i), delta: deltas[c][i] }));
-        return each.squaredNorms?.(own, columns) ?? [];
-      });
-    },
+    squaredNorms: (calls, columns) => both.flatMap((each, i) => each.squaredNorms?.(ofHalf(calls, i), columns) ?? []),
+    gradients: (calls) => both.flatMap((each, i) => each.gradients?.(ofHalf(calls, i)) ?? []),
   };
 }
 
