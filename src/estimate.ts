@@ -62,7 +62,7 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
   const sums = new TraceSums(kernel.parameters.length);
   await data.eachBatch(async (batch) => {
     if (data.tensors) {
-      announce(subject, batch[0].shape[0], heads);
+      announce(subject, batch[0].shape[0], heads, spread);
     }
     for await (const chunk of kernel.traces(batch)) {
       sums.add(chunk);
@@ -78,7 +78,7 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
 }
 
 /** Says what a long exact measurement costs, and what is cheaper. */
-function announce(subject: object, samples: number, heads: readonly Head[]): void {
+function announce(subject: object, samples: number, heads: readonly Head[], isMinibatch: boolean): void {
   const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
   if (samples * columns <= MANY_ROWS || announced.has(subject)) {
     return;
@@ -86,7 +86,9 @@ function announce(subject: object, samples: number, heads: readonly Head[]): voi
   announced.add(subject);
   console.info(
     `tfjs-sharpness: an exact reading runs ${samples} samples x ${columns} columns = ${samples * columns} backward rows; ` +
-      'method: { tolerance: 0.02 } needs a few hundred.',
+      (isMinibatch
+        ? 'with { data, method: { tolerance: 0.02 } } a few hundred do.'
+        : 'method: { tolerance: 0.02 } needs a few hundred.'),
   );
 }
 
