@@ -42,8 +42,6 @@ export interface Task {
 
 /** First sample on the way to a tolerance. */
 const FIRST_PAIRS = 128;
-/** Pairs of a dataset that are kept with their input rows on the way to a tolerance. */
-const MOST_STREAMED_PAIRS = 8192;
 /** An exact measurement that will run more backward rows than this says so first. */
 const MANY_ROWS = 100_000;
 
@@ -134,13 +132,15 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     enough: isAccurate,
   };
   let sample: PairSample | null = null;
+  let kept = Number.POSITIVE_INFINITY;
   if (data.tensors) {
     await data.eachBatch(async (tensors) => {
       sample = await sampler.ofTensors(tensors, size, pause);
     });
   } else {
-    const stream = sampler.ofStream(pairs ?? MOST_STREAMED_PAIRS);
+    const stream = sampler.ofStream(pairs);
     await data.eachBatch((batch) => stream.add(batch, pause));
+    kept = stream.capacity;
     sample = await stream.finish(size, pause);
   }
   if (sample === null) {
@@ -153,12 +153,17 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     samples,
     pairs: run,
     errorOf: (factors) => found.errorOf(factors),
-    assumptions: samplingAssumptions(heads, found, isAccurate(found) ? undefined : tolerance),
+    assumptions: samplingAssumptions(heads, found, kept, isAccurate(found) ? undefined : tolerance),
   };
 }
 
 /** What a sampled value takes for granted, one sentence each. */
-function samplingAssumptions(heads: readonly Head[], sample: SampledTraces, missed: number | undefined): string[] {
+function samplingAssumptions(
+  heads: readonly Head[],
+  sample: SampledTraces,
+  kept: number,
+  missed: number | undefined,
+): string[] {
   const assumptions: string[] = [];
   if (sample.pairs > 0 && heads.some(({ hessian }) => hessian === outputHessians.meanSquaredError)) {
     assumptions.push(
@@ -167,8 +172,8 @@ function samplingAssumptions(heads: readonly Head[], sample: SampledTraces, miss
   }
   if (missed !== undefined) {
     assumptions.push(
-      `A relative standard error of ${missed} would need more than the ${MOST_STREAMED_PAIRS} pairs that are kept of a ` +
-        'dataset: pass tensors, or { pairs }.',
+      `A relative standard error of ${missed} would need more than the ${kept} pairs that are kept of a dataset: ` +
+        'pass tensors, { pairs } or more memoryMB.',
     );
   }
   return assumptions;
