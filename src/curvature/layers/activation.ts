@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
-import type { Layer, Operation, ScaleBehaviour } from '../operation.js';
+import type { Layer, Operation } from '../operation.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { LayerRule } from './rule.js';
 
@@ -10,19 +10,19 @@ export interface ActivationFunction {
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
 }
 
-type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear'>;
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable'>;
 
 /** Elementwise activations by the name of their class in tf.js. */
 const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
-  relu: { scale: 'ties', piecewiseLinear: true },
-  relu6: { scale: 'pins', piecewiseLinear: true },
+  relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects' },
+  relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects' },
   hardSigmoid: { scale: 'pins', piecewiseLinear: true },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
-  sigmoid: { scale: 'pins', piecewiseLinear: false },
+  sigmoid: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
   softplus: { scale: 'pins', piecewiseLinear: false },
   softsign: { scale: 'pins', piecewiseLinear: false },
-  tanh: { scale: 'pins', piecewiseLinear: false },
+  tanh: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
   gelu: { scale: 'pins', piecewiseLinear: false },
   gelu_new: { scale: 'pins', piecewiseLinear: false },
   mish: { scale: 'pins', piecewiseLinear: false },
@@ -53,7 +53,7 @@ function elementwise(
   layer: Layer,
   description: string,
   f: (x: tf.Tensor) => tf.Tensor,
-  properties: { scale: ScaleBehaviour; piecewiseLinear: boolean; activation?: string },
+  properties: Elementwise & { activation?: string },
   derivative: (x: tf.Tensor) => tf.Tensor = tf.grad(f),
 ): Operation {
   return {
@@ -76,6 +76,7 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.
     description,
     scale: 'pins',
     piecewiseLinear: false,
+    differentiable: 'smooth',
     activation: 'softmax',
     parameters: [],
     usesMask: true,
@@ -132,13 +133,13 @@ export const reluLayer: LayerRule = (layer) => {
     return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
   }
   const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
-  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, { scale: 'pins', piecewiseLinear: true })];
+  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, elementwiseActivations.relu6)];
 };
 
 /** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
 export const leakyReluLayer: LayerRule = (layer) => {
   const { alpha } = layer as Layer & { alpha: number };
-  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), { scale: 'ties', piecewiseLinear: true })];
+  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), elementwiseActivations.relu)];
 };
 
 export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });

@@ -14,6 +14,7 @@ interface DenseLayer extends Layer {
 /** x W, on vectors or at every position: [B, ..., F] -> [B, ..., O]. */
 export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: number): KernelProduct {
   return {
+    differentiable: 'smooth',
     product(x) {
       return tf.reshape(tf.matMul(tf.reshape(x, [-1, fanIn]), matrix()), [...x.shape.slice(0, -1), fanOut]);
     },

@@ -16,6 +16,8 @@ export interface KernelProduct {
    * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
    */
   kernelNorm(calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number): tf.Tensor;
+  /** `smooth` if all of this has right gradients in tf.js. */
+  readonly differentiable?: Operation['differentiable'];
   /**
    * The kernel's gradient for one column, summed over samples and calls.
    *
@@ -42,7 +44,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, kernelNorm, kernelGradient }: KernelProduct,
+  { product, backward, kernelNorm, kernelGradient, differentiable }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -51,6 +53,7 @@ export function kernelAndBias(
     description: layer.getClassName(),
     scale: 'affine',
     piecewiseLinear: true,
+    differentiable,
     parameters,
     forward([x]) {
       const linear = product(x);
