@@ -48,7 +48,7 @@ function mobileNetwork({ side, stem, blocks, classes }: Size): tf.LayersModel {
 
 function subject(size: Size): Subject {
   const model = mobileNetwork(size);
-  model.compile({ optimizer: tf.train.momentum(0.01, 0.9), loss: 'categoricalCrossentropy' });
+  model.compile({ optimizer: tf.train.momentum(0.001, 0.9), loss: 'categoricalCrossentropy' });
   return {
     model,
     inputs: (count, seed) => randomNumbers([count, size.side, size.side, 3], seed),

@@ -37,7 +37,7 @@ export function residualNetwork({ side, channels, classes }: Size): tf.LayersMod
 
 function subject(size: Size): Subject {
   const model = residualNetwork(size);
-  model.compile({ optimizer: tf.train.momentum(0.01, 0.9), loss: 'categoricalCrossentropy' });
+  model.compile({ optimizer: tf.train.momentum(0.001, 0.9), loss: 'categoricalCrossentropy' });
   return {
     model,
     inputs: (count, seed) => randomNumbers([count, size.side, size.side, 3], seed),
