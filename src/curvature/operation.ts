@@ -112,6 +112,8 @@ export interface Operation {
   forward(inputs: Tensor[], recording?: boolean, mask?: Tensor): Forward;
   /** Whether the mask of the first input changes the output, as in a recurrent layer. */
   readonly usesMask?: boolean;
+  /** Whether several outputs of the layer come side by side in one tensor (`packOutputs`). */
+  readonly packsOutputs?: boolean;
   /** Delta of the output -> delta of each input. */
   backward(call: RecordedCall, delta: Tensor, columns: number): Tensor[];
   /**
