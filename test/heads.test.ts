@@ -145,6 +145,33 @@ describe('several outputs', () => {
     x.dispose();
   });
 
+  it('have weights of samples and classes each, by name', async () => {
+    const { model, names } = branching();
+    const x = noise([4, 6]);
+    const ofFirst = [1, 0, 2, 0.5];
+    const ofSecond = [0.25, 1, 0, 3];
+    const heads = [
+      { loss: losses[0], weights: ofFirst },
+      { loss: losses[1], weights: ofSecond },
+    ];
+    const sampleWeight = { [names[0]]: ofFirst, [names[1]]: ofSecond };
+    await expectTraces(model, [x], heads, { loss: losses, sampleWeight });
+    const classes = [0, 2, 1, 1];
+    const classWeight = { 0: 1, 1: 4, 2: 0.5 };
+    const weights = classes.map((k, n) => classWeight[k as 0] * ofFirst[n]!);
+    const labels = [tf.oneHot(classes, 3), tf.zeros([4, 4])];
+    const column = [tf.tensor2d(classes, [4, 1]), labels[1]!];
+    for (const given of [labels, column]) {
+      await expectTraces(model, [x], [{ loss: losses[0], weights }, heads[1]!], {
+        loss: losses,
+        sampleWeight,
+        classWeight: { [names[0]]: classWeight },
+        labels: given,
+      });
+    }
+    tf.dispose([x, labels, column]);
+  });
+
   it('with losses of the wrong number or name get one line', async () => {
     const { model, names } = branching();
     const x = noise([2, 6]);
