@@ -2,16 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
-import {
-  checkMeasureOptions,
-  estimateSharpness,
-  isSampled,
-  type MeasureOptions,
-  measureSharpness,
-  SAMPLING_NEEDS_DATA,
-  type SharpnessInputs,
-} from './measure.js';
+import { estimateSharpness, measureSharpness, SAMPLING_NEEDS_DATA, type SharpnessInputs } from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
+import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
 import { isolated } from './streams/isolated.js';
@@ -156,8 +149,10 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     if (!Number.isInteger(initialStep) || initialStep < 0) {
       throw new Error(`initialStep must be a whole number of at least 0, but it is ${initialStep}.`);
     }
-    if (data === undefined && measureOptions.sampleWeight !== undefined) {
-      throw new Error('sampleWeight needs data: minibatches come without weights. Pass { data, sampleWeight }.');
+    for (const option of ['sampleWeight', 'classWeight'] as const) {
+      if (data === undefined && measureOptions[option] !== undefined) {
+        throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
+      }
     }
     if (data === undefined && isSampled(measureOptions.method)) {
       throw new Error(SAMPLING_NEEDS_DATA);

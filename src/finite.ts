@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import type { Weight } from './curvature/operation.js';
 
 /** Whether every element of each tensor is finite. A sum is not finite if a term is not; a sum may also overflow. */
 async function areFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
@@ -14,12 +14,12 @@ async function areFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
 }
 
 /** @throws Error with one line that names the first weight with a NaN or an infinity in it. */
-export async function checkFiniteWeights(model: tfl.LayersModel): Promise<void> {
-  const finite = await areFinite(model.weights.map((weight) => weight.read()));
+export async function checkFiniteWeights(weights: readonly Weight[]): Promise<void> {
+  const finite = await areFinite(weights.map((weight) => weight.read()));
   const broken = finite.indexOf(false);
   if (broken >= 0) {
     throw new Error(
-      `Weight '${model.weights[broken].originalName}' has a NaN or an infinity in it: training has diverged there. ` +
+      `Weight '${weights[broken].originalName}' has a NaN or an infinity in it: training has diverged there. ` +
         'Lower the learning rate or clip gradients.',
     );
   }

@@ -8,20 +8,29 @@ export type {
   Forward,
   Layer,
   Operation,
+  Owner,
   Parameter,
   ParameterRole,
   RecordedCall,
   ScaleBehaviour,
+  Weight,
 } from './curvature/operation.js';
-export type { LossName } from './curvature/output-hessian.js';
+export type { LossFactor, LossName } from './curvature/output-hessian.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './curvature/squared-norms.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './inputs.js';
+export type { Loss, Losses, LossWeights } from './loss.js';
 export {
-  type MeasureMethod,
-  type MeasureOptions,
-  type MeasureProgress,
   measureSharpness,
   type SharpnessInputs,
 } from './measure.js';
+export {
+  type FunctionBlock,
+  type FunctionBlocks,
+  type MeasureFunctionOptions,
+  measureFunctionSharpness,
+  type SampleFunction,
+} from './measure-function.js';
+export type { MeasureMethod, MeasureOptions, MeasureProgress } from './options.js';
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';
+export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights } from './sample-weights.js';
 export type { Schedule } from './schedule.js';

@@ -6,7 +6,7 @@ export type NamedTensors = { readonly [name: string]: tf.Tensor };
 /** Inputs of a model, the samples in the first axis: [N, ...] each. */
 export type TensorInputs = tf.Tensor | readonly tf.Tensor[] | NamedTensors;
 
-/** What a dataset yields: a batch of inputs, or one of inputs and labels. The labels are not used. */
+/** What a dataset yields: a batch of inputs, or one of inputs and labels. Labels are used for `classWeight` alone. */
 export type DatasetItem = TensorInputs | { readonly xs: TensorInputs; readonly ys?: unknown };
 
 /** A `tf.data.Dataset`, by its structure. It has to be batched. */
@@ -107,8 +107,10 @@ function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor)
   }
 }
 
-/** `orderedInputs` of what a dataset yields: inputs, or { xs, ys } of which the labels are not used. */
-export function orderedItem(model: tfl.LayersModel, item: unknown): tf.Tensor[] {
+/** What a dataset yields, taken apart: inputs, or { xs, ys } with its labels. */
+export function itemParts(model: tfl.LayersModel, item: unknown): { readonly xs: unknown; readonly ys: unknown } {
   const isPair = typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
-  return orderedInputs(model, isPair && !inputNames(model).includes('xs') ? item.xs : item);
+  return isPair && !inputNames(model).includes('xs')
+    ? (item as { xs: unknown; ys: unknown })
+    : { xs: item, ys: undefined };
 }

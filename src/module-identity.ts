@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import type { Weight } from './curvature/operation.js';
 
 const REMEDY =
   '`npm ls @tensorflow/tfjs-core @tensorflow/tfjs-layers` shows the copies; one version of tf.js in package.json and ' +
@@ -13,9 +14,9 @@ const REMEDY =
  * What breaks is a copy with an engine of its own (loaded in another realm, or before a script defined `window`): every
  * operation would fail inside tf.js with "Cannot read properties of undefined (reading 'backend')".
  */
-export function checkSameEngine(model: tfl.LayersModel, tensors: readonly tf.Tensor[] = []): void {
+export function checkSameEngine(weights: readonly Weight[], tensors: readonly tf.Tensor[] = []): void {
   const known = (tensor: tf.Tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId);
-  if (model.weights.every((weight) => known(weight.read())) && tensors.every(known)) return;
+  if (weights.every((weight) => known(weight.read())) && tensors.every(known)) return;
   throw new Error(`the model and tfjs-sharpness load different copies of tf.js, whose tensors do not mix: ${REMEDY}`);
 }
 

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type MeasureOptions, measureSharpness } from '../src/measure.js';
+import { measureSharpness } from '../src/measure.js';
+import type { MeasureOptions } from '../src/options.js';
 
 interface BadCall {
   readonly model: () => tfl.LayersModel;

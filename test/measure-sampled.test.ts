@@ -4,7 +4,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { minimumSharpness } from '../src/callback.js';
 import type { LossName } from '../src/curvature/output-hessian.js';
-import { checkMeasureOptions, estimateSharpness, type MeasureOptions, measureSharpness } from '../src/measure.js';
+import { estimateSharpness, measureSharpness } from '../src/measure.js';
+import { checkMeasureOptions, type MeasureOptions } from '../src/options.js';
 import type { SharpnessReading } from '../src/reading.js';
 
 const layers = tfl.layers;

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { estimateSharpness, type MeasureOptions, measureSharpness } from '../src/measure.js';
+import { estimateSharpness, measureSharpness } from '../src/measure.js';
+import type { MeasureOptions } from '../src/options.js';
 import type { SharpnessReading } from '../src/reading.js';
 
 const { layers } = tfl;

@@ -13,6 +13,7 @@ import { PriorityReservoir } from '../src/sampling/priority.js';
 import { uniform } from '../src/sampling/uniform.js';
 import { minimizeOverScales } from '../src/symmetry/minimum.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../src/symmetry/potentials.js';
+import { oneHead } from './curvature/one-head.js';
 
 /*
  * Whether the errors that sampled readings state are true, over 400 seeds. The kernel runs once, on all pairs of a network;
@@ -89,9 +90,11 @@ async function population(model: tfl.LayersModel, head: string): Promise<Populat
   const hessian = outputHessians[loss ?? 'meanSquaredError'];
   const full = unfold(model);
   const last = full.steps.at(-1) as (typeof full.steps)[number];
-  const graph = last.operation.activation ? { ...full, steps: full.steps.slice(0, -1), output: last.inputs[0] } : full;
+  const graph = last.operation.activation
+    ? { ...full, steps: full.steps.slice(0, -1), outputs: [last.inputs[0]] }
+    : full;
   const { x, y } = patterns();
-  const weighing = pairWeighing(graph, hessian, 2 ** 28);
+  const weighing = pairWeighing(graph, oneHead(hessian), 2 ** 28);
   const weights: number[] = [];
   const norms: number[][] = weighing.calls.map(() => []);
   for await (const chunk of weighing.weights([x])) {
@@ -107,7 +110,7 @@ async function population(model: tfl.LayersModel, head: string): Promise<Populat
   const activity = new InputActivity(weighing.calls.map((_, call) => call).slice(0, -1));
   activity.add(norms, totals);
   const sizes = Float32Array.from(weights, (w, i) => w * activity.of(norms, Math.floor(i / columns)));
-  const kernel = pairKernel(graph, hessian, 2 ** 28);
+  const kernel = pairKernel(graph, oneHead(hessian), 2 ** 28);
   const traces = kernel.parameters.map(() => new Float32Array(weights.length));
   let done = 0;
   const rows = (begin: number, count: number) => {
@@ -118,13 +121,7 @@ async function population(model: tfl.LayersModel, head: string): Promise<Populat
     );
     const inputs = [tf.gather(x, samples)];
     samples.dispose();
-    return {
-      inputs,
-      columns: tf.tensor1d(
-        pairs.map((pair) => pair % columns),
-        'int32',
-      ),
-    };
+    return { inputs, columns: pairs.map((pair) => pair % columns) };
   };
   for await (const chunk of kernel.traces(weights.length, rows)) {
     chunk.forEach((values, b) => {

@@ -1,7 +1,20 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { layers } from '@tensorflow/tfjs-layers';
 
 export type Layer = layers.Layer;
+
+/** What owns weights and computes something: a layer, or a function of the user's. */
+export interface Owner {
+  readonly name: string;
+  getClassName(): string;
+}
+
+/** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
+export interface Weight {
+  /** The name that readings show. */
+  readonly originalName: string;
+  read(): Tensor;
+}
 
 /**
  * How a weight tensor's gradient scales when the function is kept and the tensors around its layer are rescaled by
@@ -17,8 +30,8 @@ export type ParameterRole = 'kernel' | 'bias' | 'fixed';
 export interface Parameter {
   /** `Variable.originalName`. */
   readonly name: string;
-  readonly layer: Layer;
-  readonly variable: LayerVariable;
+  readonly layer: Owner;
+  readonly variable: Weight;
   readonly role: ParameterRole;
   /** False for weights that training leaves alone: they have no trace, and their scale cannot move. */
   readonly trainable: boolean;
@@ -63,7 +76,7 @@ export interface CallWithDelta extends RecordedCall {
  * Every method runs inside a `tf.tidy` of the caller's.
  */
 export interface Operation {
-  readonly layer: Layer;
+  readonly layer: Owner;
   /** For messages: what this is, for example `'Conv2D'` or `'tanh activation'`. */
   readonly description: string;
   /** Name of the activation function where the operation is one (`'softmax'`, `'relu'`, ...). */
@@ -72,8 +85,13 @@ export interface Operation {
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
   readonly parameters: readonly Parameter[];
-  /** @param recording false when nothing of `saved` will be used: it may then be empty. Default true. */
-  forward(inputs: Tensor[], recording?: boolean): Forward;
+  /**
+   * @param recording false when nothing of `saved` will be used: it may then be empty. Default true.
+   * @param mask the mask of the first input, where a layer before has made one and the operation says `usesMask`.
+   */
+  forward(inputs: Tensor[], recording?: boolean, mask?: Tensor): Forward;
+  /** Whether the mask of the first input changes the output, as in a recurrent layer. */
+  readonly usesMask?: boolean;
   /** Delta of the output -> delta of each input. */
   backward(call: RecordedCall, delta: Tensor, columns: number): Tensor[];
   /**

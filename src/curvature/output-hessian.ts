@@ -44,6 +44,52 @@ export interface OutputHessian {
   squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
 }
 
+/**
+ * A loss of the user's own, by a factor of its output Hessian: d2 l / dz2 = C C^T for one sample or position, with K outputs
+ * and R columns. It must not depend on the labels; where the Hessian does, a factor of its expectation gives Gauss-Newton's
+ * (Fisher) trace.
+ */
+export interface LossFactor {
+  /** The last activation that belongs to the loss: z is then taken before it. Default null: z is the model's output. */
+  readonly activation?: 'softmax' | 'sigmoid' | null;
+  /** R, for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * C^T of every row, column by column.
+   *
+   * @param z [M, K]: samples, or positions of samples, as rows.
+   * @returns [R, M, K].
+   */
+  factor(z: tf.Tensor2D): tf.Tensor3D;
+}
+
+/** A loss by the factor of its output Hessian. @throws Error with one line where the factor has not the shape [R, M, K]. */
+export function hessianOfFactor({ activation = null, columns, factor }: LossFactor): OutputHessian {
+  const all = (z: tf.Tensor2D) => {
+    const [rows, outputs] = z.shape;
+    const found = factor(z);
+    const expected = [columns(outputs), rows, outputs];
+    if (found.shape.join() !== expected.join()) {
+      throw new Error(
+        `loss: factor gave [${found.shape}] for ${rows} rows of ${outputs} outputs, but [${expected}] was announced: ` +
+          '[columns, rows, outputs].',
+      );
+    }
+    return found;
+  };
+  return {
+    activation,
+    columns,
+    factor: (z, begin, count) => tf.slice(all(z), [begin, 0, 0], [count, ...z.shape]),
+    columnOfEach(z, index) {
+      const [rows, outputs] = z.shape;
+      const places = tf.add(tf.mul(index, rows), tf.range(0, rows, 1, 'int32'));
+      return tf.gather(tf.reshape(all(z), [-1, outputs]), tf.cast(places, 'int32')) as tf.Tensor2D;
+    },
+    squaredNorms: (z) => tf.transpose(tf.sum(tf.square(all(z)), 2) as tf.Tensor2D),
+  };
+}
+
 type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'squaredNorms'>;
 
 /** The two ways of choosing columns, from a function of column indices that are broadcast against z with its last axis. */

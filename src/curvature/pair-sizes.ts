@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from './graph.js';
+import { columnsOf, type Head, squaredNormsOf } from './heads.js';
 import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Operation } from './operation.js';
-import type { OutputHessian } from './output-hessian.js';
 import { planSteps, record, withoutBackward } from './tape.js';
 
 /** What a forward pass says of the curvature of consecutive samples. */
 export interface PairWeights {
   readonly samples: number;
-  /** Columns of the output Hessian's factor, R. */
-  readonly columns: number;
+  /** Columns of the output Hessian's factor that a sample has in each head; R in all. */
+  readonly columnsOfHeads: readonly number[];
   /** w = ||c_{n,r}||^2 of every pair, sample by sample: [samples * R]. */
   readonly weights: Float32Array;
   /** ||a_n||^2 of the input of every call that has trained weights: one array of [samples] a call. */
@@ -28,14 +28,14 @@ export interface PairWeighing {
 const LARGEST_CHUNK = 2048;
 
 /** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
-export function pairWeighing(graph: Graph, hessian: OutputHessian, budgetBytes: number): PairWeighing {
+export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairWeighing {
   const plan = planSteps(graph);
   const forwardPlan = withoutBackward(plan);
   const weighted = plan.flatMap(({ leavesNorms }, i) => (leavesNorms ? [i] : []));
   let chunk = 1;
 
   /** [samples, R + calls]: the weights, then the norms. */
-  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): tf.Tensor2D {
+  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number[]] {
     const gauge = memoryGauge();
     const slices = inputs.map((x) => tf.slice(x, begin, samples));
     const norms: tf.Tensor[] = [];
@@ -46,10 +46,11 @@ export function pairWeighing(graph: Graph, hessian: OutputHessian, budgetBytes: 
         }
       });
       try {
-        const weights = gaugedTidy(gauge, () => hessian.squaredNorms(tape.output));
+        const weights = gaugedTidy(gauge, () => squaredNormsOf(heads, tape.outputs));
         norms.unshift(weights);
         chunk = Math.min(LARGEST_CHUNK, fitting(budgetBytes, samples, gauge.peak, samples === 1));
-        return tf.concat(norms, 1) as tf.Tensor2D;
+        const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
+        return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads];
       } finally {
         tape.dispose();
       }
@@ -64,7 +65,7 @@ export function pairWeighing(graph: Graph, hessian: OutputHessian, budgetBytes: 
       const samples = inputs[0].shape[0];
       for (let begin = 0; begin < samples; ) {
         const count = Math.min(chunk, samples - begin);
-        const found = weigh(inputs, begin, count);
+        const [found, columnsOfHeads] = weigh(inputs, begin, count);
         const [, width] = found.shape;
         const columns = width - weighted.length;
         const values = (await found.data()) as Float32Array;
@@ -74,7 +75,8 @@ export function pairWeighing(graph: Graph, hessian: OutputHessian, budgetBytes: 
         for (let n = 0; n < count; n++) {
           weights.set(values.subarray(n * width, n * width + columns), n * columns);
         }
-        yield { samples: count, columns, weights, inputNorms: weighted.map((_, call) => column(columns + call)) };
+        const inputNorms = weighted.map((_, call) => column(columns + call));
+        yield { samples: count, columnsOfHeads, weights, inputNorms };
         begin += count;
       }
     },

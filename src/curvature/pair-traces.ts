@@ -1,17 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
-import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
+import { deltasOfEach, type Head } from './heads.js';
+import { fitting, gaugedTidy, type MemoryGauge, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
-import type { OutputHessian } from './output-hessian.js';
 import { planSteps, record } from './tape.js';
 
 /** Consecutive (sample, column) pairs of a list. */
 export interface PairRows {
   /** The input row of each pair's sample, one tensor for each input of the graph: [count, ...]. */
   readonly inputs: tf.Tensor[];
-  /** The column of each pair, [count], int32. */
-  readonly columns: tf.Tensor1D;
+  /** The column of each pair, counted over all heads. */
+  readonly columns: readonly number[];
 }
 
 /** The trace kernel on single pairs. */
@@ -27,7 +27,7 @@ export interface PairKernel {
 }
 
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
-export function pairKernel(graph: Graph, hessian: OutputHessian, budgetBytes: number): PairKernel {
+export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
   let chunk = 1;
@@ -39,11 +39,11 @@ export function pairKernel(graph: Graph, hessian: OutputHessian, budgetBytes: nu
     try {
       const tape = record(graph, plan, inputs, gauge);
       try {
-        const delta = gaugedTidy(gauge, () => hessian.columnOfEach(tape.output, columns));
-        const norms = squaredNorms(graph, plan, tape, delta, 1, gauge);
+        const deltas = gaugedDeltas(gauge, () => deltasOfEach(heads, tape.outputs, columns));
+        const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
         try {
           chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
-          return tf.stack(parameters.map((each) => norms.get(each) as tf.Tensor)) as tf.Tensor2D;
+          return tf.tidy(() => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count]))) as tf.Tensor2D);
         } finally {
           tf.dispose([...norms.values()]);
         }
@@ -51,7 +51,7 @@ export function pairKernel(graph: Graph, hessian: OutputHessian, budgetBytes: nu
         tape.dispose();
       }
     } finally {
-      tf.dispose([...inputs, columns]);
+      tf.dispose(inputs);
     }
   }
 
@@ -69,4 +69,15 @@ export function pairKernel(graph: Graph, hessian: OutputHessian, budgetBytes: nu
       }
     },
   };
+}
+
+/** `gaugedTidy` for deltas by the place of their output. */
+function gaugedDeltas(gauge: MemoryGauge, scope: () => Map<number, tf.Tensor>): Map<number, tf.Tensor> {
+  const places: number[] = [];
+  const deltas = gaugedTidy(gauge, () => {
+    const found = scope();
+    places.push(...found.keys());
+    return [...found.values()];
+  });
+  return new Map(deltas.map((delta, i) => [places[i], delta]));
 }

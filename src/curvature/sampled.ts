@@ -4,8 +4,8 @@ import { paretoSample } from '../sampling/pareto.js';
 import { PriorityReservoir } from '../sampling/priority.js';
 import { uniform } from '../sampling/uniform.js';
 import type { Graph } from './graph.js';
+import type { Head } from './heads.js';
 import type { Operation, Parameter } from './operation.js';
-import type { OutputHessian } from './output-hessian.js';
 import { type PairSample, SampledTraces } from './pair-sample.js';
 import { InputActivity, type PairWeights, pairWeighing } from './pair-sizes.js';
 import { type PairRows, pairKernel } from './pair-traces.js';
@@ -30,15 +30,9 @@ export interface PairSampler {
    * Draws by Pareto sampling from tensors.
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
-   * @param weights one a sample.
    * @returns null where so many pairs are wanted that measuring all of them is cheaper.
    */
-  ofTensors(
-    inputs: readonly tf.Tensor[],
-    weights: ArrayLike<number> | undefined,
-    size: SampleSize,
-    pause: Pause,
-  ): Promise<PairSample | null>;
+  ofTensors(inputs: readonly tf.Tensor[], size: SampleSize, pause: Pause): Promise<PairSample | null>;
   /**
    * Draws by priority sampling from batches of unknown number, in one pass. The reservoir holds `capacity` pairs with their
    * input rows: no sample is larger.
@@ -64,8 +58,6 @@ interface PairSource {
   readonly allBeyond: boolean;
   draw(count: number): Draw;
   rows(indices: readonly number[]): PairRows;
-  /** Weight of the pair's sample in the loss. */
-  weightOf(index: number): number;
 }
 
 type Numbers = Float32Array | Int32Array | Uint8Array;
@@ -77,7 +69,12 @@ interface StreamedSample {
   rows?: Numbers[];
 }
 
-type Weighed = PairWeights & { readonly totals: Float64Array };
+interface Weighed extends PairWeights {
+  /** R. */
+  readonly columns: number;
+  /** sum_r w_{n,r} over the columns of each head: one array of [samples] a head. */
+  readonly totals: readonly Float64Array[];
+}
 
 interface StreamedPair {
   readonly sample: StreamedSample;
@@ -92,35 +89,38 @@ interface StreamedPair {
  * Where the last step before z is a dense layer, its own blocks need no sampling: ||a_n||^2 sum_r w_{n,r} for the kernel and
  * sum_r w_{n,r} for the bias.
  */
-export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: number, seed: number): PairSampler {
-  const weighing = pairWeighing(graph, hessian, budgetBytes);
-  const kernel = pairKernel(graph, hessian, budgetBytes);
+export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: number, seed: number): PairSampler {
+  const weighing = pairWeighing(graph, heads, budgetBytes);
+  const kernel = pairKernel(graph, heads, budgetBytes);
   const { parameters } = kernel;
-  const closedCall = closedFormCall(graph, weighing.calls);
-  const isClosed = parameters.map(
-    (parameter) => closedCall >= 0 && weighing.calls[closedCall].parameters.includes(parameter),
+  const closedCalls = heads.map((head) => closedFormCall(graph, head, weighing.calls));
+  const isClosed = parameters.map((parameter) =>
+    closedCalls.some((call) => call >= 0 && weighing.calls[call].parameters.includes(parameter)),
   );
-  const sampledCalls = weighing.calls.flatMap((_, call) => (call === closedCall ? [] : [call]));
+  const sampledCalls = weighing.calls.flatMap((_, call) => (closedCalls.includes(call) ? [] : [call]));
 
   /** Sums over samples of what the forward pass gives in closed form. */
   function closedFormSums() {
     const sums = parameters.map((_, b): number | null => (isClosed[b] ? 0 : null));
     return {
       sums: sums as readonly (number | null)[],
-      add(inputNorms: readonly ArrayLike<number>[], deltaNorms: ArrayLike<number>) {
-        if (closedCall < 0) {
-          return;
-        }
-        const operation = weighing.calls[closedCall];
-        for (let n = 0; n < deltaNorms.length; n++) {
-          const norms = operation.squaredNormsOfVector?.(inputNorms[closedCall][n], deltaNorms[n]) as number[];
-          operation.parameters.forEach((parameter, i) => {
-            const b = parameters.indexOf(parameter);
-            if (b >= 0) {
-              sums[b] = (sums[b] as number) + norms[i];
-            }
-          });
-        }
+      add({ inputNorms, totals }: Weighed) {
+        totals.forEach((deltaNorms, head) => {
+          const call = closedCalls[head];
+          if (call < 0) {
+            return;
+          }
+          const operation = weighing.calls[call];
+          for (let n = 0; n < deltaNorms.length; n++) {
+            const norms = operation.squaredNormsOfVector?.(inputNorms[call][n], deltaNorms[n]) as number[];
+            operation.parameters.forEach((parameter, i) => {
+              const b = parameters.indexOf(parameter);
+              if (b >= 0) {
+                sums[b] = (sums[b] as number) + norms[i];
+              }
+            });
+          }
+        });
       },
     };
   }
@@ -146,10 +146,9 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
       let done = 0;
       for await (const chunk of kernel.traces(missing.length, rows)) {
         for (let i = 0; i < chunk[0].length; i++, done++) {
-          const weight = source.weightOf(missing[done]);
           known.set(
             missing[done],
-            chunk.map((norms) => weight * norms[i]),
+            chunk.map((norms) => norms[i]),
           );
         }
         await pause(source.samples);
@@ -167,42 +166,49 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
     }
   }
 
-  /** The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample. */
-  async function weigh(
-    inputs: readonly tf.Tensor[],
-    sampleWeights: ArrayLike<number> | undefined,
-    pause: (samples: number) => Promise<void>,
-  ) {
+  /** The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample and head. */
+  async function weigh(inputs: readonly tf.Tensor[], pause: (samples: number) => Promise<void>): Promise<Weighed> {
     const samples = inputs[0].shape[0];
     const inputNorms = weighing.calls.map(() => new Float32Array(samples));
-    const totals = new Float64Array(samples);
+    const totals = heads.map(() => new Float64Array(samples));
+    let columnsOfHeads: readonly number[] = [];
     let weights = new Float32Array(0);
     let columns = 0;
     let done = 0;
     for await (const chunk of weighing.weights(inputs)) {
-      columns = chunk.columns;
       if (done === 0) {
+        columnsOfHeads = chunk.columnsOfHeads;
+        columns = columnsOfHeads.reduce((sum, each) => sum + each, 0);
         weights = new Float32Array(samples * columns);
       }
       chunk.inputNorms.forEach((norms, call) => {
         inputNorms[call].set(norms, done);
       });
-      for (let i = 0; i < chunk.weights.length; i++) {
-        const n = done + Math.floor(i / columns);
-        const weight = (sampleWeights ? sampleWeights[n] : 1) * chunk.weights[i];
-        weights[done * columns + i] = weight;
-        totals[n] += weight;
+      weights.set(chunk.weights, done * columns);
+      for (let n = done, i = done * columns; n < done + chunk.samples; n++) {
+        columnsOfHeads.forEach((count, head) => {
+          for (const end = i + count; i < end; i++) {
+            totals[head][n] += weights[i];
+          }
+        });
       }
       done += chunk.samples;
       await pause(done);
     }
-    const broken = totals.findIndex((total) => !Number.isFinite(total));
-    if (broken >= 0) {
-      throw new RangeError(
-        `The output of sample ${broken} is not finite: look for weights or inputs that are huge or not numbers.`,
-      );
+    for (const ofHead of totals) {
+      const broken = ofHead.findIndex((total) => !Number.isFinite(total));
+      if (broken >= 0) {
+        throw new RangeError(
+          `The output of sample ${broken} is not finite: look for weights or inputs that are huge or not numbers.`,
+        );
+      }
     }
-    return { samples, columns, weights, inputNorms, totals };
+    return { samples, columns, columnsOfHeads, weights, inputNorms, totals };
+  }
+
+  /** sum_r w of each sample over all heads. */
+  function totalOfSamples({ samples, totals }: Weighed): Float64Array {
+    return Float64Array.from({ length: samples }, (_, n) => totals.reduce((sum, ofHead) => sum + ofHead[n], 0));
   }
 
   /** Turns the weights of pairs into their sizes, in place. */
@@ -219,13 +225,13 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
   return {
     parameters,
 
-    async ofTensors(inputs, sampleWeights, size, pause) {
+    async ofTensors(inputs, size, pause) {
       const closedForm = closedFormSums();
-      const weighed = await weigh(inputs, sampleWeights, pause);
-      closedForm.add(weighed.inputNorms, weighed.totals);
+      const weighed = await weigh(inputs, pause);
+      closedForm.add(weighed);
       const { samples, columns } = weighed;
       const activity = new InputActivity(sampledCalls);
-      activity.add(weighed.inputNorms, weighed.totals);
+      activity.add(weighed.inputNorms, totalOfSamples(weighed));
       const sizes = weightsToSizes(weighed, activity);
       const sampleOf = (pair: number) => Math.floor(pair / columns);
       const source: PairSource = {
@@ -237,15 +243,8 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
           const indices = tf.tensor1d(pairs.map(sampleOf), 'int32');
           const rows = inputs.map((x) => tf.gather(x, indices));
           indices.dispose();
-          return {
-            inputs: rows,
-            columns: tf.tensor1d(
-              pairs.map((pair) => pair % columns),
-              'int32',
-            ),
-          };
+          return { inputs: rows, columns: pairs.map((pair) => pair % columns) };
         },
-        weightOf: (pair) => (sampleWeights ? sampleWeights[sampleOf(pair)] : 1),
       };
       return measure(source, closedForm.sums, size, pause);
     },
@@ -256,12 +255,24 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
       const reservoir = new PriorityReservoir<StreamedPair>(capacity);
       let samples = 0;
       let pairs = 0;
-      let shapes: { shape: number[]; dtype: tf.DataType }[] = [];
+      let shapes: { shape: number[]; dtype: tf.DataType }[] | undefined;
+      /** Pairs of several batches run together, so their samples have to be alike. */
+      const checkShapes = (inputs: readonly tf.Tensor[]) => {
+        const now = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
+        shapes ??= now;
+        if (JSON.stringify(now) !== JSON.stringify(shapes)) {
+          throw new Error(
+            `The dataset's batches differ in shape (a sample has [${shapes.map(({ shape }) => shape)}], then ` +
+              `[${now.map(({ shape }) => shape)}]), and pairs are drawn among samples of one shape: pad them, or pass method: 'exact'.`,
+          );
+        }
+      };
       return {
         async add(inputs, pause) {
-          const weighed = await weigh(inputs, undefined, (done) => pause(samples + done));
-          closedForm.add(weighed.inputNorms, weighed.totals);
-          activity.add(weighed.inputNorms, weighed.totals);
+          checkShapes(inputs);
+          const weighed = await weigh(inputs, (done) => pause(samples + done));
+          closedForm.add(weighed);
+          activity.add(weighed.inputNorms, totalOfSamples(weighed));
           const sizes = weightsToSizes(weighed, activity);
           const streamed: StreamedSample[] = Array.from({ length: weighed.samples }, (_, place) => ({ place }));
           sizes.forEach((size, i) => {
@@ -272,7 +283,6 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
           });
           reservoir.compact();
           await readRows(new Set(reservoir.items.map(({ sample }) => sample).filter(({ rows }) => !rows)), inputs);
-          shapes = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
           samples += weighed.samples;
           pairs += sizes.length;
         },
@@ -284,19 +294,15 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
             allBeyond: false,
             draw: (count) => reservoir.draw(count),
             rows: (indices) => ({
-              inputs: shapes.map(({ shape, dtype }, i) =>
+              inputs: (shapes ?? []).map(({ shape, dtype }, i) =>
                 stackRows(
                   indices.map((index) => (items[index].sample.rows as Numbers[])[i]),
                   shape,
                   dtype,
                 ),
               ),
-              columns: tf.tensor1d(
-                indices.map((index) => items[index].column),
-                'int32',
-              ),
+              columns: indices.map((index) => items[index].column),
             }),
-            weightOf: () => 1,
           };
           // A source that never gives up always has a sample.
           return (await measure(source, closedForm.sums, size, pause)) as PairSample;
@@ -306,11 +312,18 @@ export function pairSampler(graph: Graph, hessian: OutputHessian, budgetBytes: n
   };
 }
 
-/** The call whose blocks the forward pass gives: a dense layer with trained weights, called once, right before z. Or -1. */
-function closedFormCall(graph: Graph, calls: readonly Operation[]): number {
-  const last = graph.steps.find((step) => step.output === graph.output)?.operation;
-  const found = calls.flatMap((operation, call) => (operation === last ? [call] : []));
-  return last?.squaredNormsOfVector && found.length === 1 ? found[0] : -1;
+/**
+ * The call whose blocks the forward pass gives: a dense layer with trained weights, called once, right before the z of a
+ * head without positions, which nothing else reads. Or -1.
+ */
+function closedFormCall(graph: Graph, { output, hasPositions }: Head, calls: readonly Operation[]): number {
+  const z = graph.outputs[output];
+  const last = graph.steps.find((step) => step.output === z);
+  const operation = last?.operation;
+  const found = calls.flatMap((each, call) => (each === operation ? [call] : []));
+  const readElsewhere =
+    graph.steps.some(({ inputs }) => inputs.includes(z)) || graph.outputs.filter((id) => id === z).length > 1;
+  return operation?.squaredNormsOfVector && found.length === 1 && !readElsewhere && !hasPositions ? found[0] : -1;
 }
 
 /** Reads the input rows of some samples of a batch. */

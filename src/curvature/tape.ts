@@ -27,8 +27,8 @@ export function planSteps(graph: Graph): StepPlan[] {
 
 /** A forward pass over one chunk of samples, with what its backward pass needs. */
 export interface Tape {
-  /** z, [N, K]. */
-  readonly output: tf.Tensor2D;
+  /** The tensors that the loss reads, in the order of `graph.outputs`. */
+  readonly outputs: readonly tf.Tensor[];
   /** One entry a step; null where the backward pass does not come by. */
   readonly calls: readonly (RecordedCall | null)[];
   dispose(): void;
@@ -37,6 +37,11 @@ export interface Tape {
 /** A plan for a forward pass alone, which records nothing. */
 export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
   return plan.map(({ step }) => ({ step, carriesDelta: false, leavesNorms: false }));
+}
+
+/** The tensors that a step reads: its inputs, and their mask where it has one. */
+function readBy({ inputs, mask }: Step): readonly number[] {
+  return mask === undefined ? inputs : [...inputs, mask];
 }
 
 /**
@@ -54,8 +59,8 @@ export function record(
 ): Tape {
   const lastUse = new Map<number, number>();
   plan.forEach(({ step }, i) => {
-    for (const input of step.inputs) {
-      lastUse.set(input, i);
+    for (const id of readBy(step)) {
+      lastUse.set(id, i);
     }
   });
   const values = new Map<number, tf.Tensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
@@ -72,10 +77,11 @@ export function record(
   try {
     plan.forEach(({ step, carriesDelta, leavesNorms }, i) => {
       const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
+      const mask = step.mask === undefined ? undefined : values.get(step.mask);
       const needed = carriesDelta || leavesNorms;
       look?.(i, stepInputs);
       const { output, saved } = gaugedTidy(gauge, () => {
-        const forward = inLayer(step.operation, () => step.operation.forward(stepInputs, needed));
+        const forward = inLayer(step.operation, () => step.operation.forward(stepInputs, needed, mask));
         return { output: forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);
@@ -83,9 +89,9 @@ export function record(
         kept.add(tensor);
       }
       calls.push(needed ? { saved, inputShapes: stepInputs.map((x) => x.shape) } : null);
-      for (const id of new Set(step.inputs)) {
+      for (const id of new Set(readBy(step))) {
         const value = values.get(id) as tf.Tensor;
-        if (lastUse.get(id) === i && id !== graph.output) {
+        if (lastUse.get(id) === i && !graph.outputs.includes(id)) {
           values.delete(id);
           if (!kept.has(value) && !foreign.has(value)) {
             value.dispose();
@@ -97,5 +103,5 @@ export function record(
     dispose();
     throw error;
   }
-  return { output: values.get(graph.output) as tf.Tensor2D, calls, dispose };
+  return { outputs: graph.outputs.map((id) => values.get(id) as tf.Tensor), calls, dispose };
 }

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
+import { columnsOf, deltasOf, type Head } from './heads.js';
 import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
-import type { OutputHessian } from './output-hessian.js';
 import { planSteps, record } from './tape.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
@@ -37,38 +37,43 @@ export interface TraceKernel {
  * holds one sample and one column. No tensor grows faster than in proportion to its chunk, so that n samples that peaked at
  * p bytes allow n * budget / p samples in the next chunk; the same holds for columns.
  */
-export function traceKernel(graph: Graph, hessian: OutputHessian, budgetBytes: number): TraceKernel {
+export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
-  const chunk = { samples: 1, columns: 1 };
+  let samplesAtOnce = 1;
+  const columnsAtOnce = heads.map(() => 1);
 
   /** All columns of one chunk of samples: [parameters, samples] and the number of columns. */
   function traceChunk(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number] {
     const gauge = memoryGauge();
     const slices = inputs.map((x) => tf.slice(x, begin, samples));
     let sums = tf.zeros([parameters.length, samples]) as tf.Tensor2D;
+    let columns = 0;
     try {
       const tape = record(graph, plan, slices, gauge);
+      let peakOfAllColumns = gauge.peak;
       try {
-        const columns = hessian.columns(tape.output.shape[1]);
-        let peakOfAllColumns = gauge.peak;
-        for (let first = 0; first < columns; ) {
-          const count = Math.min(chunk.columns, columns - first);
-          gauge.peak = 0;
-          const delta = gaugedTidy(gauge, () =>
-            tf.reshape(hessian.factor(tape.output, first, count), [count * samples, tape.output.shape[1]]),
-          );
-          const norms = squaredNorms(graph, plan, tape, delta, count, gauge);
-          const earlier = sums;
-          sums = tf.tidy(() => tf.add(earlier, tf.stack(parameters.map((each) => norms.get(each) as tf.Tensor))));
-          tf.dispose([earlier, ...norms.values()]);
-          first += count;
-          if (samples === 1) {
-            chunk.columns = Math.min(columns, grown(count, gauge.peak));
+        for (const [h, head] of heads.entries()) {
+          const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
+          for (let first = 0; first < ofHead; ) {
+            const count = Math.min(columnsAtOnce[h], ofHead - first);
+            gauge.peak = 0;
+            const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
+            const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
+            const earlier = sums;
+            sums = tf.tidy(() =>
+              tf.add(earlier, tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])))),
+            );
+            tf.dispose([earlier, ...norms.values()]);
+            first += count;
+            if (samples === 1) {
+              columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
+            }
+            peakOfAllColumns = Math.max(peakOfAllColumns, (gauge.peak * columnsAtOnce[h]) / count);
           }
-          peakOfAllColumns = Math.max(peakOfAllColumns, (gauge.peak * Math.min(columns, chunk.columns)) / count);
+          columns += ofHead;
         }
-        chunk.samples = grown(samples, peakOfAllColumns);
+        samplesAtOnce = fitting(budgetBytes, samples, peakOfAllColumns, false);
         return [sums, columns];
       } finally {
         tape.dispose();
@@ -81,16 +86,12 @@ export function traceKernel(graph: Graph, hessian: OutputHessian, budgetBytes: n
     }
   }
 
-  function grown(count: number, peak: number): number {
-    return fitting(budgetBytes, count, peak, count === 1 && chunk.columns === 1);
-  }
-
   return {
     parameters,
     async *traces(inputs) {
       const samples = inputs[0].shape[0];
       for (let begin = 0; begin < samples; ) {
-        const count = Math.min(chunk.samples, samples - begin);
+        const count = Math.min(samplesAtOnce, samples - begin);
         const [sums, columns] = traceChunk(inputs, begin, count);
         const values = (await sums.data()) as Float32Array;
         sums.dispose();

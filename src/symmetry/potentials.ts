@@ -1,5 +1,5 @@
 import type { Graph } from '../curvature/graph.js';
-import type { Layer, Operation, Parameter } from '../curvature/operation.js';
+import type { Operation, Owner, Parameter } from '../curvature/operation.js';
 
 /** Coefficients of a linear form over the free scales of a network. */
 export type LinearForm = readonly number[];
@@ -22,13 +22,13 @@ export interface ScaleSymmetry {
    * Every layer whose scale can move, in the order of the graph: its kernel is multiplied by exp(logScale . x), with
    * logScale = s_out - s_in. For a layer of several kernels it is the factor of all of them together.
    */
-  readonly layers: readonly { readonly layer: Layer; readonly logScale: LinearForm }[];
+  readonly layers: readonly { readonly layer: Owner; readonly logScale: LinearForm }[];
 }
 
 /**
  * Finds which log-scales s of a network's tensors are free (DESIGN: from traces to Minimum Sharpness).
  *
- * s = 0 at the graph's inputs and at its output. In between, by `operation.scale`:
+ * s = 0 at the graph's inputs and at its outputs. In between, by `operation.scale`:
  * - `ties`: the inputs and the output share one s;
  * - `adds`: s_out is the sum of the inputs' s;
  * - `pins`: s = 0 on all sides;
@@ -54,7 +54,7 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
   const scales = new Map<number, LinearForm>(graph.inputs.map((tensor) => [tensor, zero]));
   const vanishing: LinearForm[] = [];
   const exponents = new Map<unknown, { parameter: Parameter; exponent: LinearForm }>();
-  const kernels = new Map<unknown, { layer: Layer; logScale: LinearForm }>();
+  const kernels = new Map<unknown, { layer: Owner; logScale: LinearForm }>();
 
   for (const { operation, inputs, output } of graph.steps) {
     const { layer, parameters, scale } = operation;
@@ -93,10 +93,10 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     }
     scales.set(output, leaving);
   }
-  vanishing.push(scales.get(graph.output) ?? zero);
+  vanishing.push(...graph.outputs.map((tensor) => scales.get(tensor) ?? zero));
 
   const { freedom, substitute } = solutions(vanishing, unknownOf.size);
-  const layers = new Map<Layer, LinearForm>();
+  const layers = new Map<Owner, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
     layers.set(layer, sum(layers.get(layer) ?? form.map(() => 0), form));

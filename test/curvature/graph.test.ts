@@ -28,7 +28,7 @@ describe('unfold', () => {
       'Dense(2) -> 3',
       'softmax activation(3) -> 4',
     ]);
-    expect(graph.output).toBe(4);
+    expect(graph.outputs).toEqual([4]);
   });
 
   it('unfolds nested models, each call of them anew, with the same operations', () => {

@@ -614,8 +614,8 @@ async function check({
   const plan = planSteps(graph);
   const gauge = memoryGauge();
   const tape = record(graph, plan, xs, gauge);
-  const outputs = tape.output.dataSync();
-  const norms = squaredNorms(graph, plan, tape, delta.clone(), COLUMNS, gauge);
+  const outputs = tape.outputs[0].dataSync();
+  const norms = squaredNorms(graph, plan, tape, new Map([[0, delta.clone()]]), COLUMNS, gauge);
   const found = new Map([...norms].map(([parameter, norm]) => [parameter.name, [...norm.dataSync()]]));
   tf.dispose([...norms.values()]);
   tape.dispose();

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { unfold } from '../../src/curvature/graph.js';
 import { outputHessians } from '../../src/curvature/output-hessian.js';
 import { InputActivity, pairWeighing } from '../../src/curvature/pair-sizes.js';
+import { oneHead } from './one-head.js';
 
 const hessian = outputHessians.softmaxCrossEntropy;
 
@@ -16,7 +17,7 @@ function network(): tfl.LayersModel {
 }
 
 async function weigh(model: tfl.LayersModel, x: tf.Tensor, budget = 2 ** 26) {
-  const weighing = pairWeighing(unfold(model), hessian, budget);
+  const weighing = pairWeighing(unfold(model), oneHead(hessian), budget);
   const weights: number[] = [];
   const inputNorms: number[][] = weighing.calls.map(() => []);
   const sizes: number[] = [];

@@ -5,6 +5,7 @@ import { unfold } from '../../src/curvature/graph.js';
 import { type LossName, outputHessians } from '../../src/curvature/output-hessian.js';
 import { pairKernel } from '../../src/curvature/pair-traces.js';
 import { traceKernel } from '../../src/curvature/trace.js';
+import { oneHead } from './one-head.js';
 
 const layers = tfl.layers;
 
@@ -45,7 +46,7 @@ const allPairs = (samples: number, columns: number) =>
 
 async function pairTraces(model: tfl.LayersModel, loss: LossName, x: tf.Tensor, budget: number) {
   const hessian = outputHessians[loss];
-  const kernel = pairKernel(unfold(model), hessian, budget);
+  const kernel = pairKernel(unfold(model), oneHead(hessian), budget);
   const pairs = allPairs(x.shape[0], hessian.columns(4));
   const chunks: number[] = [];
   const sums = kernel.parameters.map(() => new Float64Array(x.shape[0]));
@@ -58,13 +59,7 @@ async function pairTraces(model: tfl.LayersModel, loss: LossName, x: tf.Tensor, 
     );
     const inputs = [tf.gather(x, samples)];
     samples.dispose();
-    return {
-      inputs,
-      columns: tf.tensor1d(
-        chosen.map(({ column }) => column),
-        'int32',
-      ),
-    };
+    return { inputs, columns: chosen.map(({ column }) => column) };
   };
   for await (const chunk of kernel.traces(pairs.length, rows)) {
     chunks.push(chunk[0].length);
@@ -83,7 +78,7 @@ describe('pairKernel', () => {
     const x = tf.randomNormal([6, 36], 0, 1, 'float32', 1);
     for (const loss of ['softmaxCrossEntropy', 'sigmoidCrossEntropy', 'meanSquaredError'] as const) {
       const before = tf.memory().numTensors;
-      const kernel = traceKernel(unfold(model), outputHessians[loss], 2 ** 26);
+      const kernel = traceKernel(unfold(model), oneHead(outputHessians[loss]), 2 ** 26);
       const exact = kernel.parameters.map(() => [] as number[]);
       for await (const chunk of kernel.traces([x])) {
         chunk.norms.forEach((norms, b) => {

@@ -5,6 +5,7 @@ import { unfold } from '../../src/curvature/graph.js';
 import { outputHessians } from '../../src/curvature/output-hessian.js';
 import { type TraceChunk, traceKernel } from '../../src/curvature/trace.js';
 import { TraceSums } from '../../src/curvature/trace-sums.js';
+import { oneHead } from './one-head.js';
 
 const hessian = outputHessians.softmaxCrossEntropy;
 
@@ -20,7 +21,7 @@ function network(): tfl.LayersModel {
 
 async function chunksOf(model: tfl.LayersModel, x: tf.Tensor, budget: number): Promise<TraceChunk[]> {
   const chunks: TraceChunk[] = [];
-  for await (const chunk of traceKernel(unfold(model), hessian, budget).traces([x])) {
+  for await (const chunk of traceKernel(unfold(model), oneHead(hessian), budget).traces([x])) {
     chunks.push(chunk);
   }
   return chunks;
@@ -81,7 +82,7 @@ describe('traceKernel', () => {
     const model = network();
     model.getLayer('first').trainable = false;
     const x = tf.randomNormal([3, 20]);
-    const kernel = traceKernel(unfold(model), hessian, 2 ** 26);
+    const kernel = traceKernel(unfold(model), oneHead(hessian), 2 ** 26);
     expect(kernel.parameters.map(({ name }) => name)).toEqual([
       'middle/kernel',
       'middle/bias',

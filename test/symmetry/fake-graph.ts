@@ -47,7 +47,7 @@ export function network() {
     return tensors++;
   };
   const step = (scale: ScaleBehaviour, ...inputs: number[]) => call(operation(scale, scale), ...inputs);
-  return { call, step, graph: (output: number): Graph => ({ inputs: [0], output, steps }) };
+  return { call, step, graph: (output: number): Graph => ({ inputs: [0], outputs: [output], steps }) };
 }
 
 /** Layers one after the other, with an activation of the given behaviour between them. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { unfold } from '../../src/curvature/graph.js';
-import { cutAtLoss } from '../../src/loss.js';
+import { subjectOfModel } from '../../src/subject.js';
 import { minimizeOverScales } from '../../src/symmetry/minimum.js';
 import { scaleSymmetry } from '../../src/symmetry/potentials.js';
 import { goldenCases, goldenModel } from '../golden-network.js';
@@ -46,7 +45,7 @@ describe('minimizeOverScales, fed the golden traces', () => {
   for (const golden of goldenCases()) {
     it(golden.name, async () => {
       const model = await goldenModel(golden);
-      const { graph } = cutAtLoss(unfold(model), golden.loss);
+      const { graph } = subjectOfModel(model, { loss: golden.loss });
       const { ggnTrace, minimumSharpness, alpha } = golden.expected;
       const symmetry = scaleSymmetry(graph);
       expect(symmetry.parameters.map(({ parameter }) => parameter.name).sort()).toEqual(Object.keys(ggnTrace).sort());

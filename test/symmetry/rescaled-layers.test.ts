@@ -159,7 +159,7 @@ function rescale(model: tfl.LayersModel, seed: number, bound = 1): Map<string, n
     parameters.map(({ parameter, exponent }) => {
       const factor = Math.exp(exponent.reduce((sum, c, i) => sum + c * x[i]!, 0));
       tf.tidy(() => {
-        parameter.variable.write(tf.mul(parameter.variable.read(), factor));
+        (parameter.variable as tfl.LayerVariable).write(tf.mul(parameter.variable.read(), factor));
       });
       return [parameter.name, factor];
     }),

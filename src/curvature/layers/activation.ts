@@ -57,7 +57,7 @@ function elementwise(
 }
 
 /** Softmax over the last axis, p = f(x): the delta is p (d - <d, p>). */
-function softmax(layer: Layer, description: string, f: (x: tf.Tensor) => tf.Tensor): Operation {
+function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.Tensor) => tf.Tensor): Operation {
   return {
     layer,
     description,
@@ -65,8 +65,9 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor) => tf.Tens
     piecewiseLinear: false,
     activation: 'softmax',
     parameters: [],
-    forward([x]) {
-      const p = f(x);
+    usesMask: true,
+    forward([x], _recording, mask) {
+      const p = f(x, mask);
       return { output: p, saved: [p] };
     },
     backward({ saved: [p] }, delta, columns) {
@@ -142,9 +143,9 @@ export const thresholdedReluLayer: LayerRule = (layer) => {
 /** Softmax over one axis, which tf.js has for the last one only, or over several. */
 export const softmaxLayer: LayerRule = (anyLayer) => {
   const layer = anyLayer as Layer & { axis: number | number[] };
-  const f = (x: tf.Tensor) => callLayer(layer, [x]);
+  const f = (x: tf.Tensor, mask?: tf.Tensor) => callLayer(layer, [x], mask);
   if ([layer.axis].flat().length === 1) {
     return [softmax(layer, 'Softmax', f)];
   }
-  return [throughTfjs(layer, 'Softmax', ([x]) => f(x), { scale: 'pins', piecewiseLinear: false })];
+  return [throughTfjs(layer, 'Softmax', ([x], mask) => f(x, mask), { scale: 'pins', piecewiseLinear: false })];
 };

@@ -6,7 +6,6 @@ import type { LayerRule } from './rule.js';
 
 interface EmbeddingLayer extends Layer {
   embeddings: LayerVariable;
-  maskZero?: boolean;
 }
 
 const zeros = ([, ...shape]: readonly number[], delta: tf.Tensor) => tf.zeros([delta.shape[0], ...shape]);
@@ -47,11 +46,6 @@ function tableSquaredNorm(tokens: tf.Tensor, delta: tf.Tensor3D, columns: number
  */
 export const embedding: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as EmbeddingLayer;
-  if (layer.maskZero) {
-    throw new Error(
-      `Layer '${layer.name}' (Embedding) masks positions, which sharpness cannot follow yet: measure a model without the mask.`,
-    );
-  }
   const tokens: Operation = {
     layer,
     description: `tokens of ${layer.getClassName()}`,

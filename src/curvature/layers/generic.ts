@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { repeatForColumns } from '../column-axis.js';
-import type { CallWithDelta, Layer, Operation, ScaleBehaviour } from '../operation.js';
+import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour, Weight } from '../operation.js';
+import { packOutputs } from './output-part.js';
 import type { LayerRule } from './rule.js';
 
 /** The private slot of `Layer.setCallHook`: the user's hook must not see our calls. */
@@ -9,13 +9,17 @@ interface WithCallHook {
   _callHook: unknown;
 }
 
-/** Runs the layer as `model.predict` does, without firing a call hook that the user may have set. */
-export function callLayer(layer: Layer, inputs: tf.Tensor[]): tf.Tensor {
+/**
+ * Runs the layer as `model.predict` does, without firing a call hook that the user may have set. Several outputs come packed
+ * into one.
+ */
+export function callLayer(layer: Layer, inputs: tf.Tensor[], mask?: tf.Tensor): tf.Tensor {
   const hooked = layer as unknown as WithCallHook;
   const hook = hooked._callHook;
   hooked._callHook = null;
   try {
-    return layer.apply(inputs, {}) as tf.Tensor;
+    const output = layer.apply(inputs, mask ? { mask } : {}) as tf.Tensor | tf.Tensor[];
+    return !Array.isArray(output) ? output : output.length === 1 ? output[0] : packOutputs(output);
   } finally {
     hooked._callHook = hook;
   }
@@ -32,9 +36,9 @@ interface GenericProperties {
  * over inputs repeated for each column.
  */
 export function throughTfjs(
-  layer: Layer,
+  layer: Owner,
   description: string,
-  f: (inputs: tf.Tensor[]) => tf.Tensor,
+  f: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
   properties: GenericProperties,
 ): Operation {
   return {
@@ -42,12 +46,35 @@ export function throughTfjs(
     description,
     parameters: [],
     ...properties,
-    forward: (inputs) => ({ output: f(inputs), saved: inputs }),
-    backward({ saved }, delta, columns) {
+    forward: (inputs, _recording, mask) => ({ output: f(inputs, mask), saved: mask ? [...inputs, mask] : inputs }),
+    backward({ saved, inputShapes }, delta, columns) {
       const repeated = saved.map((x) => repeatForColumns(x, columns));
-      return tf.grads((...inputs: tf.Tensor[]) => f(inputs))(repeated, delta);
+      const { inputs, mask } = savedInputs(repeated, inputShapes.length);
+      return gradientsByInput(inputs, delta, (floats) => f(floats, mask));
     },
   };
+}
+
+/** What `forward` saved: the inputs, then their mask. */
+function savedInputs(saved: readonly tf.Tensor[], count: number) {
+  return { inputs: saved.slice(0, count), mask: saved.at(count) };
+}
+
+/** Gradients of <f(inputs), delta> by each input; zeros for whole numbers and truth values, which have none. */
+function gradientsByInput(
+  inputs: readonly tf.Tensor[],
+  delta: tf.Tensor,
+  f: (inputs: tf.Tensor[]) => tf.Tensor,
+): tf.Tensor[] {
+  const isFloat = inputs.map(({ dtype }) => dtype === 'float32');
+  const floats = inputs.filter((_, i) => isFloat[i]);
+  let next = 0;
+  const withFloats = (given: readonly tf.Tensor[]) => {
+    let place = 0;
+    return inputs.map((x, i) => (isFloat[i] ? given[place++] : x));
+  };
+  const found = floats.length > 0 ? tf.grads((...given: tf.Tensor[]) => f(withFloats(given)))(floats, delta) : [];
+  return inputs.map((x, i) => (isFloat[i] ? found[next++] : tf.zeros(x.shape)));
 }
 
 /**
@@ -55,39 +82,41 @@ export function throughTfjs(
  * weights come from one gradient for every sample and column, which is slow. Its scale is taken to be fixed.
  */
 export const generic: LayerRule = (layer, parameter) => {
-  const call = (inputs: tf.Tensor[]) => callLayer(layer, inputs);
+  const call = (inputs: tf.Tensor[], mask?: tf.Tensor) => callLayer(layer, inputs, mask);
   const properties = { scale: 'pins', piecewiseLinear: false } as const;
-  const operation = throughTfjs(layer, layer.getClassName(), call, properties);
+  const operation = { ...throughTfjs(layer, layer.getClassName(), call, properties), usesMask: true };
   if (layer.weights.length === 0) {
     return [operation];
   }
   const parameters = layer.weights.map((weight) => parameter(weight, 'fixed'));
-  const trainable = parameters.filter((each) => each.trainable);
-  return [
-    {
-      ...operation,
-      parameters,
-      squaredNorms(calls, columns) {
-        const samples = calls[0].saved[0].shape[0];
-        const variables = trainable.map((each) => rawVariable(each.variable));
-        const norms = new Map<string, tf.Tensor[]>(variables.map((variable) => [variable.name, []]));
-        for (let sample = 0; sample < samples; sample++) {
-          const perColumn = gradientsOfSample(call, calls, columns, sample, variables);
-          for (const variable of variables) {
-            norms.get(variable.name)?.push(tf.addN(perColumn.map((gradients) => gradients[variable.name])));
-          }
-        }
-        return parameters.map((each) =>
-          each.trainable ? tf.stack(norms.get(rawVariable(each.variable).name) as tf.Tensor[]) : null,
-        );
-      },
-    },
-  ];
+  return [{ ...operation, parameters, squaredNorms: perSampleNorms(call, parameters) }];
 };
+
+/** Squared gradient norms by one gradient for every sample and column, whatever the function. */
+export function perSampleNorms(
+  call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
+  parameters: readonly Parameter[],
+): NonNullable<Operation['squaredNorms']> {
+  const trainable = parameters.filter((each) => each.trainable);
+  return (calls, columns) => {
+    const samples = calls[0].saved[0].shape[0];
+    const variables = trainable.map((each) => rawVariable(each.variable));
+    const norms = new Map<string, tf.Tensor[]>(variables.map((variable) => [variable.name, []]));
+    for (let sample = 0; sample < samples; sample++) {
+      const perColumn = gradientsOfSample(call, calls, columns, sample, variables);
+      for (const variable of variables) {
+        norms.get(variable.name)?.push(tf.addN(perColumn.map((gradients) => gradients[variable.name])));
+      }
+    }
+    return parameters.map((each) =>
+      each.trainable ? tf.stack(norms.get(rawVariable(each.variable).name) as tf.Tensor[]) : null,
+    );
+  };
+}
 
 /** Squared gradient norm of each variable for one sample, one record a column. */
 function gradientsOfSample(
-  call: (inputs: tf.Tensor[]) => tf.Tensor,
+  call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
   calls: readonly CallWithDelta[],
   columns: number,
   sample: number,
@@ -98,12 +127,14 @@ function gradientsOfSample(
       const row = column * (calls[0].delta.shape[0] / columns) + sample;
       const contribution = () =>
         tf.addN(
-          calls.map(({ saved, delta }) => {
-            const output = call(saved.map((x) => tf.slice(x, sample, 1)));
+          calls.map(({ saved, inputShapes, delta }) => {
+            const ofSample = saved.map((x) => tf.slice(x, sample, 1));
+            const { inputs, mask } = savedInputs(ofSample, inputShapes.length);
+            const output = call(inputs, mask);
             return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
           }),
         ) as tf.Scalar;
-      const { grads } = tf.variableGrads(contribution, variables);
+      const { grads } = evenFrozen(variables, () => tf.variableGrads(contribution, variables));
       // A weight that this sample does not reach has no gradient at all.
       return Object.fromEntries(
         variables.map(({ name }) => [name, grads[name] ? tf.sum(tf.square(grads[name])) : tf.scalar(0)]),
@@ -112,7 +143,22 @@ function gradientsOfSample(
   );
 }
 
-/** The tf.Variable inside a tfjs-layers variable, which it keeps to itself. */
-function rawVariable(variable: LayerVariable): tf.Variable {
-  return (variable as unknown as { val: tf.Variable }).val;
+/** tf.js has no gradients for variables of frozen layers, which a measurement may count. */
+function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
+  const before = variables.map(({ trainable }) => trainable);
+  for (const variable of variables) {
+    variable.trainable = true;
+  }
+  try {
+    return run();
+  } finally {
+    variables.forEach((variable, i) => {
+      variable.trainable = before[i];
+    });
+  }
+}
+
+/** The tf.Variable inside a tfjs-layers variable, which it keeps to itself; a user's own is one. */
+export function rawVariable(weight: Weight): tf.Variable {
+  return (weight as unknown as { val: tf.Variable }).val;
 }

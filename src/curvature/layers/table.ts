@@ -14,6 +14,7 @@ import { depthwiseConvolution, separableConvolution } from './depthwise.js';
 import { embedding } from './embedding.js';
 import { generic } from './generic.js';
 import { layerNormalization } from './layer-normalization.js';
+import { masking } from './masking.js';
 import { globalMaxPooling, maxPooling, maxPooling3d } from './max-pooling.js';
 import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
 import { prelu } from './prelu.js';
@@ -78,7 +79,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   SeparableConv2D: exact(separableConvolution, 'two kernels, each with a scale'),
   BatchNormalization: exact(batchNormalization, 'as in inference'),
   LayerNormalization: exact(layerNormalization, 'takes away the scale of its input'),
-  Embedding: exact(embedding, 'with maskZero: refused'),
+  Embedding: exact(embedding),
   PReLU: exact(prelu, 'alpha takes no part in the rescaling'),
   TimeDistributed: exact(timeDistributed(ruleOf), 'as the layer inside; a model inside: generic'),
 
@@ -146,10 +147,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   StackedRNNCells: cell,
   ConvLSTM2DCell: cell,
 
-  Masking: refuse(
-    'masks positions',
-    'masks positions, which sharpness cannot follow yet: measure a model without the mask.',
-  ),
+  Masking: delta(masking),
 };
 
 const registered = new Map<string, LayerRule>();

@@ -1,0 +1,81 @@
+import type { Graph } from './curvature/graph.js';
+import { parametersOf } from './curvature/graph.js';
+import type { Head } from './curvature/heads.js';
+import type { Owner } from './curvature/operation.js';
+import { planSteps } from './curvature/tape.js';
+
+/** Why the traces are those of the Gauss-Newton matrix only, one sentence each; none where they are the Hessian's. */
+export function reasonsNotExact(graph: Graph): string[] {
+  const plan = planSteps(graph).filter(({ carriesDelta, leavesNorms }) => carriesDelta || leavesNorms);
+  const smooth = new Set(
+    plan
+      .filter(({ step }) => !step.operation.piecewiseLinear)
+      .map(({ step }) => `${step.operation.description} of '${step.operation.layer.name}'`),
+  );
+  const operations = plan.filter(({ leavesNorms }) => leavesNorms).map(({ step }) => step.operation);
+  const shared = new Set(
+    operations.filter((operation, i) => operations.indexOf(operation) !== i).map(({ layer }) => `'${layer.name}'`),
+  );
+  const reasons: string[] = [];
+  if (smooth.size > 0) {
+    reasons.push(`Traces are of the Gauss-Newton matrix, not the Hessian, because of the ${[...smooth].join(', ')}.`);
+  }
+  if (shared.size > 0) {
+    reasons.push(
+      `Traces are of the Gauss-Newton matrix, not the Hessian, because ${[...shared].join(', ')} is called several times.`,
+    );
+  }
+  return reasons;
+}
+
+/** What the value takes for granted or leaves out, one sentence each. */
+export function statedAssumptions(graph: Graph): string[] {
+  const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
+  const named = (test: (layer: Owner) => boolean) =>
+    [...layers]
+      .filter(test)
+      .map(({ name }) => `'${name}'`)
+      .join(', ');
+  const assumptions: string[] = [];
+  const frozenWeights = parametersOf(graph).filter((each) => !each.trainable);
+  const frozen = named((layer) => frozenWeights.some((each) => each.layer === layer));
+  if (frozen) {
+    assumptions.push(`The frozen weights of ${frozen} are left out; countFrozen: true counts them.`);
+  }
+  const normalizing = named((layer) => layer.getClassName() === 'BatchNormalization');
+  if (normalizing) {
+    assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
+  }
+  const resetting = new Set(
+    graph.steps.flatMap(({ operation }) =>
+      operation.scale === 'resets' && !operation.description.startsWith('mask of') ? [`'${operation.layer.name}'`] : [],
+    ),
+  );
+  if (resetting.size > 0) {
+    assumptions.push(
+      `Normalization (${[...resetting].join(', ')}) takes away the scale of its input: weights in front of it can be scaled ` +
+        'up without changing the function (with epsilon in proportion), so that their trace need not count.',
+    );
+  }
+  const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
+  if (regularized) {
+    assumptions.push(`The regularizers of ${regularized} are not counted.`);
+  }
+  return assumptions;
+}
+
+/** How the outputs share in the loss, one sentence each. */
+export function headAssumptions(heads: readonly Head[]): string[] {
+  const assumptions: string[] = [];
+  if (heads.length > 1) {
+    const terms = heads.map(({ name, lossWeight }) => `'${name}' (weight ${lossWeight})`);
+    assumptions.push(`The loss is the sum over the outputs ${terms.join(', ')}.`);
+  }
+  const positioned = heads.filter(({ hasPositions }) => hasPositions).map(({ name }) => `'${name}'`);
+  if (positioned.length > 0) {
+    assumptions.push(
+      `The loss of ${positioned.join(', ')} is the mean over positions, masked ones included, as in tf.js.`,
+    );
+  }
+  return assumptions;
+}

@@ -1,0 +1,162 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { OutputHessian } from './output-hessian.js';
+
+/**
+ * One output of the network with its loss. The whole loss is, over samples n and positions t = 1..P of the output,
+ *
+ *     sum over heads of  lossWeight * (1/N) sum_n (1/P) sum_t weight_{n,t} l(z_{n,t}, y_{n,t}),
+ *
+ * so that the output Hessian of a sample falls into one block a head and position. Its columns are numbered head by head,
+ * position by position: P R columns a sample for a head with R columns a position.
+ */
+export interface Head {
+  /** Name of the model's output. */
+  readonly name: string;
+  /** Place of z among the tape's outputs: [N, K] or [N, ...positions, K]. */
+  readonly output: number;
+  /** Whether z has axes between the samples and the K outputs. */
+  readonly hasPositions: boolean;
+  /** Place of the weights of its samples, [N], or positions, [N, ...positions], among the tape's outputs; null: all 1. */
+  readonly weights: number | null;
+  readonly lossWeight: number;
+  /** Of one position. */
+  readonly hessian: OutputHessian;
+}
+
+type Outputs = readonly tf.Tensor[];
+
+/** z as rows [N P, K], and the square root of what each row counts in the mean loss per sample. */
+function rowsOf({ name, output, weights, lossWeight }: Head, outputs: Outputs) {
+  const z = outputs[output];
+  const [samples] = z.shape;
+  const outputsOfRow = z.shape[z.rank - 1];
+  const rows: tf.Tensor2D = tf.reshape(z, [-1, outputsOfRow]);
+  const positions = rows.shape[0] / samples;
+  const share = Math.sqrt(lossWeight / positions);
+  return { rows, samples, positions, outputsOfRow, shape: z.shape.slice(1), scale: scaleOfRows };
+
+  /** [N, P]; a number where all rows count the same. */
+  function scaleOfRows(): tf.Tensor2D | number {
+    if (weights === null) {
+      return share;
+    }
+    const given = outputs[weights];
+    if (given.size !== samples && given.size !== samples * positions) {
+      throw new Error(
+        `Weights of shape [${given.shape}] do not fit output '${name}' of shape [${z.shape}]: give one a sample, or one a position.`,
+      );
+    }
+    const ofPosition = tf.mul(tf.sqrt(tf.reshape(given, [samples, given.size / samples])), share);
+    return (given.size === samples ? tf.tile(ofPosition, [1, positions]) : ofPosition) as tf.Tensor2D;
+  }
+}
+
+/** Columns that one sample has in a head: P R. */
+export function columnsOf(head: Head, outputs: Outputs): number {
+  const { positions, outputsOfRow } = rowsOf(head, outputs);
+  return positions * head.hessian.columns(outputsOfRow);
+}
+
+/**
+ * Columns `begin`, ..., `begin + count - 1` of a head for every sample, as deltas of z.
+ *
+ * @returns [count * N, ...shape of z], column by column.
+ */
+export function deltasOf(head: Head, outputs: Outputs, begin: number, count: number): tf.Tensor {
+  const { rows, samples, positions, outputsOfRow, shape, scale } = rowsOf(head, outputs);
+  if (positions === 1) {
+    const columns = head.hessian.factor(rows, begin, count);
+    return tf.reshape(scaled(columns, scale()), [count * samples, ...shape]);
+  }
+  const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
+  return deltasAt(head, outputs, index, outputsOfRow);
+}
+
+/** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
+function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], outputsOfRow: number): tf.Tensor {
+  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  // Without positions, the rows of z are those of the list.
+  const pick = (x: tf.Tensor) => (positions === 1 ? x : tf.gather(x, rowIndex));
+  const perPosition = head.hessian.columns(outputsOfRow);
+  const places = columns.map((column) => Math.floor(column / perPosition));
+  const rowIndex = tf.tensor1d(
+    places.map((place, i) => (i % samples) * positions + place),
+    'int32',
+  );
+  const found = head.hessian.columnOfEach(
+    pick(rows) as tf.Tensor2D,
+    tf.tensor1d(
+      columns.map((column) => column % perPosition),
+      'int32',
+    ),
+  );
+  const factor = scale();
+  const weighted =
+    typeof factor === 'number'
+      ? tf.mul(found, factor)
+      : tf.mul(found, tf.reshape(pick(tf.reshape(factor, [-1])), [-1, 1]));
+  if (positions === 1) {
+    return tf.reshape(weighted, [columns.length, ...shape]);
+  }
+  const isPlace = tf.equal(
+    tf.reshape(tf.tensor1d(places, 'int32'), [-1, 1, 1]),
+    tf.reshape(tf.range(0, positions, 1, 'int32'), [1, -1, 1]),
+  );
+  const placed = tf.mul(tf.cast(isPlace, 'float32'), tf.reshape(weighted, [columns.length, 1, outputsOfRow]));
+  return tf.reshape(placed, [columns.length, ...shape]);
+}
+
+/** [..., N, K] times one number a sample. */
+function scaled(columns: tf.Tensor, scale: tf.Tensor2D | number): tf.Tensor {
+  return scale === 1 ? columns : tf.mul(columns, scale);
+}
+
+/**
+ * One column for each sample, counted over all heads, as deltas of the outputs.
+ *
+ * @param columns one a sample, [N].
+ * @returns by the place of the output, [N, ...shape of z]: zeros where the column belongs to another head.
+ */
+export function deltasOfEach(
+  heads: readonly Head[],
+  outputs: Outputs,
+  columns: ArrayLike<number>,
+): Map<number, tf.Tensor> {
+  const deltas = new Map<number, tf.Tensor>();
+  let before = 0;
+  for (const head of heads) {
+    const count = columnsOf(head, outputs);
+    const z = outputs[head.output];
+    const belongs = Array.from(columns, (column) => column >= before && column < before + count);
+    if (belongs.some((each) => each)) {
+      const inHead = Array.from(columns, (column, i) => (belongs[i] ? column - before : 0));
+      const found = deltasAt(head, outputs, inHead, z.shape[z.rank - 1]);
+      deltas.set(head.output, belongs.every((each) => each) ? found : tf.mul(found, maskOf(belongs, found.rank)));
+    }
+    before += count;
+  }
+  return deltas;
+}
+
+function maskOf(rows: readonly boolean[], rank: number): tf.Tensor {
+  return tf.tensor(
+    rows.map((row) => (row ? 1 : 0)),
+    [rows.length, ...Array<number>(rank - 1).fill(1)],
+    'float32',
+  );
+}
+
+/** Squared norms of all columns, w_{n,r} = ||c_{n,r}||^2, in closed form: [N, columns of all heads]. */
+export function squaredNormsOf(heads: readonly Head[], outputs: Outputs): tf.Tensor2D {
+  const norms = heads.map((head) => {
+    const { rows, samples, positions, scale } = rowsOf(head, outputs);
+    const ofRow = head.hessian.squaredNorms(rows);
+    const factor = scale();
+    const weighted =
+      typeof factor === 'number'
+        ? tf.mul(ofRow, factor ** 2)
+        : tf.mul(ofRow, tf.reshape(tf.square(factor), [samples * positions, 1]));
+    return tf.reshape(weighted, [samples, -1]);
+  });
+  return (norms.length === 1 ? norms[0] : tf.concat(norms, 1)) as tf.Tensor2D;
+}

@@ -1,0 +1,31 @@
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+/** Where tf.js' layers keep their weights and the layers inside of them; a frozen layer says that it has none to train. */
+interface Inside {
+  readonly _trainableWeights?: readonly tfl.LayerVariable[];
+  readonly cell?: Inside;
+  readonly cells?: readonly Inside[];
+  readonly layer?: Inside;
+  readonly layers?: readonly Inside[];
+  readonly forwardLayer?: Inside;
+  readonly backwardLayer?: Inside;
+}
+
+/** The weights that training would move if nothing was frozen: all but the likes of a moving mean. */
+export function learnedWeights(model: tfl.LayersModel): tfl.LayerVariable[] {
+  const found = new Set<tfl.LayerVariable>();
+  const visit = (inside: Inside | undefined) => {
+    if (!inside) {
+      return;
+    }
+    for (const weight of inside._trainableWeights ?? []) {
+      found.add(weight);
+    }
+    const { cell, cells = [], layer, layers = [], forwardLayer, backwardLayer } = inside;
+    for (const each of [cell, ...cells, layer, ...layers, forwardLayer, backwardLayer]) {
+      visit(each);
+    }
+  };
+  visit(model as unknown as Inside);
+  return [...found];
+}

@@ -1,0 +1,172 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { TensorInputs } from './inputs.js';
+import { forEachOutput, type HeadPlan } from './loss.js';
+
+/** One weight a sample, [N], or one a position of an output, [N, ...positions]. */
+export type SampleWeight = tf.Tensor | readonly number[] | Float32Array;
+
+/** The same for all outputs, or by output. */
+export type SampleWeights = SampleWeight | { readonly [output: string]: SampleWeight };
+
+/** Weight of each class. */
+export type ClassWeight = { readonly [classIndex: number]: number };
+
+/** The same for all outputs, in their order, or by name. */
+export type ClassWeights = ClassWeight | readonly ClassWeight[] | { readonly [output: string]: ClassWeight };
+
+/** Makes the weights of the samples in a batch: one tensor for each head that has weights. */
+export interface BatchWeights {
+  /** Whether a head has weights. */
+  has(plan: HeadPlan): boolean;
+  /**
+   * @param samples N.
+   * @param labels of the batch, for the weights of classes.
+   * @returns [N] or [N, ...positions] for each head that has weights, in their order; the caller disposes them.
+   */
+  of(samples: number, labels: TensorInputs | undefined): Promise<tf.Tensor[]>;
+}
+
+/** @throws Error with one line unless it holds numbers of at least 0 by class, perhaps by output. */
+export function checkClassWeight(weights: unknown): asserts weights is ClassWeights {
+  const fine = (each: unknown): boolean =>
+    typeof each === 'object' &&
+    each !== null &&
+    Object.keys(each).length > 0 &&
+    Object.values(each).every((value) => Number.isFinite(value) && value >= 0);
+  const several = typeof weights === 'object' && weights !== null ? Object.values(weights) : [];
+  if (!fine(weights) && !(several.length > 0 && several.every(fine))) {
+    throw new Error(
+      `classWeight: ${JSON.stringify(weights)} is not known. Pass a weight of at least 0 for each class, for example ` +
+        '{ 0: 1, 1: 5 }, or that by output.',
+    );
+  }
+}
+
+/** What `sampleWeight` and `classWeight` make of a batch, head by head. */
+export function batchWeights(
+  plans: readonly HeadPlan[],
+  names: readonly string[],
+  sampleWeight: SampleWeights | undefined,
+  classWeight: ClassWeights | undefined,
+): BatchWeights {
+  const ofSamples = perOutput<SampleWeight>('sampleWeight', sampleWeight, isOneSampleWeight, names);
+  const ofClasses = perOutput<ClassWeight>('classWeight', classWeight, isOneClassWeight, names);
+  const has = ({ place }: HeadPlan) => ofSamples[place] !== undefined || ofClasses[place] !== undefined;
+  return {
+    has,
+    async of(samples, labels) {
+      const found: tf.Tensor[] = [];
+      try {
+        const labelList = classWeight === undefined ? [] : listLabels(labels, names, samples);
+        for (const { place, name } of plans.filter(has)) {
+          const [given, classes] = [ofSamples[place], ofClasses[place]];
+          const factors = [
+            given === undefined ? null : await sampleFactor(given, samples),
+            classes === undefined ? null : await classFactor(classes, labelList[place], name),
+          ].filter((factor) => factor !== null);
+          found.push(factors.length === 1 ? factors[0] : product(factors[0], factors[1]));
+        }
+        return found;
+      } catch (error) {
+        tf.dispose(found);
+        throw error;
+      }
+    },
+  };
+}
+
+function isOneSampleWeight(weights: SampleWeights): weights is SampleWeight {
+  return weights instanceof tf.Tensor || typeof (weights as ArrayLike<number>).length === 'number';
+}
+
+function isOneClassWeight(weights: ClassWeights): weights is ClassWeight {
+  return !Array.isArray(weights) && Object.values(weights).every((value) => typeof value === 'number');
+}
+
+function perOutput<T extends object>(
+  what: string,
+  given: T | readonly T[] | { readonly [output: string]: T } | undefined,
+  isOne: (given: never) => boolean,
+  names: readonly string[],
+): (T | undefined)[] {
+  if (given === undefined) {
+    return names.map(() => undefined);
+  }
+  return isOne(given as never) ? names.map(() => given as T) : forEachOutput<T>(what, given as readonly T[], names);
+}
+
+/** [N] times [N, ...positions], in either order; both are disposed. */
+function product(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  const weights = tf.tidy(() => {
+    const rank = Math.max(a.rank, b.rank);
+    const [x, y] = [a, b].map((each) => tf.reshape(each, [...each.shape, ...Array<number>(rank - each.rank).fill(1)]));
+    return tf.mul(x, y);
+  });
+  tf.dispose([a, b]);
+  return weights;
+}
+
+/** @throws Error with one line when the weights do not fit the samples. */
+async function sampleFactor(weights: SampleWeight, samples: number): Promise<tf.Tensor> {
+  const isTensor = weights instanceof tf.Tensor;
+  const values = isTensor ? await weights.data() : Float32Array.from(weights);
+  const shape = isTensor ? weights.shape : [values.length];
+  if (shape[0] !== samples) {
+    throw new Error(`sampleWeight has ${shape[0] ?? 0} entries for ${samples} samples: give one for each.`);
+  }
+  const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  if (wrong >= 0) {
+    throw new Error(`sampleWeight[${wrong}] is ${values[wrong]}: weights are finite and at least 0.`);
+  }
+  return tf.tensor(Float32Array.from(values), shape, 'float32');
+}
+
+/** The weight of the class of each sample or position. */
+async function classFactor(weights: ClassWeight, labels: tf.Tensor, output: string): Promise<tf.Tensor> {
+  const last = labels.shape[labels.rank - 1];
+  const classes = tf.tidy(() => {
+    if (labels.rank > 1 && last > 1) {
+      return tf.argMax(labels, labels.rank - 1);
+    }
+    return labels.rank > 1 ? tf.squeeze(labels, [labels.rank - 1]) : labels.clone();
+  });
+  try {
+    const found = await classes.data();
+    const values = Float32Array.from(found, (index) => {
+      const weight = weights[index];
+      if (weight === undefined) {
+        throw new Error(
+          `classWeight has no weight for class ${index}, which the labels of '${output}' contain: give every class one.`,
+        );
+      }
+      return weight;
+    });
+    return tf.tensor(values, classes.shape, 'float32');
+  } finally {
+    classes.dispose();
+  }
+}
+
+/** Labels in the order of the outputs. */
+function listLabels(labels: TensorInputs | undefined, names: readonly string[], samples: number): tf.Tensor[] {
+  if (labels === undefined || labels === null) {
+    throw new Error('classWeight needs labels: pass labels, or a dataset of { xs, ys }.');
+  }
+  const list =
+    labels instanceof tf.Tensor
+      ? [labels]
+      : Array.isArray(labels)
+        ? labels
+        : names.map((name) => (labels as never)[name]);
+  if (list.length !== names.length || !list.every((each) => each instanceof tf.Tensor)) {
+    throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
+  }
+  for (const [i, { shape }] of list.entries()) {
+    if (shape[0] !== samples) {
+      throw new Error(
+        `labels of '${names[i]}' have ${shape[0] ?? 0} entries for ${samples} samples: give one for each.`,
+      );
+    }
+  }
+  return list;
+}
