@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { columnsOf, deltasOf, type Head } from './heads.js';
-import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
+import { type ChunkSize, fitting, gaugedTidy, memoryGauge, rememberedChunks } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
 
@@ -35,20 +35,21 @@ export interface TraceKernel {
  *
  * in chunks of samples and columns that stay under a memory budget. What a chunk costs is measured, not modelled: the first
  * holds one sample and one column. No tensor grows faster than in proportion to its chunk, so that n samples that peaked at
- * p bytes allow n * budget / p samples in the next chunk; the same holds for columns.
+ * p bytes allow n * budget / p samples in the next chunk; the same holds for columns. What fitted is remembered with the
+ * weights, for the next reading.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
-  let samplesAtOnce = 1;
-  const columnsAtOnce = heads.map(() => 1);
+  let chunk: ChunkSize = { samples: 1, columns: heads.map(() => 1) };
 
   /** All columns of one chunk of samples: [parameters, samples] and the number of columns. */
   function traceChunk(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number] {
     const gauge = memoryGauge();
-    const slices = inputs.map((x) => tf.slice(x, begin, samples));
-    let sums = tf.zeros([parameters.length, samples]) as tf.Tensor2D;
+    const slices = inputs.map((x) => (samples === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, samples)));
+    let sums: tf.Tensor2D | null = null;
     let columns = 0;
+    const columnsAtOnce = [...chunk.columns];
     try {
       const tape = record(graph, plan, slices, gauge);
       let peakOfAllColumns = gauge.peak;
@@ -60,11 +61,12 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             gauge.peak = 0;
             const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
             const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
-            const earlier = sums;
-            sums = tf.tidy(() =>
-              tf.add(earlier, tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])))),
-            );
-            tf.dispose([earlier, ...norms.values()]);
+            const earlier: tf.Tensor2D | null = sums;
+            sums = tf.tidy(() => {
+              const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
+              return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
+            });
+            tf.dispose([...(earlier ? [earlier] : []), ...norms.values()]);
             first += count;
             if (samples === 1) {
               columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
@@ -73,31 +75,42 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
           }
           columns += ofHead;
         }
-        samplesAtOnce = fitting(budgetBytes, samples, peakOfAllColumns, false);
-        return [sums, columns];
+        chunk = { samples: fitting(budgetBytes, samples, peakOfAllColumns, false), columns: columnsAtOnce };
+        return [sums ?? tf.zeros([parameters.length, samples]), columns];
       } finally {
         tape.dispose();
       }
     } catch (error) {
-      sums.dispose();
+      sums?.dispose();
       throw error;
     } finally {
       tf.dispose(slices);
     }
   }
 
+  /** What a chunk's memory depends on. */
+  function kindOf(inputs: readonly tf.Tensor[]): string {
+    const steps = plan.map(({ carriesDelta, leavesNorms }) => [carriesDelta, leavesNorms]);
+    const shapes = inputs.map(({ shape }) => shape.slice(1));
+    return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+  }
+
   return {
     parameters,
     async *traces(inputs) {
       const samples = inputs[0].shape[0];
+      const remembered = rememberedChunks(parameters[0]?.variable);
+      const kind = kindOf(inputs);
+      chunk = remembered.get(kind) ?? chunk;
       for (let begin = 0; begin < samples; ) {
-        const count = Math.min(samplesAtOnce, samples - begin);
+        const count = Math.min(chunk.samples, samples - begin);
         const [sums, columns] = traceChunk(inputs, begin, count);
         const values = (await sums.data()) as Float32Array;
         sums.dispose();
         const norms = parameters.map((_, i) => values.subarray(i * count, (i + 1) * count));
         yield { samples: count, norms, pairs: count * columns };
         begin += count;
+        remembered.set(kind, chunk);
       }
     },
   };

@@ -104,6 +104,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    takesMaxima: true,
     parameters: [],
     forward([x], recording = true) {
       const image = view.toImage(x);
@@ -151,6 +152,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    takesMaxima: true,
     parameters: [],
     forward([x]) {
       const channelsLast = order ? tf.transpose(x, order) : x;
