@@ -17,6 +17,7 @@ const kernel = [
   'test/curvature/**/*.test.ts',
   'test/control/**/*.test.ts',
   'test/measure*.test.ts',
+  'test/{heads,masks,frozen}.test.ts',
   'test/golden*.test.ts',
   'test/callback*.test.ts',
   'test/invariance.test.ts',

@@ -60,10 +60,10 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
   const kernel = traceKernel(graph, heads, budgetBytes);
   const sums = new TraceSums(kernel.parameters.length);
   await data.eachBatch(async (batch) => {
+    if (data.tensors) {
+      announce(subject, batch[0].shape[0], heads);
+    }
     for await (const chunk of kernel.traces(batch)) {
-      if (sums.samples === 0 && data.tensors) {
-        announce(subject, batch[0].shape[0], chunk.pairs / chunk.samples);
-      }
       sums.add(chunk);
       await pause(sums.samples);
     }
@@ -77,7 +77,8 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
 }
 
 /** Says what a long exact measurement costs, and what is cheaper. */
-function announce(subject: object, samples: number, columns: number): void {
+function announce(subject: object, samples: number, heads: readonly Head[]): void {
+  const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
   if (samples * columns <= MANY_ROWS || announced.has(subject)) {
     return;
   }

@@ -224,14 +224,14 @@ export function planHeads(
  * Moves the outputs of a graph to where the losses take z, and gives the losses a place to read weights of samples from:
  * one more input a head, where it has some.
  *
- * @param ranks of the graph's outputs.
+ * @param shapes of the graph's outputs, as far as they are known, the samples first.
  * @param weighted whether a head has weights of samples or positions.
  * @throws Error with one line when a loss and the last activation do not belong together.
  */
 export function cutAtLosses(
   graph: Graph,
   plans: readonly HeadPlan[],
-  ranks: readonly number[],
+  shapes: readonly (readonly (number | null)[])[],
   weighted: (plan: HeadPlan) => boolean,
 ): { graph: Graph; heads: Head[] } {
   const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss));
@@ -242,10 +242,14 @@ export function cutAtLosses(
   const cut = reaching({ ...graph, inputs: [...graph.inputs, ...weightInputs] }, outputs);
   const heads = plans.map((plan, i): Head => {
     const weights = withWeights.indexOf(plan);
+    const [, ...shape] = shapes[plan.place];
+    const sizes = shape.includes(null) ? undefined : (shape as number[]);
+    const positions = sizes?.slice(0, -1).reduce((product, size) => product * size, 1);
     return {
       name: plan.name,
       output: i,
-      hasPositions: ranks[plan.place] > 2,
+      hasPositions: shape.length > 1,
+      columns: positions && sizes && positions * cuts[i].hessian.columns(sizes[sizes.length - 1]),
       weights: weights < 0 ? null : plans.length + weights,
       lossWeight: plan.lossWeight,
       hessian: cuts[i].hessian,

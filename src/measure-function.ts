@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { perSampleNorms, throughTfjs } from './curvature/layers/generic.js';
 import type { Operation, Parameter, ParameterRole, Weight } from './curvature/operation.js';
-import type { DatasetInputs, TensorInputs } from './inputs.js';
+import type { DatasetInputs } from './inputs.js';
 import { cutAtLosses, type Loss, planHeads } from './loss.js';
 import { measureSubject } from './measure.js';
 import type { MeasureOptions } from './options.js';
@@ -32,13 +32,11 @@ export interface FunctionBlock {
 export type FunctionBlocks = readonly tf.Variable[] | { readonly [name: string]: FunctionBlock };
 
 export interface MeasureFunctionOptions
-  extends Omit<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight'> {
+  extends Omit<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels'> {
   /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
   loss: Loss;
   /** One weight a sample, [N], or a position. */
   sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
-  /** Weight of each class; needs `labels`. */
-  classWeight?: { readonly [classIndex: number]: number };
 }
 
 /** The output of a function, for messages. */
@@ -111,7 +109,13 @@ function subjectOfFunction(
       trainable: true,
     }),
   );
-  const call = (given: tf.Tensor[]) => f(...given);
+  const call = (given: tf.Tensor[]) => {
+    const output: unknown = f(...given);
+    if (!(output instanceof tf.Tensor)) {
+      throw new Error(`it returned a ${typeof output}, not a tensor: return outputs, one row a sample.`);
+    }
+    return output;
+  };
   const operation: Operation = {
     ...throughTfjs(owner, 'function', call, { scale: 'pins', piecewiseLinear: false }),
     parameters,
@@ -121,10 +125,11 @@ function subjectOfFunction(
   const places = Array.from({ length: count }, (_, i) => i);
   const whole = { inputs: places, outputs: [count], steps: [{ operation, inputs: places, output: count }] };
   const plans = planHeads([OUTPUT], [options.loss], undefined);
-  const weights = batchWeights(plans, [OUTPUT], options.sampleWeight, options.classWeight);
+  const weights = batchWeights(plans, [OUTPUT], [], options.sampleWeight, undefined);
   // Nothing is known of the shape: closed forms of a last layer are not to be had anyway.
-  const { graph, heads } = cutAtLosses(whole, plans, [2], weights.has);
+  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], weights.has);
   return {
+    source: f,
     graph,
     heads,
     symmetry: namedScales(
@@ -135,8 +140,8 @@ function subjectOfFunction(
     inputNames: places.map((place) => `${place}`),
     inputs: (given) => checkedInputs(given, count),
     item: (given) => {
-      const { xs, ys } = partsOf(given);
-      return { inputs: checkedInputs(xs, count), labels: ys };
+      const isPair = typeof given === 'object' && given !== null && !(given instanceof tf.Tensor) && 'xs' in given;
+      return { inputs: checkedInputs(isPair ? given.xs : given, count), labels: undefined };
     },
     batchWeights: weights,
     assumptions: Array.isArray(blocks)
@@ -182,10 +187,4 @@ function checkedInputs(given: unknown, count: number): tf.Tensor[] {
     throw new Error('inputs need the samples in their first axis, at least one, the same number in each.');
   }
   return list;
-}
-
-/** What a dataset yields: inputs, or { xs, ys }. */
-function partsOf(item: unknown): { xs: unknown; ys: TensorInputs | undefined } {
-  const isPair = typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
-  return isPair ? (item as { xs: unknown; ys: TensorInputs }) : { xs: item, ys: undefined };
 }

@@ -151,8 +151,7 @@ export async function measureSubject(
     };
     const task: Task = { graph, heads, symmetry, data, budgetBytes: memoryMB * 2 ** 20, seed, pause };
     const estimate =
-      (isSampled(method) && (await sampledTraces(task, method))) ||
-      (await exactTraces(task, spread, subject.weights[0]));
+      (isSampled(method) && (await sampledTraces(task, method))) || (await exactTraces(task, spread, subject.source));
     const { traces } = estimate;
     const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, traces);
     // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.

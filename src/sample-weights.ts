@@ -42,10 +42,17 @@ export function checkClassWeight(weights: unknown): asserts weights is ClassWeig
   }
 }
 
-/** What `sampleWeight` and `classWeight` make of a batch, head by head. */
+/**
+ * What `sampleWeight` and `classWeight` make of a batch, head by head.
+ *
+ * @param names of the outputs.
+ * @param ranks of the outputs: one-hot labels have the rank of their output, numbers of classes one axis less or a last
+ *   axis of length 1.
+ */
 export function batchWeights(
   plans: readonly HeadPlan[],
   names: readonly string[],
+  ranks: readonly number[],
   sampleWeight: SampleWeights | undefined,
   classWeight: ClassWeights | undefined,
 ): BatchWeights {
@@ -62,7 +69,7 @@ export function batchWeights(
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
             given === undefined ? null : await sampleFactor(given, samples),
-            classes === undefined ? null : await classFactor(classes, labelList[place], name),
+            classes === undefined ? null : await classFactor(classes, labelList[place], ranks[place], name),
           ].filter((factor) => factor !== null);
           found.push(factors.length === 1 ? factors[0] : product(factors[0], factors[1]));
         }
@@ -122,13 +129,13 @@ async function sampleFactor(weights: SampleWeight, samples: number): Promise<tf.
 }
 
 /** The weight of the class of each sample or position. */
-async function classFactor(weights: ClassWeight, labels: tf.Tensor, output: string): Promise<tf.Tensor> {
-  const last = labels.shape[labels.rank - 1];
+async function classFactor(weights: ClassWeight, labels: tf.Tensor, rank: number, output: string): Promise<tf.Tensor> {
+  const last = labels.rank - 1;
   const classes = tf.tidy(() => {
-    if (labels.rank > 1 && last > 1) {
-      return tf.argMax(labels, labels.rank - 1);
+    if (labels.rank < rank) {
+      return labels.clone();
     }
-    return labels.rank > 1 ? tf.squeeze(labels, [labels.rank - 1]) : labels.clone();
+    return labels.shape[last] > 1 ? tf.argMax(labels, last) : tf.squeeze(labels, [last]);
   });
   try {
     const found = await classes.data();

@@ -11,6 +11,8 @@ import { type ScaleSymmetry, scaleSymmetry } from './symmetry/potentials.js';
 
 /** What is measured: a model or a function of the user's, ready for the kernel. */
 export interface Subject {
+  /** The model or the function itself. */
+  readonly source: object;
   readonly graph: Graph;
   readonly heads: readonly Head[];
   readonly symmetry: ScaleSymmetry;
@@ -38,19 +40,16 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
   const names = outputNames(model);
   const plans = planHeads(names, losses, lossWeights);
   const whole = unfold(model, { countFrozen });
-  const weights = batchWeights(plans, names, sampleWeight, classWeight);
   const shapes = model.outputs.map(({ shape }) => shape);
-  const { graph, heads } = cutAtLosses(
-    whole,
-    plans,
-    shapes.map((shape) => shape.length),
-    weights.has,
-  );
+  const ranks = shapes.map((shape) => shape.length);
+  const weights = batchWeights(plans, names, ranks, sampleWeight, classWeight);
+  const { graph, heads } = cutAtLosses(whole, plans, shapes, weights.has);
   heads.forEach((head, i) => {
     checkOutput(shapes[plans[i].place], head);
   });
   const left = names.filter((name) => !plans.some((plan) => plan.name === name));
   return {
+    source: model,
     graph,
     heads,
     symmetry: scaleSymmetry(graph),

@@ -123,7 +123,7 @@ describe('tables', () => {
 
   test.each([
     ['src/callback.ts', 'MinimumSharpnessOptions', 4],
-    ['src/measure.ts', 'MeasureOptions', 6],
+    ['src/options.ts', 'MeasureOptions', 6],
   ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
     const options = fields(path, interfaceName);
     expect(options.length).toBeGreaterThanOrEqual(atLeast);

@@ -16,6 +16,8 @@ export interface Head {
   readonly output: number;
   /** Whether z has axes between the samples and the K outputs. */
   readonly hasPositions: boolean;
+  /** Columns of a sample, P R, where the shape of z is known before it is seen. */
+  readonly columns: number | undefined;
   /** Place of the weights of its samples, [N], or positions, [N, ...positions], among the tape's outputs; null: all 1. */
   readonly weights: number | null;
   readonly lossWeight: number;
@@ -43,7 +45,8 @@ function rowsOf({ name, output, weights, lossWeight }: Head, outputs: Outputs) {
     const given = outputs[weights];
     if (given.size !== samples && given.size !== samples * positions) {
       throw new Error(
-        `Weights of shape [${given.shape}] do not fit output '${name}' of shape [${z.shape}]: give one a sample, or one a position.`,
+        `Weights of shape [${given.shape.slice(1)}] a sample do not fit output '${name}' of shape [${z.shape.slice(1)}] a sample: ` +
+          'give one weight a sample, or one a position.',
       );
     }
     const ofPosition = tf.mul(tf.sqrt(tf.reshape(given, [samples, given.size / samples])), share);

@@ -64,7 +64,8 @@ export function maskOfCall(
     scale: maskValue === 0 ? 'resets' : 'pins',
     piecewiseLinear: true,
     parameters: [],
-    forward: (inputs) => ({ output: compute(inputs) as tf.Tensor, saved: [] }),
+    // A mask that is passed on becomes a tensor of its own, which lives as long as it is needed.
+    forward: (inputs) => ({ output: tf.clone(compute(inputs) as tf.Tensor), saved: [] }),
     backward: () => [],
   };
 }

@@ -40,6 +40,8 @@ function one(
 const { layers } = tfl;
 
 const cases: LayerCase[] = [
+  one('masking', () => layers.masking({ maskValue: 0 }), [[3, 2]], { plain: plain.masking }),
+  one('masking of another value', () => layers.masking({ maskValue: 0.5 }), [[3, 2]], { plain: plain.masking }),
   one('dense', () => layers.dense({ units: 4, biasInitializer: 'randomNormal' }), [[5]]),
   one('dense without bias', () => layers.dense({ units: 4, useBias: false }), [[5]]),
   one('dense on a sequence', () => layers.dense({ units: 4, activation: 'relu' }), [[3, 5]], { plain: plain.dense }),

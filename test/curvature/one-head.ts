@@ -3,5 +3,7 @@ import type { OutputHessian } from '../../src/curvature/output-hessian.js';
 
 /** The heads of a network with one output of shape [N, K]. */
 export function oneHead(hessian: OutputHessian): Head[] {
-  return [{ name: 'output', output: 0, hasPositions: false, weights: null, lossWeight: 1, hessian }];
+  return [
+    { name: 'output', output: 0, hasPositions: false, columns: undefined, weights: null, lossWeight: 1, hessian },
+  ];
 }

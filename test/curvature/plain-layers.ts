@@ -303,6 +303,15 @@ export function pooling(reduce: (entries: number[]) => number): PlainLayer {
 export const largest = (entries: number[]) => Math.max(...entries);
 export const mean = (entries: number[]) => entries.reduce((a, b) => a + b, 0) / entries.length;
 
+export const masking: PlainLayer = ([x], _weights, layer) => {
+  const { maskValue } = layer as tfl.layers.Layer & { maskValue: number };
+  const features = x!.shape.at(-1)!;
+  return build(x!.shape, (index) => {
+    const row = Array.from({ length: features }, (_, c) => at(x!, [...index.slice(0, -1), c]));
+    return row.some((value) => value !== maskValue) ? at(x!, index) : 0;
+  });
+};
+
 export const upSampling: PlainLayer = ([x], _weights, layer) => {
   const options = layer as unknown as { size: [number, number]; interpolation: string };
   const [height, width, channels] = x!.shape as [number, number, number];
