@@ -22,11 +22,22 @@ export interface Child {
  * Starts a process that says one line of JSON when it is ready, and one for every line it is sent.
  *
  * @param limitMs how long it may take until it is ready.
+ * @param threads of TensorFlow and PyTorch.
  */
-export async function startChild(command: string, args: readonly string[], limitMs: number): Promise<Child> {
+export async function startChild(
+  command: string,
+  args: readonly string[],
+  limitMs: number,
+  threads: number,
+): Promise<Child> {
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+    env: {
+      ...process.env,
+      TF_CPP_MIN_LOG_LEVEL: '2',
+      OMP_NUM_THREADS: `${threads}`,
+      TF_NUM_INTRAOP_THREADS: `${threads}`,
+    },
   });
   let complaint = '';
   child.stderr.on('data', (text) => {

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from importlib.metadata import version
-from os import cpu_count
+from os import environ
 from pathlib import Path
 
 import numpy as np
@@ -220,7 +220,7 @@ def answer(message):
 
 def main():
     name, folder = sys.argv[1:]
-    torch.set_num_threads(cpu_count())
+    torch.set_num_threads(int(environ["OMP_NUM_THREADS"]))
     torch.manual_seed(0)
     prepare, packages = CONTESTANTS[name]
     run = prepare(*read_network(Path(folder)))

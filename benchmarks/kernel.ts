@@ -23,6 +23,7 @@ scripts/peers-venv.sh installs.
   --only NAMES      which contestants, with commas between (default: all)
   --repeats N       how often the contestants take turns, after one turn that does not count (default 11)
   --limit S         a contestant whose first turn takes longer does not go on (default 60)
+  --threads N       threads of every contestant (default: as many as there are cores)
   --quick           3 turns, the largest number of images of each network
   --help            show this text`;
 
@@ -108,6 +109,7 @@ function options() {
       only: { type: 'string', default: contestants.map(({ id }) => id).join() },
       repeats: { type: 'string' },
       limit: { type: 'string', default: '60' },
+      threads: { type: 'string', default: `${os.cpus().length}` },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -136,6 +138,7 @@ function options() {
     chosen: contestants.filter(({ id }) => ids.includes(id)),
     repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '11')),
     limitMs: 1000 * whole('limit', values.limit),
+    threads: whole('threads', values.threads),
     quick: values.quick,
     help: values.help,
   };
@@ -186,7 +189,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
 async function compare(
   setting: Setting,
   chosen: readonly Contestant[],
-  { repeats, limitMs }: { repeats: number; limitMs: number },
+  { repeats, limitMs, threads }: { repeats: number; limitMs: number; threads: number },
 ): Promise<Result[]> {
   const taking: { contestant: Contestant; child: Child; turns: number; repetitions: Repetition[] }[] = [];
   const absent: Result[] = [];
@@ -194,7 +197,7 @@ async function compare(
   const deviations = new Map<string, number>();
   for (const contestant of chosen) {
     const leave = (reason: string) => absent.push({ setting, contestant, repetitions: [], absent: reason });
-    const child = await startChild(...contestant.start(setting), START_MS);
+    const child = await startChild(...contestant.start(setting), START_MS, threads);
     if ('infeasible' in child.ready) {
       leave(child.ready.infeasible);
       await child.stop();
@@ -292,7 +295,7 @@ function tables(results: readonly Result[]): string[] {
 
 const times = (ratio: number) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0));
 
-async function run({ networks, chosen, repeats, limitMs, quick }: ReturnType<typeof options>): Promise<void> {
+async function run({ networks, chosen, repeats, limitMs, threads, quick }: ReturnType<typeof options>): Promise<void> {
   if (!existsSync(python))
     throw new Error('The packages to compare with are not there: run scripts/peers-venv.sh once.');
   await tf.setBackend('cpu');
@@ -303,7 +306,7 @@ async function run({ networks, chosen, repeats, limitMs, quick }: ReturnType<typ
       console.log(`${name}, ${samples} images`);
       const setting = { network: name, samples, folder: await write(name, samples) };
       loads.push(os.loadavg()[0] as number);
-      const found = await compare(setting, chosen, { repeats, limitMs });
+      const found = await compare(setting, chosen, { repeats, limitMs, threads });
       for (const { contestant, repetitions, absent } of found) {
         const spent = repetitions.length > 0 ? `${digits(median(repetitions.map(({ ms }) => ms)))} ms` : absent;
         console.log(`  ${contestant.title}: ${spent}`);
@@ -317,7 +320,7 @@ async function run({ networks, chosen, repeats, limitMs, quick }: ReturnType<typ
     '',
     'One turn of ours is `measureSharpness`, exact, from the images to the reading; one turn of the others gives the trace',
     'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
-    `process of its own, with as many threads as there are cores; they take turns, one repetition each, ${repeats} times`,
+    `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
     `(fewer where ${TURNS_MS / 1000} s would not do).`,
     '',
     `Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}. Node ${process.versions.node}, ` +

@@ -84,6 +84,32 @@ describe.each(Object.entries(networks))('memory for %s', (_name, make) => {
   );
 });
 
+test('what fitted is remembered for the next reading, budget by budget', async () => {
+  const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  const inputs = randomInputs(model, 300);
+  const chunks = async (memoryMB: number) => {
+    const { numBytes } = tf.memory();
+    let count = 0;
+    const onProgress = () => {
+      count++;
+    };
+    const profile = await tf.profile(async () => {
+      await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', memoryMB, onProgress });
+      return [];
+    });
+    expect(profile.peakBytes - numBytes).toBeLessThanOrEqual(1.25 * memoryMB * MB);
+    return count;
+  };
+  expect(await chunks(64)).toBe(2);
+  expect(await chunks(64)).toBe(1);
+  const small = await chunks(0.25);
+  expect(small).toBeGreaterThan(10);
+  expect(await chunks(0.25)).toBeLessThan(small);
+  expect(await chunks(64)).toBe(1);
+  tf.dispose(inputs);
+  model.dispose();
+});
+
 test('10,000 samples take no more than 100', async () => {
   const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
   // 100 samples fill this budget already.

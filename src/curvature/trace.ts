@@ -28,6 +28,14 @@ export interface TraceKernel {
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }
 
+/** A chunk whose norms may still be on their way. */
+interface StartedChunk {
+  /** [parameters, samples]. */
+  readonly sums: tf.Tensor2D;
+  readonly count: number;
+  readonly columns: number;
+}
+
 /**
  * Sets up the exact trace kernel (DESIGN: the trace kernel),
  *
@@ -102,15 +110,31 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
       const remembered = rememberedChunks(parameters[0]?.variable);
       const kind = kindOf(inputs);
       chunk = remembered.get(kind) ?? chunk;
-      for (let begin = 0; begin < samples; ) {
-        const count = Math.min(chunk.samples, samples - begin);
-        const [sums, columns] = traceChunk(inputs, begin, count);
+      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
+      let started: StartedChunk | null = null;
+      const readAndDispose = async ({ sums, count, columns }: StartedChunk): Promise<TraceChunk> => {
         const values = (await sums.data()) as Float32Array;
         sums.dispose();
         const norms = parameters.map((_, i) => values.subarray(i * count, (i + 1) * count));
-        yield { samples: count, norms, pairs: count * columns };
-        begin += count;
-        remembered.set(kind, chunk);
+        return { samples: count, norms, pairs: count * columns };
+      };
+      try {
+        for (let begin = 0; begin < samples; ) {
+          const count = Math.min(chunk.samples, samples - begin);
+          const [sums, columns] = traceChunk(inputs, begin, count);
+          const earlier: StartedChunk | null = started;
+          started = { sums, count, columns };
+          begin += count;
+          remembered.set(kind, chunk);
+          if (earlier) {
+            yield await readAndDispose(earlier);
+          }
+        }
+        if (started) {
+          yield await readAndDispose(started);
+        }
+      } finally {
+        started?.sums.dispose();
       }
     },
   };

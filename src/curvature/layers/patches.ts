@@ -116,13 +116,43 @@ export function patchInputs(x: tf.Tensor, geometry: Geometry): KernelInputs {
     positions,
     fanIn: geometry.kernelSize.reduce((product, size) => product * size, channels),
     byPosition: () => imagePatches(image, geometry),
-    byFeature() {
-      // Channels in front of the pixels, where each can pass for an image: what is joined then lies in one piece.
-      const planes = channels === 1 ? image : tf.transpose(image, [0, 3, 1, 2]);
-      const taps = imageTaps(tf.reshape(planes, [samples * channels, height, width, 1]), geometry);
-      return taps.map((tap): tf.Tensor3D => tf.reshape(tap, [samples, channels, positions]));
-    },
+    byFeature: () => imageFeatures(image, geometry),
   };
+}
+
+/**
+ * What each row of taps sees, channel by channel and tap by tap: [N, H, W, C] -> [N, C w, P] each. The taps of a row are cut
+ * out first, along the width, where a position is a small piece of memory; then each row of taps in one piece.
+ */
+function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
+  const { kernelSize, strides, dilation } = geometry;
+  const [samples, height, width, channels] = x.shape;
+  const rows = slideAlong(0, height, geometry);
+  const columns = slideAlong(1, width, geometry);
+  const planes = channels === 1 ? x : tf.transpose(x, [0, 3, 1, 2]);
+  const padded = padAxes(tf.reshape(planes, [samples * channels, height, width, 1]), [
+    [rows.before, rows.behind],
+    [columns.before, columns.behind],
+  ]);
+  const tall = padded.shape[1];
+  const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
+  const across = Array.from({ length: kernelSize[1] }, (_, j) => {
+    const begin: Shape4 = [0, 0, j * dilation[1], 0];
+    const tap = stridedTap(padded, begin, [samples * channels, tall, extent[1], 1], [1, strides[1]]);
+    return tf.reshape(tap, [samples, channels, tall * columns.positions]);
+  });
+  const features = channels * kernelSize[1];
+  const joined: tf.Tensor4D = tf.reshape(across.length === 1 ? across[0] : tf.concat(across, 1), [
+    samples * features,
+    tall,
+    columns.positions,
+    1,
+  ]);
+  return Array.from({ length: kernelSize[0] }, (_, i) => {
+    const begin: Shape4 = [0, i * dilation[0], 0, 0];
+    const row = stridedTap(joined, begin, [samples * features, extent[0], columns.positions, 1], [strides[0], 1]);
+    return tf.reshape(row, [samples, features, rows.positions * columns.positions]);
+  });
 }
 
 /** [N, H, W, C] -> [N, P, h w C]. */
