@@ -32,8 +32,10 @@ export interface TraceKernel {
 interface StartedChunk {
   /** [parameters, samples]. */
   readonly sums: tf.Tensor2D;
-  readonly count: number;
+  readonly samples: number;
   readonly columns: number;
+  /** Highest number of bytes on the way. */
+  readonly peak: number;
 }
 
 /**
@@ -41,26 +43,34 @@ interface StartedChunk {
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples and columns that stay under a memory budget. What a chunk costs is measured, not modelled: the first
- * holds one sample and one column. No tensor grows faster than in proportion to its chunk, so that n samples that peaked at
- * p bytes allow n * budget / p samples in the next chunk; the same holds for columns. What fitted is remembered with the
- * weights, for the next reading.
+ * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on one sample
+ * that is run in advance, first with one column. No tensor grows faster than in proportion to its chunk, so that one sample
+ * that peaks at p bytes allows budget / p of them; the same holds for columns. The size of the chunks is remembered with the
+ * weights, and the same for every reading, so that readings of the same are the same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
-  let chunk: ChunkSize = { samples: 1, columns: heads.map(() => 1) };
 
-  /** All columns of one chunk of samples: [parameters, samples] and the number of columns. */
-  function traceChunk(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number] {
+  /**
+   * All columns of one chunk of samples.
+   *
+   * @param columnsAtOnce for each head. In a trial, which runs one sample, it is set to how many fit.
+   */
+  function traceChunk(
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    columnsAtOnce: number[],
+    trial: boolean,
+  ): StartedChunk {
     const gauge = memoryGauge();
     const slices = inputs.map((x) => (samples === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, samples)));
     let sums: tf.Tensor2D | null = null;
     let columns = 0;
-    const columnsAtOnce = [...chunk.columns];
     try {
       const tape = record(graph, plan, slices, gauge);
-      let peakOfAllColumns = gauge.peak;
+      let peak = gauge.peak;
       try {
         for (const [h, head] of heads.entries()) {
           const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
@@ -76,15 +86,14 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             });
             tf.dispose([...(earlier ? [earlier] : []), ...norms.values()]);
             first += count;
-            if (samples === 1) {
+            if (trial) {
               columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
             }
-            peakOfAllColumns = Math.max(peakOfAllColumns, (gauge.peak * columnsAtOnce[h]) / count);
+            peak = Math.max(peak, (gauge.peak * columnsAtOnce[h]) / count);
           }
           columns += ofHead;
         }
-        chunk = { samples: fitting(budgetBytes, samples, peakOfAllColumns, false), columns: columnsAtOnce };
-        return [sums ?? tf.zeros([parameters.length, samples]), columns];
+        return { sums: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
       } finally {
         tape.dispose();
       }
@@ -96,36 +105,45 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     }
   }
 
-  /** What a chunk's memory depends on. */
-  function kindOf(inputs: readonly tf.Tensor[]): string {
-    const steps = plan.map(({ carriesDelta, leavesNorms }) => [carriesDelta, leavesNorms]);
+  /** What fits the budget at once. */
+  function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
+    const remembered = rememberedChunks(parameters[0]?.variable);
+    const steps = plan.map(({ step: { operation }, carriesDelta, leavesNorms }) => [
+      operation.layer.name,
+      operation.description,
+      carriesDelta,
+      leavesNorms,
+    ]);
     const shapes = inputs.map(({ shape }) => shape.slice(1));
-    return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+    const kind = JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+    let size = remembered.get(kind);
+    if (!size) {
+      const columns = heads.map(() => 1);
+      const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
+      sums.dispose();
+      size = { samples: fitting(budgetBytes, 1, peak, false), columns };
+      remembered.set(kind, size);
+    }
+    return size;
   }
 
   return {
     parameters,
     async *traces(inputs) {
-      const samples = inputs[0].shape[0];
-      const remembered = rememberedChunks(parameters[0]?.variable);
-      const kind = kindOf(inputs);
-      chunk = remembered.get(kind) ?? chunk;
-      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
-      let started: StartedChunk | null = null;
-      const readAndDispose = async ({ sums, count, columns }: StartedChunk): Promise<TraceChunk> => {
+      const all = inputs[0].shape[0];
+      const size = chunkSize(inputs);
+      const readAndDispose = async ({ sums, samples, columns }: StartedChunk): Promise<TraceChunk> => {
         const values = (await sums.data()) as Float32Array;
         sums.dispose();
-        const norms = parameters.map((_, i) => values.subarray(i * count, (i + 1) * count));
-        return { samples: count, norms, pairs: count * columns };
+        const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
+        return { samples, norms, pairs: samples * columns };
       };
+      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
+      let started: StartedChunk | null = null;
       try {
-        for (let begin = 0; begin < samples; ) {
-          const count = Math.min(chunk.samples, samples - begin);
-          const [sums, columns] = traceChunk(inputs, begin, count);
+        for (let begin = 0; begin < all; begin += size.samples) {
           const earlier: StartedChunk | null = started;
-          started = { sums, count, columns };
-          begin += count;
-          remembered.set(kind, chunk);
+          started = traceChunk(inputs, begin, Math.min(size.samples, all - begin), [...size.columns], false);
           if (earlier) {
             yield await readAndDispose(earlier);
           }
