@@ -28,6 +28,9 @@ export interface TraceKernel {
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }
 
+/** Samples that are run in advance, where they fit. */
+const TRIAL_SAMPLES = 32;
+
 /** A chunk whose norms may still be on their way. */
 interface StartedChunk {
   /** [parameters, samples]. */
@@ -43,10 +46,11 @@ interface StartedChunk {
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on one sample
- * that is run in advance, first with one column. No tensor grows faster than in proportion to its chunk, so that one sample
- * that peaks at p bytes allows budget / p of them; the same holds for columns. The size of the chunks is remembered with the
- * weights, and the same for every reading, so that readings of the same are the same to the last digit.
+ * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on samples
+ * that are run in advance: one, first with one column, and a few if that does not say that all fit. No tensor grows faster
+ * than in proportion to its chunk, so that n samples that peak at p bytes allow n * budget / p; the same holds for columns.
+ * The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same are the
+ * same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(graph);
@@ -105,9 +109,8 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     }
   }
 
-  /** What fits the budget at once. */
-  function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
-    const remembered = rememberedChunks(parameters[0]?.variable);
+  /** What a chunk's memory depends on. */
+  function kindOf(inputs: readonly tf.Tensor[]): string {
     const steps = plan.map(({ step: { operation }, carriesDelta, leavesNorms }) => [
       operation.layer.name,
       operation.description,
@@ -115,16 +118,26 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
       leavesNorms,
     ]);
     const shapes = inputs.map(({ shape }) => shape.slice(1));
-    const kind = JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
-    let size = remembered.get(kind);
-    if (!size) {
-      const columns = heads.map(() => 1);
-      const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
+    return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+  }
+
+  /** What fits the budget at once, or all samples. */
+  function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
+    const remembered = rememberedChunks(parameters[0]?.variable);
+    const kind = kindOf(inputs);
+    const fit = (samples: number, columns: number[], settled: boolean): ChunkSize => {
+      const { sums, peak } = traceChunk(inputs, 0, samples, columns, samples === 1);
       sums.dispose();
-      size = { samples: fitting(budgetBytes, 1, peak, false), columns };
+      const size = { samples: fitting(budgetBytes, samples, peak, false), columns, settled };
       remembered.set(kind, size);
-    }
-    return size;
+      return size;
+    };
+    const columns = heads.map(() => 1);
+    const size = remembered.get(kind) ?? fit(1, columns, false);
+    const trial = Math.min(TRIAL_SAMPLES, size.samples);
+    return size.settled || inputs[0].shape[0] <= size.samples || trial === 1
+      ? size
+      : fit(trial, [...size.columns], true);
   }
 
   return {
