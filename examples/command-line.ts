@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 
-/** Options with their defaults. Each is given as `--name-of-option value`. */
-type Defaults = Readonly<Record<string, number | string>>;
-type Chosen<D extends Defaults> = { readonly [Name in keyof D]: D[Name] extends number ? number : string };
+/** Options with their defaults. Each is given as `--name-of-option value`, where the default is false as `--name-of-option`. */
+type Defaults = Readonly<Record<string, number | string | false>>;
+type Chosen<D extends Defaults> = {
+  readonly [Name in keyof D]: D[Name] extends number ? number : D[Name] extends string ? string : boolean;
+};
 
 /**
  * Runs `main` with the options of the command line, or prints the help; what goes wrong is printed in one line.
@@ -19,7 +21,11 @@ export async function runWithOptions<D extends Defaults>(
   try {
     const { help, ...values } = parseArgs({
       options: {
-        ...Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' }] as const)),
+        ...Object.fromEntries(
+          Object.entries(defaults).map(
+            ([name, preset]) => [name, { type: preset === false ? 'boolean' : 'string' }] as const,
+          ),
+        ),
         help: { type: 'boolean', short: 'h' },
       },
     }).values;
@@ -28,8 +34,8 @@ export async function runWithOptions<D extends Defaults>(
       return;
     }
     const options = Object.entries(defaults).map(([name, preset]) => {
-      const given = (values as Record<string, string | undefined>)[name];
-      if (given === undefined) return [name, preset];
+      const given = (values as Record<string, string | boolean | undefined>)[name];
+      if (typeof given !== 'string') return [name, given ?? preset];
       return [name, typeof preset === 'number' ? readNumber(name, given, Number.isInteger(preset)) : given];
     });
     const chosen = Object.fromEntries(options);

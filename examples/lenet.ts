@@ -9,13 +9,13 @@
  * Where tfjs-node's addon is not built, a line says so, and a smaller network of the paper is trained on the wasm backend,
  * which cannot train convolutions.
  */
-import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { earlyStopping, minimumSharpness } from 'tfjs-sharpness';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
 import { newLogdir, runWithOptions } from './command-line.js';
 import { mnistDigits } from './mnist-images.js';
+import { hasNativeBackend } from './native-backend.js';
 import { measuringTime, printLastReading, printWhyItEnded, progressTable } from './progress.js';
 
 const usage = `usage: npx tsx examples/lenet.ts [options]
@@ -61,24 +61,10 @@ function smallMlp(): tf.Sequential {
   });
 }
 
-/** Loads tfjs-node, as a program of its own would do with an ordinary import. */
-async function hasNativeBackend(): Promise<boolean> {
-  // tfjs-node 4.22 calls both; Node 23 removed them.
-  Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1'; // fewer notes on how TensorFlow was built
-  try {
-    await import('@tensorflow/tfjs-node');
-    return true;
-  } catch (error) {
-    const [reason] = (error as Error).message.split('\n');
-    console.log(`tfjs-node does not load, so this is a smaller network on wasm; npm run native builds it. (${reason})`);
-    return false;
-  }
-}
-
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ epochs, samples, patience, ...options }) => {
   const { logdir } = options;
-  const backend = options.backend === 'tensorflow' && (await hasNativeBackend()) ? 'tensorflow' : 'wasm';
+  const backend =
+    options.backend === 'tensorflow' && (await hasNativeBackend('this is a smaller network')) ? 'tensorflow' : 'wasm';
   if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
   const asImages = (pixels: tf.Tensor2D) => pixels.reshape([-1, 28, 28, 1]) as tf.Tensor4D;
   const train = mnistDigits('train', samples);

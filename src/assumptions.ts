@@ -1,5 +1,4 @@
 import type { Graph } from './curvature/graph.js';
-import { parametersOf } from './curvature/graph.js';
 import type { Head } from './curvature/heads.js';
 import type { Owner } from './curvature/operation.js';
 import { planSteps } from './curvature/tape.js';
@@ -28,40 +27,13 @@ export function reasonsNotExact(graph: Graph): string[] {
   return reasons;
 }
 
-/** What the value takes for granted or leaves out, one sentence each. */
-export function statedAssumptions(graph: Graph): string[] {
-  const layers = new Set(graph.steps.map(({ operation }) => operation.layer));
-  const named = (test: (layer: Owner) => boolean) =>
-    [...layers]
-      .filter(test)
-      .map(({ name }) => `'${name}'`)
-      .join(', ');
-  const assumptions: string[] = [];
-  const frozenWeights = parametersOf(graph).filter((each) => !each.trainable);
-  const frozen = named((layer) => frozenWeights.some((each) => each.layer === layer));
-  if (frozen) {
-    assumptions.push(`The frozen weights of ${frozen} are left out; countFrozen: true counts them.`);
-  }
-  const normalizing = named((layer) => layer.getClassName() === 'BatchNormalization');
-  if (normalizing) {
-    assumptions.push(`Batch normalization (${normalizing}) is measured as in inference, with its moving statistics.`);
-  }
-  const resetting = new Set(
-    graph.steps.flatMap(({ operation }) =>
-      operation.scale === 'resets' && !operation.description.startsWith('mask of') ? [`'${operation.layer.name}'`] : [],
-    ),
-  );
-  if (resetting.size > 0) {
-    assumptions.push(
-      `Normalization (${[...resetting].join(', ')}) takes away the scale of its input: weights in front of it can be scaled ` +
-        'up without changing the function (with epsilon in proportion), so that their trace need not count.',
-    );
-  }
-  const regularized = named((layer) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value));
-  if (regularized) {
-    assumptions.push(`The regularizers of ${regularized} are not counted.`);
-  }
-  return assumptions;
+/** What the loss has besides, one sentence. */
+export function regularizerAssumptions(graph: Graph): string[] {
+  const hasOne = (layer: Owner) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value);
+  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasOne);
+  return layers.length > 0
+    ? [`The regularizers of ${layers.map(({ name }) => `'${name}'`).join(', ')} are not counted.`]
+    : [];
 }
 
 /** How the outputs share in the loss, one sentence each. */

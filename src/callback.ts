@@ -2,12 +2,20 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
-import { estimateSharpness, measureSharpness, SAMPLING_NEEDS_DATA, type SharpnessInputs } from './measure.js';
+import {
+  estimateSharpness,
+  HESSIAN_NEEDS_DATA,
+  measureSharpness,
+  SAMPLING_NEEDS_DATA,
+  type SharpnessInputs,
+} from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
 import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
+import type { EpochLogs } from './streams/epoch-logs.js';
 import { isolated } from './streams/isolated.js';
+import { type TimeBudget, timeBudget } from './time-budget.js';
 
 /** Why a reading, or a part of its way to the user, did not come about. Training goes on. */
 export interface Problem {
@@ -25,11 +33,15 @@ export interface Problem {
 
 export interface MinimumSharpnessOptions extends MeasureOptions {
   /**
-   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose.
+   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose. The
+   * value speaks for all of it, to a relative standard error of 2% unless `method` says otherwise.
    * By default the minibatches that the model is trained on, which is free of a second copy of the data but noisy.
    */
   readonly data?: SharpnessInputs;
-  /** When to measure: `{ epochs: k }` or `{ batches: k }`. Default `{ epochs: 1 }`. */
+  /**
+   * When to measure: `{ epochs: k }`, `{ batches: k }`, or `{ overhead: 0.05 }` as often as that takes no more than this share
+   * of the training time. Default `{ epochs: 1 }`.
+   */
   readonly every?: Schedule;
   /** Key in the epoch logs. Default `'minimumSharpness'`. Two callbacks in one fit need two names. */
   readonly name?: string;
@@ -45,6 +57,11 @@ export interface SharpnessCallback extends tfl.Callback {
    * this one.
    */
   readonly readings$: Observable<SharpnessReading>;
+  /**
+   * What `fit` logged of every epoch, as numbers, with this callback's own value in it and without what callbacks after it
+   * add. It comes after the epoch's readings, and like them it is hot, replays the latest and completes on `dispose()`.
+   */
+  readonly logs$: Observable<EpochLogs>;
   /** What went wrong, and when. The first time, each message is also a console warning. Completes on `dispose()`. */
   readonly problems$: Observable<Problem>;
   /** The last reading, if there was one. */
@@ -80,6 +97,10 @@ export interface Measuring {
  * standard error does not know about it. A reading's `step` is the number of batches that this callback saw over all its
  * fits, plus `initialStep`.
  *
+ * With `every: { overhead: share }` a reading is taken after a batch whenever all readings so far and the next one stay within
+ * that share of the training time so far. One that turns out dearer than there is time for is given up between two chunks;
+ * that, and an epoch without a reading, goes to `problems$` as `skipped`, without a warning.
+ *
  * **Logs.** After every epoch the latest value goes into the epoch logs under `name`, so that `history.history`,
  * `earlyStopping` and `tf.node.tensorBoard` see it; those must stand after this callback. An epoch without a reading of
  * its own carries the latest one forward, and an epoch before a model's first reading has `NaN`, so that all histories
@@ -108,6 +129,9 @@ export function minimumSharpness(options: MinimumSharpnessOptions = {}): Sharpne
 
 // One hint a process is enough, however many callbacks a hyperparameter search makes.
 let hinted = false;
+/** With `data`. */
+const DEFAULT_METHOD = { tolerance: 0.02 } as const;
+
 const HINT =
   'tfjs-sharpness: measuring on single minibatches, whose values are noisy once the network is sure of most samples. ' +
   'minimumSharpness({ data: xTrain }) measures on the training set.';
@@ -115,15 +139,18 @@ const HINT =
 /** The callback itself, with the measuring functions passed in. */
 export class MinimumSharpnessCallback extends FitCallback implements SharpnessCallback {
   readonly readings$: Observable<SharpnessReading>;
+  readonly logs$: Observable<EpochLogs>;
   readonly problems$: Observable<Problem>;
 
   readonly #readings = new ReplaySubject<SharpnessReading>(1);
+  readonly #logs = new ReplaySubject<EpochLogs>(1);
   readonly #problems = new Subject<Problem>();
   readonly #measuring: Measuring;
   readonly #measureOptions: MeasureOptions;
   readonly #data: SharpnessInputs | undefined;
   readonly #every: Schedule;
   readonly #name: string;
+  readonly #budget: TimeBudget | undefined;
   readonly #disposal = new AbortController();
   readonly #warned = new Set<string>();
 
@@ -134,6 +161,8 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   #step: number;
   #epoch = 0;
   #epochsEnded = 0;
+  #readThisEpoch = false;
+  #stepAtEpochBegin = 0;
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
     super();
@@ -154,20 +183,24 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
         throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
       }
     }
-    if (data === undefined && isSampled(measureOptions.method)) {
-      throw new Error(SAMPLING_NEEDS_DATA);
+    if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
+      throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {
+      // All of the data, to 2%, costs less than a batch late in training, where a random minibatch is noise.
+      ...(data === undefined ? {} : { method: DEFAULT_METHOD }),
       ...measureOptions,
       signal: measureOptions.signal ? AbortSignal.any([measureOptions.signal, signal]) : signal,
     };
     this.#measuring = measuring;
     this.#data = data;
     this.#every = every;
+    this.#budget = every.overhead === undefined ? undefined : timeBudget(every.overhead);
     this.#name = name;
     this.#step = initialStep;
     this.readings$ = isolated(this.#readings, (error) => this.#fail('a subscriber to readings$ threw', error));
+    this.logs$ = isolated(this.#logs, (error) => this.#fail('a subscriber to logs$ threw', error));
     this.problems$ = isolated(this.#problems, (error) => this.#warn(`a subscriber to problems$ threw: ${error}`));
   }
 
@@ -180,6 +213,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#recorder?.remove();
     this.#recorder = undefined;
     this.#readings.complete();
+    this.#logs.complete();
     this.#problems.complete();
   }
 
@@ -207,27 +241,38 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       if (!hinted) console.info(HINT);
       hinted = true;
     }
+    this.#budget?.start();
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
+    this.#readThisEpoch = false;
+    this.#stepAtEpochBegin = this.#step;
   }
 
   override async onBatchBegin(): Promise<void> {
     const due = isDue(this.#every, 'batches', this.#step + 1) || isDue(this.#every, 'epochs', this.#epochsEnded + 1);
-    if (due) this.#recorder?.record();
+    if (due || this.#budget?.affords()) this.#recorder?.record();
   }
 
   override async onBatchEnd(): Promise<void> {
     this.#step++;
     this.#recorder?.stop();
     if (isDue(this.#every, 'batches', this.#step)) await this.#read();
+    if (this.#budget?.affords() && (this.#data !== undefined || this.#recorder?.holds))
+      await this.#readWithin(this.#budget);
   }
 
   override async onEpochEnd(epoch: number, logs?: tfl.Logs): Promise<void> {
     this.#epoch = epoch;
     this.#epochsEnded++;
     if (isDue(this.#every, 'epochs', this.#epochsEnded)) await this.#read();
+    if (this.#budget && !this.#readThisEpoch && this.model !== null && !this.#disposal.signal.aborted) {
+      const { expected } = this.#budget;
+      const cost = expected === undefined ? '' : `, and the next takes about ${expected.toFixed(0)} ms`;
+      const left = Math.max(0, this.#budget.allowance()).toFixed(0);
+      this.#skipQuietly(`no reading in this epoch: readings may take ${left} ms now${cost}.`);
+    }
     if (this.model === null || logs === undefined) return;
     if (Object.hasOwn(logs, this.#name)) {
       this.#skip(
@@ -236,24 +281,78 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     } else {
       logs[this.#name] = this.#carried?.model === this.model ? this.#carried.reading.minimumSharpness : Number.NaN;
     }
+    await this.#publish(logs);
+  }
+
+  /** The logs of the epoch, for `logs$`. Metrics are scalars until someone needs their value; History disposes them. */
+  async #publish(logs: tfl.Logs): Promise<void> {
+    if (this.#disposal.signal.aborted) return;
+    try {
+      const values: Record<string, number> = {};
+      for (const [name, value] of Object.entries(logs as Record<string, unknown>)) {
+        if (typeof value === 'number') values[name] = value;
+        else if (value instanceof tf.Tensor) values[name] = (await value.data())[0];
+      }
+      this.#logs.next({
+        step: this.#step,
+        epoch: this.#epoch,
+        batches: this.#step - this.#stepAtEpochBegin,
+        logs: values,
+      });
+    } catch (error) {
+      this.#fail('the epoch logs could not be read', error);
+    }
   }
 
   override async onTrainEnd(): Promise<void> {
     this.#recorder?.remove();
     this.#recorder = undefined;
+    this.#budget?.stop();
   }
 
-  async #read(): Promise<void> {
+  /** Takes a reading, and gives it up when there is no more time for it. */
+  async #readWithin(budget: TimeBudget): Promise<void> {
+    const start = performance.now();
+    const allowance = budget.allowance();
+    const deadline = new AbortController();
+    const passed = () => performance.now() - start;
+    await this.#read({
+      signal: deadline.signal,
+      onProgress: (progress) => {
+        if (passed() > allowance) deadline.abort();
+        this.#measureOptions.onProgress?.(progress);
+      },
+    });
+    budget.spend(passed(), !deadline.signal.aborted);
+    if (deadline.signal.aborted) {
+      this.#skipQuietly(
+        `a reading was given up after ${passed().toFixed(0)} ms, more than the ${allowance.toFixed(0)} ms left.`,
+      );
+    }
+  }
+
+  /** @param limits a reading that may be given up, and the signal that says so. */
+  async #read(limits?: {
+    readonly signal: AbortSignal;
+    readonly onProgress: MeasureOptions['onProgress'];
+  }): Promise<void> {
     const { model } = this;
     const { signal } = this.#disposal;
     if (model === null || signal.aborted) return;
     const minibatch = this.#recorder?.take();
+    const options: MeasureOptions = limits
+      ? {
+          ...this.#measureOptions,
+          onProgress: limits.onProgress,
+          signal: AbortSignal.any([limits.signal, this.#measureOptions.signal as AbortSignal]),
+        }
+      : this.#measureOptions;
     try {
       let reading: SharpnessReading;
       if (this.#data !== undefined) {
-        reading = await this.#measuring.whole(model, this.#data, this.#measureOptions);
+        reading = await this.#measuring.whole(model, this.#data, options);
       } else if (minibatch !== undefined) {
-        reading = await this.#measuring.minibatch(model, minibatch, this.#measureOptions);
+        reading = await this.#measuring.minibatch(model, minibatch, options);
       } else {
         this.#skip('no minibatch was seen: pass { data } to minimumSharpness().');
         return;
@@ -261,9 +360,10 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       if (signal.aborted) return;
       this.#latest = { ...reading, step: this.#step, epoch: this.#epoch };
       this.#carried = { model, reading: this.#latest };
+      this.#readThisEpoch = true;
       this.#readings.next(this.#latest);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || limits?.signal.aborted) return;
       if (this.#measureOptions.signal?.aborted)
         this.#skip('no reading, since the signal given in the options was aborted.');
       else this.#fail(undefined, error);
@@ -278,6 +378,11 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   #skip(message: string): void {
     this.#report({ kind: 'skipped', step: this.#step, epoch: this.#epoch, message });
+  }
+
+  /** For what is bound to happen again and again, and as it should. */
+  #skipQuietly(message: string): void {
+    this.#problems.next({ kind: 'skipped', step: this.#step, epoch: this.#epoch, message });
   }
 
   #fail(what: string | undefined, error: unknown): void {

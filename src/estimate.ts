@@ -1,12 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from './curvature/graph.js';
 import type { Head } from './curvature/heads.js';
+import { hutchinsonTraces } from './curvature/hutchinson.js';
 import { outputHessians } from './curvature/output-hessian.js';
 import { type PairSample, SampledTraces } from './curvature/pair-sample.js';
 import { pairSampler, type SampleSize } from './curvature/sampled.js';
 import { traceKernel } from './curvature/trace.js';
 import { TraceSums } from './curvature/trace-sums.js';
-import type { MeasureMethod } from './options.js';
+import type { SampledMethod } from './options.js';
 import { minimizeOverScales } from './symmetry/minimum.js';
 import type { ScaleSymmetry } from './symmetry/potentials.js';
 
@@ -94,11 +95,28 @@ export function factorsOf(exponents: readonly number[]): number[] {
   return exponents.map((exponent) => Math.exp(-2 * exponent));
 }
 
+/** Traces of the Hessian itself, those of the network's own curvature by random probes. */
+export async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
+  const { graph, heads, data, budgetBytes, seed, pause } = task;
+  const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes });
+  await data.eachBatch((batch) => found.add(batch, pause));
+  const { traces, samples, pairs, curved } = found;
+  const estimated = curved.map(({ name }) => `'${name}'`).join(', ');
+  return {
+    traces,
+    samples,
+    pairs,
+    errorOf: (factors) => ({ standardError: found.standardError(factors), reliable: true }),
+    assumptions: [
+      estimated
+        ? `The Hessian's traces of ${estimated} are estimated with ${probes} random probes each.`
+        : 'No weight is curved by the network, so that the traces of the Hessian are exact.',
+    ],
+  };
+}
+
 /** A few pairs of sample and column, drawn by their curvature. Null where all pairs are to be measured. */
-export async function sampledTraces(
-  task: Task,
-  { pairs, tolerance }: Exclude<MeasureMethod, 'exact'>,
-): Promise<Estimate | null> {
+export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMethod): Promise<Estimate | null> {
   const { graph, heads, symmetry, data, budgetBytes, seed, pause } = task;
   const sampler = pairSampler(graph, heads, budgetBytes, seed);
   const isAccurate = (sample: SampledTraces) => {

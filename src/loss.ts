@@ -221,11 +221,12 @@ export function planHeads(
 }
 
 /**
- * Moves the outputs of a graph to where the losses take z, and gives the losses a place to read weights of samples from:
- * one more input a head, where it has some.
+ * Moves the outputs of a graph to where the losses take z, and gives the losses places to read from: one more input for
+ * each head that has weights of samples, then one for the labels of each head.
  *
  * @param shapes of the graph's outputs, as far as they are known, the samples first.
  * @param weighted whether a head has weights of samples or positions.
+ * @param labelled whether the heads have labels.
  * @throws Error with one line when a loss and the last activation do not belong together.
  */
 export function cutAtLosses(
@@ -233,13 +234,18 @@ export function cutAtLosses(
   plans: readonly HeadPlan[],
   shapes: readonly (readonly (number | null)[])[],
   weighted: (plan: HeadPlan) => boolean,
+  labelled = false,
 ): { graph: Graph; heads: Head[] } {
   const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss));
   const withWeights = plans.filter(weighted);
   let next = Math.max(...graph.inputs, ...graph.steps.map(({ output }) => output)) + 1;
   const weightInputs = withWeights.map(() => next++);
-  const outputs = [...cuts.map(({ tensor }) => tensor), ...weightInputs];
-  const cut = reaching({ ...graph, inputs: [...graph.inputs, ...weightInputs] }, outputs);
+  const labelInputs = labelled ? plans.map(() => next++) : [];
+  const read = [...weightInputs, ...labelInputs];
+  const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read] }, [
+    ...cuts.map(({ tensor }) => tensor),
+    ...read,
+  ]);
   const heads = plans.map((plan, i): Head => {
     const weights = withWeights.indexOf(plan);
     const [, ...shape] = shapes[plan.place];
@@ -251,6 +257,7 @@ export function cutAtLosses(
       hasPositions: shape.length > 1,
       columns: positions && sizes && positions * cuts[i].hessian.columns(sizes[sizes.length - 1]),
       weights: weights < 0 ? null : plans.length + weights,
+      labels: labelled ? plans.length + weightInputs.length + i : null,
       lossWeight: plan.lossWeight,
       hessian: cuts[i].hessian,
     };

@@ -4,7 +4,7 @@ import type { Operation, Parameter, ParameterRole, Weight } from './curvature/op
 import type { DatasetInputs } from './inputs.js';
 import { cutAtLosses, type Loss, planHeads } from './loss.js';
 import { measureSubject } from './measure.js';
-import type { MeasureOptions } from './options.js';
+import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { batchWeights } from './sample-weights.js';
 import type { Subject } from './subject.js';
@@ -32,7 +32,12 @@ export interface FunctionBlock {
 export type FunctionBlocks = readonly tf.Variable[] | { readonly [name: string]: FunctionBlock };
 
 export interface MeasureFunctionOptions
-  extends Omit<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels'> {
+  extends Omit<
+    MeasureOptions,
+    'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels' | 'method'
+  > {
+  /** As for `measureSharpness`, without `{ hutchinson }`. */
+  method?: 'exact' | SampledMethod;
   /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
   loss: Loss;
   /** One weight a sample, [N], or a position. */
@@ -98,6 +103,9 @@ function subjectOfFunction(
   if (options?.loss === undefined) {
     throw new Error("A function has no compiled loss: pass loss, for example { loss: 'softmaxCrossEntropy' }.");
   }
+  if (isHutchinson(options.method)) {
+    throw new Error("method: { hutchinson } is for models. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
+  }
   const named = namedBlocks(blocks);
   const owner = { name: f.name || 'function', getClassName: () => 'Function' };
   const parameters = named.map(
@@ -143,7 +151,7 @@ function subjectOfFunction(
       const isPair = typeof given === 'object' && given !== null && !(given instanceof tf.Tensor) && 'xs' in given;
       return { inputs: checkedInputs(isPair ? given.xs : given, count), labels: undefined };
     },
-    batchWeights: weights,
+    lossInputs: (samples, labels) => weights.of(samples, labels),
     assumptions: Array.isArray(blocks)
       ? [
           'No scales are named, so that only the plain traces are measured: pass blocks with from and to for Minimum Sharpness.',

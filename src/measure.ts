@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { headAssumptions, reasonsNotExact, statedAssumptions } from './assumptions.js';
+import { headAssumptions, reasonsNotExact, regularizerAssumptions } from './assumptions.js';
 import { parametersOf } from './curvature/graph.js';
-import { type Data, exactTraces, factorsOf, sampledTraces, type Task } from './estimate.js';
+import type { Parameter } from './curvature/operation.js';
+import { type Data, exactTraces, factorsOf, hessianTraces, sampledTraces, type Task } from './estimate.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset, type TensorInputs } from './inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
 import { checkSameEngine } from './module-identity.js';
-import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
+import { checkMeasureOptions, isHutchinson, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { minimizeOverScales } from './symmetry/minimum.js';
@@ -58,11 +59,15 @@ export function estimateSharpness(
   inputs: SharpnessInputs,
   options: MeasureOptions = {},
 ): Promise<SharpnessReading> {
-  if (isSampled(options.method)) {
-    return Promise.reject(new Error(SAMPLING_NEEDS_DATA));
+  if (isSampled(options.method) || isHutchinson(options.method)) {
+    return Promise.reject(new Error(isSampled(options.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA));
   }
   return measureModel(model, inputs, options, true);
 }
+
+/** Minibatches come without labels. */
+export const HESSIAN_NEEDS_DATA =
+  "method: traces of the Hessian depend on the labels, which minibatches come without. Pass { data, labels }, or method: 'exact'.";
 
 /** Sampling pays off over a whole set; a minibatch is measured in full. */
 export const SAMPLING_NEEDS_DATA =
@@ -110,7 +115,7 @@ export async function measureSubject(
   if (total === undefined && options.sampleWeight !== undefined) {
     throw new Error('sampleWeight goes with tensors, not with a dataset: pass the inputs as tensors.');
   }
-  const weights = tensors ? await subject.batchWeights.of(total as number, options.labels) : [];
+  const weights = tensors ? await subject.lossInputs(total as number, options.labels) : [];
   try {
     await checkFiniteWeights(subject.weights);
     let lastYield = performance.now();
@@ -140,7 +145,7 @@ export async function measureSubject(
         }
         await forEachItem(inputs as DatasetInputs, async (item) => {
           const { inputs: batch, labels } = subject.item(item);
-          const ofBatch = await subject.batchWeights.of(batch[0].shape[0], labels);
+          const ofBatch = await subject.lossInputs(batch[0].shape[0], labels);
           try {
             await checked(batch, ofBatch, run);
           } finally {
@@ -151,12 +156,15 @@ export async function measureSubject(
     };
     const task: Task = { graph, heads, symmetry, data, budgetBytes: memoryMB * 2 ** 20, seed, pause };
     const estimate =
-      (isSampled(method) && (await sampledTraces(task, method))) || (await exactTraces(task, spread, subject.source));
+      (isHutchinson(method) && (await hessianTraces(task, method.hutchinson))) ||
+      (isSampled(method) && (await sampledTraces(task, method))) ||
+      (await exactTraces(task, spread, subject.source));
     const { traces } = estimate;
-    const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, traces);
+    const positive = traces.map((trace) => Math.max(0, trace));
+    const { value, exponents, scales, assumptions } = minimizeOverScales(symmetry, positive);
     // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
     const error = estimate.errorOf(factorsOf(exponents));
-    const notExact = reasonsNotExact(graph);
+    const notExact = isHutchinson(method) ? [] : reasonsNotExact(graph);
     const parameters = parametersOf(graph).filter(({ trainable }) => trainable);
     return {
       minimumSharpness: value,
@@ -176,11 +184,11 @@ export async function measureSubject(
       assumptions: [
         ...notExact,
         ...headAssumptions(heads),
-        ...statedAssumptions(graph),
+        ...regularizerAssumptions(graph),
         ...subject.assumptions,
-        ...(scales.length === 0 ? ['No layers can exchange scale here, so Minimum Sharpness is the plain trace.'] : []),
         ...assumptions,
         ...estimate.assumptions,
+        ...negativeTraces(parameters, traces),
         ...(error.reliable ? [] : [UNRELIABLE]),
       ],
       durationMs: performance.now() - start,
@@ -191,6 +199,14 @@ export async function measureSubject(
 }
 
 type Run = (batch: readonly tf.Tensor[]) => Promise<void>;
+
+/** The trace of a Hessian block may be negative. Rescaled, it has no bound, so that the minimum cannot count it. */
+function negativeTraces(parameters: readonly Parameter[], traces: readonly number[]): string[] {
+  const names = parameters.flatMap(({ name }, b) => (traces[b] < 0 ? [`'${name}'`] : []));
+  return names.length > 0
+    ? [`The trace of ${names.join(', ')} is negative, which no rescaling bounds: in Minimum Sharpness it counts as 0.`]
+    : [];
+}
 
 const UNRELIABLE =
   'The standard error is not reliable, because a few of the sampled pairs make most of it: ask for more pairs.';

@@ -10,6 +10,8 @@ export interface MinibatchRecorder {
   record(): void;
   /** The batch has ended: what was kept stays, further training calls are not looked at. */
   stop(): void;
+  /** Whether a batch is kept. */
+  readonly holds: boolean;
   /** The inputs kept, in the order of `model.inputs`, or undefined if there are none. The caller disposes them. */
   take(): tf.Tensor[] | undefined;
   /** Puts the model back as it was and disposes what is kept. */
@@ -50,6 +52,9 @@ export function recordMinibatches(model: LayersModel): MinibatchRecorder {
     },
     stop() {
       recording = false;
+    },
+    get holds() {
+      return complete();
     },
     take,
     remove() {

@@ -15,9 +15,13 @@ const REMEDY =
  * operation would fail inside tf.js with "Cannot read properties of undefined (reading 'backend')".
  */
 export function checkSameEngine(weights: readonly Weight[], tensors: readonly tf.Tensor[] = []): void {
-  const known = (tensor: tf.Tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId);
-  if (weights.every((weight) => known(weight.read())) && tensors.every(known)) return;
-  throw new Error(`the model and tfjs-sharpness load different copies of tf.js, whose tensors do not mix: ${REMEDY}`);
+  checkTensorsOfThisEngine('the model', [...weights.map((weight) => weight.read()), ...tensors]);
+}
+
+/** Throws the same line where tensors of `owner` belong to a copy of tf.js that this package cannot reach. */
+export function checkTensorsOfThisEngine(owner: string, tensors: readonly tf.Tensor[]): void {
+  if (tensors.every((tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId))) return;
+  throw new Error(`${owner} and tfjs-sharpness load different copies of tf.js, whose tensors do not mix: ${REMEDY}`);
 }
 
 /**

@@ -10,9 +10,15 @@ export interface MeasureProgress {
   readonly total: number | undefined;
 }
 
-/** Every pair of sample and column, or a few drawn by their curvature. */
+/** Every pair of sample and column, a few drawn by their curvature, or the Hessian's own traces with random probes. */
 export type MeasureMethod =
   | 'exact'
+  | { readonly pairs: number; readonly tolerance?: never; readonly hutchinson?: never }
+  | { readonly tolerance: number; readonly pairs?: never; readonly hutchinson?: never }
+  | { readonly hutchinson: number; readonly pairs?: never; readonly tolerance?: never };
+
+/** The methods that draw pairs. */
+export type SampledMethod =
   | { readonly pairs: number; readonly tolerance?: never }
   | { readonly tolerance: number; readonly pairs?: never };
 
@@ -33,6 +39,10 @@ export interface MeasureOptions {
    *
    * Where that would be all pairs, or half of them for a tolerance, the value is exact. An output with positions (a
    * sequence, pixels) has a column for each position and class: pairs are then (sample, position, column) triples.
+   *
+   * `{ hutchinson: probes }` gives the traces of the Hessian itself where Gauss-Newton's differ (smooth activations, a layer called
+   * twice): those exactly, plus the trace of the network's own curvature from differences of gradients along random signs, two
+   * gradients for each probe and each weight tensor concerned. Needs `labels`; `standardError` is that of the probes.
    */
   method?: MeasureMethod;
   /** Chooses the pairs: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
@@ -49,7 +59,10 @@ export interface MeasureOptions {
    * class. Needs labels: `labels`, or a dataset of { xs, ys }.
    */
   classWeight?: ClassWeights;
-  /** Labels as for `model.fit`: one-hot rows or numbers of classes, one tensor an output. Only `classWeight` needs them. */
+  /**
+   * Labels as for `model.fit`, one tensor an output: one-hot rows or numbers of classes for `classWeight`, what the loss takes for
+   * `{ hutchinson }`. Nothing else needs them, and a dataset of { xs, ys } has its own.
+   */
   labels?: TensorInputs;
   /** Whether weights of layers with `trainable = false` count as if they were trained. Default false. */
   countFrozen?: boolean;
@@ -60,8 +73,13 @@ export interface MeasureOptions {
 }
 
 /** Whether a method draws pairs. */
-export function isSampled(method: MeasureOptions['method']): method is Exclude<MeasureMethod, 'exact'> {
-  return method !== undefined && method !== 'exact';
+export function isSampled(method: MeasureOptions['method']): method is SampledMethod {
+  return method !== undefined && method !== 'exact' && !isHutchinson(method);
+}
+
+/** Whether a method gives the traces of the Hessian itself. */
+export function isHutchinson(method: MeasureOptions['method']): method is { readonly hutchinson: number } {
+  return typeof method === 'object' && method.hutchinson !== undefined;
 }
 
 /** @throws Error with one line for options that are out of range, whatever the model. */
@@ -74,8 +92,8 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   if (lossWeights !== undefined) {
     checkLossWeights(lossWeights);
   }
-  if (isSampled(method)) {
-    checkSampling(method);
+  if (method !== undefined && method !== 'exact') {
+    checkMethod(method);
   }
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RangeError(`seed: ${seed} is not a whole number. Pass one, for example 1.`);
@@ -102,14 +120,19 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   }
 }
 
-/** @throws Error with one line unless it is { pairs } or { tolerance }, in range. */
-function checkSampling(method: unknown): void {
+/** @throws Error with one line unless it is { pairs }, { tolerance } or { hutchinson }, in range. */
+function checkMethod(method: unknown): void {
   const entries = typeof method === 'object' && method !== null ? Object.entries(method) : [];
   const given = entries.filter(([, value]) => value !== undefined);
   const [kind, value] = given[0] ?? [];
-  if (given.length !== 1 || (kind !== 'pairs' && kind !== 'tolerance')) {
+  if (given.length !== 1 || (kind !== 'pairs' && kind !== 'tolerance' && kind !== 'hutchinson')) {
     throw new Error(
-      `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.`,
+      `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 }, { tolerance: 0.01 } or { hutchinson: 30 }.`,
+    );
+  }
+  if (kind === 'hutchinson' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
+    throw new RangeError(
+      `method: hutchinson is ${value}. Pass a whole number of probes of at least 2, for example 30.`,
     );
   }
   if (kind === 'pairs' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {

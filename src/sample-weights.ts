@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInputs } from './inputs.js';
+import { orderedLabels } from './labels.js';
 import { forEachOutput, type HeadPlan } from './loss.js';
 
 /** One weight a sample, [N], or one a position of an output, [N, ...positions]. */
@@ -64,7 +65,8 @@ export function batchWeights(
     async of(samples, labels) {
       const found: tf.Tensor[] = [];
       try {
-        const labelList = classWeight === undefined ? [] : listLabels(labels, names, samples);
+        const labelList =
+          classWeight === undefined ? [] : orderedLabels(labels, names, samples, 'classWeight needs labels');
         for (const { place, name } of plans.filter(has)) {
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
@@ -152,28 +154,4 @@ async function classFactor(weights: ClassWeight, labels: tf.Tensor, rank: number
   } finally {
     classes.dispose();
   }
-}
-
-/** Labels in the order of the outputs. */
-function listLabels(labels: TensorInputs | undefined, names: readonly string[], samples: number): tf.Tensor[] {
-  if (labels === undefined || labels === null) {
-    throw new Error('classWeight needs labels: pass labels, or a dataset of { xs, ys }.');
-  }
-  const list =
-    labels instanceof tf.Tensor
-      ? [labels]
-      : Array.isArray(labels)
-        ? labels
-        : names.map((name) => (labels as never)[name]);
-  if (list.length !== names.length || !list.every((each) => each instanceof tf.Tensor)) {
-    throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
-  }
-  for (const [i, { shape }] of list.entries()) {
-    if (shape[0] !== samples) {
-      throw new Error(
-        `labels of '${names[i]}' have ${shape[0] ?? 0} entries for ${samples} samples: give one for each.`,
-      );
-    }
-  }
-  return list;
 }

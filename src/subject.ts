@@ -1,12 +1,14 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, unfold } from './curvature/graph.js';
 import type { Head } from './curvature/heads.js';
 import type { Weight } from './curvature/operation.js';
 import { inputNames, itemParts, orderedInputs, type TensorInputs } from './inputs.js';
-import { cutAtLosses, lossesOf, outputNames, planHeads } from './loss.js';
-import type { MeasureOptions } from './options.js';
-import { type BatchWeights, batchWeights } from './sample-weights.js';
+import { checkedLabels, orderedLabels } from './labels.js';
+import { cutAtLosses, type HeadPlan, lossesOf, outputNames, planHeads } from './loss.js';
+import { isHutchinson, type MeasureOptions } from './options.js';
+import { batchWeights } from './sample-weights.js';
+import { symmetryAssumptions } from './symmetry/assumptions.js';
 import { type ScaleSymmetry, scaleSymmetry } from './symmetry/potentials.js';
 
 /** What is measured: a model or a function of the user's, ready for the kernel. */
@@ -22,8 +24,13 @@ export interface Subject {
   inputs(given: unknown): tf.Tensor[];
   /** The same for what a dataset yields, with its labels. */
   item(given: unknown): { readonly inputs: tf.Tensor[]; readonly labels: TensorInputs | undefined };
-  /** Weights of the samples of a batch, the graph's last inputs. */
-  readonly batchWeights: BatchWeights;
+  /**
+   * What only the loss reads of a batch, the graph's last inputs: weights of samples, and labels where the method wants them.
+   *
+   * @param samples N.
+   * @returns [N, ...] each; the caller disposes them.
+   */
+  lossInputs(samples: number, labels: TensorInputs | undefined): Promise<tf.Tensor[]>;
   /** What only a subject of this kind has to say of its readings, one sentence each. */
   readonly assumptions: readonly string[];
 }
@@ -42,17 +49,22 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
   const whole = unfold(model, { countFrozen });
   const shapes = model.outputs.map(({ shape }) => shape);
   const ranks = shapes.map((shape) => shape.length);
+  const labelled = isHutchinson(options.method);
+  if (labelled) {
+    checkGradients(plans);
+  }
   const weights = batchWeights(plans, names, ranks, sampleWeight, classWeight);
-  const { graph, heads } = cutAtLosses(whole, plans, shapes, weights.has);
+  const { graph, heads } = cutAtLosses(whole, plans, shapes, weights.has, labelled);
   heads.forEach((head, i) => {
     checkOutput(shapes[plans[i].place], head);
   });
+  const symmetry = scaleSymmetry(graph);
   const left = names.filter((name) => !plans.some((plan) => plan.name === name));
   return {
     source: model,
     graph,
     heads,
-    symmetry: scaleSymmetry(graph),
+    symmetry,
     weights: model.weights,
     inputNames: inputNames(model),
     inputs: (given) => orderedInputs(model, given),
@@ -60,16 +72,32 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
       const { xs, ys } = itemParts(model, given);
       return { inputs: orderedInputs(model, xs), labels: ys as TensorInputs | undefined };
     },
-    batchWeights: weights,
-    assumptions:
-      left.length > 0
+    async lossInputs(samples, labels) {
+      const found = await weights.of(samples, labels);
+      try {
+        if (labelled) {
+          const list = orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
+          for (const { place, loss: ofHead, name } of plans) {
+            found.push(await checkedLabels(list[place], ofHead, shapes[place], name));
+          }
+        }
+        return found;
+      } catch (error) {
+        tf.dispose(found);
+        throw error;
+      }
+    },
+    assumptions: [
+      ...symmetryAssumptions(graph, symmetry),
+      ...(left.length > 0
         ? [`The outputs ${left.map((name) => `'${name}'`).join(', ')} have no loss and do not count.`]
-        : [],
+        : []),
+    ],
   };
 }
 
 /** @throws Error with one line for a model that is not built or has nothing to measure. */
-function checkModel(model: tfl.LayersModel, countFrozen = false): void {
+export function checkModel(model: tfl.LayersModel, countFrozen = false): void {
   if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
     throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
   }
@@ -83,6 +111,16 @@ function checkModel(model: tfl.LayersModel, countFrozen = false): void {
   if (model.trainableWeights.length === 0 && !countFrozen) {
     throw new Error(
       'The model has no trained weights, every layer is frozen: set trainable = true on some layer, or pass countFrozen: true.',
+    );
+  }
+}
+
+/** @throws Error with one line when the gradient of a user's loss is wanted and not given. */
+function checkGradients(plans: readonly HeadPlan[]): void {
+  const without = plans.find(({ loss }) => typeof loss !== 'string' && loss.gradient === undefined);
+  if (without) {
+    throw new Error(
+      `The loss of '${without.name}' has no gradient, which { hutchinson } needs: give it gradient(z, labels).`,
     );
   }
 }

@@ -303,7 +303,7 @@ describe('labels', () => {
     expect(await refused({ classWeight: { 0: 1 } })).toMatch(/needs labels/);
     expect(await refused({ classWeight: { 1: 1 }, labels })).toMatch(/no weight for class 0/);
     expect(await refused({ classWeight: { 0: -1 }, labels })).toMatch(/^classWeight: .* is not known/);
-    expect(await refused({ classWeight: { 0: 1 }, labels: tf.slice(labels, 0, 2) })).toMatch(/2 entries for 3 samples/);
+    expect(await refused({ classWeight: { 0: 1 }, labels: tf.slice(labels, 0, 2) })).toMatch(/2 rows for 3 samples/);
     expect(await refused({ sampleWeight: tf.ones([3, 5]) })).toMatch(
       /shape \[5\] a sample do not fit output .* \[4,3\]/,
     );

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { minimumSharpness } from '../src/callback.js';
+import { sam } from '../src/control/optimizers/sam.js';
 import { measureSharpness } from '../src/measure.js';
 import { checkSameEngine, secondCopyOfLayers } from '../src/module-identity.js';
 
@@ -95,6 +96,12 @@ test('a second copy with an engine of its own is refused in one line that says h
   expect(() => checkSameEngine(ours.weights, [second.core.ones([1, 2])])).toThrow(line);
   expect(() => checkSameEngine(ours.weights, [tf.ones([1, 2])])).not.toThrow();
   ours.dispose();
+
+  const optimizerLine = /^the optimizer and tfjs-sharpness load different copies of tf\.js.*npm dedupe[^\n]*$/;
+  expect(() => sam(second.core.train.adam(), { rho: 0.1 })).toThrow(optimizerLine);
+  // This one holds no tensor before its first step, and the model has none of ours.
+  theirs.compile({ optimizer: sam(second.core.train.rmsprop(0.1), { rho: 0.1 }), loss: 'meanSquaredError' });
+  await expect(theirs.trainOnBatch(second.core.ones([1, 2]), second.core.ones([1, 1]))).rejects.toThrow(line);
 });
 
 test('fit of a second tfjs-layers is told from a plain object standing first', async () => {

@@ -147,3 +147,16 @@ test('esbuild bundles the main entry for a browser', async () => {
   ).toEqual([]);
   expect(result.warnings).toEqual([]);
 });
+
+test('a bundle that only imports the package can load models saved with its optimizers', async () => {
+  const contents = `
+    import { serialization } from '@tensorflow/tfjs-core';
+    import 'tfjs-sharpness';
+    console.log(Object.keys(serialization.SerializationMap.getMap().classNameMap).join(' '));
+  `;
+  const stdin = { contents, resolveDir: project.folder };
+  const outfile = join(project.folder, 'optimizers.cjs');
+  await build({ stdin, bundle: true, format: 'cjs', platform: 'node', outfile, logLevel: 'silent' });
+  const registered = project.run(process.execPath, 'optimizers.cjs').trim().split('\n').at(-1)!.split(' ');
+  expect(registered).toEqual(expect.arrayContaining(['SAM', 'ASAM', 'SharpnessPenalty']));
+});

@@ -124,15 +124,22 @@ describe('tables', () => {
   test.each([
     ['src/callback.ts', 'MinimumSharpnessOptions', 4],
     ['src/options.ts', 'MeasureOptions', 6],
+    ['src/control/stopping-options.ts', 'EarlyStoppingOptions', 13],
   ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
     const options = fields(path, interfaceName);
     expect(options.length).toBeGreaterThanOrEqual(atLeast);
     for (const option of options) expect(readme).toContain(`| \`${option}\` |`);
   });
 
-  test('every option of earlyStopping is named', () => {
-    const [, listed] = /earlyStopping\(\{ (.*?) \}\)` stops/.exec(readme)!;
-    expect(listed!.split(', ').sort()).toEqual(fields('src/control/early-stopping.ts', 'EarlyStoppingOptions').sort());
+  test.each([
+    ['lowerWhenRising', 'lower-when-rising', 'LowerWhenRisingOptions'],
+    ['raiseWhenRising', 'raise-when-rising', 'RaiseWhenRisingOptions'],
+    ['warmUp', 'warm-up', 'WarmUpOptions'],
+  ])('every option of the controller %s is named', (controller, file, interfaceName) => {
+    const [, listed] = new RegExp(`^\\| \`${controller}\\(\\{ (.*?) \\}\\)\` \\|`, 'm').exec(readme)!;
+    const own = fields(`src/control/controllers/${file}.ts`, interfaceName);
+    const rising = controller === 'warmUp' ? [] : fields('src/control/controllers/rising.ts', 'RisingOptions');
+    expect(listed!.split(', ').sort()).toEqual([...own, ...rising].sort());
   });
 
   test('every loss is named, and the table of layers is that of the package', () => {

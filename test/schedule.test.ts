@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { checkSchedule, isDue } from '../src/schedule.js';
 
 describe('checkSchedule', () => {
-  it.each([{ epochs: 1 }, { batches: 3 }, { epochs: 2, batches: undefined }])('takes %o', (every) => {
-    expect(() => checkSchedule(every)).not.toThrow();
-  });
+  it.each([{ epochs: 1 }, { batches: 3 }, { epochs: 2, batches: undefined }, { overhead: 0.05 }, { overhead: 2 }])(
+    'takes %o',
+    (every) => {
+      expect(() => checkSchedule(every)).not.toThrow();
+    },
+  );
 
   it.each([
     [{}],
@@ -16,6 +19,11 @@ describe('checkSchedule', () => {
     [{ batches: Number.POSITIVE_INFINITY }],
     [{ batches: '2' }],
     [{ seconds: 1 }],
+    [{ overhead: 0 }],
+    [{ overhead: -0.1 }],
+    [{ overhead: '5%' }],
+    [{ overhead: Number.NaN }],
+    [{ overhead: 0.1, epochs: 1 }],
     [null],
     [3],
   ])('refuses %o in one line', (every) => {

@@ -5,8 +5,8 @@ import { type CallWithDelta, inLayer, type Operation, type Parameter } from './o
 import type { StepPlan, Tape } from './tape.js';
 
 /**
- * Sends deltas down the tape and collects the squared gradient norm that each weight tensor leaves:
- * sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that travel together.
+ * Squared gradient norm that each weight tensor leaves: sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that
+ * travel together.
  *
  * @param outputDeltas the columns c_{n,r} by the position of the output in `graph.outputs`, [R * N, ...] column by column;
  *   outputs without an entry get none. Disposed here.
@@ -21,8 +21,31 @@ export function squaredNorms(
   columns: number,
   gauge: MemoryGauge,
 ): Map<Parameter, tf.Tensor> {
+  return sendBack(graph, plan, tape, outputDeltas, columns, gauge, (operation, calls) =>
+    (operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
+  );
+}
+
+/**
+ * Sends deltas down the tape and collects what each operation with trained weights leaves.
+ *
+ * @param outputDeltas deltas of the graph's outputs by their position, [R * N, ...] column by column; outputs without an
+ *   entry get none. Disposed here.
+ * @param columns R.
+ * @param leave what one operation leaves from all its calls that a delta reached: one tensor for each of its trained
+ *   parameters.
+ */
+export function sendBack(
+  graph: Graph,
+  plan: readonly StepPlan[],
+  tape: Tape,
+  outputDeltas: ReadonlyMap<number, tf.Tensor>,
+  columns: number,
+  gauge: MemoryGauge,
+  leave: (operation: Operation, calls: readonly CallWithDelta[]) => tf.Tensor[],
+): Map<Parameter, tf.Tensor> {
   const deltas = new Map<number, tf.Tensor>();
-  const norms = new Map<Parameter, tf.Tensor>();
+  const left = new Map<Parameter, tf.Tensor>();
   const waiting = new Map<Operation, CallWithDelta[]>();
   const callsLeft = new Map<Operation, number>();
   for (const { step, leavesNorms } of plan) {
@@ -31,19 +54,17 @@ export function squaredNorms(
     }
   }
   /** Once the last call of an operation has been passed, its gradients are complete. */
-  const leaveNorms = (operation: Operation) => {
+  const passed = (operation: Operation) => {
     const calls = waiting.get(operation);
-    const left = (callsLeft.get(operation) as number) - 1;
-    callsLeft.set(operation, left);
-    if (left > 0 || !calls) {
+    const remaining = (callsLeft.get(operation) as number) - 1;
+    callsLeft.set(operation, remaining);
+    if (remaining > 0 || !calls) {
       return;
     }
     const trained = operation.parameters.filter((parameter) => parameter.trainable);
-    const found = gaugedTidy(gauge, () =>
-      inLayer(operation, () => operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
-    );
+    const found = gaugedTidy(gauge, () => inLayer(operation, () => leave(operation, calls)));
     trained.forEach((parameter, position) => {
-      norms.set(parameter, found[position]);
+      left.set(parameter, found[position]);
     });
     tf.dispose(calls.map((each) => each.delta));
     waiting.delete(operation);
@@ -75,12 +96,12 @@ export function squaredNorms(
         }
       }
       if (leavesNorms) {
-        leaveNorms(operation);
+        passed(operation);
       }
     }
-    return norms;
+    return left;
   } catch (error) {
-    tf.dispose([...norms.values()]);
+    tf.dispose([...left.values()]);
     throw error;
   } finally {
     tf.dispose([...deltas.values()]);

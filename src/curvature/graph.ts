@@ -147,7 +147,26 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     container,
     inputs.map((tensor) => ({ tensor })),
   ).map(({ tensor }) => tensor);
-  return reaching({ inputs, outputs, steps }, outputs);
+  const graph = reaching({ inputs, outputs, steps }, outputs);
+  checkTiedWeights(graph);
+  return graph;
+}
+
+/** Gradients of one weight add up over the calls of its layer before they are squared; over two layers nobody adds them up. */
+function checkTiedWeights(graph: Graph): void {
+  const owners = new Map<unknown, Operation>();
+  for (const { operation } of graph.steps) {
+    for (const { variable, name } of operation.parameters) {
+      const owner = owners.get(variable) ?? operation;
+      owners.set(variable, owner);
+      if (owner !== operation) {
+        throw new Error(
+          `Weight '${name}' is used by two layers, '${owner.layer.name}' and '${operation.layer.name}' ` +
+            `(${operation.description}): call one layer twice instead, so that its gradients are added up.`,
+        );
+      }
+    }
+  }
 }
 
 /** One of several outputs of a layer, which the generic rule packs into one tensor. */

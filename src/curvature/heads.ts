@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { OutputHessian } from './output-hessian.js';
+import type { DrawSigns, OutputHessian } from './output-hessian.js';
 
 /**
  * One output of the network with its loss. The whole loss is, over samples n and positions t = 1..P of the output,
@@ -20,6 +20,8 @@ export interface Head {
   readonly columns: number | undefined;
   /** Place of the weights of its samples, [N], or positions, [N, ...positions], among the tape's outputs; null: all 1. */
   readonly weights: number | null;
+  /** Place of the labels among the tape's outputs: in the shape of z, or classes, int32, without its last axis; null: none. */
+  readonly labels: number | null;
   readonly lossWeight: number;
   /** Of one position. */
   readonly hessian: OutputHessian;
@@ -73,6 +75,17 @@ export function deltasOf(head: Head, outputs: Outputs, begin: number, count: num
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
   return deltasAt(head, outputs, index, outputsOfRow);
+}
+
+/**
+ * A combination of all columns of a head with random signs, as a delta of z: [N, ...shape of z]. The columns of different
+ * positions have signs of their own.
+ */
+export function combinationOf(head: Head, outputs: Outputs, signs: DrawSigns): tf.Tensor {
+  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  const factor = scale();
+  const ofRow = typeof factor === 'number' ? factor : tf.reshape(factor, [samples * positions, 1]);
+  return tf.reshape(tf.mul(head.hessian.combination(rows, signs), ofRow), [samples, ...shape]);
 }
 
 /** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
@@ -139,6 +152,32 @@ export function deltasOfEach(
     before += count;
   }
   return deltas;
+}
+
+/**
+ * r = d loss / d z: for every sample its gradient of the whole loss, by the place of the output, in the shape of z.
+ *
+ * @throws Error with one line when a head has no labels.
+ */
+export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<number, tf.Tensor> {
+  const residuals = new Map<number, tf.Tensor>();
+  for (const head of heads) {
+    const { rows, scale } = rowsOf(head, outputs);
+    const z = outputs[head.output];
+    const { gradient } = head.hessian;
+    if (head.labels === null || !gradient) {
+      throw new Error(`Output '${head.name}' has no labels, or a loss whose gradient is not known.`);
+    }
+    const labels = outputs[head.labels];
+    // Whole numbers are classes.
+    const ofRow = gradient(rows, tf.reshape(labels, labels.dtype === 'int32' ? [rows.shape[0]] : rows.shape));
+    const factor = scale();
+    const share = typeof factor === 'number' ? factor ** 2 : tf.reshape(tf.square(factor), [-1, 1]);
+    const weighted = tf.reshape(tf.mul(ofRow, share), z.shape);
+    const earlier = residuals.get(head.output);
+    residuals.set(head.output, earlier ? tf.add(earlier, weighted) : weighted);
+  }
+  return residuals;
 }
 
 function maskOf(rows: readonly boolean[], rank: number): tf.Tensor {

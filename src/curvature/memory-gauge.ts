@@ -19,6 +19,17 @@ export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, sco
   });
 }
 
+/** The same for tensors by number. */
+export function gaugedTensors(gauge: MemoryGauge, scope: () => Map<number, tf.Tensor>): Map<number, tf.Tensor> {
+  const keys: number[] = [];
+  const tensors = gaugedTidy(gauge, () => {
+    const found = scope();
+    keys.push(...found.keys());
+    return [...found.values()];
+  });
+  return new Map(tensors.map((tensor, i) => [keys[i], tensor]));
+}
+
 /**
  * How many fit the budget, if `count` of them peaked at `peak` bytes: no tensor grows faster than in proportion to their
  * number. At least 1.

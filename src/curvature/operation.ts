@@ -49,6 +49,17 @@ export interface Parameter {
  */
 export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'resets' | 'affine';
 
+/**
+ * How the gradient of a squared norm goes back through an operation, that is, through its `forward`, `backward` and
+ * `squaredNorms` (see `differentiable.ts`).
+ *
+ * - `linear`: linear in its one input, with no weights and nothing saved: `forward` and `backward` are each other's transpose.
+ * - `selects`: piecewise linear without weights; what is saved says which piece, and a small step does not change it (ReLU, max
+ *   pooling). `backward` is made of tf.js operations whose gradients are right.
+ * - `smooth`: all three are made of tf.js operations whose gradients are right.
+ */
+export type Differentiable = 'linear' | 'selects' | 'smooth';
+
 /** What the forward pass of one operation yields. */
 export interface Forward {
   readonly output: Tensor;
@@ -59,6 +70,8 @@ export interface Forward {
 /** One call of an operation on a chunk of N samples, as the tape keeps it. */
 export interface RecordedCall {
   readonly saved: Tensor[];
+  /** The mask that the operation used, where there was one, [N, ...]. */
+  readonly mask?: Tensor;
   /** Shapes of the call's inputs, the batch axis (N) first. */
   readonly inputShapes: readonly (readonly number[])[];
 }
@@ -89,6 +102,13 @@ export interface Operation {
   /** Whether every element of the output is the largest of some elements of its one input, as in max pooling. */
   readonly takesMaxima?: boolean;
   readonly parameters: readonly Parameter[];
+  /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
+  readonly differentiable?: Differentiable;
+  /**
+   * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function
+   * multiplies them by exp(s_in).
+   */
+  readonly inputStatistics?: readonly Weight[];
   /**
    * @param recording false when nothing of `saved` will be used: it may then be empty. Default true.
    * @param mask the mask of the first input, where a layer before has made one and the operation says `usesMask`.
@@ -104,6 +124,18 @@ export interface Operation {
    * gradients add up before they are squared. Present wherever `parameters` is not empty.
    */
   squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
+  /**
+   * Gradient of each trainable parameter for one column, summed over the samples and the calls, in the order of
+   * `parameters` (null for those that are frozen). Absent where tf.js is to differentiate `forward`.
+   */
+  gradients?(calls: readonly CallWithDelta[]): (Tensor | null)[];
+  /**
+   * The linear piece of the function that a recorded call stood on, continued to other inputs: y_0 + D_0 (x - x_0). Present
+   * where the output is piecewise linear in the inputs, but not linear.
+   *
+   * @param recorded inputs of the recorded call, x_0.
+   */
+  onPieceOf?(call: RecordedCall, recorded: readonly Tensor[], inputs: readonly Tensor[]): Tensor;
   /**
    * The same for one sample whose output is a vector, where ||a||^2 of the input and sum_r ||d_r||^2 say it all, one number
    * a parameter. Present for dense layers only.

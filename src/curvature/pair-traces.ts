@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { deltasOfEach, type Head } from './heads.js';
-import { fitting, gaugedTidy, type MemoryGauge, memoryGauge } from './memory-gauge.js';
+import { maximaFirst } from './maxima-first.js';
+import { fitting, gaugedTensors, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
 
@@ -28,7 +29,7 @@ export interface PairKernel {
 
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
-  const plan = planSteps(graph);
+  const plan = planSteps(maximaFirst(graph));
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
   let chunk = 1;
 
@@ -39,7 +40,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
     try {
       const tape = record(graph, plan, inputs, gauge);
       try {
-        const deltas = gaugedDeltas(gauge, () => deltasOfEach(heads, tape.outputs, columns));
+        const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
         const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
         try {
           chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
@@ -69,15 +70,4 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
       }
     },
   };
-}
-
-/** `gaugedTidy` for deltas by the place of their output. */
-function gaugedDeltas(gauge: MemoryGauge, scope: () => Map<number, tf.Tensor>): Map<number, tf.Tensor> {
-  const places: number[] = [];
-  const deltas = gaugedTidy(gauge, () => {
-    const found = scope();
-    places.push(...found.keys());
-    return [...found.values()];
-  });
-  return new Map(deltas.map((delta, i) => [places[i], delta]));
 }

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Graph, readBy, type Step } from './graph.js';
-import { maximaFirst } from './maxima-first.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
 import { inLayer, type RecordedCall } from './operation.js';
 
@@ -16,7 +15,7 @@ export interface StepPlan {
 /** Marks what the backward pass will touch: nothing is computed below the first layer that has trained weights. */
 export function planSteps(graph: Graph): StepPlan[] {
   const aboveWeights = new Set<number>();
-  return maximaFirst(graph.steps, graph.outputs).map((step) => {
+  return graph.steps.map((step) => {
     const carriesDelta = step.inputs.some((input) => aboveWeights.has(input));
     const leavesNorms = step.operation.parameters.some((parameter) => parameter.trainable);
     if (carriesDelta || leavesNorms) {
@@ -81,10 +80,12 @@ export function record(
         return { output: forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);
-      for (const tensor of saved) {
+      const keptMask = needed ? mask : undefined;
+      for (const tensor of keptMask ? [...saved, keptMask] : saved) {
         kept.add(tensor);
       }
-      calls.push(needed ? { saved, inputShapes: stepInputs.map((x) => x.shape) } : null);
+      const inputShapes = stepInputs.map((x) => x.shape);
+      calls.push(needed ? { saved, inputShapes, ...(keptMask && { mask: keptMask }) } : null);
       for (const id of new Set(readBy(step))) {
         const value = values.get(id) as tf.Tensor;
         if (lastUse.get(id) === i && !graph.outputs.includes(id)) {

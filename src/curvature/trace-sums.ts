@@ -16,15 +16,13 @@ export class TraceSums {
     this.#products = new Float64Array(blocks * blocks);
   }
 
-  /** @param weights one a sample of the chunk, from the first on. Default: 1. */
-  add(chunk: TraceChunk, weights?: ArrayLike<number>): void {
+  add(chunk: TraceChunk): void {
     const { blocks } = this;
     const deviation = new Float64Array(blocks);
     for (let n = 0; n < chunk.samples; n++) {
       this.samples++;
-      const weight = weights ? weights[n] : 1;
       for (let b = 0; b < blocks; b++) {
-        deviation[b] = weight * chunk.norms[b][n] - this.#mean[b];
+        deviation[b] = chunk.norms[b][n] - this.#mean[b];
         this.#mean[b] += deviation[b] / this.samples;
       }
       const factor = (this.samples - 1) / this.samples;

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { columnsOf, deltasOf, type Head } from './heads.js';
+import { maximaFirst } from './maxima-first.js';
 import { type ChunkSize, fitting, gaugedTidy, memoryGauge, rememberedChunks } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
@@ -49,7 +50,7 @@ interface StartedChunk {
  * weights, and the same for every reading, so that readings of the same are the same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
-  const plan = planSteps(graph);
+  const plan = planSteps(maximaFirst(graph));
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
 
   /**

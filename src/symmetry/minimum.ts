@@ -1,4 +1,5 @@
 import type { LayerScale } from '../reading.js';
+import { enumerateNames } from './enumerate.js';
 import { minimizeExponentials } from './minimize.js';
 import type { ScaleSymmetry } from './potentials.js';
 
@@ -51,20 +52,14 @@ export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly num
   }
 
   const quiet = parameters.filter((_, b) => traces[b] === 0).map(({ parameter }) => parameter.name);
-  const cause = quiet.length > 0 ? `, since the trace of ${list(quiet)} is 0` : '';
+  const cause = quiet.length > 0 ? `, since the trace of ${enumerateNames(quiet)} is 0` : '';
   const ways = [
     { limit: Infinity, text: 'infinity' },
     { limit: -Infinity, text: '0' },
   ].flatMap(({ limit, text }) => {
     const moving = logScales.filter(({ log }) => log === limit).map(({ layer }) => layer);
-    return moving.length > 0 ? [`the scale of ${list(moving)} goes to ${text}`] : [];
+    return moving.length > 0 ? [`the scale of ${enumerateNames(moving)} goes to ${text}`] : [];
   });
   const sentence = `Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(', ')}.`;
   return { value, exponents, scales, assumptions: [sentence], steps };
-}
-
-/** 'a', 'b' and 'c' */
-function list(names: readonly string[]): string {
-  const quoted = names.map((name) => `'${name}'`);
-  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`;
 }

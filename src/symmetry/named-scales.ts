@@ -1,5 +1,6 @@
 import type { Owner, Parameter } from '../curvature/operation.js';
-import type { LinearForm, ScaleSymmetry } from './potentials.js';
+import type { LinearForm } from './elimination.js';
+import type { ScaleSymmetry } from './potentials.js';
 
 /** A parameter between two tensors whose scales have a name; without one, s = 0. */
 export interface NamedBlock {

@@ -1,8 +1,8 @@
 import type { Graph } from '../curvature/graph.js';
 import type { Operation, Owner, Parameter } from '../curvature/operation.js';
+import { combinations, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
 
-/** Coefficients of a linear form over the free scales of a network. */
-export type LinearForm = readonly number[];
+type Variable = Parameter['variable'];
 
 /**
  * The rescalings of a network's layers that leave its function unchanged.
@@ -25,6 +25,30 @@ export interface ScaleSymmetry {
   readonly layers: readonly { readonly layer: Owner; readonly logScale: LinearForm }[];
 }
 
+/** The symmetry of a whole graph, with what else can be asked of it. */
+export interface GraphSymmetry extends ScaleSymmetry {
+  /** What moves along though nothing trains it (`Operation.inputStatistics`): multiplied by exp(exponent . x). */
+  readonly statistics: readonly { readonly variable: Variable; readonly exponent: LinearForm }[];
+  /** s of a tensor of the graph. */
+  scaleOf(tensor: number): LinearForm;
+  /** What holds the exponent of a parameter at 0, in the order of the graph: a few equations that give it together. */
+  holds(parameter: Parameter): readonly Hold[];
+}
+
+/**
+ * Something that holds a scale, or two scales together.
+ *
+ * - `input`, `output`: the network's inputs (`input` counts them) and its output are not rescaled;
+ * - `pins`, `resets`: the `operation` does, see `ScaleBehaviour`;
+ * - `ties`: the operation takes its inputs at one scale;
+ * - `frozen`: its bias is frozen;
+ * - `shared`: its weights are used several times, and can have one factor only.
+ */
+export type Hold =
+  | { readonly kind: 'input'; readonly input: number }
+  | { readonly kind: 'output' }
+  | { readonly kind: 'pins' | 'resets' | 'ties' | 'frozen' | 'shared'; readonly operation: Operation };
+
 /**
  * Finds which log-scales s of a network's tensors are free (DESIGN: from traces to Minimum Sharpness).
  *
@@ -40,8 +64,9 @@ export interface ScaleSymmetry {
  *
  * A parameter is known by its variable, so that all calls of a shared layer agree however the graph lists them.
  */
-export function scaleSymmetry(graph: Graph): ScaleSymmetry {
-  // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these.
+export function scaleSymmetry(graph: Graph): GraphSymmetry {
+  // One unknown a trainable kernel: s at the output of its first call. Every other s follows from these, and from the
+  // scales that are 0 from the start: they are unknowns too, so that it can be told what holds a form at 0.
   const unknownOf = new Map<unknown, number>();
   for (const { operation } of graph.steps) {
     const kernel = rescaledKernel(operation);
@@ -49,14 +74,26 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
       unknownOf.set(kernel.variable, unknownOf.size);
     }
   }
-  const zero: LinearForm = new Array<number>(unknownOf.size).fill(0);
+  const started = [...graph.inputs, ...graph.steps.filter(({ operation }) => operation.scale === 'resets')];
+  const unknowns = unknownOf.size + started.length;
+  const zero: LinearForm = new Array<number>(unknowns).fill(0);
+  const equations: { form: LinearForm; hold: Hold }[] = [];
+  const vanish = (form: LinearForm, hold: Hold) => equations.push({ form, hold });
+  const startAtZero = (start: unknown, hold: Hold) => {
+    const form = unit(unknownOf.size + started.indexOf(start as never), unknowns);
+    vanish(form, hold);
+    return form;
+  };
 
-  const scales = new Map<number, LinearForm>(graph.inputs.map((tensor) => [tensor, zero]));
-  const vanishing: LinearForm[] = [];
-  const exponents = new Map<unknown, { parameter: Parameter; exponent: LinearForm }>();
-  const kernels = new Map<unknown, { layer: Owner; logScale: LinearForm }>();
+  const scales = new Map(
+    graph.inputs.map((tensor, input) => [tensor, startAtZero(tensor, { kind: 'input', input })] as const),
+  );
+  const exponents = new Map<Variable, { parameter: Parameter; exponent: LinearForm }>();
+  const statistics = new Map<Variable, LinearForm>();
+  const kernels = new Map<Variable, { layer: Owner; logScale: LinearForm }>();
 
-  for (const { operation, inputs, output } of graph.steps) {
+  for (const step of graph.steps) {
+    const { operation, inputs, output } = step;
     const { layer, parameters, scale } = operation;
     const entering = inputs.map((tensor) => scales.get(tensor) ?? zero);
     const first = entering[0] ?? zero;
@@ -64,38 +101,55 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     if (scale === 'adds') {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
-      vanishing.push(...entering);
+      for (const s of entering) {
+        vanish(s, { kind: 'pins', operation });
+      }
     } else if (scale === 'resets') {
-      leaving = zero;
+      leaving = startAtZero(step, { kind: 'resets', operation });
     } else {
-      vanishing.push(...entering.slice(1).map((s) => difference(s, first)));
+      for (const s of entering.slice(1)) {
+        vanish(difference(s, first), { kind: 'ties', operation });
+      }
     }
 
     const kernel = rescaledKernel(operation);
     if (kernel) {
       const known = kernels.get(kernel.variable);
-      leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknownOf.size);
+      leaving = known ? sum(first, known.logScale) : unit(unknownOf.get(kernel.variable) as number, unknowns);
       kernels.set(kernel.variable, known ?? { layer, logScale: difference(leaving, first) });
     }
     if (scale === 'affine' && parameters.some(({ role, trainable }) => role === 'bias' && !trainable)) {
-      vanishing.push(leaving);
+      vanish(leaving, { kind: 'frozen', operation });
     }
 
+    for (const variable of operation.inputStatistics ?? []) {
+      const known = statistics.get(variable);
+      if (known) {
+        vanish(difference(first, known), { kind: 'shared', operation });
+      } else {
+        statistics.set(variable, first);
+      }
+    }
     for (const parameter of parameters.filter(({ trainable }) => trainable)) {
       const { role, variable } = parameter;
       const exponent = role === 'kernel' ? difference(leaving, first) : role === 'bias' ? leaving : zero;
       const known = exponents.get(variable);
       if (known) {
-        vanishing.push(difference(exponent, known.exponent));
+        vanish(difference(exponent, known.exponent), { kind: 'shared', operation });
       } else {
         exponents.set(variable, { parameter, exponent });
       }
     }
     scales.set(output, leaving);
   }
-  vanishing.push(...graph.outputs.map((tensor) => scales.get(tensor) ?? zero));
+  for (const tensor of graph.outputs) {
+    vanish(scales.get(tensor) ?? zero, { kind: 'output' });
+  }
 
-  const { freedom, substitute } = solutions(vanishing, unknownOf.size);
+  const forms = equations.map(({ form }) => form);
+  const { freedom, substitute } = solutions(forms, unknowns);
+  // Made when it is first asked for: a measurement does not need it.
+  let factorsOf: ReturnType<typeof combinations> | undefined;
   const layers = new Map<Owner, LinearForm>();
   for (const { layer, logScale } of kernels.values()) {
     const form = substitute(logScale);
@@ -110,6 +164,13 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
     layers: [...layers]
       .map(([layer, logScale]) => ({ layer, logScale }))
       .filter(({ logScale }) => logScale.some((c) => c !== 0)),
+    statistics: [...statistics].map(([variable, exponent]) => ({ variable, exponent: substitute(exponent) })),
+    scaleOf: (tensor) => substitute(scales.get(tensor) ?? zero),
+    holds({ variable }) {
+      factorsOf ??= combinations(forms, unknowns);
+      const factors = factorsOf(exponents.get(variable)?.exponent ?? zero);
+      return equations.filter((_, i) => factors[i] !== 0).map(({ hold }) => hold);
+    },
   };
 }
 
@@ -117,66 +178,4 @@ export function scaleSymmetry(graph: Graph): ScaleSymmetry {
 function rescaledKernel({ scale, parameters }: Operation): Parameter | undefined {
   const kernels = scale === 'affine' ? parameters.filter(({ role }) => role === 'kernel') : [];
   return kernels.every(({ trainable }) => trainable) ? kernels[0] : undefined;
-}
-
-function unit(index: number, size: number): LinearForm {
-  return Array.from({ length: size }, (_, i) => (i === index ? 1 : 0));
-}
-
-function sum(a: LinearForm, b: LinearForm): LinearForm {
-  return a.map((c, i) => c + b[i]);
-}
-
-function difference(a: LinearForm, b: LinearForm): LinearForm {
-  return a.map((c, i) => c - b[i]);
-}
-
-/**
- * Solves a homogeneous system by Gauss-Jordan elimination: which unknowns stay free, and how a form over all unknowns
- * reads over the free ones. The coefficients are small integers, mostly 0 and +-1, and stay small: whatever is below
- * 1e-9 is a rounding error. Rows are kept sparse by choosing the last unknown with a coefficient of +-1 as the pivot.
- */
-function solutions(equations: readonly LinearForm[], unknowns: number) {
-  const rows = new Map<number, number[]>();
-  const eliminate = (row: number[]) => {
-    for (const [pivot, known] of rows) {
-      subtract(row, known, row[pivot]);
-    }
-  };
-  for (const equation of equations) {
-    const row = [...equation];
-    eliminate(row);
-    const pivot = pivotOf(row);
-    if (pivot < 0) {
-      continue;
-    }
-    const scaled = row.map((c) => c / row[pivot]);
-    for (const known of rows.values()) {
-      subtract(known, scaled, known[pivot]);
-    }
-    rows.set(pivot, scaled);
-  }
-  const free = Array.from({ length: unknowns }, (_, i) => i).filter((i) => !rows.has(i));
-  const substitute = (form: LinearForm): LinearForm => {
-    const row = [...form];
-    eliminate(row);
-    return free.map((i) => row[i]);
-  };
-  return { freedom: free.length, substitute };
-}
-
-/** target -= factor * row, in place. */
-function subtract(target: number[], row: readonly number[], factor: number): void {
-  if (factor === 0) {
-    return;
-  }
-  for (let i = 0; i < target.length; i++) {
-    const c = target[i] - factor * row[i];
-    target[i] = Math.abs(c) < 1e-9 ? 0 : c;
-  }
-}
-
-function pivotOf(row: readonly number[]): number {
-  const unit = row.findLastIndex((c) => Math.abs(c) === 1);
-  return unit >= 0 ? unit : row.findLastIndex((c) => c !== 0);
 }

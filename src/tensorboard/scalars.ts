@@ -1,3 +1,4 @@
+import type { ControlledValue } from '../control/steer.js';
 import type { SharpnessReading } from '../reading.js';
 
 /** One point of one TensorBoard chart. */
@@ -19,6 +20,7 @@ const descriptions = {
   parameterTrace: "This weight tensor's part of the trace of the loss Hessian.",
   alpha:
     "The factor by which the rescaling that attains `minimum` multiplies this layer's kernel. 0, or infinite (a gap in the line), where the minimum is approached and never attained.",
+  control: 'The value that a controller has set as of this reading.',
 };
 
 /**
@@ -46,7 +48,17 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
     point(prefix, 'trace', reading.trace, descriptions.trace),
     ...reading.scales.map(({ layer, alpha }) => point(`${prefix}_alpha`, layer, alpha, descriptions.alpha)),
     ...reading.parameters.map(({ name, trace }) =>
-      point(`${prefix}_trace`, name.replaceAll('/', '.'), trace, descriptions.parameterTrace),
+      point(`${prefix}_trace`, asLastPart(name), trace, descriptions.parameterTrace),
     ),
   ];
+}
+
+/** What a controller's value puts into TensorBoard: `<prefix>_control/<name>`, for example `sharpness_control/learning_rate`. */
+export function controlPoints({ name, value }: ControlledValue, prefix: string): ScalarPoint[] {
+  return [{ tag: `${prefix}_control/${asLastPart(name)}`, value, description: descriptions.control }];
+}
+
+/** TensorBoard shortens all but the last part of a long tag. */
+function asLastPart(name: string): string {
+  return name.replaceAll('/', '.');
 }

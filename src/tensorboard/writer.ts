@@ -1,8 +1,9 @@
 import type { Observer } from 'rxjs';
+import type { ControlledValue } from '../control/steer.js';
 import type { SharpnessReading } from '../reading.js';
 import { DataClass, DataType } from './event_pb.js';
 import { openEventFile } from './event-file.js';
-import { type ScalarPoint, scalarPoints } from './scalars.js';
+import { controlPoints, type ScalarPoint, scalarPoints } from './scalars.js';
 
 /** What `tf.node.summaryFileWriter(logdir)` returns, as far as it is used here. */
 export interface SummaryFileWriter {
@@ -12,7 +13,8 @@ export interface SummaryFileWriter {
 
 export interface TensorBoardWriterOptions {
   /**
-   * Names the charts: `<prefix>/minimum`, `<prefix>_alpha/...`, `<prefix>_trace/...`. Default `'sharpness'`.
+   * Names the charts: `<prefix>/minimum`, `<prefix>_alpha/...`, `<prefix>_trace/...`, `<prefix>_control/...`. Default
+   * `'sharpness'`.
    *
    * Two callbacks of one training, one on training and one on validation data, best write to folders of their own, as
    * Keras does (`logs/run1/train` and `logs/run1/validation`): TensorBoard then draws both into the same charts. To have
@@ -97,6 +99,14 @@ function openSink(target: string | SummaryFileWriter): Sink {
  * its description. Values are float32 there. The step is `reading.step`; a reading without one gets the step after the
  * last, starting at 0.
  *
+ * It also takes what a controller sets, as `sharpness_control/<name>`: `steer(...).values$` gives one point a reading,
+ * `changes$` just the changes, between which TensorBoard draws sloping lines. Both streams go through one writer, and so into
+ * one file, merged:
+ *
+ * ```ts
+ * merge(sharpness.readings$, steering.values$).subscribe(tensorBoardWriter('logs/run1'));
+ * ```
+ *
  * Given a folder, it opens a new event file in it, now and once. Every reading is with the operating system when the
  * observer returns: a running TensorBoard sees it, and a process that is killed loses none.
  * Given a `tf.node.summaryFileWriter`, the charts have no descriptions, because tfjs-node does not take any.
@@ -111,7 +121,7 @@ function openSink(target: string | SummaryFileWriter): Sink {
 export function tensorBoardWriter(
   target: string | SummaryFileWriter,
   { prefix = 'sharpness' }: TensorBoardWriterOptions = {},
-): Observer<SharpnessReading> {
+): Observer<SharpnessReading | ControlledValue> {
   if (typeof prefix !== 'string' || prefix === '') {
     throw new TypeError("tensorBoardWriter: prefix must name the charts, for example 'sharpness'");
   }
@@ -136,11 +146,12 @@ export function tensorBoardWriter(
   }
 
   return {
-    next(reading) {
+    next(value) {
       if (closed) return;
-      const step = reading.step ?? nextStep;
-      nextStep = step + 1;
-      attempt(() => sink.write(scalarPoints(reading, prefix), step));
+      const isReading = 'minimumSharpness' in value;
+      const step = value.step ?? nextStep;
+      if (isReading) nextStep = step + 1;
+      attempt(() => sink.write(isReading ? scalarPoints(value, prefix) : controlPoints(value, prefix), step));
     },
     error(error) {
       console.warn(`tensorBoardWriter: no more readings, their stream failed: ${message(error)}`);

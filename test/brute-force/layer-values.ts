@@ -65,6 +65,23 @@ const activations: Readonly<Record<string, (tape: Tape, x: Value) => Value>> = {
   softmax,
   sigmoid: (tape, x) => elementwise(tape, x, sigmoid, (v) => sigmoid(v) * sigmoid(-v)),
   tanh: (tape, x) => elementwise(tape, x, Math.tanh, (v) => 1 - Math.tanh(v) ** 2),
+  swish: (tape, x) =>
+    elementwise(
+      tape,
+      x,
+      (v) => v * sigmoid(v),
+      (v) => sigmoid(v) + v * sigmoid(v) * sigmoid(-v),
+    ),
+  gelu_new: (tape, x) => {
+    const inner = (v: number) => Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3);
+    const slope = (v: number) => Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * v ** 2);
+    return elementwise(
+      tape,
+      x,
+      (v) => 0.5 * v * (1 + Math.tanh(inner(v))),
+      (v) => 0.5 * (1 + Math.tanh(inner(v))) + 0.5 * v * (1 - Math.tanh(inner(v)) ** 2) * slope(v),
+    );
+  },
   softplus: (tape, x) => elementwise(tape, x, (v) => Math.log1p(Math.exp(v)), sigmoid),
   elu: (tape, x) =>
     elementwise(
@@ -288,6 +305,20 @@ const add: LayerValue = (tape, _config, inputs) => {
   });
 };
 
+/** Product of two inputs. */
+const multiply: LayerValue = (tape, _config, [a, b]) =>
+  computed(
+    tape,
+    a!.shape,
+    a!.data.map((v, i) => v * b!.data[i]!),
+    (gradient) => {
+      gradient.forEach((g, i) => {
+        a!.gradient[i]! += g * b!.data[i]!;
+        b!.gradient[i]! += g * a!.data[i]!;
+      });
+    },
+  );
+
 const concatenate: LayerValue = (tape, config, inputs) => {
   const rank = inputs[0]!.shape.length;
   // The layer counts the batch axis, a sample has none.
@@ -320,6 +351,7 @@ export const layerValues: Readonly<Record<string, LayerValue>> = {
   Dropout: identity,
   Concatenate: concatenate,
   Add: add,
+  Multiply: multiply,
   BatchNormalization: batchNormalization,
   Activation: (tape, config, [x]) => activate(tape, config.activation, x!),
   ReLU: (tape, config, [x]) => (config.maxValue == null ? leakyRelu(tape, x!, 0) : relu6(tape, x!)),

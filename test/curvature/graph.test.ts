@@ -117,6 +117,27 @@ describe('unfold', () => {
       /'memory' \(SimpleRNN\) is stateful/,
     ],
     [
+      'a weight of two layers',
+      () => {
+        const first = layers.dense({ units: 2, inputShape: [2], useBias: false, name: 'first' });
+        const second = layers.dense({ units: 2, useBias: false, name: 'second' });
+        const model = tfl.sequential({ layers: [first, second] });
+        type WithKernel = { kernel: tfl.LayerVariable };
+        (second as unknown as WithKernel).kernel = (first as unknown as WithKernel).kernel;
+        return model;
+      },
+      /'first' and 'second' \(Dense\): call one layer twice/,
+    ],
+    [
+      'a layer alone and at every time step',
+      () => {
+        const layer = layers.dense({ units: 2, name: 'both' });
+        const x = tfl.input({ shape: [3, 2] });
+        return tfl.model({ inputs: x, outputs: symbolic(layers.timeDistributed({ layer }), symbolic(layer, x)) });
+      },
+      /is used by two layers, 'both' and 'time_distributed/,
+    ],
+    [
       'several outputs of a layer with a rule',
       () => {
         registerLayerRule('Split', (layer, parameter) => generic(layer, parameter));

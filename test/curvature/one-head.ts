@@ -4,6 +4,15 @@ import type { OutputHessian } from '../../src/curvature/output-hessian.js';
 /** The heads of a network with one output of shape [N, K]. */
 export function oneHead(hessian: OutputHessian): Head[] {
   return [
-    { name: 'output', output: 0, hasPositions: false, columns: undefined, weights: null, lossWeight: 1, hessian },
+    {
+      name: 'output',
+      output: 0,
+      hasPositions: false,
+      columns: undefined,
+      weights: null,
+      labels: null,
+      lossWeight: 1,
+      hessian,
+    },
   ];
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { type LossName, outputHessians } from '../../src/curvature/output-hessian.js';
 
@@ -150,3 +151,98 @@ describe.each(['softmaxCrossEntropy', 'sigmoidCrossEntropy', 'meanSquaredError']
     });
   },
 );
+
+describe('the gradient of each loss', () => {
+  const z = [
+    [0.3, -1.2, 2.1],
+    [0, 0, 0],
+    [-2, 1.5, 1.5],
+  ];
+  const { NONE } = tf.Reduction;
+  const losses: [LossName, number[] | number[][], (labels: tf.Tensor, z: tf.Tensor) => tf.Tensor][] = [
+    [
+      'softmaxCrossEntropy',
+      [
+        [0, 1, 0],
+        [0.2, 0.3, 0.5],
+        [0, 0, 1],
+      ],
+      (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits, undefined, 0, NONE),
+    ],
+    [
+      'categoricalCrossentropy',
+      [
+        [0, 1, 0],
+        [0.2, 0.3, 0.5],
+        [0, 0, 1],
+      ],
+      (labels, logits) => tfl.metrics.categoricalCrossentropy(labels, tf.softmax(logits as tf.Tensor2D)),
+    ],
+    [
+      'sparseCategoricalCrossentropy',
+      [1, 0, 2],
+      (labels, logits) =>
+        tf.losses.softmaxCrossEntropy(tf.oneHot(labels as tf.Tensor1D, 3), logits, undefined, 0, NONE),
+    ],
+    [
+      'sigmoidCrossEntropy',
+      [
+        [0, 1, 1],
+        [0.2, 1, 0],
+        [0, 0, 1],
+      ],
+      (labels, logits) => tf.mean(tf.losses.sigmoidCrossEntropy(labels, logits, undefined, 0, NONE), 1),
+    ],
+    [
+      'binaryCrossentropy',
+      [
+        [0, 1, 1],
+        [0.2, 1, 0],
+        [0, 0, 1],
+      ],
+      (labels, logits) => tfl.metrics.binaryCrossentropy(labels, tf.sigmoid(logits)),
+    ],
+    [
+      'meanSquaredError',
+      [
+        [0, 1, 1],
+        [0.2, 7, -1],
+        [0, 0, 1],
+      ],
+      (labels, logits) => tfl.metrics.meanSquaredError(labels, logits),
+    ],
+  ];
+
+  it.each(losses)('%s is that of tf.js', (name, labels, loss) => {
+    const y = tf.tensor(labels, undefined, name.startsWith('sparse') ? 'int32' : 'float32');
+    const [found, values] = tf.tidy(() => [
+      outputHessians[name].gradient!(tf.tensor2d(z), y).dataSync(),
+      // Differences of the loss: tf.js' own derivatives at 0 are one-sided.
+      z.map((row, n) =>
+        row.map((_, k) => {
+          const at = (step: number) => {
+            const moved = z.map((each, i) => (i === n ? each.map((v, j) => (j === k ? v + step : v)) : each));
+            return loss(y, tf.tensor2d(moved)).dataSync()[n]!;
+          };
+          return (at(0.02) - at(-0.02)) / 0.04;
+        }),
+      ),
+    ]);
+    values.flat().forEach((value, i) => {
+      expect(Math.abs(found[i]! - value)).toBeLessThan(2e-4);
+    });
+    y.dispose();
+  });
+
+  it('keeps its digits where a sample is sure of its label', () => {
+    const sure = tf.tensor2d([[20, 0, 0]]);
+    const y = tf.tensor2d([[1, 0, 0]]);
+    const p = 1 / (Math.exp(20) + 2);
+    const softmax = outputHessians.softmaxCrossEntropy.gradient!(sure, y).dataSync();
+    [-2 * p, p, p].forEach((value, k) => {
+      expect(Math.abs(softmax[k]! / value - 1)).toBeLessThan(1e-5);
+    });
+    const sigmoid = outputHessians.sigmoidCrossEntropy.gradient!(sure, y).dataSync();
+    expect(Math.abs((sigmoid[0]! / (-1 / (1 + Math.exp(20)))) * 3 - 1)).toBeLessThan(1e-5);
+  });
+});

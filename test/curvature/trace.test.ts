@@ -146,12 +146,6 @@ describe('TraceSums', () => {
     expect(sums.standardError([2, -0.5])).toBeCloseTo(Math.sqrt(variance / 6), 12);
   });
 
-  it('weights samples', () => {
-    const sums = new TraceSums(1);
-    sums.add(chunk([[1, 2, 3]]), [0, 2, 1]);
-    expect(sums.traces[0]).toBeCloseTo(7 / 3, 12);
-  });
-
   it('knows nothing of the spread from one sample', () => {
     const sums = new TraceSums(1);
     sums.add(chunk([[1]]));

@@ -1,3 +1,4 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scaleSymmetry } from '../../src/symmetry/potentials.js';
@@ -163,6 +164,45 @@ describe('scaleSymmetry', () => {
     expect(symmetry.freedom).toBe(1);
     expect(exponentOf(symmetry, 'beta/bias')).toEqual(exponentOf(symmetry, 'a/bias'));
     expect(exponentOf(symmetry, 'slope/fixed')).toEqual([0]);
+  });
+
+  it('moves a moving mean with its input, and has one scale for it in all calls', () => {
+    const mean = {} as LayerVariable;
+    const norm = { ...affine('norm', ['kernel']), inputStatistics: [mean] };
+    const once = scaleSymmetry(chain([dense('a'), norm, dense('out')]));
+    expect(once.freedom).toBe(2);
+    expect(once.statistics).toEqual([{ variable: mean, exponent: exponentOf(once, 'a/kernel') }]);
+    const { call, graph } = network();
+    const twice = scaleSymmetry(graph(call(dense('out'), call(norm, call(norm, call(dense('a'), 0))))));
+    // Without the mean, gamma could change the scale in both calls.
+    expect(twice.freedom).toBe(1);
+    expect(exponentOf(twice, 'norm/kernel')).toEqual([0]);
+  });
+
+  it('gives the scale of every tensor', () => {
+    const { call, step, graph } = network();
+    const a = call(dense('a'), 0);
+    const symmetry = scaleSymmetry(graph(call(dense('out'), step('ties', a))));
+    expect([0, a, a + 1, a + 2].map((tensor) => symmetry.scaleOf(tensor))).toEqual([[0], [1], [1], [0]]);
+  });
+
+  it('says what holds a scale', () => {
+    const { call, step, graph } = network();
+    const held = step('ties', 0, call(dense('branch'), 0));
+    const pinned = step('pins', call(dense('pinned'), held));
+    const reset = step('resets', call(dense('free'), pinned));
+    const frozen = call(affine('frozen', ['kernel', 'frozen bias']), reset);
+    const symmetry = scaleSymmetry(graph(call(dense('out'), frozen)));
+    const holds = (name: string) => {
+      const { parameter } = symmetry.parameters.find((each) => each.parameter.name === name)!;
+      return symmetry
+        .holds(parameter)
+        .map((hold) => ('operation' in hold ? `${hold.kind} ${hold.operation.description}` : hold.kind));
+    };
+    expect(holds('branch/kernel')).toEqual(['ties ties']);
+    expect(holds('pinned/kernel')).toEqual(['input', 'pins pins']);
+    expect(holds('frozen/kernel')).toEqual(['resets resets', 'frozen frozen']);
+    expect(holds('out/kernel')).toEqual(['frozen frozen', 'output']);
   });
 
   it('ties several inputs of one affine step', () => {

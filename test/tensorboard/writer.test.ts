@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { from, Subject, Subscription, throwError } from 'rxjs';
+import { from, merge, Subject, Subscription, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { property } from '../../src/control/setting.js';
+import { steer } from '../../src/control/steer.js';
 import { tensorBoardWriter } from '../../src/node.js';
 import type { SharpnessReading } from '../../src/reading.js';
 import { eventFiles, readLogdir, readScalars } from './event-reader.js';
@@ -94,6 +96,60 @@ describe('what a reading leaves in the event file', () => {
     from([reading]).subscribe(tensorBoardWriter(logdir, { prefix: 'validation' }));
     const groups = new Set(readLogdir(logdir).map(({ tag }) => tag.split('/')[0]));
     expect(groups).toEqual(new Set(['validation', 'validation_alpha', 'validation_trace']));
+  });
+});
+
+describe('what a controller leaves in the event file', () => {
+  const halving = {
+    begin: (value: number) => ({ value }),
+    next: ({ value }: { value: number }, { epoch }: SharpnessReading) => ({ value: epoch === 1 ? value / 2 : value }),
+  };
+  const points = (tag: string) =>
+    readLogdir(logdir)
+      .filter((scalar) => scalar.tag === tag)
+      .map(({ step, value }) => [step, value]);
+
+  it('is its value at every reading, beside the reading and in the same file', () => {
+    const readings = trainingReadings(3);
+    const readings$ = new Subject<SharpnessReading>();
+    const steering = steer(readings$, halving, property({ learningRate: 0.5 }, 'learningRate', 'learning_rate'));
+    merge(readings$, steering.values$).subscribe(tensorBoardWriter(logdir));
+    for (const each of readings) readings$.next(each);
+    readings$.complete();
+
+    expect(points('sharpness_control/learning_rate')).toEqual([
+      [60, 0.5],
+      [120, 0.25],
+      [180, 0.25],
+    ]);
+    expect(points('sharpness/trace')).toEqual(expectedCharts(readings)['sharpness/trace']);
+    const described = readLogdir(logdir).filter(({ tag }) => tag.startsWith('sharpness_control/'));
+    expect(described.map(({ description, plugin }) => [description, plugin])).toEqual([
+      [expect.stringMatching(/controller/), 'scalars'],
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(fs.closeSync).toHaveBeenCalledTimes(1);
+  });
+
+  it('is the changes alone, under a prefix, with the slashes of the name as dots', () => {
+    const readings$ = new Subject<SharpnessReading>();
+    const steering = steer(readings$, halving, property({ rho: 0.5 }, 'rho', 'sam/rho'));
+    steering.changes$.subscribe(tensorBoardWriter(logdir, { prefix: 'validation' }));
+    for (const each of trainingReadings(3)) readings$.next(each);
+    expect(readLogdir(logdir).map(({ tag, step, value }) => [tag, step, value])).toEqual([
+      ['validation_control/sam.rho', 120, 0.25],
+    ]);
+  });
+
+  it('counts with readings that have no step', () => {
+    const readings$ = new Subject<SharpnessReading>();
+    const steering = steer(readings$, halving, property({ rho: 0.5 }, 'rho'));
+    merge(readings$, steering.values$).subscribe(tensorBoardWriter(logdir));
+    const { step: _, ...unnumbered } = reading;
+    for (let i = 0; i < 3; i++) readings$.next(unnumbered);
+    expect(points('sharpness_control/rho').map(([step]) => step)).toEqual([0, 1, 2]);
+    expect(points('sharpness/minimum').map(([step]) => step)).toEqual([0, 1, 2]);
   });
 });
 

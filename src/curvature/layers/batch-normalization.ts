@@ -49,7 +49,9 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     description: layer.getClassName(),
     scale: 'affine',
     piecewiseLinear: true,
+    differentiable: 'smooth',
     parameters,
+    inputStatistics: [layer.movingMean],
     forward([x]) {
       const shape = channelShape(x.shape);
       const normalized = normalize(x);

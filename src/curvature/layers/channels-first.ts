@@ -13,7 +13,7 @@ function toChannelsFirst(x: tf.Tensor): tf.Tensor {
 
 /** An operation that is written for channels in the last axis, for tensors that have them behind the batch axis. */
 export function channelsFirst(operation: Operation): Operation {
-  const { squaredNorms } = operation;
+  const { squaredNorms, gradients, onPieceOf } = operation;
   const inside = <Call extends RecordedCall>(call: Call): Call => ({
     ...call,
     inputShapes: call.inputShapes.map(([batch, channels, ...spatial]) => [batch, ...spatial, channels]),
@@ -33,5 +33,12 @@ export function channelsFirst(operation: Operation): Operation {
           calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) })),
           columns,
         )),
+    ...(onPieceOf && {
+      onPieceOf: (call, recorded, inputs) =>
+        toChannelsFirst(onPieceOf(inside(call), recorded.map(toChannelsLast), inputs.map(toChannelsLast))),
+    }),
+    ...(gradients && {
+      gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) }))),
+    }),
   };
 }

@@ -5,7 +5,7 @@ import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
-import { asPositions, kernelAndBias } from './kernel-and-bias.js';
+import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import { dilateKernel, type Geometry, patches, patchInputs, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
@@ -82,6 +82,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
   const readKernel = () => tf.reshape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
 
   const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
+    // tf.js has no gradient of a dilated convolution; volumes have not been tried.
+    differentiable: layer.rank < 3 && geometry.dilation.every((step) => step === 1) ? 'smooth' : undefined,
     product(x) {
       const image = convolve(asImage(x), readKernel(), geometry);
       const [samples, , ...rest] = image.shape;
@@ -93,6 +95,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
       return [tf.reshape(back, inputShape)];
     },
     norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
+    kernelGradient: (calls, delta) =>
+      sumOfOuterProducts(joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))), delta),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };
@@ -128,6 +132,11 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
         return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
       },
     },
+    kernelGradient: (calls) =>
+      sumOfOuterProducts(
+        joinPositions(calls.map((call) => patches(call.delta, geometry))),
+        joinPositions(calls.map((call) => asPositions(call.saved[0]))),
+      ),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };

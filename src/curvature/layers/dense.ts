@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Layer } from '../operation.js';
-import { kernelInputsOf } from '../squared-norms.js';
+import { joinPositions, kernelInputsOf } from '../squared-norms.js';
 import { activationOf } from './activation.js';
-import { asPositions, type KernelProduct, kernelAndBias } from './kernel-and-bias.js';
+import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { LayerRule } from './rule.js';
 
 interface DenseLayer extends Layer {
@@ -23,9 +23,12 @@ function onRows(x: tf.Tensor, width: number, f: (rows: tf.Tensor2D) => tf.Tensor
 /** x W, on vectors or at every position: [B, ..., F] -> [B, ..., O]. */
 export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: number): KernelProduct {
   return {
+    differentiable: 'smooth',
     product: (x) => onRows(x, fanOut, (rows) => tf.matMul(rows, matrix())),
     backward: (_call, delta) => [onRows(delta, fanIn, (rows) => tf.matMul(rows, matrix(), false, true))],
     norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },
+    kernelGradient: (calls, delta) =>
+      sumOfOuterProducts(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta),
   };
 }
 

@@ -48,6 +48,20 @@ function depthwiseSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, columns: 
   return tf.sum(tf.square(tf.reshape(gradient, [samples, -1])), 1);
 }
 
+/**
+ * Gradient of a depthwise kernel for one column, summed over samples: one matrix product a channel.
+ *
+ * @param inputs patches, [N, P, T * C].
+ * @param delta [N, P, C * M].
+ * @returns [T, C, M].
+ */
+function depthwiseGradient(inputs: tf.Tensor3D, delta: tf.Tensor3D, channels: number): tf.Tensor {
+  const rows = inputs.shape[0] * inputs.shape[1];
+  const seen = tf.transpose(tf.reshape(inputs, [rows, -1, channels]), [2, 1, 0]);
+  const ofChannel = tf.transpose(tf.reshape(delta, [rows, channels, -1]), [1, 0, 2]);
+  return tf.transpose(tf.matMul(seen, ofChannel), [1, 0, 2]);
+}
+
 /** A convolution of each channel by itself, without activation: [N, H, W, C] -> [N, h, w, C * M]. */
 function depthwise(
   layer: DepthwiseLayer,
@@ -93,6 +107,8 @@ function depthwise(
         return depthwiseSquaredNorm(inputs, delta, columns, channels);
       },
     },
+    kernelGradient: (calls, delta) =>
+      depthwiseGradient(joinPositions(calls.map((call) => patches(call.saved[0], geometry))), delta, channels),
   });
 }
 

@@ -46,18 +46,13 @@ export function throughTfjs(
     description,
     parameters: [],
     ...properties,
-    forward: (inputs, _recording, mask) => ({ output: f(inputs, mask), saved: mask ? [...inputs, mask] : inputs }),
-    backward({ saved, inputShapes }, delta, columns) {
-      const repeated = saved.map((x) => repeatForColumns(x, columns));
-      const { inputs, mask } = savedInputs(repeated, inputShapes.length);
-      return gradientsByInput(inputs, delta, (floats) => f(floats, mask));
+    forward: (inputs, _recording, mask) => ({ output: f(inputs, mask), saved: inputs }),
+    backward({ saved, mask }, delta, columns) {
+      const inputs = saved.map((x) => repeatForColumns(x, columns));
+      const maskOfColumns = mask && repeatForColumns(mask, columns);
+      return gradientsByInput(inputs, delta, (floats) => f(floats, maskOfColumns));
     },
   };
-}
-
-/** What `forward` saved: the inputs, then their mask. */
-function savedInputs(saved: readonly tf.Tensor[], count: number) {
-  return { inputs: saved.slice(0, count), mask: saved.at(count) };
 }
 
 /** Gradients of <f(inputs), delta> by each input; zeros for whole numbers and truth values, which have none. */
@@ -127,10 +122,9 @@ function gradientsOfSample(
       const row = column * (calls[0].delta.shape[0] / columns) + sample;
       const contribution = () =>
         tf.addN(
-          calls.map(({ saved, inputShapes, delta }) => {
-            const ofSample = saved.map((x) => tf.slice(x, sample, 1));
-            const { inputs, mask } = savedInputs(ofSample, inputShapes.length);
-            const output = call(inputs, mask);
+          calls.map(({ saved, mask, delta }) => {
+            const ofSample = (x: tf.Tensor) => tf.slice(x, sample, 1);
+            const output = call(saved.map(ofSample), mask && ofSample(mask));
             return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
           }),
         ) as tf.Scalar;
@@ -144,7 +138,7 @@ function gradientsOfSample(
 }
 
 /** tf.js has no gradients for variables of frozen layers, which a measurement may count. */
-function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
+export function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
   const before = variables.map(({ trainable }) => trainable);
   for (const variable of variables) {
     variable.trainable = true;

@@ -16,6 +16,21 @@ export interface KernelProduct {
   product(x: tf.Tensor): tf.Tensor;
   backward: Operation['backward'];
   readonly norms: KernelNorms;
+  /** `smooth` if all of this has right gradients in tf.js. */
+  readonly differentiable?: Operation['differentiable'];
+  /**
+   * The kernel's gradient for one column, summed over samples and calls.
+   *
+   * @param delta the deltas of all calls, joined along their positions: [N, P, O].
+   * @returns the elements of the kernel in their order.
+   */
+  kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
+}
+
+/** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
+export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.Tensor2D {
+  const rows = (x: tf.Tensor3D): tf.Tensor2D => tf.reshape(x, [-1, x.shape[2]]);
+  return tf.matMul(rows(inputs), rows(delta), true, false);
 }
 
 /**
@@ -48,7 +63,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, norms }: KernelProduct,
+  { product, backward, norms, kernelGradient, differentiable }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -57,6 +72,7 @@ export function kernelAndBias(
     description: layer.getClassName(),
     scale: 'affine',
     piecewiseLinear: true,
+    differentiable,
     parameters,
     forward([x]) {
       const linear = product(x);
@@ -79,6 +95,17 @@ export function kernelAndBias(
         return each === kernel && 'kernel' in norms
           ? norms.kernel(calls, delta, columns)
           : biasSquaredNorm(delta, columns);
+      });
+    },
+    gradients(calls) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel
+          ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
+          : tf.sum(delta, [0, 1]);
       });
     },
   };

@@ -47,6 +47,11 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  * @returns one [N, h, w, C] a tap, row by row.
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
+  return firstMatches(paddedTaps(image, windows), pooled);
+}
+
+/** What each tap sees, the padding included: one [N, h, w, C] a tap. */
+function paddedTaps(image: tf.Tensor4D, windows: Windows): tf.Tensor[] {
   const { outHeight, outWidth, top, left, below, right } = windowGrid(image.shape, windows);
   const paddings = [
     [0, 0],
@@ -55,7 +60,7 @@ function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf
     [0, 0],
   ] as [number, number][];
   const padded = top + below + left + right > 0 ? tf.pad(image, paddings, LOWEST) : image;
-  return firstMatches(tapsOf(padded, windows, [outHeight, outWidth]), pooled);
+  return tapsOf(padded, windows, [outHeight, outWidth]);
 }
 
 /** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */
@@ -90,6 +95,18 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
   return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
+/** Every pixel in each cell of its window. Its gradient is a sum over the window; tf.js's own is wrong on the cpu backend. */
+function repeatOverWindows(x: tf.Tensor4D, size: Pair): tf.Tensor4D {
+  return tf.customGrad((...inputs) => {
+    const pixels = inputs[0] as tf.Tensor4D;
+    const [, h, w] = pixels.shape;
+    return {
+      value: tf.image.resizeNearestNeighbor(pixels, [h * size[0], w * size[1]]),
+      gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, size, size, 'valid'), size[0] * size[1]),
+    };
+  })(x) as tf.Tensor4D;
+}
+
 /**
  * Max pooling: the delta of a window goes to where its maximum was found. Nothing of the forward pass is repeated for the
  * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
@@ -105,6 +122,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     scale: 'ties',
     piecewiseLinear: true,
     takesMaxima: true,
+    differentiable: 'selects',
     parameters: [],
     forward([x], recording = true) {
       const image = view.toImage(x);
@@ -121,10 +139,10 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     backward({ saved, inputShapes }, delta, columns) {
       const imageSize = view.size(inputShapes[0]);
       const pooled = view.toImage(delta);
-      const [batch, h, w, channels] = pooled.shape;
+      const [batch, , , channels] = pooled.shape;
       const { top, left } = windowGrid([batch, ...imageSize, channels], windows);
       if (separate) {
-        const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
+        const repeated = repeatOverWindows(pooled, windows.size);
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
         return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }
@@ -135,6 +153,13 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
         return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
       });
       return [view.fromImage(tf.addN(parts), delta.shape)];
+    },
+    onPieceOf({ saved }, [recorded], [x]) {
+      const image = view.toImage(x);
+      const { outHeight, outWidth } = windowGrid(image.shape, windows);
+      const masks = separate ? tapsOf(saved[0] as tf.Tensor4D, windows, [outHeight, outWidth]) : saved;
+      const taps = paddedTaps(image, windows);
+      return view.fromImage(tf.addN(taps.map((tap, i) => tf.mul(tap, masks[i]))) as tf.Tensor4D, recorded.shape);
     },
   };
   return operation;
@@ -154,6 +179,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
     scale: 'ties',
     piecewiseLinear: true,
     takesMaxima: true,
+    differentiable: 'selects',
     parameters: [],
     forward([x]) {
       const channelsLast = order ? tf.transpose(x, order) : x;
@@ -172,6 +198,10 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
         return [tf.reshape(back, [delta.shape[0], ...shape])];
       }
       return [tf.transpose(tf.reshape(back, [delta.shape[0], shape[1], shape[2], shape[0]]), [0, 3, 1, 2])];
+    },
+    onPieceOf({ saved: [found] }, _recorded, [x]) {
+      const channelsLast = order ? tf.transpose(x, order) : x;
+      return tf.sum(tf.mul(found, tf.reshape(channelsLast, found.shape)), 1);
     },
   };
   return [operation];

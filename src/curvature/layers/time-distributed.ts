@@ -22,7 +22,7 @@ function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
 
 /** The same operation at every time step: time steps pass through it as if they were samples. */
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
-  const { squaredNorms } = operation;
+  const { squaredNorms, gradients, onPieceOf } = operation;
   const inside = (call: RecordedCall): RecordedCall => ({
     saved: call.saved,
     inputShapes: call.inputShapes.map(([batch, steps, ...shape]) => [batch * steps, ...shape]),
@@ -58,6 +58,15 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
           }),
           columns,
         )),
+    ...(gradients && {
+      gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: foldSteps(call.delta) }))),
+    }),
+    ...(onPieceOf && {
+      onPieceOf(call, recorded, inputs) {
+        const output = onPieceOf(inside(call), recorded.map(foldSteps), inputs.map(foldSteps));
+        return tf.reshape(output, [...inputs[0].shape.slice(0, 2), ...output.shape.slice(1)]);
+      },
+    }),
   };
 }
 

@@ -1,0 +1,55 @@
+import type { Controller } from './controller.js';
+import { checkRising, isRising, type Points, type RisingOptions, withReading } from './rising.js';
+
+export interface RaiseWhenRisingOptions extends RisingOptions {
+  /** The value goes no higher. */
+  readonly max: number;
+  /** What the value is multiplied by, above 1. Default 2. */
+  readonly factor?: number;
+}
+
+/** What {@link raiseWhenRising} remembers. */
+export interface RaiseWhenRisingState {
+  readonly value: number;
+  /** Readings since the last change. */
+  readonly points: Points;
+}
+
+/**
+ * A controller that raises a value which flattens, such as weight decay or the radius `rho` of sharpness-aware minimization,
+ * whenever Minimum Sharpness trends up.
+ *
+ * ```ts
+ * steer(sharpness.readings$, raiseWhenRising({ factor: 1.5, max: 0.2 }), property(optimizer, 'rho'));
+ * ```
+ *
+ * Over the last `window` readings, with the least-squares slope b of MS over the training step and its standard error,
+ *
+ *     value becomes min(max, factor × value)   when   b > t(confidence, window - 2) × standard error,
+ *
+ * t the quantile of Student's distribution. After a change the window is filled anew, so that the next decision rests on
+ * readings that the change had a part in. A value that is `max` already or higher stays.
+ *
+ * @throws in one line for options that are out of range, and in `begin` for a value that is not above 0: no factor raises it.
+ */
+export function raiseWhenRising(options: RaiseWhenRisingOptions): Controller<RaiseWhenRisingState> {
+  const { max, factor = 2 } = options ?? {};
+  const rising = checkRising('raiseWhenRising', options ?? {});
+  if (!(Number.isFinite(max) && max > 0)) {
+    throw new Error(`raiseWhenRising: max must be a finite number above 0, but it is ${max}.`);
+  }
+  if (!(Number.isFinite(factor) && factor > 1)) {
+    throw new Error(`raiseWhenRising: factor must be a finite number above 1, but it is ${factor}.`);
+  }
+  return {
+    begin(value) {
+      if (value > 0) return { value, points: [] };
+      throw new Error(`raiseWhenRising: the value is ${value}, which no factor raises: begin above 0.`);
+    },
+    next({ value, points: before }, reading) {
+      const points = withReading(before, reading, rising.window);
+      const higher = Math.min(max, factor * value);
+      return higher > value && isRising(points, rising) ? { value: higher, points: [] } : { value, points };
+    },
+  };
+}

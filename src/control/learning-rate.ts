@@ -1,0 +1,51 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import type { Setting } from './setting.js';
+
+/** What is public of it in none of tf.js' optimizers. */
+interface HasLearningRate {
+  learningRate: number;
+  setLearningRate?(value: number): void;
+}
+
+function checkOptimizer(caller: string, optimizer: unknown): HasLearningRate {
+  const found = optimizer as HasLearningRate | null | undefined;
+  if (typeof found?.learningRate === 'number') return found;
+  throw new Error(`${caller}: the optimizer has no number learningRate, as those of tf.train have.`);
+}
+
+/**
+ * Sets the learning rate of an optimizer of `tf.train`, from its next step on. What it has accumulated, such as momentum, stays.
+ *
+ * `sgd` and `momentum` keep the rate in a tensor beside the number; their `setLearningRate` renews it. The others read the
+ * number in every step: `adam`, `adamax`, `adagrad`, `adadelta`, `rmsprop`. RMSProp accumulates steps that
+ * already hold the rate, so with its own momentum an old rate fades away only step by step.
+ *
+ * @throws in one line if the optimizer has no learning rate, or `value` is not a finite number of at least 0.
+ */
+export function setLearningRate(optimizer: tf.Optimizer, value: number): void {
+  const found = checkOptimizer('setLearningRate', optimizer);
+  if (!(Number.isFinite(value) && value >= 0)) {
+    throw new Error(`setLearningRate: the learning rate must be a finite number of at least 0, but it is ${value}.`);
+  }
+  if (typeof found.setLearningRate === 'function') found.setLearningRate(value);
+  else found.learningRate = value;
+}
+
+/**
+ * The learning rate of the optimizer that a model is compiled with, as a setting for `steer`. Its name is `learning_rate`.
+ * The optimizer is looked up each time, so that it goes on with another after `model.compile`.
+ *
+ * `get` and `set` throw in one line as long as the model is not compiled, or if its optimizer has no learning rate.
+ */
+export function learningRateOf(model: tfl.LayersModel): Setting {
+  const optimizer = (): tf.Optimizer => {
+    if (model?.optimizer) return model.optimizer;
+    throw new Error('learningRateOf: the model has no optimizer yet: call model.compile first.');
+  };
+  return {
+    name: 'learning_rate',
+    get: () => checkOptimizer('learningRateOf', optimizer()).learningRate,
+    set: (value) => setLearningRate(optimizer(), value),
+  };
+}

@@ -1,0 +1,38 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { perturbedGradients } from './perturbed-gradients.js';
+import { OptimizerWrapper } from './wrapped-optimizer.js';
+
+/** A base that is given the gradients at perturbed weights: SAM and ASAM, which differ in how they measure distances. */
+export abstract class PerturbingOptimizer extends OptimizerWrapper {
+  #rho = 0;
+
+  constructor(base: tf.Optimizer, rho: number) {
+    super(base);
+    this.rho = rho;
+  }
+
+  /** The diagonal of the operator T for a variable, or undefined where it is the identity. */
+  protected abstract normalization(variable: tf.Variable): tf.Tensor | undefined;
+
+  get rho(): number {
+    return this.#rho;
+  }
+
+  set rho(value: number) {
+    this.#rho = checkedLength('rho', value);
+  }
+
+  protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
+    return perturbedGradients(loss, variables, this.#rho, (variable) => this.normalization(variable));
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), rho: this.#rho };
+  }
+}
+
+/** @throws Error with one line for anything but a finite number of at least 0. */
+export function checkedLength(name: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw new Error(`${name} must be a finite number of at least 0, but it is ${value}.`);
+}

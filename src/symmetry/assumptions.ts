@@ -1,0 +1,46 @@
+import { type Graph, parametersOf } from '../curvature/graph.js';
+import type { Operation, Owner } from '../curvature/operation.js';
+import { enumerateNames } from './enumerate.js';
+import type { ScaleSymmetry } from './potentials.js';
+
+/**
+ * What Minimum Sharpness takes for granted about the scales of this network, one sentence each. They say what was done with
+ * frozen weights, normalizations and layers that are measured as a whole; `describeSymmetries` goes layer by layer.
+ */
+export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): string[] {
+  const assumptions: string[] = [];
+  const say = (layers: Iterable<Owner>, sentence: (names: string) => string) => {
+    const names = [...new Set(layers)].map(({ name }) => name);
+    if (names.length > 0) {
+      assumptions.push(sentence(enumerateNames(names)));
+    }
+  };
+  const layersWith = (test: (operation: Operation) => boolean) =>
+    graph.steps.filter(({ operation }) => test(operation)).map(({ operation }) => operation.layer);
+
+  if (symmetry.freedom === 0) {
+    assumptions.push(
+      'No layers can exchange scale here, so Minimum Sharpness is the plain trace; describeSymmetries(model) says why.',
+    );
+  }
+  say(
+    parametersOf(graph).flatMap(({ layer, trainable }) => (trainable ? [] : [layer])),
+    (names) =>
+      `The frozen weights of ${names} are left out, and no scale is moved into them; countFrozen: true counts them.`,
+  );
+  say(
+    layersWith(({ inputStatistics }) => inputStatistics !== undefined),
+    (names) =>
+      `Batch normalization (${names}) is measured as in inference, with its moving statistics: it is a layer that can trade ` +
+      'scale like any other, and does not make the weights in front of it count less.',
+  );
+  say(
+    layersWith(({ scale, description }) => scale === 'resets' && !description.startsWith('mask of')),
+    (names) =>
+      `Normalization (${names}) takes away the scale of its input: weights in front of it can be scaled up without changing ` +
+      'the function (with epsilon in proportion), so that their trace need not count.',
+  );
+  const held = layersWith(({ parameters }) => parameters.some(({ role, trainable }) => role === 'fixed' && trainable));
+  say(held, (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`);
+  return assumptions;
+}
