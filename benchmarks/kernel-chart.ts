@@ -36,7 +36,7 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
     facet: {
       field: 'network',
       type: 'nominal',
-      sort: null,
+      sort: [...new Set(values.map(({ network }) => network))],
       title: null,
       header: { labelFontSize: 13, labelFontWeight: 'bold', labelAnchor: 'start' },
     },
@@ -71,17 +71,17 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
               type: 'nominal',
               title: null,
               scale: { domain: ['exact', 'estimate'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top' },
+              legend: { orient: 'top', symbolStrokeColor: '#333333' },
             },
           },
         },
         {
           mark: { type: 'text', align: 'left', dx: 9, fontSize: 10, color: '#333' },
-          encoding: { y, x: { field: 'median', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
+          encoding: { y, x: { field: 'high', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
         },
       ],
     },
-    config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 240, grid: true } },
+    config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 400, grid: true } },
   };
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });
   return view.toSVG();
