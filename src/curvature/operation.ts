@@ -97,6 +97,10 @@ export interface Operation {
   readonly scale: ScaleBehaviour;
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
+  /** Whether it is the same non-decreasing function for every element. Piecewise linear ones only: no rounding makes new ties. */
+  readonly monotone?: boolean;
+  /** Whether every element of the output is the largest of some elements of its one input, as in max pooling. */
+  readonly takesMaxima?: boolean;
   readonly parameters: readonly Parameter[];
   /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
   readonly differentiable?: Differentiable;

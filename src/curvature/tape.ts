@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Graph, Step } from './graph.js';
+import { type Graph, readBy, type Step } from './graph.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
 import { inLayer, type RecordedCall } from './operation.js';
 
@@ -37,11 +37,6 @@ export interface Tape {
 /** A plan for a forward pass alone, which records nothing. */
 export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
   return plan.map(({ step }) => ({ step, carriesDelta: false, leavesNorms: false }));
-}
-
-/** The tensors that a step reads: its inputs, and their mask where it has one. */
-function readBy({ inputs, mask }: Step): readonly number[] {
-  return mask === undefined ? inputs : [...inputs, mask];
 }
 
 /**

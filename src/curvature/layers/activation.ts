@@ -10,12 +10,12 @@ export interface ActivationFunction {
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
 }
 
-type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable'>;
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable' | 'monotone'>;
 
 /** Elementwise activations by the name of their class in tf.js. */
 const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
-  relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects' },
-  relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects' },
+  relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects', monotone: true },
+  relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects', monotone: true },
   hardSigmoid: { scale: 'pins', piecewiseLinear: true },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
@@ -139,7 +139,8 @@ export const reluLayer: LayerRule = (layer) => {
 /** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
 export const leakyReluLayer: LayerRule = (layer) => {
   const { alpha } = layer as Layer & { alpha: number };
-  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), elementwiseActivations.relu)];
+  const properties = { ...elementwiseActivations.relu, monotone: alpha >= 0 };
+  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), properties)];
 };
 
 export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });
