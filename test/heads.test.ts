@@ -370,7 +370,7 @@ describe('a factor of the output Hessian', () => {
     const all = await measureSharpness(logits, data, { loss: { columns, factor }, method: { pairs: 17 } });
     expect(all.parameters.at(-1)!.trace / own.parameters.at(-1)!.trace).toBeCloseTo(1, 5);
     const wrong = measureSharpness(logits, data, { loss: { columns: () => 2, factor } });
-    await expect(wrong).rejects.toThrow(/factor gave \[3,1,3\] .* \[2,1,3\] was announced/);
+    await expect(wrong).rejects.toThrow(/factor gave \[3,\d+,3\] .* \[2,\d+,3\] was announced/);
     await expect(measureSharpness(logits, data, { loss: { factor } as never })).rejects.toThrow(/comes with columns/);
     data.dispose();
   });
