@@ -54,7 +54,7 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
           mark: { type: 'point', size: 70, strokeWidth: 1.5 },
           encoding: {
             y,
-            color,
+            stroke: { condition: { test: 'datum.ours', value: '#d95f02' }, value: '#4c6a8d' },
             x: {
               field: 'median',
               type: 'quantitative',
@@ -71,7 +71,7 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
               type: 'nominal',
               title: null,
               scale: { domain: ['exact', 'estimate'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top', symbolStrokeColor: '#333333' },
+              legend: { orient: 'top' },
             },
           },
         },

@@ -190,7 +190,7 @@ interface Cut {
 }
 
 /**
- * Finds where the loss takes z: before a last softmax or sigmoid that belongs to it (DESIGN: the trace kernel). A reshape
+ * Finds where the loss takes z: before a last softmax or sigmoid that belongs to it. A reshape
  * behind that takes its place before it.
  *
  * @param tensor the model's output.

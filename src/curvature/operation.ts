@@ -18,7 +18,7 @@ export interface Weight {
 
 /**
  * How a weight tensor's gradient scales when the function is kept and the tensors around its layer are rescaled by
- * exp(s_in) and exp(s_out) (DESIGN: from traces to Minimum Sharpness).
+ * exp(s_in) and exp(s_out).
  *
  * - `kernel`: multiplies the layer's input; its trace scales as exp(-2 (s_out - s_in)).
  * - `bias`: is added to the layer's output; its trace scales as exp(-2 s_out).

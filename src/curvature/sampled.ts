@@ -88,7 +88,7 @@ interface StreamedPair {
 }
 
 /**
- * Sets up the sampled method (DESIGN: the whole training set, from a few hundred backward rows). A forward pass gives every
+ * Sets up the sampled method. A forward pass gives every
  * pair (n, r) its size, the weight w = ||c_{n,r}||^2 times how active the sample's layers are; pairs are drawn with
  * probabilities pi in proportion to it; the trace kernel runs on these, each weighted by 1 / pi.
  *
