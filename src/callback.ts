@@ -6,6 +6,7 @@ import {
   estimateSharpness,
   HESSIAN_NEEDS_DATA,
   measureSharpness,
+  PART_NEEDS_DATA,
   SAMPLING_NEEDS_DATA,
   type SharpnessInputs,
 } from './measure.js';
@@ -185,6 +186,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     }
     if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
       throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
+    }
+    if (data === undefined && measureOptions.part !== undefined) {
+      throw new Error(PART_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {

@@ -26,10 +26,14 @@ export interface Data {
   /** All of it, where it is tensors. */
   readonly tensors: readonly tf.Tensor[] | null;
   eachBatch(run: (batch: readonly tf.Tensor[]) => Promise<void>): Promise<void>;
+  /** Where the batches hold a random part of the samples: how many there are in all, once they have been read. */
+  readonly population?: () => number;
 }
 
 /** What a way of measuring works on. */
 export interface Task {
+  /** The model or function, by which what was said once is remembered. */
+  readonly source: object;
   readonly graph: Graph;
   readonly heads: readonly Head[];
   readonly symmetry: ScaleSymmetry;
@@ -50,20 +54,11 @@ const MANY_ROWS = 100_000;
 /** Graphs whose cost has been said; a training run measures the same network again and again. */
 const announced = new WeakSet<object>();
 
-/**
- * Every sample and every column.
- *
- * @param spread whether the error is that of the mean over a random part of a larger set, rather than 0.
- * @param subject what to say the cost of once.
- */
-export async function exactTraces(task: Task, spread: boolean, subject: object): Promise<Estimate> {
-  const { graph, heads, data, budgetBytes, pause } = task;
+/** Every sample of a minibatch and every column; the error is that of the mean over a random part of a larger set. */
+export async function minibatchTraces({ graph, heads, data, budgetBytes, pause }: Task): Promise<Estimate> {
   const kernel = traceKernel(graph, heads, budgetBytes);
   const sums = new TraceSums(kernel.parameters.length);
   await data.eachBatch(async (batch) => {
-    if (data.tensors) {
-      announce(subject, batch[0].shape[0], heads);
-    }
     for await (const chunk of kernel.traces(batch)) {
       sums.add(chunk);
       await pause(sums.samples);
@@ -71,7 +66,7 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
   });
   const { traces, samples, pairs } = sums;
   const errorOf = (factors: readonly number[]) => ({
-    standardError: spread ? sums.standardError(factors) : 0,
+    standardError: sums.standardError(factors),
     reliable: true,
   });
   return { traces, samples, pairs, errorOf, assumptions: [] };
@@ -115,10 +110,16 @@ export async function hessianTraces(task: Task, probes: number): Promise<Estimat
   };
 }
 
-/** A few pairs of sample and column, drawn by their curvature. Null where all pairs are to be measured. */
-export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMethod): Promise<Estimate | null> {
+/** What was found in one share of the data, and a tolerance that it missed. */
+export interface Share {
+  readonly sample: PairSample;
+  readonly missed?: string;
+}
+
+/** A few pairs of sample and column, drawn by their curvature; every pair where that is cheaper. */
+export async function sampledShare(task: Task, { pairs, tolerance }: SampledMethod): Promise<Share> {
   const { graph, heads, symmetry, data, budgetBytes, seed, pause } = task;
-  const sampler = pairSampler(graph, heads, budgetBytes, seed);
+  const sampler = pairSampler(graph, heads, budgetBytes, seed, data.population);
   const isAccurate = (sample: SampledTraces) => {
     if (tolerance === undefined) {
       return true;
@@ -126,10 +127,12 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     const { value, exponents } = minimizeOverScales(symmetry, sample.traces);
     return sample.isWithin(tolerance * value, factorsOf(exponents));
   };
+  const gainsNothing = (sample: SampledTraces) =>
+    sample.restsOnSamples(factorsOf(minimizeOverScales(symmetry, sample.traces).exponents));
   const size: SampleSize = {
     pairs: pairs ?? FIRST_PAIRS,
     grows: tolerance !== undefined,
-    enough: isAccurate,
+    enough: (sample) => isAccurate(sample) || gainsNothing(sample),
   };
   let sample: PairSample | null = null;
   if (data.tensors) {
@@ -142,32 +145,80 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     sample = await stream.finish(size, pause);
   }
   if (sample === null) {
-    return null;
+    return exactShare(task);
   }
   const found = new SampledTraces([sample]);
-  const { traces, samples, pairs: run } = found;
+  if (isAccurate(found)) {
+    return { sample };
+  }
+  return { sample, missed: gainsNothing(found) ? A_LARGER_PART(tolerance) : MORE_PAIRS(tolerance) };
+}
+
+const A_LARGER_PART = (tolerance: number | undefined) =>
+  `A relative standard error of ${tolerance} would need a larger part of the samples: raise part.`;
+
+const MORE_PAIRS = (tolerance: number | undefined) =>
+  `A relative standard error of ${tolerance} would need more than the ${MOST_STREAMED_PAIRS} pairs that are kept of a ` +
+  'dataset: pass tensors, or { pairs }.';
+
+/** Every sample and every column, as a share that others can be added to. */
+export async function exactShare({ source, graph, heads, data, budgetBytes, pause }: Task): Promise<Share> {
+  const kernel = traceKernel(graph, heads, budgetBytes);
+  const { parameters } = kernel;
+  const sums = new TraceSums(parameters.length);
+  const ofSamples = parameters.map((): number[] => []);
+  await data.eachBatch(async (batch) => {
+    if (data.tensors) {
+      announce(source, batch[0].shape[0], heads);
+    }
+    for await (const chunk of kernel.traces(batch)) {
+      sums.add(chunk);
+      if (data.population) {
+        chunk.norms.forEach((norms, b) => {
+          for (const norm of norms) {
+            ofSamples[b].push(norm);
+          }
+        });
+      }
+      await pause(sums.samples);
+    }
+  });
+  const { samples, pairs, traces } = sums;
+  const sample: PairSample = {
+    samples,
+    pairs,
+    closedForm: traces.map((trace) => trace * samples),
+    inclusion: [],
+    traces: traces.map(() => []),
+    ...(data.population && { part: { population: data.population(), closedForm: ofSamples, sampleOf: [] } }),
+  };
+  return { sample };
+}
+
+/** What shares of the data say together. */
+export function estimateOfShares(shares: readonly Share[], heads: readonly Head[]): Estimate {
+  const found = new SampledTraces(shares.map(({ sample }) => sample));
+  const { traces, samples, pairs } = found;
+  const run = shares.reduce((sum, { sample }) => sum + sample.samples, 0);
   return {
     traces,
     samples,
-    pairs: run,
+    pairs,
     errorOf: (factors) => found.errorOf(factors),
-    assumptions: samplingAssumptions(heads, found, isAccurate(found) ? undefined : tolerance),
+    assumptions: [
+      ...samplingAssumptions(heads, found),
+      ...(run < samples
+        ? [`${run} of the ${samples} samples were run, drawn at random; standardError includes what that adds.`]
+        : []),
+      ...shares.flatMap(({ missed }) => missed ?? []),
+    ],
   };
 }
 
 /** What a sampled value takes for granted, one sentence each. */
-function samplingAssumptions(heads: readonly Head[], sample: SampledTraces, missed: number | undefined): string[] {
-  const assumptions: string[] = [];
-  if (sample.pairs > 0 && heads.some(({ hessian }) => hessian === outputHessians.meanSquaredError)) {
-    assumptions.push(
-      'Squared error weighs all outputs alike, so that sampling can only go by the activations and gains less.',
-    );
-  }
-  if (missed !== undefined) {
-    assumptions.push(
-      `A relative standard error of ${missed} would need more than the ${MOST_STREAMED_PAIRS} pairs that are kept of a ` +
-        'dataset: pass tensors, or { pairs }.',
-    );
-  }
-  return assumptions;
+function samplingAssumptions(heads: readonly Head[], sample: SampledTraces): string[] {
+  const isDrawn = sample.shares.some(({ inclusion }) => inclusion.length > 0);
+  return isDrawn && heads.some(({ hessian }) => hessian === outputHessians.meanSquaredError)
+    ? ['Squared error weighs all outputs alike, so that sampling can only go by the activations and gains less.']
+    : [];
 }

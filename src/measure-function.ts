@@ -83,7 +83,7 @@ export function measureFunctionSharpness(
   inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
-  return measureSubject(() => subjectOfFunction(f, blocks, inputs, options), inputs, options, false);
+  return measureSubject({ makeSubject: () => subjectOfFunction(f, blocks, inputs, options), inputs, options }, false);
 }
 
 /** The variable as the kernel knows weights. */
