@@ -144,9 +144,7 @@ export async function sampledShare(task: Task, { pairs, tolerance }: SampledMeth
     await data.eachBatch((batch) => stream.add(batch, pause));
     sample = await stream.finish(size, pause);
   }
-  if (sample === null) {
-    return exactShare(task);
-  }
+  sample ??= (await exactShare(task)).sample;
   const found = new SampledTraces([sample]);
   if (isAccurate(found)) {
     return { sample };

@@ -25,7 +25,9 @@ export interface PairWeighing {
 }
 
 /** Larger batches gain nothing, and the event loop gets its turn between two of them. */
-const LARGEST_CHUNK = 2048;
+const LARGEST_CHUNK = 1024;
+/** Batches whose tensors take more than this run slower, on two processor cores: they leave the caches. */
+const LARGEST_BYTES = 2 ** 25;
 
 /** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
 export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairWeighing {
@@ -48,7 +50,11 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
       try {
         const weights = gaugedTidy(gauge, () => squaredNormsOf(heads, tape.outputs));
         norms.unshift(weights);
-        chunk = Math.min(LARGEST_CHUNK, fitting(budgetBytes, samples, gauge.peak, samples === 1));
+        chunk = Math.min(
+          LARGEST_CHUNK,
+          fitting(budgetBytes, samples, gauge.peak, samples === 1),
+          fitting(LARGEST_BYTES, samples, gauge.peak, false),
+        );
         const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
         return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads];
       } finally {
@@ -91,9 +97,16 @@ function squaredNormOfEach(x: tf.Tensor, samples: number): tf.Tensor {
 }
 
 /**
+ * What is mixed into the activity for the biases, whose traces do not depend on it. Without it a sample that is hardly active
+ * is hardly ever drawn, and counts so much when it is that the errors of biases' traces are 1.6 times as large and that, at 64
+ * pairs, their 95% intervals miss in up to 12.5 of 100 draws (with it, 8.5). Traces of kernels pay with 1.2 times the error.
+ */
+const SHARE_OF_BIASES = 0.3;
+
+/**
  * How active the inputs of the layers are for a sample, against the mean of the data so far:
  *
- *     mean over calls l of (||a_{l,n}||^2 + 1) / abar_l,     abar_l = sum_n w_n (||a_{l,n}||^2 + 1) / sum_n w_n.
+ *     0.3 + 0.7 mean over calls l of (||a_{l,n}||^2 + 1) / abar_l,   abar_l = sum_n w_n (||a_{l,n}||^2 + 1) / sum_n w_n.
  *
  * A pair's size is its weight times this, an approximation of its trace. Never 0.
  */
@@ -125,6 +138,6 @@ export class InputActivity {
     this.calls.forEach((call, l) => {
       sum += ((inputNorms[call][n] + 1) * this.#weight) / this.#sums[l];
     });
-    return sum / this.calls.length;
+    return SHARE_OF_BIASES + ((1 - SHARE_OF_BIASES) * sum) / this.calls.length;
   }
 }
