@@ -76,12 +76,16 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
         const columns = width - weighted.length;
         const values = (await found.data()) as Float32Array;
         found.dispose();
-        const column = (i: number) => Float32Array.from({ length: count }, (_, n) => values[n * width + i]);
         const weights = new Float32Array(count * columns);
-        for (let n = 0; n < count; n++) {
-          weights.set(values.subarray(n * width, n * width + columns), n * columns);
+        const inputNorms = weighted.map(() => new Float32Array(count));
+        for (let n = 0, from = 0, to = 0; n < count; n++) {
+          for (let r = 0; r < columns; r++) {
+            weights[to++] = values[from++];
+          }
+          for (const norms of inputNorms) {
+            norms[n] = values[from++];
+          }
         }
-        const inputNorms = weighted.map((_, call) => column(columns + call));
         yield { samples: count, columnsOfHeads, weights, inputNorms };
         begin += count;
       }
@@ -123,10 +127,13 @@ export class InputActivity {
   add(inputNorms: readonly ArrayLike<number>[], weights: ArrayLike<number>): void {
     for (let n = 0; n < weights.length; n++) {
       this.#weight += weights[n];
-      this.calls.forEach((call, l) => {
-        this.#sums[l] += weights[n] * (inputNorms[call][n] + 1);
-      });
     }
+    this.calls.forEach((call, l) => {
+      const norms = inputNorms[call];
+      for (let n = 0; n < weights.length; n++) {
+        this.#sums[l] += weights[n] * (norms[n] + 1);
+      }
+    });
   }
 
   /** Activity of sample n. */
@@ -135,9 +142,9 @@ export class InputActivity {
       return 1;
     }
     let sum = 0;
-    this.calls.forEach((call, l) => {
-      sum += ((inputNorms[call][n] + 1) * this.#weight) / this.#sums[l];
-    });
+    for (let l = 0; l < this.calls.length; l++) {
+      sum += ((inputNorms[this.calls[l]][n] + 1) * this.#weight) / this.#sums[l];
+    }
     return SHARE_OF_BIASES + ((1 - SHARE_OF_BIASES) * sum) / this.calls.length;
   }
 }

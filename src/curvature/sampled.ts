@@ -228,11 +228,11 @@ export function pairSampler(
       });
       weights.set(chunk.weights, done * columns);
       for (let n = done, i = done * columns; n < done + chunk.samples; n++) {
-        columnsOfHeads.forEach((count, head) => {
-          for (const end = i + count; i < end; i++) {
+        for (let head = 0; head < totals.length; head++) {
+          for (const end = i + columnsOfHeads[head]; i < end; i++) {
             totals[head][n] += weights[i];
           }
-        });
+        }
       }
       done += chunk.samples;
       await pause(done);
@@ -250,7 +250,13 @@ export function pairSampler(
 
   /** sum_r w of each sample over all heads. */
   function totalOfSamples({ samples, totals }: Weighed): Float64Array {
-    return Float64Array.from({ length: samples }, (_, n) => totals.reduce((sum, ofHead) => sum + ofHead[n], 0));
+    const sums = new Float64Array(samples);
+    for (const ofHead of totals) {
+      for (let n = 0; n < samples; n++) {
+        sums[n] += ofHead[n];
+      }
+    }
+    return sums;
   }
 
   /** Turns the weights of pairs into their sizes, in place. */
