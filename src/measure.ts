@@ -35,7 +35,7 @@ export type SharpnessInputs = TensorInputs | DatasetInputs;
  *
  * @param model a built model with outputs of shape [N, K] or [N, ...positions, K].
  * @param inputs [N, ...] for each input of the model: a tensor, several, by name, or a batched dataset of xs or { xs, ys }.
- * @returns the reading; `standardError` is 0 with the exact method, since every given sample is measured.
+ * @returns the reading; `standardError` is 0 with the exact method, unless `part` leaves samples out.
  * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
  *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
  *   last activation that do not belong together, a layer that cannot be measured, options out of range.
