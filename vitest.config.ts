@@ -18,7 +18,7 @@ const kernel = [
   'test/curvature/**/*.test.ts',
   'test/control/**/*.test.ts',
   'test/measure*.test.ts',
-  'test/{heads,masks,frozen,describe-symmetries,rescaled-networks}.test.ts',
+  'test/{heads,masks,frozen,describe-symmetries,rescaled-networks,sharpness-sample,random-part}.test.ts',
   'test/golden*.test.ts',
   'test/callback*.test.ts',
   'test/invariance.test.ts',

@@ -7,6 +7,7 @@ import {
   estimateSharpness,
   HESSIAN_NEEDS_DATA,
   measureSharpness,
+  PART_NEEDS_DATA,
   SAMPLING_NEEDS_DATA,
   type SharpnessInputs,
 } from './measure.js';
@@ -195,6 +196,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     if (needsLabels && measureOptions.labels === undefined && !isDataset(data)) {
       const what = isHutchinson(measureOptions.method) ? 'method: { hutchinson }' : 'classWeight';
       throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
+    }
+    if (data === undefined && measureOptions.part !== undefined) {
+      throw new Error(PART_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {

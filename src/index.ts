@@ -63,6 +63,13 @@ export type { MeasureMethod, MeasureOptions, MeasureProgress } from './options.j
 export type { LayerScale, ParameterTrace, SharpnessReading } from './reading.js';
 export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights } from './sample-weights.js';
 export type { Schedule } from './schedule.js';
+export {
+  type MergeOptions,
+  mergeSharpnessSamples,
+  type SampledLoss,
+  type SharpnessSample,
+  sampleSharpness,
+} from './sharpness-sample.js';
 export { type Changed, type ChangePointOptions, changePoint } from './streams/change-point.js';
 export { type EpochLogs, type Logged, withEpochLogs } from './streams/epoch-logs.js';
 export {

@@ -84,7 +84,8 @@ export function measureFunctionSharpness(
   inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
-  return measureSubject(() => subjectOfFunction(f, blocks, inputs, options), inputs, options ?? {}, false);
+  const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
+  return measureSubject({ makeSubject, inputs, options: options ?? {} }, false);
 }
 
 /** The variable as the kernel knows weights. */

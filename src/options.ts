@@ -1,4 +1,5 @@
 import type { TensorInputs } from './inputs.js';
+import { checkKnownOptions } from './known-options.js';
 import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
 import { type ClassWeights, checkClassWeight, type SampleWeights } from './sample-weights.js';
 
@@ -6,7 +7,7 @@ import { type ClassWeights, checkClassWeight, type SampleWeights } from './sampl
 export interface MeasureProgress {
   /** Samples measured so far. */
   readonly samples: number;
-  /** All samples. Undefined for a dataset, whose length is not known before its end. */
+  /** All samples that will be run. Undefined for a dataset, whose length is not known before its end. */
   readonly total: number | undefined;
 }
 
@@ -46,8 +47,17 @@ export interface MeasureOptions {
    * gradients for each probe and each weight tensor concerned. Needs `labels`; `standardError` is that of the probes.
    */
   method?: MeasureMethod;
-  /** Chooses the pairs: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
+  /** Chooses the pairs, and the samples of a `part`: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
   seed?: number;
+  /**
+   * Share of the samples to run, in (0, 1], default 1: for data too large for a forward pass over all of it. They are drawn at
+   * random, by `seed`; of a dataset all samples are read, and each is run with this probability. The value still speaks for
+   * all of it, and `standardError` includes what the choice of samples adds, with the spread of the curvature s^2 between the
+   * n samples run, of N: (1 - n/N) s^2 / n besides the error of the pairs. Late in training a few samples hold most of
+   * the curvature; the error says so, and `reliable` is false where it rests on a few. The part of tensors is copied, besides
+   * `memoryMB`. With a tolerance, pairs are added only until the choice of samples makes nine tenths of the variance.
+   */
+  part?: number;
   /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 256. */
   memoryMB?: number;
   /**
@@ -83,10 +93,37 @@ export function isHutchinson(method: MeasureOptions['method']): method is { read
   return typeof method === 'object' && method.hutchinson !== undefined;
 }
 
+const knownOptions = {
+  loss: true,
+  lossWeights: true,
+  method: true,
+  part: true,
+  seed: true,
+  memoryMB: true,
+  sampleWeight: true,
+  classWeight: true,
+  labels: true,
+  countFrozen: true,
+  signal: true,
+  onProgress: true,
+} satisfies Record<keyof MeasureOptions, true>;
+
 /** @throws Error with one line for options that are out of range, whatever the model. */
 export function checkMeasureOptions(options: MeasureOptions): void {
-  const { loss, lossWeights, method, memoryMB, seed, sampleWeight, classWeight, countFrozen, signal, onProgress } =
-    options;
+  checkKnownOptions('options', options, knownOptions);
+  const {
+    loss,
+    lossWeights,
+    method,
+    part,
+    memoryMB,
+    seed,
+    sampleWeight,
+    classWeight,
+    countFrozen,
+    signal,
+    onProgress,
+  } = options;
   if (loss !== undefined) {
     checkLoss(loss);
   }
@@ -95,6 +132,12 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   }
   if (method !== undefined && method !== 'exact') {
     checkMethod(method);
+  }
+  if (part !== undefined && !(typeof part === 'number' && part > 0 && part <= 1)) {
+    throw new RangeError(`part: ${part} is not a share of the samples. Pass a number in (0, 1], for example 0.1.`);
+  }
+  if (part !== undefined && part < 1 && isHutchinson(method)) {
+    throw new Error("part goes with method: 'exact', { pairs } or { tolerance }, not with { hutchinson }.");
   }
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RangeError(`seed: ${seed} is not a whole number. Pass one, for example 1.`);

@@ -27,12 +27,17 @@ export interface SharpnessReading {
   readonly epoch?: number;
   /** The Hessian trace, minimised over all rescalings of the layers that leave the function unchanged. */
   readonly minimumSharpness: number;
-  /** One standard error of `minimumSharpness` as an estimate for what the reading speaks for; 0 when nothing was sampled. */
+  /**
+   * One standard error of `minimumSharpness` as an estimate for what the reading speaks for; 0 when nothing was sampled. The 95%
+   * interval is `minimumSharpness` plus or minus t times this, with the quantile t of Student's distribution: 1.96 for many pairs,
+   * and at most 2.09 wherever `reliable` is true.
+   */
   readonly standardError: number;
   /**
    * Whether `standardError` can be trusted: then the true value lies within about twice that of `minimumSharpness` in 95 of
-   * 100 readings. False where few of the sampled pairs carry most of the error (fewer than 30 drawn at random, fewer than 20
-   * degrees of freedom, or a quarter of the variance from one pair): more pairs are needed. True when nothing was sampled.
+   * 100 readings. False where few of the sampled pairs, or of the samples of a `part`, carry most of the error (fewer than 30
+   * drawn at random, fewer than 20 degrees of freedom, or a quarter of the variance from one of them): more are needed. True when
+   * nothing was sampled.
    */
   readonly reliable: boolean;
   /** The plain Hessian trace, summed over `parameters`. Changes when layers are rescaled. */

@@ -198,10 +198,9 @@ describe('describeSymmetries', () => {
       end(),
     );
     expect(said(model)).toEqual([
-      '0',
-      "'a' is fixed between the network's input and the SimpleRNN of 'rnn' (measured as a whole).",
-      "'rnn' is fixed, because it is measured as a whole.",
-      "'out' is fixed between the SimpleRNN of 'rnn' (measured as a whole) and the network's output.",
+      '1',
+      "'a' and 'rnn' trade scale: alpha(a) * alpha(rnn) = 1.",
+      "'out' is fixed between the SimpleRNN of 'rnn' (not homogeneous) and the network's output.",
     ]);
     class Own extends layers.Layer {
       static className = 'OwnOfSymmetries';

@@ -21,7 +21,7 @@ function train(name: string, options: string[], env?: Record<string, string>) {
   });
   for (const { sharpness, error } of epochs) {
     expect(sharpness).toBeGreaterThan(0);
-    expect(error).toBe(0);
+    expect(error).toBeLessThanOrEqual(0.02 * sharpness + 0.01);
   }
   expect(epochs.at(-1)!.loss).toBeLessThan(epochs[0]!.loss);
   const charts = readLogdir(logdir).filter(({ tag }) => tag === 'sharpness/minimum');

@@ -26,7 +26,9 @@ export interface PairWeighing {
 }
 
 /** Larger batches gain nothing, and the event loop gets its turn between two of them. */
-const LARGEST_CHUNK = 2048;
+const LARGEST_CHUNK = 1024;
+/** Batches whose tensors take more than this run slower, on two processor cores: they leave the caches. */
+const LARGEST_BYTES = 2 ** 25;
 
 /** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
 export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairWeighing {
@@ -49,7 +51,11 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
       try {
         const weights = gaugedTidy(gauge, () => squaredNormsOf(heads, tape.outputs));
         norms.unshift(weights);
-        chunk = Math.min(LARGEST_CHUNK, fitting(budgetBytes, samples, gauge.peak, samples === 1));
+        chunk = Math.min(
+          LARGEST_CHUNK,
+          fitting(budgetBytes, samples, gauge.peak, samples === 1),
+          fitting(LARGEST_BYTES, samples, gauge.peak, false),
+        );
         const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
         return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads];
       } finally {
@@ -71,12 +77,16 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
         const columns = width - weighted.length;
         const values = (await found.data()) as Float32Array;
         found.dispose();
-        const column = (i: number) => Float32Array.from({ length: count }, (_, n) => values[n * width + i]);
         const weights = new Float32Array(count * columns);
-        for (let n = 0; n < count; n++) {
-          weights.set(values.subarray(n * width, n * width + columns), n * columns);
+        const inputNorms = weighted.map(() => new Float32Array(count));
+        for (let n = 0, from = 0, to = 0; n < count; n++) {
+          for (let r = 0; r < columns; r++) {
+            weights[to++] = values[from++];
+          }
+          for (const norms of inputNorms) {
+            norms[n] = values[from++];
+          }
         }
-        const inputNorms = weighted.map((_, call) => column(columns + call));
         yield { samples: count, columnsOfHeads, weights, inputNorms };
         begin += count;
       }
@@ -92,9 +102,16 @@ function squaredNormOfEach(x: tf.Tensor, samples: number): tf.Tensor {
 }
 
 /**
+ * What is mixed into the activity for the biases, whose traces do not depend on it. Without it a sample that is hardly active
+ * is hardly ever drawn, and counts so much when it is that the errors of biases' traces are 1.6 times as large and that, at 64
+ * pairs, their 95% intervals miss in up to 12.5 of 100 draws (with it, 8.5). Traces of kernels pay with 1.2 times the error.
+ */
+const SHARE_OF_BIASES = 0.3;
+
+/**
  * How active the inputs of the layers are for a sample, against the mean of the data so far:
  *
- *     mean over calls l of (||a_{l,n}||^2 + 1) / abar_l,     abar_l = sum_n w_n (||a_{l,n}||^2 + 1) / sum_n w_n.
+ *     0.3 + 0.7 mean over calls l of (||a_{l,n}||^2 + 1) / abar_l,   abar_l = sum_n w_n (||a_{l,n}||^2 + 1) / sum_n w_n.
  *
  * A pair's size is its weight times this, an approximation of its trace. Never 0.
  */
@@ -111,10 +128,13 @@ export class InputActivity {
   add(inputNorms: readonly ArrayLike<number>[], weights: ArrayLike<number>): void {
     for (let n = 0; n < weights.length; n++) {
       this.#weight += weights[n];
-      this.calls.forEach((call, l) => {
-        this.#sums[l] += weights[n] * (inputNorms[call][n] + 1);
-      });
     }
+    this.calls.forEach((call, l) => {
+      const norms = inputNorms[call];
+      for (let n = 0; n < weights.length; n++) {
+        this.#sums[l] += weights[n] * (norms[n] + 1);
+      }
+    });
   }
 
   /** Activity of sample n. */
@@ -123,9 +143,9 @@ export class InputActivity {
       return 1;
     }
     let sum = 0;
-    this.calls.forEach((call, l) => {
-      sum += ((inputNorms[call][n] + 1) * this.#weight) / this.#sums[l];
-    });
-    return sum / this.calls.length;
+    for (let l = 0; l < this.calls.length; l++) {
+      sum += ((inputNorms[this.calls[l]][n] + 1) * this.#weight) / this.#sums[l];
+    }
+    return SHARE_OF_BIASES + ((1 - SHARE_OF_BIASES) * sum) / this.calls.length;
   }
 }

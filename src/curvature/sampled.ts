@@ -63,6 +63,8 @@ interface PairSource {
   /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
   readonly allBeyond: boolean;
   draw(count: number): Draw;
+  /** Sample of a pair. */
+  sampleOf(pair: number): number;
   rows(indices: readonly number[]): PairRows;
 }
 
@@ -71,6 +73,8 @@ type Numbers = Float32Array | Int32Array | Uint8Array;
 /** One sample of a stream that has a pair in the reservoir. */
 interface StreamedSample {
   readonly place: number;
+  /** Its place among all samples. */
+  readonly index: number;
   /** Its row of each input, once it is known that a pair of it stays. */
   rows?: Numbers[];
 }
@@ -80,6 +84,14 @@ interface Weighed extends PairWeights {
   readonly columns: number;
   /** sum_r w_{n,r} over the columns of each head: one array of [samples] a head. */
   readonly totals: readonly Float64Array[];
+}
+
+/** What the forward pass gives of the blocks that need no sampling. */
+interface ClosedFormTraces {
+  /** Over the samples; null for the other blocks. */
+  readonly sums: readonly (number | null)[];
+  /** One by one, of a random part of the data. */
+  readonly ofSamples: readonly (readonly number[])[];
 }
 
 interface StreamedPair {
@@ -94,8 +106,16 @@ interface StreamedPair {
  *
  * Where the last step before z is a dense layer, its own blocks need no sampling: ||a_n||^2 sum_r w_{n,r} for the kernel and
  * sum_r w_{n,r} for the bias.
+ *
+ * @param population where the samples are a random part of the data: how many the data has, once it has been read.
  */
-export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: number, seed: number): PairSampler {
+export function pairSampler(
+  graph: Graph,
+  heads: readonly Head[],
+  budgetBytes: number,
+  seed: number,
+  population?: () => number,
+): PairSampler {
   const weighing = pairWeighing(graph, heads, budgetBytes);
   const kernel = pairKernel(graph, heads, budgetBytes);
   const { parameters } = kernel;
@@ -105,24 +125,29 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
   );
   const sampledCalls = weighing.calls.flatMap((_, call) => (closedCalls.includes(call) ? [] : [call]));
 
-  /** Sums over samples of what the forward pass gives in closed form. */
-  function closedFormSums() {
+  /** What the forward pass gives in closed form: sums over samples and, of a random part of them, one by one. */
+  function closedFormTraces(): ClosedFormTraces & { add(weighed: Weighed): void } {
     const sums = parameters.map((_, b): number | null => (isClosed[b] ? 0 : null));
+    const ofSamples = parameters.map((): number[] => []);
     return {
-      sums: sums as readonly (number | null)[],
-      add({ inputNorms, totals }: Weighed) {
+      sums,
+      ofSamples,
+      add({ inputNorms, totals }) {
         totals.forEach((deltaNorms, head) => {
           const call = closedCalls[head];
           if (call < 0) {
             return;
           }
           const operation = weighing.calls[call];
+          const places = operation.parameters.map((parameter) => parameters.indexOf(parameter));
           for (let n = 0; n < deltaNorms.length; n++) {
             const norms = operation.squaredNormsOfVector?.(inputNorms[call][n], deltaNorms[n]) as number[];
-            operation.parameters.forEach((parameter, i) => {
-              const b = parameters.indexOf(parameter);
+            places.forEach((b, i) => {
               if (b >= 0) {
                 sums[b] = (sums[b] as number) + norms[i];
+                if (population) {
+                  ofSamples[b].push(norms[i]);
+                }
               }
             });
           }
@@ -134,12 +159,12 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
   /** Runs the kernel on samples of growing size, until one will do. Each pair is run once. */
   async function measure(
     source: PairSource,
-    closedForm: readonly (number | null)[],
+    closedForm: ClosedFormTraces,
     { pairs, enough }: SampleSize,
     pause: Pause,
   ): Promise<PairSample | null> {
     if (isClosed.every((closed) => closed)) {
-      return { samples: source.samples, pairs: 0, closedForm, inclusion: [], traces: parameters.map(() => []) };
+      return pairSampleOf(source, closedForm, { indices: [], inclusion: [] }, new Map());
     }
     const known = new Map<number, number[]>();
     for (let wanted = pairs; ; wanted *= 2) {
@@ -159,17 +184,34 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
         }
         await pause(source.samples);
       }
-      const sample: PairSample = {
-        samples: source.samples,
-        pairs: known.size,
-        closedForm,
-        inclusion: draw.inclusion,
-        traces: parameters.map((_, b) => (isClosed[b] ? [] : draw.indices.map((i) => (known.get(i) as number[])[b]))),
-      };
+      const sample = pairSampleOf(source, closedForm, draw, known);
       if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {
         return sample;
       }
     }
+  }
+
+  /** A draw with what the kernel found. */
+  function pairSampleOf(
+    source: PairSource,
+    closedForm: ClosedFormTraces,
+    { indices, inclusion }: Draw,
+    known: ReadonlyMap<number, readonly number[]>,
+  ): PairSample {
+    return {
+      samples: source.samples,
+      pairs: known.size,
+      closedForm: closedForm.sums,
+      inclusion,
+      traces: parameters.map((_, b) => (isClosed[b] ? [] : indices.map((i) => (known.get(i) as readonly number[])[b]))),
+      ...(population && {
+        part: {
+          population: population(),
+          closedForm: closedForm.ofSamples,
+          sampleOf: indices.map((pair) => source.sampleOf(pair)),
+        },
+      }),
+    };
   }
 
   /** The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample and head. */
@@ -192,11 +234,11 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
       });
       weights.set(chunk.weights, done * columns);
       for (let n = done, i = done * columns; n < done + chunk.samples; n++) {
-        columnsOfHeads.forEach((count, head) => {
-          for (const end = i + count; i < end; i++) {
+        for (let head = 0; head < totals.length; head++) {
+          for (const end = i + columnsOfHeads[head]; i < end; i++) {
             totals[head][n] += weights[i];
           }
-        });
+        }
       }
       done += chunk.samples;
       await pause(done);
@@ -214,7 +256,13 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
 
   /** sum_r w of each sample over all heads. */
   function totalOfSamples({ samples, totals }: Weighed): Float64Array {
-    return Float64Array.from({ length: samples }, (_, n) => totals.reduce((sum, ofHead) => sum + ofHead[n], 0));
+    const sums = new Float64Array(samples);
+    for (const ofHead of totals) {
+      for (let n = 0; n < samples; n++) {
+        sums[n] += ofHead[n];
+      }
+    }
+    return sums;
   }
 
   /** Turns the weights of pairs into their sizes, in place. */
@@ -232,31 +280,32 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
     parameters,
 
     async ofTensors(inputs, size, pause) {
-      const closedForm = closedFormSums();
+      const closedForm = closedFormTraces();
       const weighed = await weigh(inputs, pause);
       closedForm.add(weighed);
       const { samples, columns } = weighed;
       const activity = new InputActivity(sampledCalls);
       activity.add(weighed.inputNorms, totalOfSamples(weighed));
       const sizes = weightsToSizes(weighed, activity);
-      const sampleOf = (pair: number) => Math.floor(pair / columns);
+      const placeOf = (pair: number) => Math.floor(pair / columns);
       const source: PairSource = {
         samples,
         largest: size.grows ? Math.floor(sizes.length / 2) : sizes.length - 1,
         allBeyond: true,
         draw: (count) => paretoSample(sizes, count, (i) => uniform(seed, i)),
+        sampleOf: placeOf,
         rows: (pairs) => {
-          const indices = tf.tensor1d(pairs.map(sampleOf), 'int32');
+          const indices = tf.tensor1d(pairs.map(placeOf), 'int32');
           const rows = inputs.map((x) => tf.gather(x, indices));
           indices.dispose();
           return { inputs: rows, columns: pairs.map((pair) => pair % columns) };
         },
       };
-      return measure(source, closedForm.sums, size, pause);
+      return measure(source, closedForm, size, pause);
     },
 
     ofStream(given) {
-      const closedForm = closedFormSums();
+      const closedForm = closedFormTraces();
       const activity = new InputActivity(sampledCalls);
       let reservoir = new PriorityReservoir<StreamedPair>(given ?? 0);
       let samples = 0;
@@ -286,7 +335,10 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
           closedForm.add(weighed);
           activity.add(weighed.inputNorms, totalOfSamples(weighed));
           const sizes = weightsToSizes(weighed, activity);
-          const streamed: StreamedSample[] = Array.from({ length: weighed.samples }, (_, place) => ({ place }));
+          const streamed: StreamedSample[] = Array.from({ length: weighed.samples }, (_, place) => ({
+            place,
+            index: samples + place,
+          }));
           sizes.forEach((size, i) => {
             reservoir.offer(size, uniform(seed, pairs + i), () => ({
               sample: streamed[Math.floor(i / weighed.columns)],
@@ -305,6 +357,7 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
             largest: reservoir.capacity,
             allBeyond: false,
             draw: (count) => reservoir.draw(count),
+            sampleOf: (pair) => items[pair].sample.index,
             rows: (indices) => ({
               inputs: (shapes ?? []).map(({ shape, dtype }, i) =>
                 stackRows(
@@ -317,7 +370,7 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
             }),
           };
           // A source that never gives up always has a sample.
-          return (await measure(source, closedForm.sums, size, pause)) as PairSample;
+          return (await measure(source, closedForm, size, pause)) as PairSample;
         },
       };
     },

@@ -34,61 +34,95 @@ export function estimateTotal({ values, inclusion }: Stratum): number {
   return total;
 }
 
+/** The variance of one estimate, as a sum over items that were drawn: what it is known from. */
+export interface Variance {
+  /** Estimate of the variance. */
+  readonly variance: number;
+  /** H = sum v_i, and sum v_i^2 - H^2 / n, over the items drawn at random. */
+  readonly spread: number;
+  readonly spreadOfSpread: number;
+  /** max v_i. */
+  readonly largest: number;
+  /** n. */
+  readonly items: number;
+}
+
 /**
- * Error of `estimateTotal`, summed over independent strata, for samples of fixed size with unequal probabilities (Hajek's
- * approximation). With e_i = y_i / pi_i, q_i = 1 - pi_i and beta = sum q e / sum q over the n uncertain items:
+ * Variance of `estimateTotal` for a sample of fixed size with unequal probabilities (Hajek's approximation). With
+ * e_i = y_i / pi_i, q_i = 1 - pi_i and beta = sum q e / sum q over the n uncertain items:
  *
- *     v_i = q_i (e_i - beta)^2,   H = sum v_i,   Var = n / (n - 1) H,   df = 2 H^2 / (sum v_i^2 - H^2 / n) in [2, n - 1].
+ *     v_i = q_i (e_i - beta)^2,   H = sum v_i,   Var = n / (n - 1) H.
  *
- * Unreliable: fewer than 30 uncertain items, df below 20, or one item that makes over a quarter of H. Where the uncertain
- * items have no spread at all, or there are none, the error is 0.
+ * Where the uncertain items have no spread at all, or there are none, it is 0.
  */
-export function errorOfTotal(strata: readonly Stratum[]): TotalError {
-  let variance = 0;
-  let spread = 0;
-  let spreadOfSpread = 0;
-  let largest = 0;
-  let uncertain = 0;
-  let groups = 0;
-  for (const { values, inclusion } of strata) {
-    let n = 0;
-    let weight = 0;
-    let weighted = 0;
-    for (let i = 0; i < values.length; i++) {
-      if (inclusion[i] < 1) {
-        n++;
-        weight += 1 - inclusion[i];
-        weighted += ((1 - inclusion[i]) * values[i]) / inclusion[i];
-      }
+export function varianceOfTotal({ values, inclusion }: Stratum): Variance {
+  let weight = 0;
+  let weighted = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (inclusion[i] < 1) {
+      weight += 1 - inclusion[i];
+      weighted += ((1 - inclusion[i]) * values[i]) / inclusion[i];
     }
-    if (n === 0) {
-      continue;
-    }
-    let h = 0;
-    let squares = 0;
-    for (let i = 0; i < values.length; i++) {
-      if (inclusion[i] < 1) {
-        const v = (1 - inclusion[i]) * (values[i] / inclusion[i] - weighted / weight) ** 2;
-        h += v;
-        squares += v * v;
-        largest = Math.max(largest, v);
-      }
-    }
-    // One item alone says nothing of its spread.
-    variance += n === 1 ? Number.POSITIVE_INFINITY : (n / (n - 1)) * h;
-    spread += h;
-    spreadOfSpread += squares - (h * h) / n;
-    uncertain += n;
-    groups++;
   }
+  const v: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    if (inclusion[i] < 1) {
+      v.push((1 - inclusion[i]) * (values[i] / inclusion[i] - weighted / weight) ** 2);
+    }
+  }
+  return varianceOfItems(v);
+}
+
+/** The variance n / (n - 1) sum v_i. One item alone says nothing of its spread: Infinity. */
+export function varianceOfItems(v: readonly number[]): Variance {
+  let spread = 0;
+  let squares = 0;
+  let largest = 0;
+  for (const each of v) {
+    spread += each;
+    squares += each * each;
+    largest = Math.max(largest, each);
+  }
+  const items = v.length;
+  const variance = items === 0 ? 0 : items === 1 ? Number.POSITIVE_INFINITY : (items / (items - 1)) * spread;
+  return { variance, spread, spreadOfSpread: items === 0 ? 0 : squares - spread ** 2 / items, largest, items };
+}
+
+/** Error of `estimateTotal`, summed over independent strata. */
+export function errorOfTotal(strata: readonly Stratum[]): TotalError {
+  return errorOfSum(strata.map(varianceOfTotal));
+}
+
+/**
+ * Error of a sum of estimates that are independent of each other:
+ *
+ *     Var = sum of variances,   df = 2 H^2 / sum (sum v_i^2 - H^2 / n) in [2, items - terms].
+ *
+ * Unreliable: fewer than 30 uncertain items, df below 20, or one item that makes over a quarter of H.
+ *
+ * @param draws variances by the items drawn.
+ * @param parts variances by the choice of what they were drawn from. Neither of the two makes up for too few of the other.
+ */
+export function errorOfSum(draws: readonly Variance[], parts: readonly Variance[] = []): TotalError {
+  const terms = [...draws, ...parts].filter(({ items }) => items > 0);
+  const sum = (list: readonly Variance[], of: (term: Variance) => number) =>
+    list.reduce((total, term) => total + of(term), 0);
+  const uncertain = sum(terms, ({ items }) => items);
   if (uncertain === 0) {
     return { standardError: 0, margin: 0, degreesOfFreedom: Number.POSITIVE_INFINITY, uncertain, reliable: true };
   }
-  const standardError = Math.sqrt(variance);
-  const most = uncertain - groups;
+  const variance = sum(terms, (term) => term.variance);
+  const spread = sum(terms, (term) => term.spread);
+  const spreadOfSpread = sum(terms, (term) => term.spreadOfSpread);
+  const most = uncertain - terms.length;
   const satterthwaite = spreadOfSpread > 0 ? (2 * spread ** 2) / spreadOfSpread : most;
   const degreesOfFreedom = Math.max(2, Math.min(most, satterthwaite));
-  const enough = uncertain >= FEWEST_FOR_INTERVAL;
+  const enough = [draws, parts].every((list) => {
+    const items = sum(list, (term) => term.items);
+    return items === 0 || items >= FEWEST_FOR_INTERVAL;
+  });
+  const standardError = Math.sqrt(variance);
+  const largest = Math.max(...terms.map((term) => term.largest));
   return {
     standardError,
     margin: enough ? studentTQuantile(0.975, degreesOfFreedom) * standardError : Number.POSITIVE_INFINITY,

@@ -125,12 +125,13 @@ describe('InputActivity', () => {
   ];
   const weights = [1, 2, 0.5];
 
-  it('is the mean over the calls that count, each against its weighted mean', () => {
+  it('is the mean over the calls that count, each against its weighted mean, with a share for the biases', () => {
     const activity = new InputActivity([0, 1]);
     activity.add(norms, weights);
     const mean = (call: number) => weights.reduce((sum, w, n) => sum + w * (norms[call][n] + 1), 0) / 3.5;
     [0, 1, 2].forEach((n) => {
-      expect(activity.of(norms, n)).toBeCloseTo(((norms[0][n] + 1) / mean(0) + (norms[1][n] + 1) / mean(1)) / 2, 12);
+      const ofCalls = ((norms[0][n] + 1) / mean(0) + (norms[1][n] + 1) / mean(1)) / 2;
+      expect(activity.of(norms, n)).toBeCloseTo(0.3 + 0.7 * ofCalls, 12);
     });
     // Seen in two parts, it is the same.
     const parts = new InputActivity([0, 1]);
