@@ -24,6 +24,11 @@ export {
 export type { WrappedOptimizer } from './control/optimizers/wrapped-optimizer.js';
 export { property, type Setting } from './control/setting.js';
 export type { GradientColumns } from './control/sharpness-gradients.js';
+export {
+  type GradientOptions,
+  type MinimumSharpnessGradients,
+  minimumSharpnessGradients,
+} from './control/sharpness-gradients.js';
 export { type ControlledValue, type ControlProblem, type Steering, steer } from './control/steer.js';
 export type { EarlyStoppingOptions } from './control/stopping-options.js';
 export { weightDecayOf } from './control/weight-decay.js';
