@@ -84,6 +84,27 @@ describe.each(Object.entries(networks))('memory for %s', (_name, make) => {
   );
 });
 
+test('the size of the chunks is found once for a budget, and remembered', async () => {
+  const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  const inputs = randomInputs(model, 300);
+  const kernelsRun = async (memoryMB: number) => {
+    const { numBytes } = tf.memory();
+    const profile = await tf.profile(async () => {
+      await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', memoryMB });
+      return [];
+    });
+    expect(profile.peakBytes - numBytes).toBeLessThanOrEqual(1.25 * memoryMB * MB);
+    return profile.kernels.length;
+  };
+  const first = await kernelsRun(64);
+  const second = await kernelsRun(64);
+  expect(second).toBeLessThan(first);
+  expect(await kernelsRun(0.25)).toBeGreaterThan(5 * first);
+  expect(await kernelsRun(64)).toBe(second);
+  tf.dispose(inputs);
+  model.dispose();
+});
+
 test('10,000 samples take no more than 100', async () => {
   const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
   // 100 samples fill this budget already.

@@ -15,6 +15,11 @@ export interface Step {
   readonly output: number;
 }
 
+/** The tensors that a step reads: its inputs, and their mask where it has one. */
+export function readBy({ inputs, mask }: Step): readonly number[] {
+  return mask === undefined ? inputs : [...inputs, mask];
+}
+
 /** A network as a list of elementary steps in topological order, nested models and activations unfolded. */
 export interface Graph {
   /** The inputs of the network, then weights of samples or positions, which only the loss reads. */

@@ -86,6 +86,10 @@ export interface Operation {
   readonly scale: ScaleBehaviour;
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
+  /** Whether it is the same non-decreasing function for every element. Piecewise linear ones only: no rounding makes new ties. */
+  readonly monotone?: boolean;
+  /** Whether every element of the output is the largest of some elements of its one input, as in max pooling. */
+  readonly takesMaxima?: boolean;
   readonly parameters: readonly Parameter[];
   /**
    * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function

@@ -1,12 +1,85 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+/** The rows a_t that a layer multiplies by its kernel, one a position t = 1..P, in the layout that a norm asks for. */
+export interface KernelInputs {
+  readonly samples: number;
+  readonly positions: number;
+  /** F. */
+  readonly fanIn: number;
+  /** [N, P, F]. */
+  byPosition(): tf.Tensor3D;
+  /** [N, f, P] each, to be joined along f: F in all. */
+  byFeature(): tf.Tensor3D[];
+}
+
+/** Squared gradient norms of a kernel and of a bias that is added at every position, summed over columns, [N] each. */
+export interface AffineSquaredNorms {
+  readonly kernel: tf.Tensor1D;
+  readonly bias: tf.Tensor1D;
+}
+
+/** Rows that are there as a tensor, [N, P, F]. */
+export function kernelInputsOf(rows: tf.Tensor3D): KernelInputs {
+  const [samples, positions, fanIn] = rows.shape;
+  return {
+    samples,
+    positions,
+    fanIn,
+    byPosition: () => rows,
+    byFeature: () => [tf.transpose(rows, [0, 2, 1])],
+  };
+}
+
+/** The calls of a shared layer: their positions stand behind each other, so that their gradients add up. */
+export function joinKernelInputs(calls: readonly KernelInputs[]): KernelInputs {
+  return calls.length === 1 ? calls[0] : kernelInputsOf(joinPositions(calls.map((call) => call.byPosition())));
+}
+
 /**
- * Squared Frobenius norm of a kernel's gradient, summed over columns, without keeping the gradient.
+ * Squared Frobenius norms of the gradients of a kernel and its bias, summed over columns, without keeping the gradients.
  *
  * For a layer that multiplies rows a_t by a kernel at positions t = 1..P, the gradient of one column r is
  * G_r = sum_t a_t d_rt^T. Its squared norm comes either from G itself, at F R O P multiply-adds a sample, or from Gram
- * matrices over positions, sum_{t,t'} <a_t, a_t'> sum_r <d_rt, d_rt'>, at P^2 (F + R O). The cheaper one is taken; at one
- * position both are ||a||^2 sum_r ||d_r||^2.
+ * matrices over positions, sum_{t,t'} <a_t, a_t'> <d_t, d_t'> with the columns of d_t behind each other, at P^2 (F + R O).
+ * The cheaper one is taken; at one position both are ||a||^2 sum_r ||d_r||^2. The bias has a row of ones for a_t: where G is
+ * formed, its gradient is one more row of G.
+ *
+ * @param delta d, [R * N, P, O], column by column.
+ * @param columns R.
+ */
+export function affineSquaredNorms(inputs: KernelInputs, delta: tf.Tensor3D, columns: number): AffineSquaredNorms {
+  const { samples, positions, fanIn } = inputs;
+  const fanOut = delta.shape[2];
+  if (positions === 1) {
+    const inputNorm = tf.sum(tf.square(inputs.byPosition()), [1, 2]);
+    const bias = sumOfSquares(delta, columns, samples);
+    return { kernel: tf.mul(inputNorm, bias), bias };
+  }
+  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
+  const explicitCost = fanIn * columns * fanOut * positions;
+  const gramCost = positions * positions * (fanIn + columns * fanOut);
+  if (explicitCost <= gramCost) {
+    const features = tf.concat([...inputs.byFeature(), tf.ones([samples, 1, positions])], 1);
+    const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
+    const squares: tf.Tensor3D = tf.reshape(tf.sum(tf.reshape(tf.square(gradients), [columns, -1]), 0), [
+      samples,
+      fanIn + 1,
+      fanOut,
+    ]);
+    return {
+      kernel: tf.sum(tf.slice(squares, [0, 0, 0], [samples, fanIn, fanOut]), [1, 2]),
+      bias: tf.sum(tf.slice(squares, [0, fanIn, 0], [samples, 1, fanOut]), [1, 2]),
+    };
+  }
+  const rows = inputs.byPosition();
+  const columnsLast: tf.Tensor3D =
+    columns === 1 ? delta : tf.reshape(tf.transpose(byColumn, [1, 2, 0, 3]), [samples, positions, columns * fanOut]);
+  const grams = [rows, columnsLast].map((x) => tf.reshape(tf.matMul(x, x, false, true), [samples, -1]));
+  return { kernel: tf.sum(tf.mul(grams[0], grams[1]), 1), bias: biasSquaredNorm(delta, columns) };
+}
+
+/**
+ * Squared Frobenius norm of a kernel's gradient, summed over columns: `affineSquaredNorms` without the bias.
  *
  * @param inputs a, [N, P, F].
  * @param delta d, [R * N, P, O], column by column.
@@ -14,23 +87,7 @@ import * as tf from '@tensorflow/tfjs-core';
  * @returns sum_r ||G_r||^2, [N].
  */
 export function kernelSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, columns: number): tf.Tensor1D {
-  const [samples, positions, fanIn] = inputs.shape;
-  const fanOut = delta.shape[2];
-  if (positions === 1) {
-    const inputNorm = tf.sum(tf.square(tf.reshape(inputs, [samples, fanIn])), 1);
-    return tf.mul(inputNorm, sumOfSquares(delta, columns, samples));
-  }
-  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
-  const explicitCost = fanIn * columns * fanOut * positions;
-  const gramCost = positions * positions * (fanIn + columns * fanOut);
-  if (explicitCost <= gramCost) {
-    const inputsOfColumn = tf.reshape(inputs, [1, samples, positions, fanIn]);
-    return sumOfSquares(tf.matMul(inputsOfColumn, byColumn, true, false), columns, samples);
-  }
-  const pairs = positions * positions;
-  const inputGram = tf.reshape(tf.matMul(inputs, inputs, false, true), [samples, pairs]);
-  const deltaGram = tf.reshape(tf.matMul(delta, delta, false, true), [columns, samples * pairs]);
-  return tf.sum(tf.mul(inputGram, tf.reshape(tf.sum(deltaGram, 0), [samples, pairs])), 1);
+  return affineSquaredNorms(kernelInputsOf(inputs), delta, columns).kernel;
 }
 
 /**
@@ -52,6 +109,7 @@ export function joinPositions(calls: readonly tf.Tensor3D[]): tf.Tensor3D {
 
 /** Sum over columns and elements for each sample: [R * N, ...] or [R, N, ...] -> [N]. */
 function sumOfSquares(x: tf.Tensor, columns: number, samples: number): tf.Tensor1D {
-  const ofRow = tf.sum(tf.square(tf.reshape(x, [columns * samples, -1])), 1);
-  return tf.sum(tf.reshape(ofRow, [columns, samples]), 0);
+  const rows = x.rank === 2 ? x : tf.reshape(x, [columns * samples, -1]);
+  const ofRow = tf.sum(tf.square(rows), 1);
+  return columns === 1 ? (ofRow as tf.Tensor1D) : tf.sum(tf.reshape(ofRow, [columns, samples]), 0);
 }

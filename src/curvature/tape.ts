@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Graph, Step } from './graph.js';
+import { type Graph, readBy, type Step } from './graph.js';
+import { maximaFirst } from './maxima-first.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
 import { inLayer, type RecordedCall } from './operation.js';
 
@@ -15,7 +16,7 @@ export interface StepPlan {
 /** Marks what the backward pass will touch: nothing is computed below the first layer that has trained weights. */
 export function planSteps(graph: Graph): StepPlan[] {
   const aboveWeights = new Set<number>();
-  return graph.steps.map((step) => {
+  return maximaFirst(graph.steps, graph.outputs).map((step) => {
     const carriesDelta = step.inputs.some((input) => aboveWeights.has(input));
     const leavesNorms = step.operation.parameters.some((parameter) => parameter.trainable);
     if (carriesDelta || leavesNorms) {
@@ -37,11 +38,6 @@ export interface Tape {
 /** A plan for a forward pass alone, which records nothing. */
 export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
   return plan.map(({ step }) => ({ step, carriesDelta: false, leavesNorms: false }));
-}
-
-/** The tensors that a step reads: its inputs, and their mask where it has one. */
-function readBy({ inputs, mask }: Step): readonly number[] {
-  return mask === undefined ? inputs : [...inputs, mask];
 }
 
 /**

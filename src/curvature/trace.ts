@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { columnsOf, deltasOf, type Head } from './heads.js';
-import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
+import { type ChunkSize, fitting, gaugedTidy, memoryGauge, rememberedChunks } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
 
@@ -28,30 +28,53 @@ export interface TraceKernel {
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }
 
+/** Samples that are run in advance, where they fit. */
+const TRIAL_SAMPLES = 32;
+
+/** A chunk whose norms may still be on their way. */
+interface StartedChunk {
+  /** [parameters, samples]. */
+  readonly sums: tf.Tensor2D;
+  readonly samples: number;
+  readonly columns: number;
+  /** Highest number of bytes on the way. */
+  readonly peak: number;
+}
+
 /**
  * Sets up the exact trace kernel (DESIGN: the trace kernel),
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples and columns that stay under a memory budget. What a chunk costs is measured, not modelled: the first
- * holds one sample and one column. No tensor grows faster than in proportion to its chunk, so that n samples that peaked at
- * p bytes allow n * budget / p samples in the next chunk; the same holds for columns.
+ * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on samples
+ * that are run in advance: one, first with one column, and a few if that does not say that all fit. No tensor grows faster
+ * than in proportion to its chunk, so that n samples that peak at p bytes allow n * budget / p; the same holds for columns.
+ * The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same are the
+ * same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(graph);
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
-  let samplesAtOnce = 1;
-  const columnsAtOnce = heads.map(() => 1);
 
-  /** All columns of one chunk of samples: [parameters, samples] and the number of columns. */
-  function traceChunk(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number] {
+  /**
+   * All columns of one chunk of samples.
+   *
+   * @param columnsAtOnce for each head. In a trial, which runs one sample, it is set to how many fit.
+   */
+  function traceChunk(
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    columnsAtOnce: number[],
+    trial: boolean,
+  ): StartedChunk {
     const gauge = memoryGauge();
-    const slices = inputs.map((x) => tf.slice(x, begin, samples));
-    let sums = tf.zeros([parameters.length, samples]) as tf.Tensor2D;
+    const slices = inputs.map((x) => (samples === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, samples)));
+    let sums: tf.Tensor2D | null = null;
     let columns = 0;
     try {
       const tape = record(graph, plan, slices, gauge);
-      let peakOfAllColumns = gauge.peak;
+      let peak = gauge.peak;
       try {
         for (const [h, head] of heads.entries()) {
           const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
@@ -60,44 +83,89 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             gauge.peak = 0;
             const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
             const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
-            const earlier = sums;
-            sums = tf.tidy(() =>
-              tf.add(earlier, tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])))),
-            );
-            tf.dispose([earlier, ...norms.values()]);
+            const earlier: tf.Tensor2D | null = sums;
+            sums = tf.tidy(() => {
+              const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
+              return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
+            });
+            tf.dispose([...(earlier ? [earlier] : []), ...norms.values()]);
             first += count;
-            if (samples === 1) {
+            if (trial) {
               columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
             }
-            peakOfAllColumns = Math.max(peakOfAllColumns, (gauge.peak * columnsAtOnce[h]) / count);
+            peak = Math.max(peak, (gauge.peak * columnsAtOnce[h]) / count);
           }
           columns += ofHead;
         }
-        samplesAtOnce = fitting(budgetBytes, samples, peakOfAllColumns, false);
-        return [sums, columns];
+        return { sums: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
       } finally {
         tape.dispose();
       }
     } catch (error) {
-      sums.dispose();
+      sums?.dispose();
       throw error;
     } finally {
       tf.dispose(slices);
     }
   }
 
+  /** What a chunk's memory depends on. */
+  function kindOf(inputs: readonly tf.Tensor[]): string {
+    const steps = plan.map(({ step: { operation }, carriesDelta, leavesNorms }) => [
+      operation.layer.name,
+      operation.description,
+      carriesDelta,
+      leavesNorms,
+    ]);
+    const shapes = inputs.map(({ shape }) => shape.slice(1));
+    return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+  }
+
+  /** What fits the budget at once, or all samples. */
+  function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
+    const remembered = rememberedChunks(parameters[0]?.variable);
+    const kind = kindOf(inputs);
+    const fit = (samples: number, columns: number[], settled: boolean): ChunkSize => {
+      const { sums, peak } = traceChunk(inputs, 0, samples, columns, samples === 1);
+      sums.dispose();
+      const size = { samples: fitting(budgetBytes, samples, peak, false), columns, settled };
+      remembered.set(kind, size);
+      return size;
+    };
+    const columns = heads.map(() => 1);
+    const size = remembered.get(kind) ?? fit(1, columns, false);
+    const trial = Math.min(TRIAL_SAMPLES, size.samples);
+    return size.settled || inputs[0].shape[0] <= size.samples || trial === 1
+      ? size
+      : fit(trial, [...size.columns], true);
+  }
+
   return {
     parameters,
     async *traces(inputs) {
-      const samples = inputs[0].shape[0];
-      for (let begin = 0; begin < samples; ) {
-        const count = Math.min(samplesAtOnce, samples - begin);
-        const [sums, columns] = traceChunk(inputs, begin, count);
+      const all = inputs[0].shape[0];
+      const size = chunkSize(inputs);
+      const readAndDispose = async ({ sums, samples, columns }: StartedChunk): Promise<TraceChunk> => {
         const values = (await sums.data()) as Float32Array;
         sums.dispose();
-        const norms = parameters.map((_, i) => values.subarray(i * count, (i + 1) * count));
-        yield { samples: count, norms, pairs: count * columns };
-        begin += count;
+        const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
+        return { samples, norms, pairs: samples * columns };
+      };
+      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
+      let started: StartedChunk | null = null;
+      try {
+        for (let begin = 0; begin < all; begin += size.samples) {
+          const earlier: StartedChunk | null = started;
+          started = traceChunk(inputs, begin, Math.min(size.samples, all - begin), [...size.columns], false);
+          if (earlier) {
+            yield await readAndDispose(earlier);
+          }
+        }
+        if (started) {
+          yield await readAndDispose(started);
+        }
+      } finally {
+        started?.sums.dispose();
       }
     },
   };

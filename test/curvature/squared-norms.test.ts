@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { biasSquaredNorm, joinPositions, kernelSquaredNorm } from '../../src/curvature/squared-norms.js';
+import {
+  affineSquaredNorms,
+  biasSquaredNorm,
+  joinKernelInputs,
+  joinPositions,
+  kernelInputsOf,
+  kernelSquaredNorm,
+} from '../../src/curvature/squared-norms.js';
 
 const random = (shape: [number, number, number], seed: number) =>
   tf.randomUniform(shape, -1, 1, 'float32', seed) as tf.Tensor3D;
@@ -35,6 +42,41 @@ describe('kernelSquaredNorm', () => {
       expect(value / expected[n]).toBeCloseTo(1, 4);
     });
     tf.dispose([a, d]);
+  });
+});
+
+describe('affineSquaredNorms', () => {
+  it.each([
+    ['one position', 1, 5, 4],
+    ['few positions: Gram matrices', 2, 50, 30],
+    ['many positions: the gradient itself', 40, 3, 2],
+  ])('takes the bias for a row of ones: %s', (_, positions, fanIn, fanOut) => {
+    const [samples, columns] = [3, 4];
+    const [a, d] = [random([samples, positions, fanIn], 1), random([samples * columns, positions, fanOut], 2)];
+    const ones = tf.ones([samples, positions, 1]) as tf.Tensor3D;
+    const [kernel, bias] = tf.tidy(() => {
+      const norms = affineSquaredNorms(kernelInputsOf(a), d, columns);
+      return [norms.kernel, norms.bias];
+    });
+    const [kernels, biases] = [a, ones].map((rows) => kernelByLoops(rows.arraySync(), d.arraySync(), columns));
+    for (let n = 0; n < samples; n++) {
+      expect(kernel.arraySync()[n] / kernels[n]).toBeCloseTo(1, 4);
+      expect(bias.arraySync()[n] / biases[n]).toBeCloseTo(1, 4);
+    }
+    tf.dispose([a, d, ones, kernel, bias]);
+  });
+
+  it('puts the positions of several calls behind each other', () => {
+    const calls = [random([2, 3, 4], 1), random([2, 5, 4], 2)];
+    const d = random([2 * 3, 8, 2], 3);
+    const found = tf.tidy(() =>
+      affineSquaredNorms(joinKernelInputs(calls.map(kernelInputsOf)), d, 3).kernel.arraySync(),
+    );
+    const rows = tf.tidy(() => joinPositions(calls).arraySync());
+    kernelByLoops(rows, d.arraySync(), 3).forEach((expected, n) => {
+      expect(found[n] / expected).toBeCloseTo(1, 4);
+    });
+    tf.dispose([...calls, d]);
   });
 });
 

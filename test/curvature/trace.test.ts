@@ -55,13 +55,16 @@ describe('traceKernel', () => {
     model.dispose();
   });
 
-  it('grows its chunks from one sample to what the budget holds', async () => {
+  it('runs chunks of as many samples as the budget holds, the same in every reading', async () => {
     const model = network();
     const x = tf.zeros([500, 20]);
-    const sizes = (await chunksOf(model, x, 2 ** 20)).map(({ samples }) => samples);
-    expect(sizes[0]).toBe(1);
-    expect(sizes[1]).toBeGreaterThan(10);
-    expect(sizes.slice(0, -1)).toEqual([...sizes.slice(0, -1)].sort((a, b) => a - b));
+    const sizesAt = async (bytes: number) => (await chunksOf(model, x, bytes)).map(({ samples }) => samples);
+    const sizes = await sizesAt(2 ** 20);
+    expect(sizes[0]).toBeGreaterThan(10);
+    expect(new Set(sizes.slice(0, -1)).size).toBe(1);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(500);
+    expect(await sizesAt(2 ** 20)).toEqual(sizes);
+    expect((await sizesAt(2 ** 19))[0]).toBeLessThan(sizes[0]);
     x.dispose();
     model.dispose();
   });

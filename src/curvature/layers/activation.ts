@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
-import type { Layer, Operation, ScaleBehaviour } from '../operation.js';
+import type { Layer, Operation } from '../operation.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { LayerRule } from './rule.js';
 
@@ -9,12 +9,12 @@ interface ActivationFunction {
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
 }
 
-type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear'>;
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'monotone'>;
 
 /** Elementwise activations by the name of their class in tf.js. */
 const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
-  relu: { scale: 'ties', piecewiseLinear: true },
-  relu6: { scale: 'pins', piecewiseLinear: true },
+  relu: { scale: 'ties', piecewiseLinear: true, monotone: true },
+  relu6: { scale: 'pins', piecewiseLinear: true, monotone: true },
   hardSigmoid: { scale: 'pins', piecewiseLinear: true },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
@@ -43,7 +43,7 @@ function elementwise(
   layer: Layer,
   description: string,
   f: (x: tf.Tensor) => tf.Tensor,
-  properties: { scale: ScaleBehaviour; piecewiseLinear: boolean; activation?: string },
+  properties: Elementwise & { activation?: string },
   derivative: (x: tf.Tensor) => tf.Tensor = tf.grad(f),
 ): Operation {
   return {
@@ -122,13 +122,21 @@ export const reluLayer: LayerRule = (layer) => {
     return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
   }
   const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
-  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, { scale: 'pins', piecewiseLinear: true })];
+  return [
+    elementwise(layer, `ReLU up to ${maxValue}`, clipped, { scale: 'pins', piecewiseLinear: true, monotone: true }),
+  ];
 };
 
 /** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
 export const leakyReluLayer: LayerRule = (layer) => {
   const { alpha } = layer as Layer & { alpha: number };
-  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), { scale: 'ties', piecewiseLinear: true })];
+  return [
+    elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), {
+      scale: 'ties',
+      piecewiseLinear: true,
+      monotone: alpha >= 0,
+    }),
+  ];
 };
 
 export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });

@@ -6,7 +6,7 @@ import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
 import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
-import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
+import { dilateKernel, type Geometry, patches, patchInputs, spreadForTranspose } from './patches.js';
 import type { LayerRule } from './rule.js';
 
 interface ConvolutionLayer extends Layer {
@@ -92,10 +92,7 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
       const back = convolveBack(asImage(delta), readKernel(), imageShape(inputShape), geometry);
       return [tf.reshape(back, inputShape)];
     },
-    kernelNorm(calls, delta, columns) {
-      const inputs = joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry)));
-      return kernelSquaredNorm(inputs, delta, columns);
-    },
+    norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
     kernelGradient: (calls, delta) =>
       sumOfOuterProducts(joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))), delta),
   });
@@ -127,9 +124,11 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
       return convolveBack(x, layer.kernel.read(), shape, geometry);
     },
     backward: (_call, delta) => [convolve(delta, layer.kernel.read(), geometry)],
-    kernelNorm(calls, _delta, columns) {
-      const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
-      return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
+    norms: {
+      kernel(calls, _delta, columns) {
+        const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));
+        return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
+      },
     },
     kernelGradient: (calls) =>
       sumOfOuterProducts(

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Layer } from '../operation.js';
-import { joinPositions, kernelSquaredNorm } from '../squared-norms.js';
+import { joinPositions, kernelInputsOf } from '../squared-norms.js';
 import { activationOf } from './activation.js';
 import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { LayerRule } from './rule.js';
@@ -11,18 +11,21 @@ interface DenseLayer extends Layer {
   bias: LayerVariable | null;
 }
 
+/** Applies what works on rows to the last axis: [B, ..., C] -> [B, ..., width]. */
+function onRows(x: tf.Tensor, width: number, f: (rows: tf.Tensor2D) => tf.Tensor2D): tf.Tensor {
+  if (x.rank === 2) {
+    return f(x as tf.Tensor2D);
+  }
+  const rows: tf.Tensor2D = tf.reshape(x, [-1, x.shape[x.rank - 1]]);
+  return tf.reshape(f(rows), [...x.shape.slice(0, -1), width]);
+}
+
 /** x W, on vectors or at every position: [B, ..., F] -> [B, ..., O]. */
 export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: number): KernelProduct {
   return {
-    product(x) {
-      return tf.reshape(tf.matMul(tf.reshape(x, [-1, fanIn]), matrix()), [...x.shape.slice(0, -1), fanOut]);
-    },
-    backward(_call, delta) {
-      const back = tf.matMul(tf.reshape(delta, [-1, fanOut]), matrix(), false, true);
-      return [tf.reshape(back, [...delta.shape.slice(0, -1), fanIn])];
-    },
-    kernelNorm: (calls, delta, columns) =>
-      kernelSquaredNorm(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta, columns),
+    product: (x) => onRows(x, fanOut, (rows) => tf.matMul(rows, matrix())),
+    backward: (_call, delta) => [onRows(delta, fanIn, (rows) => tf.matMul(rows, matrix(), false, true))],
+    norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },
     kernelGradient: (calls, delta) =>
       sumOfOuterProducts(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta),
   };

@@ -101,9 +101,11 @@ function depthwise(
       const pixels = tf.reshape(back, [rows, h * w, channels, multiplier]);
       return [tf.reshape(multiplier === 1 ? pixels : tf.sum(pixels, 3), [rows, h, w, channels])];
     },
-    kernelNorm(calls, delta, columns) {
-      const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
-      return depthwiseSquaredNorm(inputs, delta, columns, channels);
+    norms: {
+      kernel(calls, delta, columns) {
+        const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
+        return depthwiseSquaredNorm(inputs, delta, columns, channels);
+      },
     },
     kernelGradient: (calls, delta) =>
       depthwiseGradient(joinPositions(calls.map((call) => patches(call.saved[0], geometry))), delta, channels),

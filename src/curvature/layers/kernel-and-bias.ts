@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { CallWithDelta, Layer, Operation, Parameter } from '../operation.js';
-import { biasSquaredNorm, joinPositions } from '../squared-norms.js';
+import type { CallWithDelta, Layer, Operation, Parameter, RecordedCall } from '../operation.js';
+import {
+  affineSquaredNorms,
+  biasSquaredNorm,
+  joinKernelInputs,
+  joinPositions,
+  type KernelInputs,
+} from '../squared-norms.js';
 import type { ParameterOf } from './rule.js';
 
 /** A product with a kernel: all that tells one affine layer from another. */
@@ -9,17 +15,11 @@ export interface KernelProduct {
   /** The layer's output without its bias, the channels last. */
   product(x: tf.Tensor): tf.Tensor;
   backward: Operation['backward'];
-  /**
-   * Squared norm of the kernel's gradient, summed over columns: [N].
-   *
-   * @param calls the layer's calls, the input of each in `saved[0]`.
-   * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
-   */
-  kernelNorm(calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number): tf.Tensor;
+  readonly norms: KernelNorms;
   /**
    * The kernel's gradient for one column, summed over samples and calls.
    *
-   * @param delta as in `kernelNorm`, [N, P, O].
+   * @param delta the deltas of all calls, joined along their positions: [N, P, O].
    * @returns the elements of the kernel in their order.
    */
   kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
@@ -30,6 +30,25 @@ export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.
   const rows = (x: tf.Tensor3D): tf.Tensor2D => tf.reshape(x, [-1, x.shape[2]]);
   return tf.matMul(rows(inputs), rows(delta), true, false);
 }
+
+/**
+ * How the squared norm of the kernel's gradient comes about: from the rows that the kernel multiplies at the positions of the
+ * layer's output, or in a way of its own.
+ */
+export type KernelNorms =
+  | {
+      /** @param call one call of the layer, its input in `saved[0]`. */
+      readonly inputs: (call: RecordedCall) => KernelInputs;
+    }
+  | {
+      /**
+       * Squared norm of the kernel's gradient, summed over columns: [N].
+       *
+       * @param calls the layer's calls, the input of each in `saved[0]`.
+       * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
+       */
+      readonly kernel: (calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number) => tf.Tensor;
+    };
 
 /** [B, ...positions, C] -> [B, P, C]: everything between the batch and the last axis is a position. */
 export function asPositions(x: tf.Tensor): tf.Tensor3D {
@@ -42,7 +61,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, kernelNorm, kernelGradient }: KernelProduct,
+  { product, backward, norms, kernelGradient }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -62,11 +81,17 @@ export function kernelAndBias(
     backward,
     squaredNorms(calls, columns) {
       const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      if (kernel.trainable && 'inputs' in norms) {
+        const found = affineSquaredNorms(joinKernelInputs(calls.map(norms.inputs)), delta, columns);
+        return parameters.map((each) => (each.trainable ? (each === kernel ? found.kernel : found.bias) : null));
+      }
       return parameters.map((each) => {
         if (!each.trainable) {
           return null;
         }
-        return each === kernel ? kernelNorm(calls, delta, columns) : biasSquaredNorm(delta, columns);
+        return each === kernel && 'kernel' in norms
+          ? norms.kernel(calls, delta, columns)
+          : biasSquaredNorm(delta, columns);
       });
     },
     gradients(calls) {

@@ -109,6 +109,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    takesMaxima: true,
     parameters: [],
     forward([x], recording = true) {
       const image = view.toImage(x);
@@ -132,9 +133,10 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
         return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }
+      const byColumn = tf.reshape(pooled, [columns, -1]);
       const parts = saved.map((mask, tap) => {
         const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
-        const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
+        const found: tf.Tensor4D = tf.reshape(tf.mul(byColumn, tf.reshape(mask, [1, mask.size])), pooled.shape);
         return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
       });
       return [view.fromImage(tf.addN(parts), delta.shape)];
@@ -163,6 +165,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    takesMaxima: true,
     parameters: [],
     forward([x]) {
       const channelsLast = order ? tf.transpose(x, order) : x;

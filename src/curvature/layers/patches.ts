@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { type KernelInputs, kernelInputsOf } from '../squared-norms.js';
 
 /** A convolution over two or three spatial axes, with one entry an axis. */
 export interface Geometry {
@@ -102,30 +103,85 @@ export function patches(x: tf.Tensor, geometry: Geometry): tf.Tensor3D {
   return tf.concat(deep, 2) as tf.Tensor3D;
 }
 
+/** The same as `patches`, made in the layout that a norm asks for. */
+export function patchInputs(x: tf.Tensor, geometry: Geometry): KernelInputs {
+  if (x.rank !== 4) {
+    return kernelInputsOf(patches(x, geometry));
+  }
+  const image = x as tf.Tensor4D;
+  const [samples, height, width, channels] = image.shape;
+  const positions = slideAlong(0, height, geometry).positions * slideAlong(1, width, geometry).positions;
+  return {
+    samples,
+    positions,
+    fanIn: geometry.kernelSize.reduce((product, size) => product * size, channels),
+    byPosition: () => imagePatches(image, geometry),
+    byFeature: () => imageFeatures(image, geometry),
+  };
+}
+
+/**
+ * What each row of taps sees, channel by channel and tap by tap: [N, H, W, C] -> [N, C w, P] each. The taps of a row are cut
+ * out first, along the width, where a position is a small piece of memory; then each row of taps in one piece.
+ */
+function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
+  const { kernelSize, strides, dilation } = geometry;
+  const [samples, height, width, channels] = x.shape;
+  const rows = slideAlong(0, height, geometry);
+  const columns = slideAlong(1, width, geometry);
+  const planes = channels === 1 ? x : tf.transpose(x, [0, 3, 1, 2]);
+  const padded = padAxes(tf.reshape(planes, [samples * channels, height, width, 1]), [
+    [rows.before, rows.behind],
+    [columns.before, columns.behind],
+  ]);
+  const tall = padded.shape[1];
+  const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
+  const across = Array.from({ length: kernelSize[1] }, (_, j) => {
+    const begin: Shape4 = [0, 0, j * dilation[1], 0];
+    const tap = stridedTap(padded, begin, [samples * channels, tall, extent[1], 1], [1, strides[1]]);
+    return tf.reshape(tap, [samples, channels, tall * columns.positions]);
+  });
+  const features = channels * kernelSize[1];
+  const joined: tf.Tensor4D = tf.reshape(across.length === 1 ? across[0] : tf.concat(across, 1), [
+    samples * features,
+    tall,
+    columns.positions,
+    1,
+  ]);
+  return Array.from({ length: kernelSize[0] }, (_, i) => {
+    const begin: Shape4 = [0, i * dilation[0], 0, 0];
+    const row = stridedTap(joined, begin, [samples * features, extent[0], columns.positions, 1], [strides[0], 1]);
+    return tf.reshape(row, [samples, features, rows.positions * columns.positions]);
+  });
+}
+
 /** [N, H, W, C] -> [N, P, h w C]. */
 function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
+  const taps = imageTaps(x, geometry);
+  return taps.length === 1 ? taps[0] : tf.concat(taps, 2);
+}
+
+/** What each tap of the kernel sees, row by row: [N, H, W, C] -> [N, P, C] a tap. */
+function imageTaps(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
   const { kernelSize, strides, dilation } = geometry;
   const [samples, height, width, channels] = x.shape;
   const rows = slideAlong(0, height, geometry);
   const columns = slideAlong(1, width, geometry);
   const positions = rows.positions * columns.positions;
   if ([...kernelSize, ...strides].every((size) => size === 1)) {
-    return tf.reshape(x, [samples, positions, channels]);
+    return [tf.reshape(x, [samples, positions, channels])];
   }
   const padded = padAxes(x, [
     [rows.before, rows.behind],
     [columns.before, columns.behind],
   ]);
-  const taps: tf.Tensor[] = [];
-  for (let i = 0; i < kernelSize[0]; i++) {
-    for (let j = 0; j < kernelSize[1]; j++) {
-      const begin: Shape4 = [0, i * dilation[0], j * dilation[1], 0];
-      const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
-      const tap = stridedTap(padded, begin, [samples, extent[0], extent[1], channels], strides);
-      taps.push(tf.reshape(tap, [samples, positions, channels]));
-    }
-  }
-  return tf.concat(taps, 2) as tf.Tensor3D;
+  const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
+  return Array.from({ length: kernelSize[0] * kernelSize[1] }, (_, tap) => {
+    const [i, j] = [Math.floor(tap / kernelSize[1]), tap % kernelSize[1]];
+    const begin: Shape4 = [0, i * dilation[0], j * dilation[1], 0];
+    const seen = stridedTap(padded, begin, [samples, extent[0], extent[1], channels], strides);
+    return tf.reshape(seen, [samples, positions, channels]);
+  });
 }
 
 /** Zeros around the axes that follow the batch axis, one pair an axis. */

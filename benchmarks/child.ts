@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** One repetition, as a contestant's process reports it. */
+export interface Repetition {
+  readonly ms: number;
+  /** User and system time of all its threads. */
+  readonly cpuMs: number;
+  readonly trace: number;
+}
+
+/** A contestant's process that runs one repetition at a request. */
+export interface Child {
+  /** Versions it reports, or why it does not take part. */
+  readonly ready: { readonly versions: Record<string, string> } | { readonly infeasible: string };
+  /** @returns undefined when it takes longer than the limit, which ends the process, or fails. */
+  repeat(limitMs: number): Promise<Repetition | undefined>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a process that says one line of JSON when it is ready, and one for every line it is sent.
+ *
+ * @param limitMs how long it may take until it is ready.
+ * @param threads of TensorFlow and PyTorch.
+ */
+export async function startChild(
+  command: string,
+  args: readonly string[],
+  limitMs: number,
+  threads: number,
+): Promise<Child> {
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      TF_CPP_MIN_LOG_LEVEL: '2',
+      OMP_NUM_THREADS: `${threads}`,
+      TF_NUM_INTRAOP_THREADS: `${threads}`,
+    },
+  });
+  let complaint = '';
+  child.stderr.on('data', (text) => {
+    complaint = `${complaint}${text}`.slice(-2000);
+  });
+  const gone = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** The next line of JSON; tf.js greets with lines of other kinds. */
+  const message = async (): Promise<Record<string, unknown> | undefined> => {
+    for (;;) {
+      const { value, done } = await lines.next();
+      if (done) return undefined;
+      if (value.startsWith('{')) return JSON.parse(value);
+    }
+  };
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await gone;
+  };
+  const first = await within(limitMs, message());
+  if (!first) {
+    await stop();
+    const last = complaint.trim().split('\n').at(-1);
+    return {
+      ready: { infeasible: last ? `failed: ${last}` : 'not ready in time' },
+      repeat: async () => undefined,
+      stop,
+    };
+  }
+  const { infeasible, ready } = first as { infeasible?: string; ready?: Record<string, string> };
+  return {
+    ready: infeasible === undefined ? { versions: ready ?? {} } : { infeasible },
+    async repeat(limit) {
+      ask(child);
+      const answer = (await within(limit, message())) as Repetition | undefined;
+      if (!answer) await stop();
+      return answer;
+    },
+    stop,
+  };
+}
+
+function ask(child: ChildProcess): void {
+  child.stdin?.write('\n');
+}
+
+/** What the promise gives, or undefined when it takes too long. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * What an exact reading takes, against what PyTorch's packages take for the same trace: same networks, weights and images,
+ * each contestant in a process of its own, taking turns. Prints tables and writes them to `benchmarks/results/kernel.md`, with
+ * a chart in `kernel.svg`.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { mnistDigits } from '../examples/mnist-images.js';
+import { type Child, type Repetition, startChild } from './child.js';
+import { kernelChart } from './kernel-chart.js';
+import { type NetworkName, network, networkNames } from './networks.js';
+import { median, quantile } from './statistics.js';
+
+const usage = `usage: npm run bench:kernel -- [options]
+
+Times exact readings of Minimum Sharpness and the traces of BackPACK, curvlinops, PyHessian and the paper's algorithm, which
+scripts/peers-venv.sh installs.
+
+  --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default: all)
+  --only NAMES      which contestants, with commas between (default: all)
+  --repeats N       how often the contestants take turns, after one turn that does not count (default 11)
+  --limit S         a contestant whose first turn takes longer does not go on (default 60)
+  --threads N       threads of every contestant (default: as many as there are cores)
+  --quick           3 turns, the largest number of images of each network
+  --help            show this text`;
+
+/** Numbers of images. */
+const imageCounts: Record<NetworkName, readonly number[]> = {
+  SmallMLP: [10, 100, 1000],
+  SmallCNN: [10, 100, 1000],
+  LeNet: [100, 256],
+  MLP: [100, 256],
+};
+
+interface Contestant {
+  readonly id: string;
+  readonly title: string;
+  /** Its trace has no sampling error, and has to agree with ours. */
+  readonly exact: boolean;
+  readonly start: (setting: Setting) => [command: string, args: string[]];
+}
+
+interface Setting {
+  readonly network: NetworkName;
+  readonly samples: number;
+  /** Where network and images lie for the Python side. */
+  readonly folder: string;
+}
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const python = `${root}.cache/peers/bin/python`;
+
+const ours = (backend: string, title: string): Contestant => ({
+  id: backend,
+  title,
+  exact: true,
+  start: ({ network, samples }) => [
+    process.execPath,
+    ['--import', 'tsx', `${root}benchmarks/kernel-reading.ts`, backend, network, `${samples}`],
+  ],
+});
+
+const peer = (id: string, title: string, exact: boolean): Contestant => ({
+  id,
+  title,
+  exact,
+  start: ({ folder }) => [python, [`${root}benchmarks/kernel-peers.py`, id, folder]],
+});
+
+const contestants: readonly Contestant[] = [
+  ours('tensorflow', 'tfjs-sharpness, native'),
+  ours('wasm', 'tfjs-sharpness, wasm'),
+  ours('cpu', 'tfjs-sharpness, cpu'),
+  peer('backpack-exact', 'BackPACK, DiagGGNExact', true),
+  peer('backpack-mc', 'BackPACK, DiagGGNMC (1 draw)', false),
+  peer('paper', "the paper's algorithm", true),
+  peer('curvlinops-hutchinson', 'curvlinops, 100 GGN products', false),
+  peer('pyhessian', 'PyHessian, at most 100 products', false),
+  peer('curvlinops-basis', 'curvlinops, all basis vectors', true),
+  peer('double-backprop', 'diagonal by double backprop', true),
+];
+
+/** Longest time that the turns of one contestant may take together. */
+const TURNS_MS = 20_000;
+/** Python imports, and the trial of contestants that need one product for every weight. */
+const START_MS = 180_000;
+/** Relative deviation of an exact contestant's trace from ours that ends the benchmark. */
+const TOLERANCE = 1e-3;
+
+/** What one contestant took for one setting. */
+export interface Result {
+  readonly setting: Setting;
+  readonly contestant: Contestant;
+  /** Empty where it did not take part. */
+  readonly repetitions: readonly Repetition[];
+  /** Trace over ours, minus 1. */
+  readonly deviation?: number;
+  /** Why it did not take part. */
+  readonly absent?: string;
+}
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      networks: { type: 'string', default: networkNames.join() },
+      only: { type: 'string', default: contestants.map(({ id }) => id).join() },
+      repeats: { type: 'string' },
+      limit: { type: 'string', default: '60' },
+      threads: { type: 'string', default: `${os.cpus().length}` },
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const whole = (name: string, text: string) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1) {
+      throw new Error(`--${name} must be a whole number of at least 1, but it is '${text}'.`);
+    }
+    return value;
+  };
+  const named = <T extends string>(option: string, text: string, known: readonly T[]): T[] => {
+    const unknown = text.split(',').find((name) => !known.includes(name as T));
+    if (unknown !== undefined) {
+      throw new Error(`--${option} must name some of ${known.join(', ')}, with commas between, not '${unknown}'.`);
+    }
+    return known.filter((name) => text.split(',').includes(name));
+  };
+  const ids = named(
+    'only',
+    values.only,
+    contestants.map(({ id }) => id),
+  );
+  return {
+    networks: named('networks', values.networks, networkNames),
+    chosen: contestants.filter(({ id }) => ids.includes(id)),
+    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '11')),
+    limitMs: 1000 * whole('limit', values.limit),
+    threads: whole('threads', values.threads),
+    quick: values.quick,
+    help: values.help,
+  };
+}
+
+/** Writes a network and its images where the Python side reads them: layers, and all numbers as float32 in one row. */
+async function write(name: NetworkName, samples: number): Promise<string> {
+  const folder = `${root}.cache/bench-kernel/${name}-${samples}/`;
+  mkdirSync(folder, { recursive: true });
+  const model = await network(name);
+  const layers = model.layers.flatMap((layer) => {
+    const { activation, padding, poolSize, strides } = layer as tf.layers.Layer & {
+      activation?: { getClassName(): string };
+      padding?: string;
+      poolSize?: number[];
+      strides?: number[];
+    };
+    const after = activation?.getClassName() === 'relu' ? [{ kind: 'relu' }] : [];
+    const kernel = layer.weights[0]?.shape;
+    switch (layer.getClassName()) {
+      case 'Conv2D':
+        return [{ kind: 'conv', kernel, padding }, ...after];
+      case 'Dense':
+        return [{ kind: 'dense', kernel }, ...after];
+      case 'MaxPooling2D':
+        return [{ kind: 'maxPool', size: poolSize, strides }];
+      case 'Flatten':
+        return [{ kind: 'flatten', input: (layer.input as tf.SymbolicTensor).shape.slice(1) }];
+      default:
+        throw new Error(`kernel.ts cannot write the layer ${layer.getClassName()}.`);
+    }
+  });
+  const images = mnistDigits('train', samples).images;
+  writeFileSync(`${folder}network.json`, JSON.stringify({ layers, images: [samples, 28, 28, 1] }));
+  const values = model.getWeights().map((weight) => weight.dataSync() as Float32Array);
+  writeFileSync(`${folder}weights.f32`, Buffer.concat(values.map(bytesOf)));
+  writeFileSync(`${folder}images.f32`, bytesOf(images.dataSync() as Float32Array));
+  images.dispose();
+  model.dispose();
+  return folder;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** All contestants on one setting. Their first turn warms up, and shows whether they agree and how long they take. */
+async function compare(
+  setting: Setting,
+  chosen: readonly Contestant[],
+  { repeats, limitMs, threads }: { repeats: number; limitMs: number; threads: number },
+): Promise<Result[]> {
+  const taking: { contestant: Contestant; child: Child; turns: number; repetitions: Repetition[] }[] = [];
+  const absent: Result[] = [];
+  let reference: number | undefined;
+  const deviations = new Map<string, number>();
+  for (const contestant of chosen) {
+    const leave = (reason: string) => absent.push({ setting, contestant, repetitions: [], absent: reason });
+    const child = await startChild(...contestant.start(setting), START_MS, threads);
+    if ('infeasible' in child.ready) {
+      leave(child.ready.infeasible);
+      await child.stop();
+      continue;
+    }
+    Object.assign(versions, child.ready.versions);
+    const first = await child.repeat(limitMs);
+    if (!first) {
+      leave(`more than ${limitMs / 1000} s`);
+      continue;
+    }
+    reference ??= first.trace;
+    const deviation = first.trace / reference - 1;
+    deviations.set(contestant.id, deviation);
+    if (contestant.exact && Math.abs(deviation) > TOLERANCE) {
+      throw new Error(`${contestant.title} finds the trace ${first.trace} for ${setting.network}, not ${reference}.`);
+    }
+    const turns = Math.max(1, Math.min(repeats, Math.floor(TURNS_MS / first.ms)));
+    taking.push({ contestant, child, turns, repetitions: [] });
+  }
+  for (let turn = 0; turn < repeats; turn++) {
+    for (const { child, turns, repetitions } of taking) {
+      const repetition = turn < turns && (await child.repeat(2 * limitMs));
+      if (repetition) repetitions.push(repetition);
+    }
+  }
+  await Promise.all(taking.map(({ child }) => child.stop()));
+  const found = taking.map(({ contestant, repetitions }) => ({
+    setting,
+    contestant,
+    repetitions,
+    deviation: deviations.get(contestant.id),
+  }));
+  return chosen.flatMap((each) => [...found, ...absent].filter(({ contestant }) => contestant === each));
+}
+
+const versions: Record<string, string> = {};
+
+const digits = (ms: number) => (ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : ms.toFixed(0));
+
+function tables(results: readonly Result[]): string[] {
+  const settings = [...new Set(results.map(({ setting }) => setting))];
+  const used = [...new Set(results.map(({ contestant }) => contestant))];
+  const of = (setting: Setting, contestant: Contestant) =>
+    results.find((each) => each.setting === setting && each.contestant === contestant) as Result;
+  const base = used[0] as Contestant;
+  const medianOf = ({ repetitions }: Result, key: 'ms' | 'cpuMs' = 'ms') => median(repetitions.map((r) => r[key]));
+  const table = (header: readonly string[], cell: (result: Result, base: Result) => string) => [
+    `| ${header.join(' | ')} |`,
+    `| ${header.map(() => '---').join(' | ')} |`,
+    ...used.map((contestant) => {
+      const cells = settings.map((setting) => {
+        const result = of(setting, contestant);
+        return result.repetitions.length > 0 ? cell(result, of(setting, base)) : (result.absent ?? '-');
+      });
+      return `| ${contestant.title} | ${cells.join(' | ')} |`;
+    }),
+  ];
+  const header = ['', ...settings.map(({ network, samples }) => `${network}, ${samples}`)];
+  return [
+    '## Milliseconds',
+    '',
+    'Medians, in brackets the quartiles.',
+    '',
+    ...table(header, (result) => {
+      const [low, high] = [0.25, 0.75].map((q) =>
+        quantile(
+          result.repetitions.map(({ ms }) => ms),
+          q,
+        ),
+      ) as [number, number];
+      return `${digits(medianOf(result))} (${digits(low)} to ${digits(high)})`;
+    }),
+    '',
+    `## Times of ${base.title}`,
+    '',
+    `Medians over that of ${base.title}: of the time, and in brackets of the processor time of all threads.`,
+    '',
+    ...table(header, (result, own) => {
+      const [wall, cpu] = (['ms', 'cpuMs'] as const).map((key) => medianOf(result, key) / medianOf(own, key));
+      return `**${times(wall as number)}** (${times(cpu as number)})`;
+    }),
+    '',
+    '## Traces',
+    '',
+    `Relative deviation from the trace that ${base.title} finds.`,
+    '',
+    ...table(header, ({ deviation, contestant }) =>
+      contestant.exact
+        ? Math.abs(deviation as number).toExponential(0)
+        : `${(100 * (deviation as number)).toFixed(1)}%`,
+    ),
+  ];
+}
+
+const times = (ratio: number) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0));
+
+async function run({ networks, chosen, repeats, limitMs, threads, quick }: ReturnType<typeof options>): Promise<void> {
+  if (!existsSync(python))
+    throw new Error('The packages to compare with are not there: run scripts/peers-venv.sh once.');
+  await tf.setBackend('cpu');
+  const results: Result[] = [];
+  const loads: number[] = [];
+  for (const name of networks) {
+    for (const samples of quick ? imageCounts[name].slice(-1) : imageCounts[name]) {
+      console.log(`${name}, ${samples} images`);
+      const setting = { network: name, samples, folder: await write(name, samples) };
+      loads.push(os.loadavg()[0] as number);
+      const found = await compare(setting, chosen, { repeats, limitMs, threads });
+      for (const { contestant, repetitions, absent } of found) {
+        const spent = repetitions.length > 0 ? `${digits(median(repetitions.map(({ ms }) => ms)))} ms` : absent;
+        console.log(`  ${contestant.title}: ${spent}`);
+      }
+      results.push(...found);
+    }
+  }
+  const [{ model: processor }] = os.cpus() as [os.CpuInfo];
+  const lines = [
+    '# The trace of the loss Hessian, against PyTorch',
+    '',
+    'One turn of ours is `measureSharpness`, exact, from the images to the reading; one turn of the others gives the trace',
+    'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
+    `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
+    `(fewer where ${TURNS_MS / 1000} s would not do).`,
+    '',
+    `Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}. Node ${process.versions.node}, ` +
+      `${Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', ')}.`,
+    `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,
+    '',
+    '![Time of one reading](kernel.svg)',
+    '',
+    ...tables(results),
+  ];
+  console.log(lines.slice(-tables(results).length).join('\n'));
+  const folder = new URL('results/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL('kernel.md', folder), `${lines.join('\n')}\n`);
+  writeFileSync(new URL('kernel.svg', folder), await kernelChart(results));
+}
+
+try {
+  const chosen = options();
+  if (chosen.help) console.log(usage);
+  else await run(chosen);
+} catch (error) {
+  console.error(`${(error as Error).message} (npm run bench:kernel -- --help lists the options)`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,93 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { type Graph, unfold } from '../../src/curvature/graph.js';
+import { maximaFirst } from '../../src/curvature/maxima-first.js';
+import { measureSharpness } from '../../src/measure.js';
+import { lcg, setGoldenWeights } from '../golden-network.js';
+
+const { conv2d, dense, flatten, maxPooling2d, globalMaxPooling2d, leakyReLU, reLU, activation } = tfl.layers;
+
+function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
+  const model = tfl.sequential();
+  for (const layer of [conv2d({ filters: 3, kernelSize: 2, inputShape: [7, 7, 1] }), ...stack]) model.add(layer);
+  return model;
+}
+
+const order = ({ steps, outputs }: Graph) =>
+  maximaFirst(steps, outputs).map(({ operation: { description }, inputs, output }) => [description, inputs, output]);
+
+describe('maximaFirst', () => {
+  it('puts pooling in front of the activations before it, and leaves the tensors in their order', () => {
+    const graph = unfold(chain(reLU(), leakyReLU(), maxPooling2d({ poolSize: 2 }), globalMaxPooling2d({})));
+    const [convolution, ...rest] = graph.steps.map(({ operation }) => operation.description);
+    expect(rest).toEqual(['relu activation', 'LeakyReLU', 'MaxPooling2D', 'GlobalMaxPooling2D']);
+    expect(order(graph)).toEqual([
+      [convolution, [0], 1],
+      ['MaxPooling2D', [1], 2],
+      ['GlobalMaxPooling2D', [2], 3],
+      ['relu activation', [3], 4],
+      ['LeakyReLU', [4], 5],
+    ]);
+  });
+
+  it.each([
+    ['a smooth activation', activation({ activation: 'tanh' })],
+    ['a leaky ReLU that falls', leakyReLU({ alpha: -0.5 })],
+  ])('leaves %s where it is', (_, layer) => {
+    const graph = unfold(chain(layer, maxPooling2d({ poolSize: 2 })));
+    expect(order(graph).map(([name]) => name)).toEqual(graph.steps.map(({ operation }) => operation.description));
+  });
+
+  it('leaves an activation that is read elsewhere too where it is', () => {
+    const x = tfl.input({ shape: [6, 6, 1] });
+    const active = reLU().apply(x) as tfl.SymbolicTensor;
+    const pooled = maxPooling2d({ poolSize: 2 }).apply(active) as tfl.SymbolicTensor;
+    for (const outputs of [
+      [pooled, active],
+      [pooled, flatten().apply(active) as tfl.SymbolicTensor],
+    ]) {
+      const graph = unfold(tfl.model({ inputs: x, outputs }));
+      expect(order(graph).map(([name]) => name)).toEqual(graph.steps.map(({ operation }) => operation.description));
+    }
+  });
+
+  it('changes no trace: a falling and a rising leaky ReLU, the first of which keeps its place', async () => {
+    // max(f(x)) = -f'(min) for the falling one: pooling first would take other positions.
+    for (const alpha of [-0.5, 0.5]) {
+      const pooled = chain(leakyReLU({ alpha }), maxPooling2d({ poolSize: 2 }), flatten(), dense({ units: 4 }));
+      const hidden = chain(new Hidden({ alpha }), maxPooling2d({ poolSize: 2 }), flatten(), dense({ units: 4 }));
+      setGoldenWeights(pooled, 5);
+      hidden.setWeights(pooled.getWeights());
+      const inputs = tf.tensor(
+        lcg(9, 6 * 49).map((u) => u - 0.5),
+        [6, 7, 7, 1],
+      );
+      const [found, expected] = [
+        await measureSharpness(pooled, inputs, { loss: 'softmaxCrossEntropy' }),
+        await measureSharpness(hidden, inputs, { loss: 'softmaxCrossEntropy' }),
+      ];
+      found.parameters.forEach(({ trace }, b) => {
+        expect(trace / expected.parameters[b]!.trace).toBeCloseTo(1, 5);
+      });
+      inputs.dispose();
+      pooled.dispose();
+      hidden.dispose();
+    }
+  });
+});
+
+/** A leaky ReLU of which nothing is known. */
+class Hidden extends tfl.layers.Layer {
+  static className = 'HiddenLeakyReLU';
+  readonly alpha: number;
+
+  constructor({ alpha }: { alpha: number }) {
+    super({});
+    this.alpha = alpha;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.leakyRelu([inputs].flat()[0] as tf.Tensor, this.alpha);
+  }
+}
