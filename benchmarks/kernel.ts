@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { type Child, type Repetition, startChild } from './child.js';
+import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
 import { type NetworkName, network, networkNames } from './networks.js';
 import { median, quantile } from './statistics.js';
@@ -144,45 +145,15 @@ function options() {
   };
 }
 
-/** Writes a network and its images where the Python side reads them: layers, and all numbers as float32 in one row. */
+/** Writes a network and its images where the Python side reads them. */
 async function write(name: NetworkName, samples: number): Promise<string> {
   const folder = `${root}.cache/bench-kernel/${name}-${samples}/`;
-  mkdirSync(folder, { recursive: true });
   const model = await network(name);
-  const layers = model.layers.flatMap((layer) => {
-    const { activation, padding, poolSize, strides } = layer as tf.layers.Layer & {
-      activation?: { getClassName(): string };
-      padding?: string;
-      poolSize?: number[];
-      strides?: number[];
-    };
-    const after = activation?.getClassName() === 'relu' ? [{ kind: 'relu' }] : [];
-    const kernel = layer.weights[0]?.shape;
-    switch (layer.getClassName()) {
-      case 'Conv2D':
-        return [{ kind: 'conv', kernel, padding }, ...after];
-      case 'Dense':
-        return [{ kind: 'dense', kernel }, ...after];
-      case 'MaxPooling2D':
-        return [{ kind: 'maxPool', size: poolSize, strides }];
-      case 'Flatten':
-        return [{ kind: 'flatten', input: (layer.input as tf.SymbolicTensor).shape.slice(1) }];
-      default:
-        throw new Error(`kernel.ts cannot write the layer ${layer.getClassName()}.`);
-    }
-  });
-  const images = mnistDigits('train', samples).images;
-  writeFileSync(`${folder}network.json`, JSON.stringify({ layers, images: [samples, 28, 28, 1] }));
-  const values = model.getWeights().map((weight) => weight.dataSync() as Float32Array);
-  writeFileSync(`${folder}weights.f32`, Buffer.concat(values.map(bytesOf)));
-  writeFileSync(`${folder}images.f32`, bytesOf(images.dataSync() as Float32Array));
-  images.dispose();
+  const { images } = mnistDigits('train', samples);
+  writeNetwork(model, images, folder);
+  tf.dispose(images);
   model.dispose();
   return folder;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** All contestants on one setting. Their first turn warms up, and shows whether they agree and how long they take. */
