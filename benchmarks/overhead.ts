@@ -107,7 +107,7 @@ function verdict(results: readonly Result[]): string {
   const shares = results.filter(({ title }) => title === schedules.share.title);
   const parts = shares.map(({ network, share }) => {
     const holds = Math.abs(share - 0.05) <= 0.01;
-    return `${percent(share)} for ${network}${holds ? '' : share < 0.04 ? ' (less than a point below the target)' : ' (more than a point above)'}`;
+    return `${percent(share)} for ${network}${holds ? '' : share < 0.04 ? ' (more than a point below)' : ' (more than a point above)'}`;
   });
   return `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
 }
