@@ -13,7 +13,9 @@ export interface Setting {
   readonly depth: number;
 }
 
-const middle: Setting = { samples: 200, classes: 10, width: 128, depth: 2 };
+const middle: Setting = { samples: 1000, classes: 10, width: 128, depth: 2 };
+/** Where the classes are varied: rows are their product with the samples. */
+const FEW_SAMPLES = 100;
 
 /** What is varied, over which values; all the rest is as in `middle`. */
 export const sweeps: Readonly<
@@ -27,7 +29,8 @@ export const sweeps: Readonly<
 
 export function settingsOf(axis: keyof Setting, quick: boolean): Setting[] {
   const { [quick ? 'quick' : 'values']: values } = sweeps[axis];
-  return values.map((value) => ({ ...middle, [axis]: value }));
+  const samples = quick || axis === 'classes' ? FEW_SAMPLES : middle.samples;
+  return values.map((value) => ({ ...middle, samples, [axis]: value }));
 }
 
 export const methods: Readonly<Record<string, { readonly title: string; readonly method: MeasureMethod }>> = {
