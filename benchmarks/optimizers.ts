@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { asam, sam } from 'tfjs-sharpness';
+import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { backendVersion, startBackend } from './backend.js';
 import { type NetworkName, network } from './networks.js';
@@ -17,7 +17,7 @@ const batches = [32, 256];
 
 const usage = `usage: npm run bench:optimizers -- [options]
 
-Times a training step with SAM and ASAM as a multiple of one with plain SGD, on ${batches.join(' and ')} MNIST images.
+Times a training step with SAM, ASAM and a penalty on Minimum Sharpness as a multiple of one with plain SGD, on ${batches.join(' and ')} MNIST images.
 
   --backend NAMES  which of ${backends.join(', ')}, with commas between (default tensorflow,wasm)
   --repeats N      how often the optimizers take turns, after three turns that do not count (default 15)
@@ -50,6 +50,7 @@ const contestants: readonly { name: string; optimizer: (model: tf.LayersModel) =
   { name: 'SGD', optimizer: sgd },
   { name: 'SAM', optimizer: () => sam(sgd(), { rho: 0.05 }) },
   { name: 'ASAM', optimizer: () => asam(sgd(), { rho: 0.5 }) },
+  { name: 'penalty on MS', optimizer: (model) => sharpnessPenalty(sgd(), { model, lambda: 0.001 }) },
 ];
 
 const networks: readonly NetworkName[] = ['MLP', 'LeNet'];
@@ -117,7 +118,8 @@ async function run(chosen: string[], repeats: number): Promise<void> {
   say('# A step of the sharpness-aware optimizers, in steps of SGD');
   say('');
   say(
-    'One step is `trainOnBatch` (categoricalCrossentropy) on MNIST images; MLP is 784-512-128-512-10. SAM and ASAM wrap SGD.',
+    'One step is `trainOnBatch` (categoricalCrossentropy) on MNIST images; MLP is 784-512-128-512-10. All wrap SGD. ' +
+      'The penalty is computed on 32 images of the batch.',
   );
   say(`They took turns; the numbers are medians of ${repeats} turns, in brackets the extremes.`);
   say('');

@@ -16,8 +16,14 @@ export { type EarlyStopping, earlyStopping } from './control/early-stopping.js';
 export { learningRateOf, setLearningRate } from './control/learning-rate.js';
 export { type AsamOptimizer, type AsamOptions, asam } from './control/optimizers/asam.js';
 export { type SamOptimizer, type SamOptions, sam } from './control/optimizers/sam.js';
+export {
+  type SharpnessPenaltyOptimizer,
+  type SharpnessPenaltyOptions,
+  sharpnessPenalty,
+} from './control/optimizers/sharpness-penalty.js';
 export type { WrappedOptimizer } from './control/optimizers/wrapped-optimizer.js';
 export { property, type Setting } from './control/setting.js';
+export type { GradientColumns } from './control/sharpness-gradients.js';
 export { type ControlledValue, type ControlProblem, type Steering, steer } from './control/steer.js';
 export type { EarlyStoppingOptions } from './control/stopping-options.js';
 export { weightDecayOf } from './control/weight-decay.js';
@@ -26,6 +32,7 @@ export type { LayerRule, ParameterOf } from './curvature/layers/rule.js';
 export { registerLayerRule } from './curvature/layers/table.js';
 export type {
   CallWithDelta,
+  Differentiable,
   Forward,
   Layer,
   Operation,

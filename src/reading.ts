@@ -4,7 +4,7 @@ export interface ParameterTrace {
   readonly name: string;
   /** Name of the layer that owns the tensor. */
   readonly layer: string;
-  /** Trace of this tensor's diagonal block of the loss Hessian, mean over samples. At least 0. */
+  /** Trace of this tensor's diagonal block of the loss Hessian, mean over samples. Below 0 with `{ hutchinson }` only. */
   readonly trace: number;
   /**
    * One standard error of `trace`; 0 where it was computed over every sample that the reading speaks for, as the last dense
@@ -37,15 +37,18 @@ export interface SharpnessReading {
   readonly reliable: boolean;
   /** The plain Hessian trace, summed over `parameters`. Changes when layers are rescaled. */
   readonly trace: number;
-  /** One entry a trainable weight tensor, in the order of `model.trainableWeights`. */
+  /** One entry a trainable weight tensor that the loss depends on, in the order in which the network uses them. */
   readonly parameters: readonly ParameterTrace[];
   /** One entry a layer whose scale is free, in the order of the graph. */
   readonly scales: readonly LayerScale[];
   /** Number of samples that the value speaks for. */
   readonly samples: number;
-  /** Backward rows run: one for each (sample, column) pair. */
+  /** Backward rows run: one for each (sample, column) pair, and with `{ hutchinson }` two for each sample and probe of a weight tensor. */
   readonly pairs: number;
-  /** Whether the traces are those of the Hessian itself, not only of its Gauss-Newton part. Says nothing of sampling. */
+  /**
+   * Whether the traces are those of the Hessian itself, not only of its Gauss-Newton part: in piecewise linear networks, and
+   * with `{ hutchinson }` always. Says nothing of sampling.
+   */
   readonly exact: boolean;
   /** What the value takes for granted, one plain sentence each. */
   readonly assumptions: readonly string[];

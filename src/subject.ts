@@ -97,7 +97,7 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
 }
 
 /** @throws Error with one line for a model that is not built or has nothing to measure. */
-function checkModel(model: tfl.LayersModel, countFrozen = false): void {
+export function checkModel(model: tfl.LayersModel, countFrozen = false): void {
   if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
     throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
   }

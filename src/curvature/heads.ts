@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { OutputHessian } from './output-hessian.js';
+import type { DrawSigns, OutputHessian } from './output-hessian.js';
 
 /**
  * One output of the network with its loss. The whole loss is, over samples n and positions t = 1..P of the output,
@@ -75,6 +75,17 @@ export function deltasOf(head: Head, outputs: Outputs, begin: number, count: num
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
   return deltasAt(head, outputs, index, outputsOfRow);
+}
+
+/**
+ * A combination of all columns of a head with random signs, as a delta of z: [N, ...shape of z]. The columns of different
+ * positions have signs of their own.
+ */
+export function combinationOf(head: Head, outputs: Outputs, signs: DrawSigns): tf.Tensor {
+  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  const factor = scale();
+  const ofRow = typeof factor === 'number' ? factor : tf.reshape(factor, [samples * positions, 1]);
+  return tf.reshape(tf.mul(head.hessian.combination(rows, signs), ofRow), [samples, ...shape]);
 }
 
 /** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */

@@ -60,8 +60,8 @@ export function maskOfCall(
   return {
     layer,
     description: `mask of ${className}`,
-    // Comparing with 0 does not mind a rescaled input.
-    scale: maskValue === 0 ? 'resets' : 'pins',
+    // What puts masks together does not look at values, and comparing with 0 does not mind a rescaled input.
+    scale: starts && maskValue !== 0 ? 'pins' : 'resets',
     piecewiseLinear: true,
     parameters: [],
     // A mask that is passed on becomes a tensor of its own, which lives as long as it is needed.

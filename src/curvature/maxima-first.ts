@@ -1,13 +1,12 @@
-import { readBy, type Step } from './graph.js';
+import { type Graph, readBy } from './graph.js';
 
 /**
  * Puts max pooling in front of the activation that it follows, where the activation is monotone: f(max x) = max f(x). The
  * function and its gradients stay what they are (where f is flat, so that maxima tie, its derivative is 0 either way), and the
- * activation is left with fewer elements. Activations whose output goes elsewhere too stay where they are.
- *
- * @param outputs the tensors of the graph that are read from outside.
+ * activation is left with fewer elements. Activations whose output goes elsewhere too stay where they are, and so do the numbers of all other tensors.
  */
-export function maximaFirst(steps: readonly Step[], outputs: readonly number[]): Step[] {
+export function maximaFirst(graph: Graph): Graph {
+  const { steps, outputs } = graph;
   const ordered = [...steps];
   const reads = new Map<number, number>(outputs.map((id) => [id, 1]));
   for (const id of steps.flatMap(readBy)) {
@@ -27,5 +26,5 @@ export function maximaFirst(steps: readonly Step[], outputs: readonly number[]):
       later = earlier;
     }
   });
-  return ordered;
+  return { ...graph, steps: ordered };
 }

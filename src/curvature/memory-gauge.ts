@@ -51,8 +51,6 @@ export function fitting(budgetBytes: number, count: number, peak: number, smalle
 export interface ChunkSize {
   readonly samples: number;
   readonly columns: readonly number[];
-  /** Measured on several samples, so that what does not grow with them weighs little. */
-  readonly settled: boolean;
 }
 
 const chunks = new WeakMap<object, Map<string, ChunkSize>>();

@@ -49,6 +49,17 @@ export interface Parameter {
  */
 export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'resets' | 'affine';
 
+/**
+ * How the gradient of a squared norm goes back through an operation, that is, through its `forward`, `backward` and
+ * `squaredNorms` (see `differentiable.ts`).
+ *
+ * - `linear`: linear in its one input, with no weights and nothing saved: `forward` and `backward` are each other's transpose.
+ * - `selects`: piecewise linear without weights; what is saved says which piece, and a small step does not change it (ReLU, max
+ *   pooling). `backward` is made of tf.js operations whose gradients are right.
+ * - `smooth`: all three are made of tf.js operations whose gradients are right.
+ */
+export type Differentiable = 'linear' | 'selects' | 'smooth';
+
 /** What the forward pass of one operation yields. */
 export interface Forward {
   readonly output: Tensor;
@@ -91,6 +102,8 @@ export interface Operation {
   /** Whether every element of the output is the largest of some elements of its one input, as in max pooling. */
   readonly takesMaxima?: boolean;
   readonly parameters: readonly Parameter[];
+  /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
+  readonly differentiable?: Differentiable;
   /**
    * Untrained numbers that are subtracted from the input, such as a moving mean: a rescaling that keeps the function
    * multiplies them by exp(s_in).

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { constantForGradients } from './differentiable.js';
 
 /** The losses whose output Hessian has a known factor. */
 export type LossName =
@@ -8,6 +9,9 @@ export type LossName =
   | 'meanSquaredError'
   | 'softmaxCrossEntropy'
   | 'sigmoidCrossEntropy';
+
+/** Draws -1 or 1 with equal probability, independently, in the shape asked for. */
+export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
 
 /**
  * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time.
@@ -35,6 +39,15 @@ export interface OutputHessian {
    * @returns [N, K].
    */
   columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor2D;
+  /**
+   * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
+   * with itself is A on average.
+   *
+   * @param z [N, K].
+   * @param signs draws s: -1 or 1 each, in the shape asked for.
+   * @returns [N, K].
+   */
+  combination(z: tf.Tensor2D, signs: DrawSigns): tf.Tensor2D;
   /**
    * Squared norms of all columns in closed form, w_{n,r} = ||c_{n,r}||^2.
    *
@@ -104,26 +117,45 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
       const places = tf.add(tf.mul(index, rows), tf.range(0, rows, 1, 'int32'));
       return tf.gather(tf.reshape(all(z), [-1, outputs]), tf.cast(places, 'int32')) as tf.Tensor2D;
     },
+    combination(z, signs) {
+      const found = all(z);
+      return tf.sum(tf.mul(found, signs([found.shape[0], found.shape[1], 1])), 0) as tf.Tensor2D;
+    },
     squaredNorms: (z) => tf.transpose(tf.sum(tf.square(all(z)), 2) as tf.Tensor2D),
   };
 }
 
-type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'squaredNorms'>;
+type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms'>;
 
-/** The two ways of choosing columns, from a function of column indices that are broadcast against z with its last axis. */
+/**
+ * The ways of choosing columns.
+ *
+ * @param combine sums columns: coefficients for the outputs that they belong to are broadcast against z with its last axis.
+ * @param chosen one-hot coefficients from column indices, broadcast in the same way.
+ * @param kept the coefficients of those outputs that have a column, 0 for the others.
+ */
 function choosing(
-  columnsAt: (z: tf.Tensor2D, index: tf.Tensor) => tf.Tensor,
-): Pick<OutputHessian, 'factor' | 'columnOfEach'> {
+  combine: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
+  chosen: (z: tf.Tensor2D, index: tf.Tensor) => tf.Tensor,
+  kept: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
+): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
+  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => combine(z, chosen(z, index));
   return {
     factor: (z, begin, count) =>
       columnsAt(z, tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1])) as tf.Tensor3D,
     columnOfEach: (z, columns) => columnsAt(z, tf.reshape(columns, [-1, 1])) as tf.Tensor2D,
+    combination: (z, signs) => combine(z, kept(z, signs(z.shape))) as tf.Tensor2D,
   };
 }
 
 /** One-hot rows as booleans, for any number of classes (tf.oneHot wants two or more): [..., 1] -> [..., outputs]. */
 function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
   return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
+}
+
+/** The class m of each sample, [N, 1]. Which one it is does not change A, so gradients take it for a constant. */
+function largestClass(z: tf.Tensor2D): tf.Tensor2D {
+  return constantForGradients(() => tf.expandDims(tf.argMax(z, 1), 1) as tf.Tensor2D);
 }
 
 /**
@@ -136,22 +168,26 @@ function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
  */
 const softmaxFactor: Factor = {
   columns: (outputs) => outputs - 1,
-  ...choosing((z, index) => {
-    const outputs = z.shape[1];
-    const logits = tf.logSoftmax(z);
-    const u = tf.exp(tf.mul(logits, 0.5));
-    const p = tf.exp(logits);
-    const largest = tf.expandDims(tf.argMax(z, 1), 1);
-    const isLargest = isClass(largest, outputs);
-    const uLargest = tf.max(u, 1, true);
-    // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
-    const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
-    // Column r belongs to class r, or r + 1 from the largest class on.
-    const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
-    const diagonal = tf.mul(tf.cast(isClass(classes, outputs), 'float32'), u);
-    const uOfColumn = tf.sum(diagonal, -1, true);
-    return tf.sub(diagonal, tf.mul(uOfColumn, v));
-  }),
+  ...choosing(
+    (z, coefficients) => {
+      const logits = tf.logSoftmax(z);
+      const u = tf.exp(tf.mul(logits, 0.5));
+      const p = tf.exp(logits);
+      const isLargest = isClass(largestClass(z), z.shape[1]);
+      // Not tf.max, whose gradient counts the largest twice where two are equal.
+      const uLargest = tf.sum(tf.mul(tf.cast(isLargest, 'float32'), u), 1, true);
+      // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
+      const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
+      const diagonal = tf.mul(coefficients, u);
+      return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
+    },
+    (z, index) => {
+      // Column r belongs to class r, or r + 1 from the largest class on.
+      const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largestClass(z)), 'int32'));
+      return tf.cast(isClass(classes, z.shape[1]), 'float32');
+    },
+    (z, coefficients) => tf.where(isClass(largestClass(z), z.shape[1]), tf.zerosLike(coefficients), coefficients),
+  ),
   // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
   squaredNorms(z) {
     const [samples, outputs] = z.shape;
@@ -198,7 +234,11 @@ const sparseSoftmax = {
 function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
   return {
     columns: (outputs) => outputs,
-    ...choosing((z, index) => tf.mul(tf.cast(isClass(index, z.shape[1]), 'float32'), root(z))),
+    ...choosing(
+      (z, coefficients) => tf.mul(coefficients, root(z)),
+      (z, index) => tf.cast(isClass(index, z.shape[1]), 'float32'),
+      (_z, coefficients) => coefficients,
+    ),
     squaredNorms: (z) => tf.square(root(z)),
   };
 }
@@ -208,8 +248,22 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
  * p (1 - p) is taken as sigmoid(z) sigmoid(-z), which keeps its digits where p rounds to 1; for the same reason the gradient,
  * (p - y) / K, is (1 - y) sigmoid(z) - y sigmoid(-z).
  */
+const sigmoidFactor = diagonal(
+  (logits) =>
+    tf.customGrad((...inputs) => {
+      const [z, save] = inputs as [tf.Tensor2D, tf.GradSaveFunc];
+      const [p, q] = [tf.sigmoid(z), tf.sigmoid(tf.neg(z))];
+      const root = tf.sqrt(tf.div(tf.mul(p, q), z.shape[1]));
+      save([root, p, q]);
+      // In closed form, root (q - p) / 2: the gradient of a square root is not a number where p q underflows to 0.
+      const gradFunc = (dy: tf.Tensor, [y, above, below]: tf.Tensor[]) =>
+        tf.mul(dy, tf.mul(y, tf.div(tf.sub(below, above), 2)));
+      return { value: root, gradFunc };
+    })(logits) as tf.Tensor2D,
+);
+
 const sigmoid = {
-  ...diagonal((z) => tf.sqrt(tf.div(tf.mul(tf.sigmoid(z), tf.sigmoid(tf.neg(z))), z.shape[1]))),
+  ...sigmoidFactor,
   gradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
     const [up, down] = [tf.mul(tf.sub(1, labels), tf.sigmoid(z)), tf.mul(labels, tf.sigmoid(tf.neg(z)))];
     return tf.div(tf.sub(up, down), z.shape[1]);

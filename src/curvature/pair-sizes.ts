@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from './graph.js';
 import { columnsOf, type Head, squaredNormsOf } from './heads.js';
+import { maximaFirst } from './maxima-first.js';
 import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Operation } from './operation.js';
 import { planSteps, record, withoutBackward } from './tape.js';
@@ -29,7 +30,7 @@ const LARGEST_CHUNK = 2048;
 
 /** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
 export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairWeighing {
-  const plan = planSteps(graph);
+  const plan = planSteps(maximaFirst(graph));
   const forwardPlan = withoutBackward(plan);
   const weighted = plan.flatMap(({ leavesNorms }, i) => (leavesNorms ? [i] : []));
   let chunk = 1;

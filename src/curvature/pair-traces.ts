@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { deltasOfEach, type Head } from './heads.js';
+import { maximaFirst } from './maxima-first.js';
 import { fitting, gaugedTensors, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
@@ -28,7 +29,7 @@ export interface PairKernel {
 
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
-  const plan = planSteps(graph);
+  const plan = planSteps(maximaFirst(graph));
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
   let chunk = 1;
 

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Graph, readBy, type Step } from './graph.js';
-import { maximaFirst } from './maxima-first.js';
 import { gaugedTidy, type MemoryGauge } from './memory-gauge.js';
 import { inLayer, type RecordedCall } from './operation.js';
 
@@ -16,7 +15,7 @@ export interface StepPlan {
 /** Marks what the backward pass will touch: nothing is computed below the first layer that has trained weights. */
 export function planSteps(graph: Graph): StepPlan[] {
   const aboveWeights = new Set<number>();
-  return maximaFirst(graph.steps, graph.outputs).map((step) => {
+  return graph.steps.map((step) => {
     const carriesDelta = step.inputs.some((input) => aboveWeights.has(input));
     const leavesNorms = step.operation.parameters.some((parameter) => parameter.trainable);
     if (carriesDelta || leavesNorms) {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { columnsOf, deltasOf, type Head } from './heads.js';
+import { maximaFirst } from './maxima-first.js';
 import { type ChunkSize, fitting, gaugedTidy, memoryGauge, rememberedChunks } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
 import { planSteps, record } from './tape.js';
@@ -28,9 +29,6 @@ export interface TraceKernel {
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }
 
-/** Samples that are run in advance, where they fit. */
-const TRIAL_SAMPLES = 32;
-
 /** A chunk whose norms may still be on their way. */
 interface StartedChunk {
   /** [parameters, samples]. */
@@ -46,14 +44,13 @@ interface StartedChunk {
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on samples
- * that are run in advance: one, first with one column, and a few if that does not say that all fit. No tensor grows faster
- * than in proportion to its chunk, so that n samples that peak at p bytes allow n * budget / p; the same holds for columns.
- * The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same are the
- * same to the last digit.
+ * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on one sample
+ * that is run in advance, first with one column. No tensor grows faster than in proportion to its chunk, so that one sample
+ * that peaks at p bytes allows budget / p of them; the same holds for columns. The size of the chunks is remembered with the
+ * weights, and the same for every reading, so that readings of the same are the same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
-  const plan = planSteps(graph);
+  const plan = planSteps(maximaFirst(graph));
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
 
   /**
@@ -78,6 +75,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
       try {
         for (const [h, head] of heads.entries()) {
           const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
+          let peakOfHead = Number.POSITIVE_INFINITY;
           for (let first = 0; first < ofHead; ) {
             const count = Math.min(columnsAtOnce[h], ofHead - first);
             gauge.peak = 0;
@@ -93,8 +91,10 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             if (trial) {
               columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
             }
-            peak = Math.max(peak, (gauge.peak * columnsAtOnce[h]) / count);
+            // Each of these bounds what all columns that fit at once would take.
+            peakOfHead = Math.min(peakOfHead, (gauge.peak * columnsAtOnce[h]) / count);
           }
+          peak = Math.max(peak, peakOfHead);
           columns += ofHead;
         }
         return { sums: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
@@ -121,23 +121,20 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
   }
 
-  /** What fits the budget at once, or all samples. */
+  /** What fits the budget at once. */
   function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
     const remembered = rememberedChunks(parameters[0]?.variable);
     const kind = kindOf(inputs);
-    const fit = (samples: number, columns: number[], settled: boolean): ChunkSize => {
-      const { sums, peak } = traceChunk(inputs, 0, samples, columns, samples === 1);
-      sums.dispose();
-      const size = { samples: fitting(budgetBytes, samples, peak, false), columns, settled };
-      remembered.set(kind, size);
-      return size;
-    };
+    const known = remembered.get(kind);
+    if (known) {
+      return known;
+    }
     const columns = heads.map(() => 1);
-    const size = remembered.get(kind) ?? fit(1, columns, false);
-    const trial = Math.min(TRIAL_SAMPLES, size.samples);
-    return size.settled || inputs[0].shape[0] <= size.samples || trial === 1
-      ? size
-      : fit(trial, [...size.columns], true);
+    const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
+    sums.dispose();
+    const size = { samples: fitting(budgetBytes, 1, peak, false), columns };
+    remembered.set(kind, size);
+    return size;
   }
 
   return {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { lcg } from '../golden-network.js';
-import { type Loss, sampleJacobian, samplesOf, weightValues } from './jacobian.js';
+import { type Loss, sampleJacobian, samplesOf, type WeightValues, weightValues } from './jacobian.js';
 import { outputHessian } from './output-hessian.js';
 
 /** What the package should find, by definition. */
@@ -40,8 +40,22 @@ export function referenceTraces(
   const values = new Map(
     [...weightValues(model)].map(([name, { shape, data }]) => [name, { shape, data: nudged(data) }]),
   );
+  return tracesAt(
+    model,
+    loss,
+    samplesOf(inputs).map((sample) => sample.map(nudged)),
+    values,
+  );
+}
+
+/** The same for weights and samples in float64. */
+export function tracesAt(
+  model: tfl.LayersModel,
+  loss: Loss,
+  samples: readonly (readonly Float64Array[])[],
+  values: WeightValues,
+): ReferenceTraces {
   const names = model.trainableWeights.map((w) => w.originalName);
-  const samples = samplesOf(inputs).map((sample) => sample.map(nudged));
   const traces = new Map(names.map((name) => [name, 0]));
   const jacobians = samples.map((sample) => {
     const { logits, output, rows, kinkDistance } = sampleJacobian(model, loss, sample, values);

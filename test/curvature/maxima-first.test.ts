@@ -14,8 +14,8 @@ function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
   return model;
 }
 
-const order = ({ steps, outputs }: Graph) =>
-  maximaFirst(steps, outputs).map(({ operation: { description }, inputs, output }) => [description, inputs, output]);
+const order = (graph: Graph) =>
+  maximaFirst(graph).steps.map(({ operation: { description }, inputs, output }) => [description, inputs, output]);
 
 describe('maximaFirst', () => {
   it('puts pooling in front of the activations before it, and leaves the tensors in their order', () => {

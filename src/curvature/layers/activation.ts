@@ -9,19 +9,19 @@ interface ActivationFunction {
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
 }
 
-type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'monotone'>;
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable' | 'monotone'>;
 
 /** Elementwise activations by the name of their class in tf.js. */
 const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
-  relu: { scale: 'ties', piecewiseLinear: true, monotone: true },
-  relu6: { scale: 'pins', piecewiseLinear: true, monotone: true },
+  relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects', monotone: true },
+  relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects', monotone: true },
   hardSigmoid: { scale: 'pins', piecewiseLinear: true },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
-  sigmoid: { scale: 'pins', piecewiseLinear: false },
+  sigmoid: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
   softplus: { scale: 'pins', piecewiseLinear: false },
   softsign: { scale: 'pins', piecewiseLinear: false },
-  tanh: { scale: 'pins', piecewiseLinear: false },
+  tanh: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
   gelu: { scale: 'pins', piecewiseLinear: false },
   gelu_new: { scale: 'pins', piecewiseLinear: false },
   mish: { scale: 'pins', piecewiseLinear: false },
@@ -66,6 +66,7 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.
     description,
     scale: 'pins',
     piecewiseLinear: false,
+    differentiable: 'smooth',
     activation: 'softmax',
     parameters: [],
     usesMask: true,
@@ -122,21 +123,14 @@ export const reluLayer: LayerRule = (layer) => {
     return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
   }
   const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
-  return [
-    elementwise(layer, `ReLU up to ${maxValue}`, clipped, { scale: 'pins', piecewiseLinear: true, monotone: true }),
-  ];
+  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, elementwiseActivations.relu6)];
 };
 
 /** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
 export const leakyReluLayer: LayerRule = (layer) => {
   const { alpha } = layer as Layer & { alpha: number };
-  return [
-    elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), {
-      scale: 'ties',
-      piecewiseLinear: true,
-      monotone: alpha >= 0,
-    }),
-  ];
+  const properties = { ...elementwiseActivations.relu, monotone: alpha >= 0 };
+  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), properties)];
 };
 
 export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });

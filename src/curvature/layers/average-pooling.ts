@@ -35,6 +35,7 @@ function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: 
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    differentiable: 'linear',
     parameters: [],
     forward: ([x]) => ({
       output: view.fromImage(tf.avgPool(view.toImage(x), size, strides, padding), x.shape),
@@ -67,6 +68,7 @@ export const globalAveragePooling: LayerRule = (anyLayer) => {
     description: layer.getClassName(),
     scale: 'ties',
     piecewiseLinear: true,
+    differentiable: 'linear',
     parameters: [],
     forward([x]) {
       const [samples, ...shape] = x.shape;

@@ -49,6 +49,7 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     description: layer.getClassName(),
     scale: 'affine',
     piecewiseLinear: true,
+    differentiable: 'smooth',
     parameters,
     inputStatistics: [layer.movingMean],
     forward([x]) {

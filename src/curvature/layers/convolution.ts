@@ -82,6 +82,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
   const readKernel = () => tf.reshape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
 
   const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
+    // tf.js has no gradient of a dilated convolution; volumes have not been tried.
+    differentiable: layer.rank < 3 && geometry.dilation.every((step) => step === 1) ? 'smooth' : undefined,
     product(x) {
       const image = convolve(asImage(x), readKernel(), geometry);
       const [samples, , ...rest] = image.shape;

@@ -23,6 +23,7 @@ function onRows(x: tf.Tensor, width: number, f: (rows: tf.Tensor2D) => tf.Tensor
 /** x W, on vectors or at every position: [B, ..., F] -> [B, ..., O]. */
 export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: number): KernelProduct {
   return {
+    differentiable: 'smooth',
     product: (x) => onRows(x, fanOut, (rows) => tf.matMul(rows, matrix())),
     backward: (_call, delta) => [onRows(delta, fanIn, (rows) => tf.matMul(rows, matrix(), false, true))],
     norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },

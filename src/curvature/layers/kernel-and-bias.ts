@@ -16,6 +16,8 @@ export interface KernelProduct {
   product(x: tf.Tensor): tf.Tensor;
   backward: Operation['backward'];
   readonly norms: KernelNorms;
+  /** `smooth` if all of this has right gradients in tf.js. */
+  readonly differentiable?: Operation['differentiable'];
   /**
    * The kernel's gradient for one column, summed over samples and calls.
    *
@@ -61,7 +63,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, norms, kernelGradient }: KernelProduct,
+  { product, backward, norms, kernelGradient, differentiable }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -70,6 +72,7 @@ export function kernelAndBias(
     description: layer.getClassName(),
     scale: 'affine',
     piecewiseLinear: true,
+    differentiable,
     parameters,
     forward([x]) {
       const linear = product(x);

@@ -95,6 +95,18 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
   return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
+/** Every pixel in each cell of its window. Its gradient is a sum over the window; tf.js's own is wrong on the cpu backend. */
+function repeatOverWindows(x: tf.Tensor4D, size: Pair): tf.Tensor4D {
+  return tf.customGrad((...inputs) => {
+    const pixels = inputs[0] as tf.Tensor4D;
+    const [, h, w] = pixels.shape;
+    return {
+      value: tf.image.resizeNearestNeighbor(pixels, [h * size[0], w * size[1]]),
+      gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, size, size, 'valid'), size[0] * size[1]),
+    };
+  })(x) as tf.Tensor4D;
+}
+
 /**
  * Max pooling: the delta of a window goes to where its maximum was found. Nothing of the forward pass is repeated for the
  * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
@@ -110,6 +122,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     scale: 'ties',
     piecewiseLinear: true,
     takesMaxima: true,
+    differentiable: 'selects',
     parameters: [],
     forward([x], recording = true) {
       const image = view.toImage(x);
@@ -126,10 +139,10 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     backward({ saved, inputShapes }, delta, columns) {
       const imageSize = view.size(inputShapes[0]);
       const pooled = view.toImage(delta);
-      const [batch, h, w, channels] = pooled.shape;
+      const [batch, , , channels] = pooled.shape;
       const { top, left } = windowGrid([batch, ...imageSize, channels], windows);
       if (separate) {
-        const repeated = tf.image.resizeNearestNeighbor(pooled, [h * windows.size[0], w * windows.size[1]]);
+        const repeated = repeatOverWindows(pooled, windows.size);
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
         return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }
@@ -166,6 +179,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
     scale: 'ties',
     piecewiseLinear: true,
     takesMaxima: true,
+    differentiable: 'selects',
     parameters: [],
     forward([x]) {
       const channelsLast = order ? tf.transpose(x, order) : x;

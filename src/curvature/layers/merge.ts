@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from '../column-axis.js';
-import type { Layer, Operation, ScaleBehaviour } from '../operation.js';
+import type { Layer, Operation } from '../operation.js';
 import { firstMatches } from './first-matches.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { LayerRule } from './rule.js';
@@ -25,7 +25,7 @@ function sumBroadcast(delta: tf.Tensor, inputShape: readonly number[]): tf.Tenso
  *   null where the derivative is the same number everywhere, which `factor` gives.
  */
 function elementwiseMerge(
-  properties: { scale: ScaleBehaviour; piecewiseLinear: boolean },
+  properties: Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable'>,
   derivatives: ((inputs: tf.Tensor[], output: tf.Tensor) => tf.Tensor[]) | null,
   factor: (inputs: number) => number = () => 1,
 ): LayerRule {
@@ -52,7 +52,7 @@ function elementwiseMerge(
 }
 
 /** Sum of the inputs: every input gets the delta as it is. */
-export const add = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, null);
+export const add = elementwiseMerge({ scale: 'ties', piecewiseLinear: true, differentiable: 'smooth' }, null);
 
 /** Mean of the inputs. */
 export const average = elementwiseMerge({ scale: 'ties', piecewiseLinear: true }, null, (inputs) => 1 / inputs);
@@ -85,6 +85,7 @@ export const concatenate: LayerRule = (anyLayer) => {
       description: layer.getClassName(),
       scale: 'ties',
       piecewiseLinear: true,
+      differentiable: 'smooth',
       parameters: [],
       forward: (inputs) => ({ output: tf.concat(inputs, axisOf(inputs[0].rank)), saved: [] }),
       backward({ inputShapes }, delta) {

@@ -198,5 +198,15 @@ function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: readon
     return tf.slice(x, begin, size);
   }
   const end = begin.map((b, axis) => b + size[axis]) as Shape4;
-  return tf.stridedSlice(x, begin, end, [1, ...strides, 1]);
+  // tf.js has no gradient of a strided slice: zeros between the entries, and around them.
+  return tf.customGrad((...inputs) => ({
+    value: tf.stridedSlice(inputs[0] as tf.Tensor4D, begin, end, [1, ...strides, 1]),
+    gradFunc: (dy: tf.Tensor) => {
+      const spread = strides.reduce((all, stride, axis) => spreadAxis(all, axis + 1, stride), dy);
+      return tf.pad(
+        spread,
+        begin.map((before, axis): [number, number] => [before, x.shape[axis] - before - spread.shape[axis]]),
+      );
+    },
+  }))(x);
 }

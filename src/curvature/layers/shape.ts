@@ -4,7 +4,7 @@ import { channelsFirst } from './channels-first.js';
 import { callLayer } from './generic.js';
 import type { LayerRule } from './rule.js';
 
-const linear = { scale: 'ties', piecewiseLinear: true, parameters: [] } as const;
+const linear = { scale: 'ties', piecewiseLinear: true, differentiable: 'linear', parameters: [] } as const;
 
 /** Layers that pass their input on unchanged when they do not train: dropout and noise. */
 export const identity: LayerRule = () => [];
