@@ -3,7 +3,7 @@
  * each contestant in a process of its own, taking turns. Prints tables and writes them to `benchmarks/results/kernel.md`, with
  * a chart in `kernel.svg`.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { type Child, type Repetition, startChild } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
 import { type NetworkName, network, networkNames } from './networks.js';
+import { machine, resultsFolder, writeReport } from './report.js';
 import { median, quantile } from './statistics.js';
 
 const usage = `usage: npm run bench:kernel -- [options]
@@ -25,7 +26,9 @@ scripts/peers-venv.sh installs.
   --repeats N       how often the contestants take turns, after one turn that does not count (default 11)
   --limit S         a contestant whose first turn takes longer does not go on (default 60)
   --threads N       threads of every contestant (default: as many as there are cores)
+  --no-peers        without PyTorch's packages
   --quick           3 turns, the largest number of images of each network
+  --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
 /** Numbers of images. */
@@ -41,6 +44,7 @@ interface Contestant {
   readonly title: string;
   /** Its trace has no sampling error, and has to agree with ours. */
   readonly exact: boolean;
+  readonly isPeer: boolean;
   readonly start: (setting: Setting) => [command: string, args: string[]];
 }
 
@@ -58,6 +62,7 @@ const ours = (backend: string, title: string): Contestant => ({
   id: backend,
   title,
   exact: true,
+  isPeer: false,
   start: ({ network, samples }) => [
     process.execPath,
     ['--import', 'tsx', `${root}benchmarks/kernel-reading.ts`, backend, network, `${samples}`],
@@ -68,6 +73,7 @@ const peer = (id: string, title: string, exact: boolean): Contestant => ({
   id,
   title,
   exact,
+  isPeer: true,
   start: ({ folder }) => [python, [`${root}benchmarks/kernel-peers.py`, id, folder]],
 });
 
@@ -111,7 +117,9 @@ function options() {
       repeats: { type: 'string' },
       limit: { type: 'string', default: '60' },
       threads: { type: 'string', default: `${os.cpus().length}` },
+      'no-peers': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      out: { type: 'string', default: resultsFolder },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -136,11 +144,12 @@ function options() {
   );
   return {
     networks: named('networks', values.networks, networkNames),
-    chosen: contestants.filter(({ id }) => ids.includes(id)),
+    chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
     repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '11')),
     limitMs: 1000 * whole('limit', values.limit),
     threads: whole('threads', values.threads),
     quick: values.quick,
+    out: values.out,
     help: values.help,
   };
 }
@@ -266,8 +275,16 @@ function tables(results: readonly Result[]): string[] {
 
 const times = (ratio: number) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0));
 
-async function run({ networks, chosen, repeats, limitMs, threads, quick }: ReturnType<typeof options>): Promise<void> {
-  if (!existsSync(python))
+async function run({
+  networks,
+  chosen,
+  repeats,
+  limitMs,
+  threads,
+  quick,
+  out,
+}: ReturnType<typeof options>): Promise<void> {
+  if (chosen.some(({ isPeer }) => isPeer) && !existsSync(python))
     throw new Error('The packages to compare with are not there: run scripts/peers-venv.sh once.');
   await tf.setBackend('cpu');
   const results: Result[] = [];
@@ -285,7 +302,6 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
       results.push(...found);
     }
   }
-  const [{ model: processor }] = os.cpus() as [os.CpuInfo];
   const lines = [
     '# The trace of the loss Hessian, against PyTorch',
     '',
@@ -294,10 +310,7 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
     `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
     `(fewer where ${TURNS_MS / 1000} s would not do).`,
     '',
-    `Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}. Node ${process.versions.node}, ` +
-      `${Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
-        .join(', ')}.`,
+    machine(versions),
     `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,
     '',
     '![Time of one reading](kernel.svg)',
@@ -305,10 +318,7 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
     ...tables(results),
   ];
   console.log(lines.slice(-tables(results).length).join('\n'));
-  const folder = new URL('results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('kernel.md', folder), `${lines.join('\n')}\n`);
-  writeFileSync(new URL('kernel.svg', folder), await kernelChart(results));
+  await writeReport(out, 'kernel', lines, kernelChart(results));
 }
 
 try {

@@ -2,7 +2,7 @@
 
 usage: one-percent-peers.py CONTESTANT FOLDER
 
-The folder is that of kernel-peers.py. Says `{"ready": versions}`, then takes one turn for every line it reads and answers
+The folder is that of kernel-peers.py, with the images' classes in labels.u8. Says `{"ready": versions}`, then takes one turn for every line it reads and answers
 `{"ms", "cpuMs", "trace", "images"}`: the trace of the mean loss of so many images. One turn is one batch of images with
 BackPACK (DiagGGNMC: one draw; two turns for each batch), one product with a random vector over all images with PyHessian.
 """
@@ -14,6 +14,7 @@ from importlib.metadata import version
 from os import environ
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -37,7 +38,7 @@ def fastest_batch(run, x):
 
 
 def backpack(extension_name, turns_a_batch):
-    def prepare(network, x):
+    def prepare(network, x, _labels):
         run = peers.backpack_run(extension_name, network)
         size = fastest_batch(run, x)
         batches = x.split(size)
@@ -51,17 +52,16 @@ def backpack(extension_name, turns_a_batch):
     return prepare
 
 
-def pyhessian(network, x):
+def pyhessian(network, x, labels):
+    # Their spread, unlike their mean, depends on the labels: the Hessian has more entries than its diagonal.
     from pyhessian import hessian
-
-    labels = peers.labels_of(x)
 
     def make(size):
         data = [(x[i : i + size], labels[i : i + size]) for i in range(0, len(x), size)]
         return hessian(network, nn.CrossEntropyLoss(), dataloader=data, cuda=False)
 
     def product(batch):
-        computer = hessian(network, nn.CrossEntropyLoss(), data=(batch, peers.labels_of(batch)), cuda=False)
+        computer = hessian(network, nn.CrossEntropyLoss(), data=(batch, labels[: len(batch)]), cuda=False)
         return computer.trace(maxIter=1)
 
     computer = make(fastest_batch(product, x))
@@ -80,7 +80,8 @@ def main():
     torch.set_num_threads(int(environ["OMP_NUM_THREADS"]))
     torch.manual_seed(0)
     prepare, package = CONTESTANTS[name]
-    turn = prepare(*peers.read_network(Path(folder)))
+    labels = torch.from_numpy(np.fromfile(Path(folder) / "labels.u8", dtype=np.uint8).astype(np.int64))
+    turn = prepare(*peers.read_network(Path(folder)), labels)
     peers.answer({"ready": {each: version(each) for each in ["torch", package]}})
     for i, _ in enumerate(sys.stdin):
         wall, cpu = time.perf_counter(), time.process_time()

@@ -1,6 +1,6 @@
 /**
  * One contestant of `one-percent.ts` on tf.js. Says `{ "ready": versions }`, then takes one turn for every line it reads and
- * answers `{ ms, cpuMs, trace, images }`.
+ * answers `{ ms, cpuMs, trace, sharpness, images }`, `sharpness` where it is a reading of all images.
  */
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
@@ -33,16 +33,19 @@ if (await startBackend(backend)) {
     fastest = times.sort((a, b) => a.ms - b.ms)[0]!.size;
   }
 
-  const turns: Record<string, (turn: number) => Promise<{ trace: number; images: number }>> = {
+  const turns: Record<string, (turn: number) => Promise<{ trace: number; sharpness?: number; images: number }>> = {
     predict: async () => {
       predict(fastest);
       return { trace: 0, images: fastest };
     },
     tolerance: async (seed) => {
-      const { trace } = await measureSharpness(model, inputs, { method: { tolerance: 0.01 }, seed });
-      return { trace, images: samples };
+      const reading = await measureSharpness(model, inputs, { method: { tolerance: 0.01 }, seed });
+      return { trace: reading.trace, sharpness: reading.minimumSharpness, images: samples };
     },
-    exact: async () => ({ trace: (await measureSharpness(model, inputs)).trace, images: samples }),
+    exact: async () => {
+      const { trace, minimumSharpness } = await measureSharpness(model, inputs);
+      return { trace, sharpness: minimumSharpness, images: samples };
+    },
     minibatches: async (turn) => {
       const size = Math.min(MINIBATCH, samples / 4);
       const batch = inputs.slice([(turn * size) % samples], [size]);

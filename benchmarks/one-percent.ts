@@ -3,7 +3,7 @@
  * against ours exact, minibatches, BackPACK and PyHessian, on networks before, during and after training. Writes
  * `one-percent.md` and `one-percent.svg`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
@@ -58,12 +58,19 @@ const defaultEpochs = [0, 10, 60];
 /** One turn: the trace of the mean loss over so many images. */
 export interface Turn extends Repetition {
   readonly images: number;
+  /** Minimum Sharpness, of ours over all images. */
+  readonly sharpness?: number;
 }
 
 /** How many turns a contestant needs, and where that figure is from. */
 interface Need {
   readonly turns: number;
   readonly how: string;
+}
+
+interface Exact {
+  readonly trace: number;
+  readonly sharpness: number;
 }
 
 interface Contestant {
@@ -74,9 +81,9 @@ interface Contestant {
   readonly least: number;
   /**
    * @param turns all that were taken, in their order.
-   * @param trace the exact one, over all images.
+   * @param exact the exact values, over all images.
    */
-  readonly need: (turns: readonly Turn[], trace: number, samples: number) => Need;
+  readonly need: (turns: readonly Turn[], exact: Exact, samples: number) => Need;
 }
 
 const whole = (how: string) => () => ({ turns: 1, how });
@@ -97,9 +104,11 @@ const contestants: readonly Contestant[] = [
     title: 'tfjs-sharpness, { tolerance: 0.01 }',
     isPeer: false,
     least: 5,
-    need: (turns, trace) => {
-      const error = Math.sqrt(mean(turns.map((turn) => (turn.trace / trace - 1) ** 2)));
-      return { turns: 1, how: `error found in ${turns.length} turns: ${percent(error)}` };
+    need: (turns, exact) => {
+      const [sharpness, trace] = (['sharpness', 'trace'] as const).map((key) =>
+        Math.sqrt(mean(turns.map((turn) => ((turn[key] as number) / exact[key] - 1) ** 2))),
+      ) as [number, number];
+      return { turns: 1, how: `error over ${turns.length} turns: MS ${percent(sharpness)}, trace ${percent(trace)}` };
     },
   },
   {
@@ -114,7 +123,7 @@ const contestants: readonly Contestant[] = [
     title: 'tfjs-sharpness, random minibatches',
     isPeer: false,
     least: 8,
-    need: (turns, trace, samples) => {
+    need: (turns, { trace }, samples) => {
       const size = turns[0]!.images;
       const replaced = independent(variance(turns.map((turn) => turn.trace)), trace);
       // Without replacement, a mean of all batches has no error.
@@ -127,7 +136,7 @@ const contestants: readonly Contestant[] = [
     title: 'BackPACK, DiagGGNExact',
     isPeer: true,
     least: 1,
-    need: ([{ images }]: readonly Turn[], _trace, samples) => ({
+    need: ([{ images }]: readonly Turn[], _exact, samples) => ({
       turns: samples / images,
       how: `no error, batches of ${images}`,
     }),
@@ -137,7 +146,7 @@ const contestants: readonly Contestant[] = [
     title: 'BackPACK, DiagGGNMC',
     isPeer: true,
     least: 8,
-    need: (turns, trace, samples) => {
+    need: (turns, { trace }, samples) => {
       const { images } = turns[0]!;
       const batches = samples / images;
       // Two turns in a row have the same batch: half their squared difference is the variance of one draw.
@@ -151,7 +160,7 @@ const contestants: readonly Contestant[] = [
     title: 'PyHessian, products with random vectors',
     isPeer: true,
     least: 4,
-    need: (turns, trace) => {
+    need: (turns, { trace }) => {
       const count = Math.max(1, independent(variance(turns.map((turn) => turn.trace)), trace));
       return { turns: count, how: `${digits(count)} products` };
     },
@@ -210,9 +219,9 @@ async function compare(
   } finally {
     await Promise.all(taking.map(({ child }) => child.stop()));
   }
-  const { trace } = taking.find(({ contestant }) => contestant.id === 'exact')!.turns[0]!;
+  const exact = taking.find(({ contestant }) => contestant.id === 'exact')!.turns[0] as Turn & Exact;
   return taking.map(({ contestant: { title, isPeer, need }, turns }) => {
-    const needed = need(turns, trace, samples);
+    const needed = need(turns, exact, samples);
     // The first turn warms up: its value counts, its time does not.
     const times = turns.slice(1);
     const result = {
@@ -266,7 +275,8 @@ await runWithOptions(
     const versions: Record<string, string> = {};
     const before = load();
     const results: Result[] = [];
-    const { images } = mnistDigits('train', samples);
+    const { images, labels } = mnistDigits('train', samples);
+    const classes = Uint8Array.from(tf.tidy(() => labels.argMax(1).dataSync()));
     for (const name of names as NetworkName[]) {
       const weights = await trainedWeights(name, samples, quick ? [0, 1] : (epochsOf[name] ?? defaultEpochs));
       const model = await untrained(name);
@@ -275,6 +285,7 @@ await runWithOptions(
         setWeights(model, values);
         const folder = `${root}.cache/bench-one-percent/${name}-${samples}-${epochs}/`;
         writeNetwork(model, images, folder);
+        writeFileSync(`${folder}labels.u8`, classes);
         const setting = { network: name, epochs, samples, folder, backend };
         results.push(...(await compare(setting, chosen, { repeats, seconds, threads }, versions)));
       }
