@@ -14,7 +14,7 @@ export function onePercentChart(results: readonly Result[]): TopLevelSpec {
   }));
   const all = results.map(({ seconds }) => seconds);
   const domain = [Math.min(...all) / 1.5, Math.max(...all) * 8];
-  const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { labelLimit: 320 } } as const;
+  const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { labelLimit: 0 } } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',

@@ -14,7 +14,7 @@ export function overheadChart(results: readonly Result[]): TopLevelSpec {
       high: 100 * Math.max(...overheads),
       label: `${(100 * median(overheads)).toFixed(1)}%`,
     }));
-  const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { labelLimit: 380 } } as const;
+  const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { labelLimit: 0 } } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
