@@ -18,7 +18,8 @@ Training time with the callback over training time without it, by schedule.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
   --epochs N        epochs of one training (default 5)
-  --turns N         how often the schedules take turns, after one turn that does not count (default 5)
+  --turns N         how often the schedules take turns, after one epoch that does not count (default 5)
+  --seconds N       no further turn of a network, after two, when so many seconds are over (default 300)
   --threads N       threads of every contestant (default: as many as there are cores)
   --backend NAME    tensorflow (tfjs-node), wasm or cpu (default tensorflow)
   --quick           400 images, 2 turns, MLP only
@@ -29,6 +30,7 @@ const defaults = {
   networks: '',
   epochs: 5,
   turns: 0,
+  seconds: 300,
   threads: os.cpus().length,
   backend: 'tensorflow',
   quick: false as const,
@@ -56,10 +58,18 @@ export interface Result {
   readonly share: number;
 }
 
+interface Options {
+  readonly epochs: number;
+  readonly turns: number;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly backend: string;
+}
+
 async function compare(
   network: NetworkName,
   samples: number,
-  { epochs, turns, threads, backend }: { epochs: number; turns: number; threads: number; backend: string },
+  { epochs, turns, seconds, threads, backend }: Options,
   versions: Record<string, string>,
 ): Promise<Result[]> {
   const taking: { schedule: MeasuredTraining; child: Child<Training>; trainings: Training[] }[] = [];
@@ -72,9 +82,11 @@ async function compare(
     taking.push({ schedule, child, trainings: [] });
   }
   try {
+    const start = performance.now();
     for (let turn = 0; turn <= turns; turn++) {
+      if (turn > 2 && performance.now() - start > 1000 * seconds) break;
       for (const { schedule, child, trainings } of taking) {
-        const training = await child.repeat(TURN_MS, `${epochs}`);
+        const training = await child.repeat(TURN_MS, `${turn > 0 ? epochs : 1}`);
         if (!training) throw new Error(`${schedule.title} did not train ${network}: ${child.complaint()}`);
         if (turn > 0) trainings.push(training);
       }
@@ -131,8 +143,8 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
     '',
     `\`model.fit\` of ${options.epochs} epochs on ${samples} MNIST images in batches of 64 (Adam, categoricalCrossentropy) with`,
     '`minimumSharpness(options)`, against the same training without a callback. MLP is 784-512-128-512-10. Each schedule trains in a',
-    `process of its own with ${options.threads} ${options.threads === 1 ? 'thread' : 'threads'}, from the same weights every time. They take turns: medians of ${options.turns} turns after one that`,
-    'does not count, in brackets the extremes. With `{ data }` the value speaks for all images, by default to 2%. "Readings\' share" is',
+    `process of its own with ${options.threads} ${options.threads === 1 ? 'thread' : 'threads'}, from the same weights every time. They take turns, ${options.turns} times (fewer where ${options.seconds} s`,
+    'would not do): medians, in brackets the extremes. With `{ data }` the value speaks for all images, by default to 2%. "Readings\' share" is',
     'the time that the readings say that they took, over the rest of the training.',
     '',
     machine(versions),

@@ -1,11 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './scaling.js';
 
-/** Time above, memory below, a column for what is varied; all axes logarithmic. */
+/** Processor time above, memory below, a column for what is varied; all axes logarithmic. */
 export function scalingChart(results: readonly Result[]): TopLevelSpec {
   const axes = [...new Set(results.map(({ axis }) => axis))];
   const titles = [...new Set(results.map(({ title }) => title))];
-  const panel = (axis: string, field: 'ms' | 'peakMB', title: string) => ({
+  const panel = (axis: string, field: 'cpuMs' | 'peakMB', title: string) => ({
     width: 190,
     height: 150,
     data: { values: results.filter((each) => each.axis === axis) },
@@ -39,7 +39,7 @@ export function scalingChart(results: readonly Result[]): TopLevelSpec {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     vconcat: [
-      { hconcat: axes.map((axis) => panel(axis, 'ms', 'milliseconds')) },
+      { hconcat: axes.map((axis) => panel(axis, 'cpuMs', 'processor time, ms')) },
       { hconcat: axes.map((axis) => panel(axis, 'peakMB', 'peak memory, MB')) },
     ],
     config: { font: 'sans-serif', view: { stroke: '#ccc' } },

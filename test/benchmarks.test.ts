@@ -126,7 +126,8 @@ test('scaling: every size with both methods, with exponents, within the memory',
   const [, most] = /at most ([\d.]+) MB: within 1\.25 x memoryMB = 20\.0 MB/.exec(report)!;
   const peaks = sizes.flat().flatMap((row) => [number(row[3]!), number(row[6]!)]);
   expect(Math.max(...peaks)).toBe(Number(most));
-  for (const title of ['samples', 'classes', 'width', 'depth', 'milliseconds']) expect(chart).toContain(`>${title}<`);
+  for (const title of ['samples', 'classes', 'width', 'depth', 'processor time, ms'])
+    expect(chart).toContain(`>${title}<`);
 });
 
 describe('options', () => {
