@@ -35,7 +35,7 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
     facet: {
       field: 'network',
       type: 'nominal',
-      sort: null,
+      sort: [...new Set(values.map(({ network }) => network))],
       title: null,
       header: { labelFontSize: 13, labelFontWeight: 'bold', labelAnchor: 'start' },
     },
@@ -70,17 +70,17 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
               type: 'nominal',
               title: null,
               scale: { domain: ['exact', 'estimate'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top' },
+              legend: { orient: 'top', symbolStrokeColor: '#333333' },
             },
           },
         },
         {
           mark: { type: 'text', align: 'left', dx: 9, fontSize: 10, color: '#333' },
-          encoding: { y, x: { field: 'median', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
+          encoding: { y, x: { field: 'high', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
         },
       ],
     },
-    config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 240, grid: true } },
+    config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 400, grid: true } },
   };
 }
 
