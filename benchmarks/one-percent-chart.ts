@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './one-percent.js';
-import { digits } from './report.js';
+import { duration } from './report.js';
 
 /** A row a contestant, a panel a network: seconds on a logarithmic axis; hollow where extrapolated. */
 export function onePercentChart(results: readonly Result[]): TopLevelSpec {
@@ -10,7 +10,7 @@ export function onePercentChart(results: readonly Result[]): TopLevelSpec {
     seconds,
     ours: isOurs && title.startsWith('tfjs'),
     kind: extrapolated ? 'extrapolated' : 'measured',
-    label: `${extrapolated ? '≈ ' : ''}${digits(seconds)} s`,
+    label: `${extrapolated ? '≈ ' : ''}${duration(seconds)}`,
   }));
   const all = results.map(({ seconds }) => seconds);
   const domain = [Math.min(...all) / 1.5, Math.max(...all) * 8];

@@ -14,7 +14,7 @@ import { type Child, type Repetition, startChild } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
 import { onePercentChart } from './one-percent-chart.js';
-import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
+import { digits, duration, load, machine, resultsFolder, table, writeReport } from './report.js';
 import { mean, median, variance } from './statistics.js';
 import { setWeights, trainedWeights } from './trained-network.js';
 
@@ -188,23 +188,21 @@ async function compare(
   versions: Record<string, string>,
 ): Promise<Result[]> {
   const { network, epochs, samples, folder, backend } = setting;
-  const taking: { contestant: Contestant; child: Child<Turn>; turns: Turn[] }[] = [];
-  for (const contestant of chosen) {
+  const starting = chosen.map(async (contestant) => {
     const [command, args] = contestant.isPeer
       ? [python, [`${root}benchmarks/one-percent-peers.py`, contestant.id, folder]]
       : [
           process.execPath,
           ['--import', 'tsx', `${root}benchmarks/one-percent-reading.ts`, contestant.id, backend, network, folder],
         ];
-    const child = await startChild<Turn>(command, args, START_MS, threads);
-    if ('infeasible' in child.ready) {
-      await child.stop();
-      throw new Error(`${contestant.title} does not start: ${child.ready.infeasible}`);
-    }
-    Object.assign(versions, child.ready.versions);
-    taking.push({ contestant, child, turns: [] });
-  }
+    return { contestant, child: await startChild<Turn>(command, args, START_MS, threads), turns: [] as Turn[] };
+  });
+  const taking = await Promise.all(starting);
   try {
+    for (const { contestant, child } of taking) {
+      if ('infeasible' in child.ready) throw new Error(`${contestant.title} does not start: ${child.ready.infeasible}`);
+      Object.assign(versions, child.ready.versions);
+    }
     for (let turn = 0; turn <= repeats; turn++) {
       for (const { contestant, child, turns } of taking) {
         const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
@@ -237,7 +235,7 @@ async function compare(
   });
 }
 
-const time = ({ seconds, extrapolated }: Result) => `${extrapolated ? '≈ ' : ''}${digits(seconds)} s`;
+const time = ({ seconds, extrapolated }: Result) => `${extrapolated ? '≈ ' : ''}${duration(seconds)}`;
 
 function tables(results: readonly Result[]): string[] {
   const keys = [...new Set(results.map(({ network, epochs }) => `${network}, ${epochs} epochs`))];
@@ -273,24 +271,7 @@ await runWithOptions(
     const versions: Record<string, string> = {};
     const before = load();
     const results: Result[] = [];
-    const { images, labels } = mnistDigits('train', samples);
-    const classes = Uint8Array.from(tf.tidy(() => labels.argMax(1).dataSync()));
-    for (const name of names as NetworkName[]) {
-      const weights = await trainedWeights(name, samples, quick ? [0, 1] : (epochsOf[name] ?? defaultEpochs));
-      const model = await untrained(name);
-      for (const [epochs, values] of weights) {
-        console.log(`${name}, ${epochs} epochs`);
-        setWeights(model, values);
-        const folder = `${root}.cache/bench-one-percent/${name}-${samples}-${epochs}/`;
-        writeNetwork(model, images, folder);
-        writeFileSync(`${folder}labels.u8`, classes);
-        const setting = { network: name, epochs, samples, folder, backend };
-        results.push(...(await compare(setting, chosen, { repeats, seconds, threads }, versions)));
-      }
-      model.dispose();
-    }
-    tf.dispose(images);
-    const lines = [
+    const lines = () => [
       '# To one percent',
       '',
       `Seconds until the trace of the loss Hessian over ${samples} MNIST images is known with a standard error of 1%, from the`,
@@ -313,6 +294,24 @@ await runWithOptions(
       '![Seconds to one percent](one-percent.svg)',
       ...tables(results),
     ];
-    await writeReport(out, 'one-percent', lines, onePercentChart(results));
+    const { images, labels } = mnistDigits('train', samples);
+    const classes = Uint8Array.from(tf.tidy(() => labels.argMax(1).dataSync()));
+    for (const name of names as NetworkName[]) {
+      const weights = await trainedWeights(name, samples, quick ? [0, 1] : (epochsOf[name] ?? defaultEpochs));
+      const model = await untrained(name);
+      for (const [epochs, values] of weights) {
+        console.log(`${name}, ${epochs} epochs`);
+        setWeights(model, values);
+        const folder = `${root}.cache/bench-one-percent/${name}-${samples}-${epochs}/`;
+        writeNetwork(model, images, folder);
+        writeFileSync(`${folder}labels.u8`, classes);
+        const setting = { network: name, epochs, samples, folder, backend };
+        results.push(...(await compare(setting, chosen, { repeats, seconds, threads }, versions)));
+        // After every network, so that a run that is cut short leaves what it has.
+        await writeReport(out, 'one-percent', lines(), onePercentChart(results));
+      }
+      model.dispose();
+    }
+    tf.dispose([images, labels]);
   },
 );

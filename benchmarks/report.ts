@@ -43,3 +43,14 @@ export const digits = (value: number) =>
       : value >= 1
         ? value.toFixed(2)
         : value.toPrecision(2);
+
+/** In the largest unit of which there are two or more. */
+export function duration(seconds: number): string {
+  const units = [
+    ['days', 86_400],
+    ['h', 3600],
+    ['min', 60],
+  ] as const;
+  const [unit, size] = units.find(([, each]) => seconds >= 2 * each) ?? ['s', 1];
+  return `${digits(seconds / size)} ${unit}`;
+}
