@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/command-line.js';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { startBackend } from './backend.js';
-import { type Child, type Repetition, startChild } from './child.js';
+import { type Repetition, startChild } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
 import { onePercentChart } from './one-percent-chart.js';
