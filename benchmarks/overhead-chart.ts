@@ -2,23 +2,23 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './overhead.js';
 import { median } from './statistics.js';
 
-/** A row a schedule, a panel a network: median overhead as a bar, the extremes as a line. */
+/** A row a schedule, a panel a network: median overhead in processor time as a bar, the extremes as a line. */
 export function overheadChart(results: readonly Result[]): TopLevelSpec {
   const values = results
     .filter(({ title }) => title !== 'no callback')
-    .map(({ network, title, overheads }) => ({
+    .map(({ network, title, cpuOverheads }) => ({
       network,
       title,
-      median: 100 * median(overheads),
-      low: 100 * Math.min(...overheads),
-      high: 100 * Math.max(...overheads),
-      label: `${(100 * median(overheads)).toFixed(1)}%`,
+      median: 100 * median(cpuOverheads),
+      low: 100 * Math.min(...cpuOverheads),
+      high: 100 * Math.max(...cpuOverheads),
+      label: `${(100 * median(cpuOverheads)).toFixed(1)}%`,
     }));
   const y = { field: 'title', type: 'nominal', sort: null, title: null, axis: { labelLimit: 0 } } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
-    title: 'Training time that the callback adds',
+    title: 'Processor time that the callback adds to a training',
     data: { values },
     facet: {
       field: 'network',
@@ -40,7 +40,7 @@ export function overheadChart(results: readonly Result[]): TopLevelSpec {
             x: {
               field: 'median',
               type: 'quantitative',
-              title: 'percent of the training time',
+              title: 'percent',
               axis: { gridColor: '#e4e4e4' },
             },
           },

@@ -134,11 +134,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
   const versions: Record<string, string> = {};
   const before = load();
   const results: Result[] = [];
-  for (const name of names as NetworkName[]) {
-    console.log(name);
-    results.push(...(await compare(name, samples, options, versions)));
-  }
-  const lines = [
+  const lines = () => [
     '# What the callback adds to a training',
     '',
     `\`model.fit\` of ${options.epochs} epochs on ${samples} MNIST images in batches of 64 (Adam, categoricalCrossentropy) with`,
@@ -152,7 +148,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
     '',
     '![Overhead by schedule](overhead.svg)',
     '',
-    ...names.flatMap((name) => [
+    ...[...new Set(results.map(({ network }) => network))].flatMap((name) => [
       ...table(
         [name, 'training', 'readings', "readings' share", 'overhead', 'in processor time'],
         results
@@ -169,5 +165,10 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
     ]),
     verdict(results),
   ];
-  await writeReport(out, 'overhead', lines, overheadChart(results));
+  for (const name of names as NetworkName[]) {
+    console.log(name);
+    results.push(...(await compare(name, samples, options, versions)));
+    // After every network, so that a run that is cut short leaves what it has.
+    await writeReport(out, 'overhead', lines(), overheadChart(results));
+  }
 });

@@ -44,8 +44,8 @@ function overhead(): string {
   const rows = first.slice(2).map(([title], row) => [
     title!,
     ...tables.flatMap((table) => {
-      const [, , readings, , wall, cpu] = table[row + 2]!;
-      return [readings!, [wall, cpu].map((cell) => /\*\*(.*?)\*\*/.exec(cell!)![1]).join(', ')];
+      const [, , readings, , , processorTime] = table[row + 2]!;
+      return [readings!, processorTime!];
     }),
   ]);
   return markdown([['', ...tables.flatMap(([header]) => [`${header![0]}: readings`, 'overhead'])], ...rows]);
