@@ -53,7 +53,7 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
           mark: { type: 'point', size: 70, strokeWidth: 1.5 },
           encoding: {
             y,
-            color,
+            stroke: { condition: { test: 'datum.ours', value: '#d95f02' }, value: '#4c6a8d' },
             x: {
               field: 'median',
               type: 'quantitative',
@@ -70,7 +70,7 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
               type: 'nominal',
               title: null,
               scale: { domain: ['exact', 'estimate'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top', symbolStrokeColor: '#333333' },
+              legend: { orient: 'top' },
             },
           },
         },

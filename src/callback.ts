@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
+import { isDataset } from './inputs.js';
 import {
   estimateSharpness,
   HESSIAN_NEEDS_DATA,
@@ -10,7 +11,7 @@ import {
   type SharpnessInputs,
 } from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
-import { checkMeasureOptions, isSampled, type MeasureOptions } from './options.js';
+import { checkMeasureOptions, isHutchinson, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
 import type { EpochLogs } from './streams/epoch-logs.js';
@@ -127,11 +128,14 @@ export function minimumSharpness(options: MinimumSharpnessOptions = {}): Sharpne
   return new MinimumSharpnessCallback(options, { whole: measureSharpness, minibatch: estimateSharpness });
 }
 
-// One hint a process is enough, however many callbacks a hyperparameter search makes.
-let hinted = false;
 /** With `data`. */
 const DEFAULT_METHOD = { tolerance: 0.02 } as const;
 
+/** A reading that takes up to this many times what there is time for is not given up: what it overdraws is paid back. */
+const GRACE = 1.5;
+
+// One hint a process is enough, however many callbacks a hyperparameter search makes.
+let hinted = false;
 const HINT =
   'tfjs-sharpness: measuring on single minibatches, whose values are noisy once the network is sure of most samples. ' +
   'minimumSharpness({ data: xTrain }) measures on the training set.';
@@ -162,6 +166,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   #epoch = 0;
   #epochsEnded = 0;
   #readThisEpoch = false;
+  #failedThisEpoch = false;
   #stepAtEpochBegin = 0;
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
@@ -185,6 +190,11 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     }
     if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
       throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
+    }
+    const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
+    if (needsLabels && measureOptions.labels === undefined && !isDataset(data)) {
+      const what = isHutchinson(measureOptions.method) ? 'method: { hutchinson }' : 'classWeight';
+      throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {
@@ -247,6 +257,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   override async onEpochBegin(epoch: number): Promise<void> {
     this.#epoch = epoch;
     this.#readThisEpoch = false;
+    this.#failedThisEpoch = false;
     this.#stepAtEpochBegin = this.#step;
   }
 
@@ -259,7 +270,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#step++;
     this.#recorder?.stop();
     if (isDue(this.#every, 'batches', this.#step)) await this.#read();
-    if (this.#budget?.affords() && (this.#data !== undefined || this.#recorder?.holds))
+    if (this.#budget?.affords() && !this.#failedThisEpoch && (this.#data !== undefined || this.#recorder?.holds))
       await this.#readWithin(this.#budget);
   }
 
@@ -267,7 +278,13 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#epoch = epoch;
     this.#epochsEnded++;
     if (isDue(this.#every, 'epochs', this.#epochsEnded)) await this.#read();
-    if (this.#budget && !this.#readThisEpoch && this.model !== null && !this.#disposal.signal.aborted) {
+    if (
+      this.#budget &&
+      !this.#readThisEpoch &&
+      !this.#failedThisEpoch &&
+      this.model !== null &&
+      !this.#disposal.signal.aborted
+    ) {
       const { expected } = this.#budget;
       const cost = expected === undefined ? '' : `, and the next takes about ${expected.toFixed(0)} ms`;
       const left = Math.max(0, this.#budget.allowance()).toFixed(0);
@@ -319,7 +336,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     await this.#read({
       signal: deadline.signal,
       onProgress: (progress) => {
-        if (passed() > allowance) deadline.abort();
+        if (passed() > GRACE * allowance) deadline.abort();
         this.#measureOptions.onProgress?.(progress);
       },
     });
@@ -367,6 +384,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       if (this.#measureOptions.signal?.aborted)
         this.#skip('no reading, since the signal given in the options was aborted.');
       else this.#fail(undefined, error);
+      this.#failedThisEpoch = true;
     } finally {
       tf.dispose(minibatch ?? []);
     }

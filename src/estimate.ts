@@ -42,8 +42,6 @@ export interface Task {
 
 /** First sample on the way to a tolerance. */
 const FIRST_PAIRS = 128;
-/** Pairs of a dataset that are kept with their input rows on the way to a tolerance. */
-const MOST_STREAMED_PAIRS = 8192;
 /** An exact measurement that will run more backward rows than this says so first. */
 const MANY_ROWS = 100_000;
 
@@ -62,7 +60,7 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
   const sums = new TraceSums(kernel.parameters.length);
   await data.eachBatch(async (batch) => {
     if (data.tensors) {
-      announce(subject, batch[0].shape[0], heads);
+      announce(subject, batch[0].shape[0], heads, spread);
     }
     for await (const chunk of kernel.traces(batch)) {
       sums.add(chunk);
@@ -78,7 +76,7 @@ export async function exactTraces(task: Task, spread: boolean, subject: object):
 }
 
 /** Says what a long exact measurement costs, and what is cheaper. */
-function announce(subject: object, samples: number, heads: readonly Head[]): void {
+function announce(subject: object, samples: number, heads: readonly Head[], isMinibatch: boolean): void {
   const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
   if (samples * columns <= MANY_ROWS || announced.has(subject)) {
     return;
@@ -86,7 +84,9 @@ function announce(subject: object, samples: number, heads: readonly Head[]): voi
   announced.add(subject);
   console.info(
     `tfjs-sharpness: an exact reading runs ${samples} samples x ${columns} columns = ${samples * columns} backward rows; ` +
-      'method: { tolerance: 0.02 } needs a few hundred.',
+      (isMinibatch
+        ? 'with { data, method: { tolerance: 0.02 } } a few hundred do.'
+        : 'method: { tolerance: 0.02 } needs a few hundred.'),
   );
 }
 
@@ -132,13 +132,15 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     enough: isAccurate,
   };
   let sample: PairSample | null = null;
+  let kept = Number.POSITIVE_INFINITY;
   if (data.tensors) {
     await data.eachBatch(async (tensors) => {
       sample = await sampler.ofTensors(tensors, size, pause);
     });
   } else {
-    const stream = sampler.ofStream(pairs ?? MOST_STREAMED_PAIRS);
+    const stream = sampler.ofStream(pairs);
     await data.eachBatch((batch) => stream.add(batch, pause));
+    kept = stream.capacity;
     sample = await stream.finish(size, pause);
   }
   if (sample === null) {
@@ -151,12 +153,17 @@ export async function sampledTraces(task: Task, { pairs, tolerance }: SampledMet
     samples,
     pairs: run,
     errorOf: (factors) => found.errorOf(factors),
-    assumptions: samplingAssumptions(heads, found, isAccurate(found) ? undefined : tolerance),
+    assumptions: samplingAssumptions(heads, found, kept, isAccurate(found) ? undefined : tolerance),
   };
 }
 
 /** What a sampled value takes for granted, one sentence each. */
-function samplingAssumptions(heads: readonly Head[], sample: SampledTraces, missed: number | undefined): string[] {
+function samplingAssumptions(
+  heads: readonly Head[],
+  sample: SampledTraces,
+  kept: number,
+  missed: number | undefined,
+): string[] {
   const assumptions: string[] = [];
   if (sample.pairs > 0 && heads.some(({ hessian }) => hessian === outputHessians.meanSquaredError)) {
     assumptions.push(
@@ -165,8 +172,8 @@ function samplingAssumptions(heads: readonly Head[], sample: SampledTraces, miss
   }
   if (missed !== undefined) {
     assumptions.push(
-      `A relative standard error of ${missed} would need more than the ${MOST_STREAMED_PAIRS} pairs that are kept of a ` +
-        'dataset: pass tensors, or { pairs }.',
+      `A relative standard error of ${missed} would need more than the ${kept} pairs that are kept of a dataset: ` +
+        'pass tensors, { pairs } or more memoryMB.',
     );
   }
   return assumptions;

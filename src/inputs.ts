@@ -6,9 +6,6 @@ export type NamedTensors = { readonly [name: string]: tf.Tensor };
 /** Inputs of a model, the samples in the first axis: [N, ...] each. */
 export type TensorInputs = tf.Tensor | readonly tf.Tensor[] | NamedTensors;
 
-/** What a dataset yields: a batch of inputs, or one of inputs and labels. Labels are used for `classWeight` alone. */
-export type DatasetItem = TensorInputs | { readonly xs: TensorInputs; readonly ys?: unknown };
-
 /** A `tf.data.Dataset`, by its structure. It has to be batched. */
 export interface DatasetInputs {
   iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { type Graph, reaching } from './curvature/graph.js';
+import { type Graph, reaching, type Step } from './curvature/graph.js';
 import type { Head } from './curvature/heads.js';
+import type { Layer } from './curvature/operation.js';
 import {
   hessianOfFactor,
   type LossFactor,
@@ -163,14 +164,49 @@ function nameOf(loss: Loss): string {
 }
 
 /**
- * Finds where the loss takes z: before a last softmax or sigmoid that belongs to it (DESIGN: the trace kernel).
+ * Whether a step only moves the entries of its input about, the K outputs of a softmax together: what follows it may as well
+ * come before.
+ */
+function onlyMoves({ operation: { layer, description } }: Step, activation: string): boolean {
+  const { dims, inboundNodes } = layer as Layer & { dims?: number[] };
+  if (activation !== 'softmax') {
+    return ['Reshape', 'Flatten', 'Permute'].includes(description);
+  }
+  if (description === 'Permute') {
+    return dims?.at(-1) === dims?.length;
+  }
+  if (description !== 'Reshape') {
+    return false;
+  }
+  const [before, after] = [inboundNodes[0].inputTensors[0].shape, inboundNodes[0].outputTensors[0].shape];
+  return before.at(-1) === after.at(-1);
+}
+
+/** Where a loss takes z, and the steps that bring it into the shape of the output. */
+interface Cut {
+  readonly tensor: number;
+  readonly hessian: OutputHessian;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * Finds where the loss takes z: before a last softmax or sigmoid that belongs to it. A reshape
+ * behind that takes its place before it.
  *
  * @param tensor the model's output.
+ * @param number gives a tensor its number.
  * @throws Error with one line when the loss and the last activation do not belong together.
  */
-function cutOne(graph: Graph, tensor: number, loss: Loss): { tensor: number; hessian: OutputHessian } {
+function cutOne(graph: Graph, tensor: number, loss: Loss, number: () => number): Cut {
   const hessian = typeof loss === 'string' ? outputHessians[loss] : hessianOfFactor(loss);
-  const step = graph.steps.find(({ output }) => output === tensor);
+  const stepOf = (wanted: number) => graph.steps.find(({ output }) => output === wanted);
+  let step = stepOf(tensor);
+  const moves: Step[] = [];
+  const sought = hessian.activation ?? hessian.refusedActivations?.[0];
+  while (sought && step && onlyMoves(step, sought)) {
+    moves.unshift(step);
+    step = stepOf(step.inputs[0]);
+  }
   const last = step?.operation;
   const end = last?.activation ? `'${last.activation}'` : 'no activation';
   const place = last ? ` (layer '${last.layer.name}')` : '';
@@ -182,7 +218,7 @@ function cutOne(graph: Graph, tensor: number, loss: Loss): { tensor: number; hes
     );
   }
   if (hessian.activation === null) {
-    return { tensor, hessian };
+    return { tensor, hessian, steps: [] };
   }
   if (!step || last?.activation !== hessian.activation) {
     const onLogits = hessian.activation === 'softmax' ? 'softmaxCrossEntropy' : 'sigmoidCrossEntropy';
@@ -191,7 +227,13 @@ function cutOne(graph: Graph, tensor: number, loss: Loss): { tensor: number; hes
         `change one of them; for a model that puts out logits pass loss: '${onLogits}'.`,
     );
   }
-  return { tensor: step.inputs[0], hessian };
+  let [z] = step.inputs;
+  const steps = moves.map(({ operation }): Step => {
+    const moved = { operation, inputs: [z], output: number() };
+    z = moved.output;
+    return moved;
+  });
+  return { tensor: z, hessian, steps };
 }
 
 /** Which of the outputs have a loss of their own, and how much it counts. */
@@ -236,13 +278,15 @@ export function cutAtLosses(
   weighted: (plan: HeadPlan) => boolean,
   labelled = false,
 ): { graph: Graph; heads: Head[] } {
-  const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss));
-  const withWeights = plans.filter(weighted);
   let next = Math.max(...graph.inputs, ...graph.steps.map(({ output }) => output)) + 1;
-  const weightInputs = withWeights.map(() => next++);
-  const labelInputs = labelled ? plans.map(() => next++) : [];
+  const number = () => next++;
+  const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss, number));
+  const withWeights = plans.filter(weighted);
+  const weightInputs = withWeights.map(number);
+  const labelInputs = labelled ? plans.map(number) : [];
   const read = [...weightInputs, ...labelInputs];
-  const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read] }, [
+  const steps = [...graph.steps, ...cuts.flatMap((each) => each.steps)];
+  const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read], steps }, [
     ...cuts.map(({ tensor }) => tensor),
     ...read,
   ]);

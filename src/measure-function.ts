@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { perSampleNorms, throughTfjs } from './curvature/layers/generic.js';
 import type { Operation, Parameter, ParameterRole, Weight } from './curvature/operation.js';
+import type { LossFactor } from './curvature/output-hessian.js';
 import type { DatasetInputs } from './inputs.js';
-import { cutAtLosses, type Loss, planHeads } from './loss.js';
+import { cutAtLosses, planHeads } from './loss.js';
 import { measureSubject } from './measure.js';
 import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
 import type { SharpnessReading } from './reading.js';
@@ -39,7 +40,7 @@ export interface MeasureFunctionOptions
   /** As for `measureSharpness`, without `{ hutchinson }`. */
   method?: 'exact' | SampledMethod;
   /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
-  loss: Loss;
+  loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
   /** One weight a sample, [N], or a position. */
   sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
 }
@@ -83,7 +84,7 @@ export function measureFunctionSharpness(
   inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
-  return measureSubject(() => subjectOfFunction(f, blocks, inputs, options), inputs, options, false);
+  return measureSubject(() => subjectOfFunction(f, blocks, inputs, options), inputs, options ?? {}, false);
 }
 
 /** The variable as the kernel knows weights. */
@@ -121,6 +122,11 @@ function subjectOfFunction(
     const output: unknown = f(...given);
     if (!(output instanceof tf.Tensor)) {
       throw new Error(`it returned a ${typeof output}, not a tensor: return outputs, one row a sample.`);
+    }
+    if (output.rank < 2) {
+      throw new Error(
+        `it returned a tensor of shape [${output.shape}]: return [samples, K] or [samples, ...positions, K].`,
+      );
     }
     return output;
   };
@@ -182,7 +188,22 @@ function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
       throw new Error(`Block '${name}' is a bias, which has no from: it is added to what comes out, named by to.`);
     }
   }
+  checkScaleNames(named.map(([, block]) => block));
   return named;
+}
+
+/** A hidden tensor comes out of one kernel and goes into another; one that does not is a slip, and leaves MS 0. */
+function checkScaleNames(blocks: readonly FunctionBlock[]): void {
+  const [from, to] = [blocks.map((block) => block.from), blocks.map((block) => block.to)];
+  for (const [names, others, side, other] of [
+    [to, from, 'to', 'from'],
+    [from, to, 'from', 'to'],
+  ] as const) {
+    const alone = names.find((name) => name !== undefined && !others.includes(name));
+    if (alone !== undefined) {
+      throw new Error(`Scale '${alone}' is only ever a ${side}: some block has to take it as its ${other}.`);
+    }
+  }
 }
 
 function checkedInputs(given: unknown, count: number): tf.Tensor[] {

@@ -10,6 +10,7 @@ import { checkMaskedForward } from './masked-forward.js';
 import { checkSameEngine } from './module-identity.js';
 import { checkMeasureOptions, isHutchinson, isSampled, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
+import { checkRepeatableForward } from './repeatable-forward.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { minimizeOverScales } from './symmetry/minimum.js';
 
@@ -132,6 +133,7 @@ export async function measureSubject(
       await checkFiniteInputs(subject.inputNames, batch);
       if (first) {
         check(subject, batch);
+        checkRepeatableForward(subject.graph, [...batch, ...ofBatch]);
       }
       first = false;
       await run([...batch, ...ofBatch]);

@@ -21,14 +21,14 @@ export interface TimeBudget {
 /** Share of the last reading's cost in what the next is expected to take, when costs fall. */
 const FORGET = 0.5;
 /** A reading that was given up is tried again with this many times its allowance. */
-const RETRY = 2;
+const RETRY = 4;
 /** Below this a first reading is not worth trying, in milliseconds. */
-const LEAST = 2;
+const LEAST = 20;
 
 /**
  * At any time, the readings so far and the next one together stay under `share` of the training so far. What the next one
  * costs is taken from the last ones: from a dearer one at once, from cheaper ones by and by. Of the first nothing is known: it is
- * tried as soon as there is time for anything, and given up when its allowance is over.
+ * tried as soon as there is time for something, and given up when it takes much longer than its allowance.
  *
  * @param share of the training time, above 0.
  * @param now the clock, in milliseconds.

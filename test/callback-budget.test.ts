@@ -80,10 +80,30 @@ describe('every: { overhead }', () => {
     expect(share).toBeLessThanOrEqual(0.1 + 1e-9);
     expect(share).toBeGreaterThan(0.08);
     expect(readings.length).toBeGreaterThan(20);
-    // The first tries were given up: nothing was known of the cost.
-    expect(problems[0]).toMatchObject({ kind: 'skipped', message: expect.stringMatching(/given up after \d+ ms/) });
+    // At first there was no time for one.
+    expect(problems[0]).toMatchObject({ kind: 'skipped', message: expect.stringMatching(/^no reading in this epoch/) });
     const warnings = vi.mocked(console.warn).mock.calls.filter(([line]) => `${line}`.includes('tfjs-sharpness'));
     expect(warnings).toEqual([]);
+  });
+
+  it('gives up a reading that is far dearer than there is time for, and says so', async () => {
+    const { problems, readings } = await train(
+      { data: x, every: { overhead: 0.1 } },
+      costing(() => 200),
+      10,
+    );
+    expect(readings).toHaveLength(0);
+    expect(problems.some(({ message }) => /given up after \d+ ms/.test(message))).toBe(true);
+  });
+
+  it('tries a reading that fails once an epoch', async () => {
+    const failing = async () => {
+      throw new Error('broken');
+    };
+    const { problems } = await train({ data: x, every: { overhead: 1 } }, { whole: failing, minibatch: failing }, 5);
+    const failed = problems.filter(({ kind }) => kind === 'failed');
+    expect(failed.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4]);
+    expect(problems).toHaveLength(5);
   });
 
   it('says why an epoch has no reading, and carries the latest one forward', async () => {

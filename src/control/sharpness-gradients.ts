@@ -4,8 +4,9 @@ import { differentiableGraph } from '../curvature/differentiable.js';
 import { unfold } from '../curvature/graph.js';
 import type { DrawSigns, LossName } from '../curvature/output-hessian.js';
 import { traceGradientKernel } from '../curvature/trace-gradients.js';
+import { factorsOf } from '../estimate.js';
 import { orderedInputs, type TensorInputs } from '../inputs.js';
-import { uniform } from '../sampling/uniform.js';
+import { randomSigns } from '../sampling/signs.js';
 import { checkModel, subjectOfModel } from '../subject.js';
 import { minimizeOverScales } from '../symmetry/minimum.js';
 
@@ -75,9 +76,9 @@ export function sharpnessGradientKernel(
       (found) => {
         const { value, exponents } = minimizeOverScales(symmetry, found);
         minimumSharpness = value;
-        return exponents.map((exponent) => Math.exp(-2 * exponent));
+        return factorsOf(exponents);
       },
-      columns === 'sign' ? randomSigns(seed) : undefined,
+      columns === 'sign' ? signsInTurn(seed) : undefined,
     );
     return {
       minimumSharpness,
@@ -98,11 +99,12 @@ export function checkGradientsPass(model: tfl.LayersModel): void {
 }
 
 /** Every tensor of signs goes on in the sequence where the one before has ended. */
-function randomSigns(seed: number): DrawSigns {
+function signsInTurn(seed: number): DrawSigns {
   let drawn = 0;
   return (shape) => {
     const size = shape.reduce((product, length) => product * length, 1);
-    const signs = Float32Array.from({ length: size }, () => (uniform(seed, drawn++) < 0.5 ? -1 : 1));
+    const signs = randomSigns(seed, drawn, size);
+    drawn += size;
     return tf.tensor(signs, [...shape]);
   };
 }

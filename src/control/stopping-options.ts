@@ -1,4 +1,5 @@
 import type { SharpnessCallback } from '../callback.js';
+import { checkKnownOptions } from '../known-options.js';
 import type { SharpnessReading } from '../reading.js';
 import { type Comparison, plateau, worsensAsLossFalls } from './stopping-criterion.js';
 
@@ -56,11 +57,28 @@ const readingFields = Object.keys({
   epoch: true,
 } satisfies Record<ReadingField, true>);
 
+const knownOptions = {
+  monitor: true,
+  when: true,
+  minDelta: true,
+  patience: true,
+  mode: true,
+  baseline: true,
+  startFromEpoch: true,
+  startFromAccuracy: true,
+  restoreBestWeights: true,
+  verbose: true,
+  readings: true,
+  smoothing: true,
+  standardErrors: true,
+} satisfies Record<keyof EarlyStoppingOptions, true>;
+
 /** Options with their defaults in place, and the criterion that they ask for. */
 export type StoppingSettings = ReturnType<typeof checkStoppingOptions>;
 
 /** @throws in one line for options that contradict each other or are out of range. */
 export function checkStoppingOptions(options: EarlyStoppingOptions) {
+  checkKnownOptions('earlyStopping', options, knownOptions);
   const { readings, when = 'plateau', mode = 'auto', baseline, startFromAccuracy } = options ?? {};
   const { minDelta = 0, patience = 0, startFromEpoch = 0, smoothing = 0, standardErrors = 0 } = options ?? {};
   const { monitor = readings && 'minimumSharpness', restoreBestWeights = false, verbose = 0 } = options ?? {};

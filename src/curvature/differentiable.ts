@@ -6,7 +6,7 @@ import { planSteps } from './tape.js';
 /*
  * Gradients of the traces come from one level of tf.js's own tape around the whole trace kernel, forward and backward pass
  * together. (A gradient of a gradient would not do: tf.js is silently wrong there through operations that save their output, and
- * has no gradient for many of its gradient kernels; DESIGN: facts about tf.js.) So every tf.js operation between the weights
+ * has no gradient for many of its gradient kernels.) So every tf.js operation between the weights
  * and the norms must have a right gradient, be a constant to the tape, or come with a gradient of our own.
  */
 

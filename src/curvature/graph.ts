@@ -1,5 +1,4 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { generic } from './layers/generic.js';
 import { outputPart } from './layers/output-part.js';
 import { ruleOf } from './layers/table.js';
 import { learnedWeights } from './learned-weights.js';
@@ -104,7 +103,8 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
       current = [add(operation, current, inputs[0]?.mask)];
     }
     const shapes = node.outputTensors.map(({ shape }) => shape);
-    const outputs = shapes.length === 1 ? current : shapes.map((_, i) => add(partOf(layer, shapes, i), current));
+    const outputs =
+      shapes.length === 1 ? current : shapes.map((_, i) => add(partOf(layer, operations(layer), shapes, i), current));
     // tf.js gives every output of a layer the same mask.
     const mask = maskFor(layer, node, inputs);
     return outputs.map((tensor) => (mask === undefined ? { tensor } : { tensor, mask }));
@@ -170,8 +170,8 @@ function checkTiedWeights(graph: Graph): void {
 }
 
 /** One of several outputs of a layer, which the generic rule packs into one tensor. */
-function partOf(layer: Layer, shapes: readonly tfl.Shape[], part: number): Operation {
-  if (ruleOf(layer.getClassName()) !== generic) {
+function partOf(layer: Layer, operations: readonly Operation[], shapes: readonly tfl.Shape[], part: number): Operation {
+  if (!operations.at(-1)?.packsOutputs) {
     throw new Error(
       `Layer '${layer.name}' (${layer.getClassName()}) has ${shapes.length} outputs, and its rule knows one: leave the rule ` +
         'away, or return one tensor from the layer.',

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { uniform } from '../sampling/uniform.js';
+import { randomSigns } from '../sampling/signs.js';
 import { curvedParameters } from './curved-weights.js';
 import type { Graph } from './graph.js';
 import { type Head, residualsOf } from './heads.js';
@@ -106,7 +106,7 @@ export function hutchinsonTraces(
   /** q of one probe and block for one chunk, times its samples. */
   function quotient(probe: number, block: number, h: number, gradient: () => tf.Tensor, gauge: MemoryGauge): tf.Tensor {
     const variable = variables[block];
-    const signs = randomSigns(variables, block, seed, probe);
+    const signs = signsOf(variables, block, seed, probe);
     const original = variable.clone();
     const gradientAt = (step: number) => {
       const moved = tf.tidy(() => tf.add(original, tf.mul(signs, step)));
@@ -226,12 +226,11 @@ export function hutchinsonTraces(
 }
 
 /** Random signs in the shape of a variable. Probe and seed tell which: the same ones for every chunk of samples. */
-function randomSigns(variables: readonly tf.Variable[], block: number, seed: number, probe: number): tf.Tensor {
+function signsOf(variables: readonly tf.Variable[], block: number, seed: number, probe: number): tf.Tensor {
   const sizeOf = (some: readonly tf.Variable[]) => some.reduce((sum, { size }) => sum + size, 0);
   const first = probe * sizeOf(variables) + sizeOf(variables.slice(0, block));
   const { size, shape } = variables[block];
-  const signs = Float32Array.from({ length: size }, (_, i) => (uniform(seed, first + i) < 0.5 ? -1 : 1));
-  return tf.tensor(signs, shape);
+  return tf.tensor(randomSigns(seed, first, size), shape);
 }
 
 /**

@@ -10,13 +10,22 @@ export function memoryGauge(): MemoryGauge {
   return { before: tf.memory().numBytes, peak: 0 };
 }
 
-/** `tf.tidy`, with a reading of the gauge while all that the scope has made is still there. */
+/**
+ * `tf.tidy`, with the gauge on. It sees every tensor as it comes to be, also those that are gone when the scope ends: tf.js'
+ * gradients and layers tidy up on their own, and what they held meanwhile can be several times what they leave.
+ */
 export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, scope: () => T): T {
-  return tf.tidy(() => {
-    const result = scope();
+  const engine = tf.engine();
+  const { trackTensor } = engine;
+  engine.trackTensor = (...args) => {
+    trackTensor.apply(engine, args);
     gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before);
-    return result;
-  });
+  };
+  try {
+    return tf.tidy(scope);
+  } finally {
+    engine.trackTensor = trackTensor;
+  }
 }
 
 /** The same for tensors by number. */

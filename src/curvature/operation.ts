@@ -18,7 +18,7 @@ export interface Weight {
 
 /**
  * How a weight tensor's gradient scales when the function is kept and the tensors around its layer are rescaled by
- * exp(s_in) and exp(s_out) (DESIGN: from traces to Minimum Sharpness).
+ * exp(s_in) and exp(s_out).
  *
  * - `kernel`: multiplies the layer's input; its trace scales as exp(-2 (s_out - s_in)).
  * - `bias`: is added to the layer's output; its trace scales as exp(-2 s_out).
@@ -116,6 +116,8 @@ export interface Operation {
   forward(inputs: Tensor[], recording?: boolean, mask?: Tensor): Forward;
   /** Whether the mask of the first input changes the output, as in a recurrent layer. */
   readonly usesMask?: boolean;
+  /** Whether several outputs of the layer come side by side in one tensor (`packOutputs`). */
+  readonly packsOutputs?: boolean;
   /** Delta of the output -> delta of each input. */
   backward(call: RecordedCall, delta: Tensor, columns: number): Tensor[];
   /**

@@ -99,9 +99,9 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
     const [rows, outputs] = z.shape;
     const found = factor(z);
     const expected = [columns(outputs), rows, outputs];
-    if (found.shape.join() !== expected.join()) {
+    if (found?.shape?.join() !== expected.join()) {
       throw new Error(
-        `loss: factor gave [${found.shape}] for ${rows} rows of ${outputs} outputs, but [${expected}] was announced: ` +
+        `loss: factor gave [${found?.shape ?? typeof found}] for ${rows} rows of ${outputs} outputs, but [${expected}] was announced: ` +
           '[columns, rows, outputs].',
       );
     }
@@ -276,7 +276,7 @@ const squaredError = {
   gradient: (z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D => tf.mul(tf.sub(z, labels), 2 / z.shape[1]),
 };
 
-/** Every loss that can be measured. A new loss is one entry here (DESIGN: the trace kernel, "Columns"). */
+/** Every loss that can be measured. A new loss is one entry here. */
 export const outputHessians: Readonly<Record<LossName, OutputHessian>> = {
   categoricalCrossentropy: { activation: 'softmax', ...softmax },
   sparseCategoricalCrossentropy: { activation: 'softmax', ...sparseSoftmax },

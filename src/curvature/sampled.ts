@@ -10,6 +10,10 @@ import { type PairSample, SampledTraces } from './pair-sample.js';
 import { InputActivity, type PairWeights, pairWeighing } from './pair-sizes.js';
 import { type PairRows, pairKernel } from './pair-traces.js';
 
+/** Pairs of a stream that are kept with their input rows, where the rows are small, and where they are large. */
+const MOST_STREAMED_PAIRS = 8192;
+const FEWEST_STREAMED_PAIRS = 256;
+
 /** How many pairs to draw. */
 export interface SampleSize {
   /** Pairs drawn at first. */
@@ -35,13 +39,15 @@ export interface PairSampler {
   ofTensors(inputs: readonly tf.Tensor[], size: SampleSize, pause: Pause): Promise<PairSample | null>;
   /**
    * Draws by priority sampling from batches of unknown number, in one pass. The reservoir holds `capacity` pairs with their
-   * input rows: no sample is larger.
+   * input rows: no sample is larger. Default: 8192, or fewer where the rows are so large that the memory budget holds fewer.
    */
-  ofStream(capacity: number): PairStream;
+  ofStream(capacity?: number): PairStream;
 }
 
 /** Measures batches as they come. */
 export interface PairStream {
+  /** The largest sample; it is known once a batch has come. */
+  readonly capacity: number;
   /** @param inputs the next batch; it stays the caller's. */
   add(inputs: readonly tf.Tensor[], pause: Pause): Promise<void>;
   /** Runs the kernel on what was drawn. */
@@ -82,7 +88,7 @@ interface StreamedPair {
 }
 
 /**
- * Sets up the sampled method (DESIGN: the whole training set, from a few hundred backward rows). A forward pass gives every
+ * Sets up the sampled method. A forward pass gives every
  * pair (n, r) its size, the weight w = ||c_{n,r}||^2 times how active the sample's layers are; pairs are drawn with
  * probabilities pi in proportion to it; the trace kernel runs on these, each weighted by 1 / pi.
  *
@@ -249,10 +255,10 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
       return measure(source, closedForm.sums, size, pause);
     },
 
-    ofStream(capacity) {
+    ofStream(given) {
       const closedForm = closedFormSums();
       const activity = new InputActivity(sampledCalls);
-      const reservoir = new PriorityReservoir<StreamedPair>(capacity);
+      let reservoir = new PriorityReservoir<StreamedPair>(given ?? 0);
       let samples = 0;
       let pairs = 0;
       let shapes: { shape: number[]; dtype: tf.DataType }[] | undefined;
@@ -268,8 +274,14 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
         }
       };
       return {
+        get capacity() {
+          return reservoir.capacity;
+        },
         async add(inputs, pause) {
           checkShapes(inputs);
+          if (samples === 0 && given === undefined) {
+            reservoir = new PriorityReservoir(capacityFor(inputs, budgetBytes));
+          }
           const weighed = await weigh(inputs, (done) => pause(samples + done));
           closedForm.add(weighed);
           activity.add(weighed.inputNorms, totalOfSamples(weighed));
@@ -290,7 +302,7 @@ export function pairSampler(graph: Graph, heads: readonly Head[], budgetBytes: n
           const { items } = reservoir;
           const source: PairSource = {
             samples,
-            largest: capacity,
+            largest: reservoir.capacity,
             allBeyond: false,
             draw: (count) => reservoir.draw(count),
             rows: (indices) => ({
@@ -324,6 +336,12 @@ function closedFormCall(graph: Graph, { output, hasPositions }: Head, calls: rea
   const readElsewhere =
     graph.steps.some(({ inputs }) => inputs.includes(z)) || graph.outputs.filter((id) => id === z).length > 1;
   return operation?.squaredNormsOfVector && found.length === 1 && !readElsewhere && !hasPositions ? found[0] : -1;
+}
+
+/** Pairs to keep: each may need an input row of its own. */
+function capacityFor(inputs: readonly tf.Tensor[], budgetBytes: number): number {
+  const rowBytes = inputs.reduce((sum, { size, shape: [samples] }) => sum + (4 * size) / samples, 0);
+  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(MOST_STREAMED_PAIRS, Math.floor(budgetBytes / rowBytes)));
 }
 
 /** Reads the input rows of some samples of a batch. */

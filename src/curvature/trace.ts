@@ -40,7 +40,7 @@ interface StartedChunk {
 }
 
 /**
- * Sets up the exact trace kernel (DESIGN: the trace kernel),
+ * Sets up the exact trace kernel,
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *

@@ -60,7 +60,7 @@ export const wheels: Record<NativePackage, Wheel> = {
 };
 
 /** The folder that keeps downloaded wheels between builds, shared by all projects: `$XDG_CACHE_HOME` or `~/.cache`. */
-export function cacheDirectory(): string {
+function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tfjs-sharpness');
 }
 

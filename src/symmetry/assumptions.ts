@@ -1,5 +1,5 @@
 import { type Graph, parametersOf } from '../curvature/graph.js';
-import type { Operation, Owner } from '../curvature/operation.js';
+import type { Operation, Parameter } from '../curvature/operation.js';
 import { enumerateNames } from './enumerate.js';
 import type { ScaleSymmetry } from './potentials.js';
 
@@ -9,7 +9,7 @@ import type { ScaleSymmetry } from './potentials.js';
  */
 export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): string[] {
   const assumptions: string[] = [];
-  const say = (layers: Iterable<Owner>, sentence: (names: string) => string) => {
+  const say = (layers: Iterable<{ readonly name: string }>, sentence: (names: string) => string) => {
     const names = [...new Set(layers)].map(({ name }) => name);
     if (names.length > 0) {
       assumptions.push(sentence(enumerateNames(names)));
@@ -40,7 +40,13 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
       `Normalization (${names}) takes away the scale of its input: weights in front of it can be scaled up without changing ` +
       'the function (with epsilon in proportion), so that their trace need not count.',
   );
-  const held = layersWith(({ parameters }) => parameters.some(({ role, trainable }) => role === 'fixed' && trainable));
-  say(held, (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`);
+  // Of a layer that moves with its other weights, such as a recurrent one, only some are held.
+  const all = parametersOf(graph);
+  const moves = ({ layer }: Parameter) => all.some((each) => each.layer === layer && each.role !== 'fixed');
+  const held = all.filter(({ role, trainable }) => role === 'fixed' && trainable);
+  say(
+    held.map((parameter) => (moves(parameter) ? parameter : parameter.layer)),
+    (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`,
+  );
   return assumptions;
 }

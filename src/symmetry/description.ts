@@ -2,7 +2,7 @@ import type { Graph } from '../curvature/graph.js';
 import { layerTable } from '../curvature/layers/table.js';
 import type { Operation, Parameter } from '../curvature/operation.js';
 import { dependencies } from './elimination.js';
-import { enumerate, enumerateNames } from './enumerate.js';
+import { enumerate } from './enumerate.js';
 import { type GraphSymmetry, type Hold, type ScaleSymmetry, scaleSymmetry } from './potentials.js';
 
 /** Layers that trade scale with each other. */
@@ -203,7 +203,7 @@ function text({ freedom, groups, pinned }: Omit<SymmetryDescription, 'toString'>
 function groupText({ layers, rules }: ScaleGroup): string {
   return rules.length === 0
     ? `'${layers[0]}' can have any scale: a normalization behind it takes it away.`
-    : `${enumerateNames(layers)} trade scale: ${rules.map(ruleText).join('; ')}.`;
+    : `${enumerate(layers.map((layer) => `'${layer}'`))} trade scale: ${rules.map(ruleText).join('; ')}.`;
 }
 
 /** alpha(a) * alpha(b)^2 = alpha(c) */

@@ -3,7 +3,8 @@ export function enumerate(texts: readonly string[]): string {
   return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
 }
 
-/** 'a', 'b' and 'c' */
-export function enumerateNames(names: readonly string[]): string {
-  return enumerate(names.map((name) => `'${name}'`));
+/** 'a', 'b' and 'c'; of more than four, 'a', 'b', 'c' and 7 more: networks have dozens of layers of a kind. */
+export function enumerateNames(names: Iterable<string>): string {
+  const all = [...names].map((name) => `'${name}'`);
+  return enumerate(all.length > 4 ? [...all.slice(0, 3), `${all.length - 3} more`] : all);
 }

@@ -11,7 +11,7 @@ export interface NamedBlock {
 
 /**
  * The scale symmetry of a function whose hidden tensors the user has named: one unknown a name, s_to - s_from for a kernel
- * and s_to for a bias (DESIGN: from traces to Minimum Sharpness). Fixed parameters take no part.
+ * and s_to for a bias. Fixed parameters take no part.
  *
  * Every kernel is a layer of its own in the reading's scales.
  */

@@ -50,14 +50,14 @@ export type Hold =
   | { readonly kind: 'pins' | 'resets' | 'ties' | 'frozen' | 'shared'; readonly operation: Operation };
 
 /**
- * Finds which log-scales s of a network's tensors are free (DESIGN: from traces to Minimum Sharpness).
+ * Finds which log-scales s of a network's tensors are free.
  *
  * s = 0 at the graph's inputs and at its outputs. In between, by `operation.scale`:
  * - `ties`: the inputs and the output share one s;
  * - `adds`: s_out is the sum of the inputs' s;
  * - `pins`: s = 0 on all sides;
  * - `resets`: s = 0 at the output, and the inputs are left alone: what stands in front of a normalisation can be scaled
- *   up without end, and then counts for nothing (DESIGN: from traces to Minimum Sharpness);
+ *   up without end, and then counts for nothing;
  * - `affine`: a trainable kernel lets s_out - s_in be anything, the same in every call that uses the kernel; without
  *   one, or where it is frozen, s_out = s_in. A bias has one s_out in all its calls, and a frozen one has s_out = 0.
  *   Several inputs share one s.

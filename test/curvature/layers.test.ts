@@ -302,6 +302,65 @@ const cases: LayerCase[] = [
       }),
     [[4, 2]],
   ),
+  ...(['concat', 'sum', 'ave', 'mul'] as const).map((mergeMode) =>
+    one(
+      `Bidirectional GRU, ${mergeMode}, backwards first`,
+      () =>
+        layers.bidirectional({
+          layer: layers.gru({ units: 2, recurrentInitializer: 'glorotNormal', goBackwards: true }) as tfl.RNN,
+          mergeMode,
+        }),
+      [[4, 2]],
+    ),
+  ),
+  one(
+    'Bidirectional GRU, sum of sequences, backwards first',
+    () =>
+      layers.bidirectional({
+        layer: layers.gru({
+          units: 2,
+          recurrentInitializer: 'glorotNormal',
+          goBackwards: true,
+          returnSequences: true,
+        }) as tfl.RNN,
+        mergeMode: 'sum',
+      }),
+    [[4, 2]],
+  ),
+  one(
+    'LSTM, backwards, sequences, no bias',
+    () =>
+      layers.lstm({
+        units: 3,
+        recurrentInitializer: 'glorotNormal',
+        goBackwards: true,
+        returnSequences: true,
+        useBias: false,
+        recurrentActivation: 'sigmoid',
+      }),
+    [[4, 2]],
+  ),
+  one(
+    'simple RNN, softmax',
+    () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'softmax' }),
+    [[4, 2]],
+  ),
+  one(
+    'simple RNN, linear',
+    () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'linear' }),
+    [[4, 2]],
+  ),
+  one(
+    'RNN of two cells',
+    () =>
+      layers.rnn({
+        cell: [
+          layers.simpleRNNCell({ units: 3, recurrentInitializer: 'glorotNormal' }),
+          layers.gruCell({ units: 2, recurrentInitializer: 'glorotNormal' }),
+        ],
+      }) as tfl.layers.Layer,
+    [[4, 2]],
+  ),
   one(
     'ConvLSTM2D',
     () => layers.convLstm2d({ filters: 2, kernelSize: 2, recurrentInitializer: 'glorotNormal' }) as tfl.layers.Layer,

@@ -42,6 +42,6 @@ test('the two kinds of normalization', () => {
 test('weights that take no part', () => {
   const rnn = layers.simpleRNN({ name: 'rnn', units: 2, recurrentInitializer: 'glorotUniform' });
   expect(assumptionsOf([3, 2], layers.prelu({ name: 'slopes' }), rnn, dense('a'), dense('b'))).toEqual([
-    "Weights of 'slopes' and 'rnn' take no part in the rescaling: their trace counts as it is.",
+    "Weights of 'slopes' and 'rnn/recurrent_kernel' take no part in the rescaling: their trace counts as it is.",
   ]);
 });

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { checkKnownOptions } from '../../known-options.js';
 import { checkedLength, PerturbingOptimizer } from './perturbing-optimizer.js';
 import { registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
 
@@ -38,6 +39,7 @@ export interface AsamOptimizer extends WrappedOptimizer {
  * @throws Error with one line for a rho or an eta that is no finite number of at least 0, and where {@link sam} does.
  */
 export function asam(base: tf.Optimizer, options: AsamOptions): AsamOptimizer {
+  checkKnownOptions('asam', options, { rho: true, eta: true } satisfies Record<keyof AsamOptions, true>);
   return new Asam(base, options);
 }
 

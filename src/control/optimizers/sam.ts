@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { checkKnownOptions } from '../../known-options.js';
 import { PerturbingOptimizer } from './perturbing-optimizer.js';
 import { registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
 
@@ -39,6 +40,7 @@ export interface SamOptimizer extends WrappedOptimizer {
  *   stateful recurrent layers.
  */
 export function sam(base: tf.Optimizer, options: SamOptions): SamOptimizer {
+  checkKnownOptions('sam', options, { rho: true } satisfies Record<keyof SamOptions, true>);
   return new Sam(base, options);
 }
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { LossName } from '../../curvature/output-hessian.js';
+import { checkKnownOptions } from '../../known-options.js';
 import { checkLoss } from '../../loss.js';
 import { recordMinibatches } from '../../minibatch.js';
 import { uniform } from '../../sampling/uniform.js';
@@ -79,8 +80,19 @@ export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
  *   known or does not fit the last activation.
  */
 export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOptions): SharpnessPenaltyOptimizer {
+  checkKnownOptions('sharpnessPenalty', options, knownOptions);
   return new SharpnessPenalty(base, options);
 }
+
+const knownOptions = {
+  lambda: true,
+  model: true,
+  every: true,
+  samples: true,
+  columns: true,
+  loss: true,
+  seed: true,
+} satisfies Record<keyof SharpnessPenaltyOptions, true>;
 
 class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
   #lambda = 0;

@@ -4,7 +4,8 @@ import type { Layer, Operation } from '../operation.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { LayerRule } from './rule.js';
 
-interface ActivationFunction {
+/** An activation as tf.js' layers hold it. */
+export interface ActivationFunction {
   getClassName(): string;
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
 }
@@ -37,6 +38,15 @@ const derivatives: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
   sigmoid: sigmoidDerivative,
   tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
 };
+
+/** f' of an activation that works element by element; null for others. */
+export function derivativeOf(f: ActivationFunction): ((x: tf.Tensor) => tf.Tensor) | null {
+  const name = f.getClassName();
+  if (name === 'linear') {
+    return tf.onesLike;
+  }
+  return elementwiseActivations[name] ? (derivatives[name] ?? tf.grad((x) => f.apply(x))) : null;
+}
 
 /** y = f(x), element by element: the delta is multiplied by f'(x), which is all that is kept of the forward pass. */
 function elementwise(

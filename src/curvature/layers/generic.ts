@@ -79,7 +79,8 @@ function gradientsByInput(
 export const generic: LayerRule = (layer, parameter) => {
   const call = (inputs: tf.Tensor[], mask?: tf.Tensor) => callLayer(layer, inputs, mask);
   const properties = { scale: 'pins', piecewiseLinear: false } as const;
-  const operation = { ...throughTfjs(layer, layer.getClassName(), call, properties), usesMask: true };
+  const throughLayer = throughTfjs(layer, layer.getClassName(), call, properties);
+  const operation: Operation = { ...throughLayer, usesMask: true, packsOutputs: true };
   if (layer.weights.length === 0) {
     return [operation];
   }

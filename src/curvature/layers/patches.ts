@@ -19,7 +19,7 @@ export interface Slide {
 }
 
 /** How the window slides along one axis of a tensor. */
-export function slideAlong(axis: number, length: number, geometry: Geometry): Slide {
+function slideAlong(axis: number, length: number, geometry: Geometry): Slide {
   const { kernelSize, strides, dilation, padding } = geometry;
   const { outHeight, padInfo } = tf.backend_util.computeConv2DInfo(
     [1, length, 1, 1],
@@ -32,7 +32,7 @@ export function slideAlong(axis: number, length: number, geometry: Geometry): Sl
 }
 
 /** Zeros between the entries of one axis, so that they stand `step` apart: n entries become (n - 1) step + 1. */
-export function spreadAxis(x: tf.Tensor, axis: number, step: number): tf.Tensor {
+function spreadAxis(x: tf.Tensor, axis: number, step: number): tf.Tensor {
   if (step === 1) {
     return x;
   }

@@ -19,6 +19,7 @@ import { globalMaxPooling, maxPooling, maxPooling3d } from './max-pooling.js';
 import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
 import { prelu } from './prelu.js';
 import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
+import { bidirectional, recurrent } from './recurrent.js';
 import { type LayerRule, refused } from './rule.js';
 import { cropping, flatten, identity, permute, repeatVector, reshape, upSampling, zeroPadding } from './shape.js';
 import { timeDistributed } from './time-distributed.js';
@@ -135,12 +136,12 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
     'draws a width at random in inference too, so that the model is not one function: measure a model without it.',
   ),
 
-  SimpleRNN: throughTfjs,
-  GRU: throughTfjs,
-  LSTM: throughTfjs,
-  RNN: throughTfjs,
+  SimpleRNN: exact(recurrent, 'states that go in or out: generic'),
+  GRU: exact(recurrent, 'states that go in or out: generic'),
+  LSTM: exact(recurrent, 'states that go in or out: generic'),
+  RNN: exact(recurrent, 'of one of these cells; of several: generic'),
   ConvLSTM2D: notOnWasm(throughTfjs),
-  Bidirectional: throughTfjs,
+  Bidirectional: exact(bidirectional, 'states that go in or out: generic'),
   SimpleRNNCell: cell,
   GRUCell: cell,
   LSTMCell: cell,
