@@ -1,6 +1,6 @@
 /**
  * One contestant of `overhead.ts`: trainings with one schedule, each from the same weights, of as many epochs as the line that
- * asks for it says. Answers `{ ms, cpuMs, trace, readings, readingMs }`.
+ * asks for it says. Answers `{ ms, cpuMs, trace, readings, givenUp, readingMs }`.
  */
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
@@ -33,6 +33,12 @@ if (await startBackend(backend)) {
     const callback = options && minimumSharpness({ ...options, ...(withData ? { data: inputs } : {}) });
     const readings: SharpnessReading[] = [];
     callback?.readings$.subscribe((reading) => readings.push(reading));
+    let givenUp = 0;
+    let failure: string | undefined;
+    callback?.problems$.subscribe(({ kind, message }) => {
+      if (kind === 'skipped') givenUp++;
+      else failure ??= message;
+    });
     const cpu = process.cpuUsage();
     const start = performance.now();
     await model.fit(inputs, labels, {
@@ -45,12 +51,14 @@ if (await startBackend(backend)) {
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
     callback?.dispose();
+    if (failure !== undefined) throw new Error(failure);
     model.optimizer.dispose();
     answer({
       ms,
       cpuMs: (user + system) / 1000,
       trace: readings.at(-1)?.trace ?? 0,
       readings: readings.length,
+      givenUp,
       readingMs: readings.reduce((sum, { durationMs }) => sum + durationMs, 0),
     });
   }

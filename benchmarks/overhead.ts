@@ -43,6 +43,8 @@ const TURN_MS = 600_000;
 
 interface Training extends Repetition {
   readonly readings: number;
+  /** Epochs without a reading, and readings that were given up because they took too long. */
+  readonly givenUp: number;
   readonly readingMs: number;
 }
 
@@ -55,6 +57,7 @@ export interface Result {
   readonly cpuOverheads: readonly number[];
   /** Readings of one training, and the share of the time of their own that they took of the rest, median over turns. */
   readonly readings: number;
+  readonly givenUp: number;
   readonly share: number;
 }
 
@@ -103,6 +106,7 @@ async function compare(
       overheads: trainings.map(({ ms }, i) => ms / plain[i]!.ms - 1),
       cpuOverheads: trainings.map(({ cpuMs }, i) => cpuMs / plain[i]!.cpuMs - 1),
       readings: median(trainings.map(({ readings }) => readings)),
+      givenUp: median(trainings.map(({ givenUp }) => givenUp)),
       share: median(trainings.map(({ ms, readingMs }) => readingMs / (ms - readingMs))),
     };
     console.log(`  ${title}: ${digits(result.seconds)} s, ${percent(median(result.overheads))}`);
@@ -117,9 +121,9 @@ const spread = (values: readonly number[]) =>
 /** Whether a share of 5% was kept to within a point. */
 function verdict(results: readonly Result[]): string {
   const shares = results.filter(({ title }) => title === schedules.share.title);
-  const parts = shares.map(({ network, share }) => {
-    const holds = Math.abs(share - 0.05) <= 0.01;
-    return `${percent(share)} for ${network}${holds ? '' : share < 0.04 ? ' (more than a point below)' : ' (more than a point above)'}`;
+  const parts = shares.map(({ network, share, givenUp, cpuOverheads }) => {
+    const where = Math.abs(share - 0.05) <= 0.01 ? 'within a point' : share < 0.05 ? 'less' : 'MORE';
+    return `${percent(share)} for ${network} (${where}; with what was given up, ${givenUp} times, ${percent(median(cpuOverheads))} of the processor time)`;
   });
   return `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
 }
