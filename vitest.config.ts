@@ -6,6 +6,7 @@ const packaging = ['test/packaging*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/native*.test.ts',
+  'test/benchmarks.test.ts',
   'test/examples.test.ts',
   'test/readme.test.ts',
   'test/streams-page.test.ts',

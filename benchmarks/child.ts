@@ -10,11 +10,16 @@ export interface Repetition {
 }
 
 /** A contestant's process that runs one repetition at a request. */
-export interface Child {
+export interface Child<R = Repetition> {
   /** Versions it reports, or why it does not take part. */
   readonly ready: { readonly versions: Record<string, string> } | { readonly infeasible: string };
-  /** @returns undefined when it takes longer than the limit, which ends the process, or fails. */
-  repeat(limitMs: number): Promise<Repetition | undefined>;
+  /**
+   * @param request one line that says what to repeat, for a process that can do several things.
+   * @returns undefined when it takes longer than the limit, which ends the process, or fails.
+   */
+  repeat(limitMs: number, request?: string): Promise<R | undefined>;
+  /** The end of what it said on its standard error. */
+  complaint(): string;
   stop(): Promise<void>;
 }
 
@@ -24,12 +29,12 @@ export interface Child {
  * @param limitMs how long it may take until it is ready.
  * @param threads of TensorFlow and PyTorch.
  */
-export async function startChild(
+export async function startChild<R = Repetition>(
   command: string,
   args: readonly string[],
   limitMs: number,
   threads: number,
-): Promise<Child> {
+): Promise<Child<R>> {
   const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
@@ -66,24 +71,26 @@ export async function startChild(
     return {
       ready: { infeasible: last ? `failed: ${last}` : 'not ready in time' },
       repeat: async () => undefined,
+      complaint: () => complaint,
       stop,
     };
   }
   const { infeasible, ready } = first as { infeasible?: string; ready?: Record<string, string> };
   return {
     ready: infeasible === undefined ? { versions: ready ?? {} } : { infeasible },
-    async repeat(limit) {
-      ask(child);
-      const answer = (await within(limit, message())) as Repetition | undefined;
+    async repeat(limit, request = '') {
+      ask(child, request);
+      const answer = (await within(limit, message())) as R | undefined;
       if (!answer) await stop();
       return answer;
     },
+    complaint: () => complaint,
     stop,
   };
 }
 
-function ask(child: ChildProcess): void {
-  child.stdin?.write('\n');
+function ask(child: ChildProcess, request: string): void {
+  child.stdin?.write(`${request}\n`);
 }
 
 /** What the promise gives, or undefined when it takes too long. */

@@ -1,10 +1,9 @@
-import { parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './kernel.js';
 import { quantile } from './statistics.js';
 
-/** The largest setting of each network as an SVG: a row a contestant, its median and quartiles on a logarithmic axis. */
-export async function kernelChart(results: readonly Result[]): Promise<string> {
+/** The largest setting of each network: a row a contestant, its median and quartiles on a logarithmic axis. */
+export function kernelChart(results: readonly Result[]): TopLevelSpec {
   const largest = new Map(results.map(({ setting }) => [setting.network, setting]));
   const shown = results.filter(
     ({ setting, repetitions }) => largest.get(setting.network) === setting && repetitions.length > 0,
@@ -29,7 +28,7 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
     legend: null,
     scale: { domain: [true, false], range: ['#d95f02', '#4c6a8d'] },
   } as const;
-  const spec: TopLevelSpec = {
+  return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     data: { values },
@@ -83,8 +82,6 @@ export async function kernelChart(results: readonly Result[]): Promise<string> {
     },
     config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 400, grid: true } },
   };
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
-  return view.toSVG();
 }
 
 function labelOf(ms: number): string {

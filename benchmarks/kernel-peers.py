@@ -83,27 +83,30 @@ def labels_of(x):
     return torch.arange(len(x)) % CLASSES
 
 
+def backpack_run(extension_name, network):
+    """x -> BackPACK's diagonal of the Gauss-Newton matrix, summed."""
+    from backpack import backpack as extended, extend, extensions
+
+    model, loss = extend(network), extend(nn.CrossEntropyLoss())
+    extension = getattr(extensions, extension_name)()
+    field = {"DiagGGNExact": "diag_ggn_exact", "DiagGGNMC": "diag_ggn_mc"}[extension_name]
+
+    def run(x):
+        with extended(extension):
+            loss(model(x), labels_of(x)).backward()
+        trace = sum(getattr(p, field).sum() for p in model.parameters()).item()
+        for p in model.parameters():
+            p.grad = None
+            delattr(p, field)
+        return trace
+
+    return run
+
+
 def backpack(extension_name):
-    """BackPACK's diagonal of the Gauss-Newton matrix, summed."""
-
     def prepare(network, x):
-        from backpack import backpack as extended, extend, extensions
-
-        model, loss = extend(network), extend(nn.CrossEntropyLoss())
-        labels = labels_of(x)
-        extension = getattr(extensions, extension_name)()
-        field = {"DiagGGNExact": "diag_ggn_exact", "DiagGGNMC": "diag_ggn_mc"}[extension_name]
-
-        def run():
-            with extended(extension):
-                loss(model(x), labels).backward()
-            trace = sum(getattr(p, field).sum() for p in model.parameters()).item()
-            for p in model.parameters():
-                p.grad = None
-                delattr(p, field)
-            return trace
-
-        return run
+        run = backpack_run(extension_name, network)
+        return lambda: run(x)
 
     return prepare
 
@@ -240,4 +243,5 @@ def main():
         )
 
 
-main()
+if __name__ == "__main__":
+    main()

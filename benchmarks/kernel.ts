@@ -3,15 +3,17 @@
  * each contestant in a process of its own, taking turns. Prints tables and writes them to `benchmarks/results/kernel.md`, with
  * a chart in `kernel.svg`.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { type Child, type Repetition, startChild } from './child.js';
+import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
 import { type NetworkName, network, networkNames } from './networks.js';
+import { machine, resultsFolder, writeReport } from './report.js';
 import { median, quantile } from './statistics.js';
 
 const usage = `usage: npm run bench:kernel -- [options]
@@ -24,7 +26,9 @@ scripts/peers-venv.sh installs.
   --repeats N       how often the contestants take turns, after one turn that does not count (default 11)
   --limit S         a contestant whose first turn takes longer does not go on (default 60)
   --threads N       threads of every contestant (default: as many as there are cores)
+  --no-peers        without PyTorch's packages
   --quick           3 turns, the largest number of images of each network
+  --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
 /** Numbers of images. */
@@ -40,6 +44,7 @@ interface Contestant {
   readonly title: string;
   /** Its trace has no sampling error, and has to agree with ours. */
   readonly exact: boolean;
+  readonly isPeer: boolean;
   readonly start: (setting: Setting) => [command: string, args: string[]];
 }
 
@@ -57,6 +62,7 @@ const ours = (backend: string, title: string): Contestant => ({
   id: backend,
   title,
   exact: true,
+  isPeer: false,
   start: ({ network, samples }) => [
     process.execPath,
     ['--import', 'tsx', `${root}benchmarks/kernel-reading.ts`, backend, network, `${samples}`],
@@ -67,6 +73,7 @@ const peer = (id: string, title: string, exact: boolean): Contestant => ({
   id,
   title,
   exact,
+  isPeer: true,
   start: ({ folder }) => [python, [`${root}benchmarks/kernel-peers.py`, id, folder]],
 });
 
@@ -110,7 +117,9 @@ function options() {
       repeats: { type: 'string' },
       limit: { type: 'string', default: '60' },
       threads: { type: 'string', default: `${os.cpus().length}` },
+      'no-peers': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      out: { type: 'string', default: resultsFolder },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -135,54 +144,25 @@ function options() {
   );
   return {
     networks: named('networks', values.networks, networkNames),
-    chosen: contestants.filter(({ id }) => ids.includes(id)),
+    chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
     repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '11')),
     limitMs: 1000 * whole('limit', values.limit),
     threads: whole('threads', values.threads),
     quick: values.quick,
+    out: values.out,
     help: values.help,
   };
 }
 
-/** Writes a network and its images where the Python side reads them: layers, and all numbers as float32 in one row. */
+/** Writes a network and its images where the Python side reads them. */
 async function write(name: NetworkName, samples: number): Promise<string> {
   const folder = `${root}.cache/bench-kernel/${name}-${samples}/`;
-  mkdirSync(folder, { recursive: true });
   const model = await network(name);
-  const layers = model.layers.flatMap((layer) => {
-    const { activation, padding, poolSize, strides } = layer as tf.layers.Layer & {
-      activation?: { getClassName(): string };
-      padding?: string;
-      poolSize?: number[];
-      strides?: number[];
-    };
-    const after = activation?.getClassName() === 'relu' ? [{ kind: 'relu' }] : [];
-    const kernel = layer.weights[0]?.shape;
-    switch (layer.getClassName()) {
-      case 'Conv2D':
-        return [{ kind: 'conv', kernel, padding }, ...after];
-      case 'Dense':
-        return [{ kind: 'dense', kernel }, ...after];
-      case 'MaxPooling2D':
-        return [{ kind: 'maxPool', size: poolSize, strides }];
-      case 'Flatten':
-        return [{ kind: 'flatten', input: (layer.input as tf.SymbolicTensor).shape.slice(1) }];
-      default:
-        throw new Error(`kernel.ts cannot write the layer ${layer.getClassName()}.`);
-    }
-  });
-  const images = mnistDigits('train', samples).images;
-  writeFileSync(`${folder}network.json`, JSON.stringify({ layers, images: [samples, 28, 28, 1] }));
-  const values = model.getWeights().map((weight) => weight.dataSync() as Float32Array);
-  writeFileSync(`${folder}weights.f32`, Buffer.concat(values.map(bytesOf)));
-  writeFileSync(`${folder}images.f32`, bytesOf(images.dataSync() as Float32Array));
-  images.dispose();
+  const { images } = mnistDigits('train', samples);
+  writeNetwork(model, images, folder);
+  tf.dispose(images);
   model.dispose();
   return folder;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** All contestants on one setting. Their first turn warms up, and shows whether they agree and how long they take. */
@@ -295,8 +275,16 @@ function tables(results: readonly Result[]): string[] {
 
 const times = (ratio: number) => (ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0));
 
-async function run({ networks, chosen, repeats, limitMs, threads, quick }: ReturnType<typeof options>): Promise<void> {
-  if (!existsSync(python))
+async function run({
+  networks,
+  chosen,
+  repeats,
+  limitMs,
+  threads,
+  quick,
+  out,
+}: ReturnType<typeof options>): Promise<void> {
+  if (chosen.some(({ isPeer }) => isPeer) && !existsSync(python))
     throw new Error('The packages to compare with are not there: run scripts/peers-venv.sh once.');
   await tf.setBackend('cpu');
   const results: Result[] = [];
@@ -314,7 +302,6 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
       results.push(...found);
     }
   }
-  const [{ model: processor }] = os.cpus() as [os.CpuInfo];
   const lines = [
     '# The trace of the loss Hessian, against PyTorch',
     '',
@@ -323,10 +310,7 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
     `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
     `(fewer where ${TURNS_MS / 1000} s would not do).`,
     '',
-    `Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}. Node ${process.versions.node}, ` +
-      `${Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
-        .join(', ')}.`,
+    machine(versions),
     `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,
     '',
     '![Time of one reading](kernel.svg)',
@@ -334,10 +318,7 @@ async function run({ networks, chosen, repeats, limitMs, threads, quick }: Retur
     ...tables(results),
   ];
   console.log(lines.slice(-tables(results).length).join('\n'));
-  const folder = new URL('results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('kernel.md', folder), `${lines.join('\n')}\n`);
-  writeFileSync(new URL('kernel.svg', folder), await kernelChart(results));
+  await writeReport(out, 'kernel', lines, kernelChart(results));
 }
 
 try {

@@ -2,7 +2,6 @@
  * What a step of the sharpness-aware optimizers costs, in steps of the optimizer that they wrap: all on the same images, taking
  * turns in one run. Prints a table for every network and writes them to `benchmarks/results/optimizers.md`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -10,6 +9,7 @@ import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { backendVersion, startBackend } from './backend.js';
 import { type NetworkName, network } from './networks.js';
+import { load, machine, resultsFolder, writeReport } from './report.js';
 import { median } from './statistics.js';
 
 const backends = ['tensorflow', 'wasm', 'cpu'];
@@ -22,6 +22,7 @@ Times a training step with SAM, ASAM and a penalty on Minimum Sharpness as a mul
   --backend NAMES  which of ${backends.join(', ')}, with commas between (default tensorflow,wasm)
   --repeats N      how often the optimizers take turns, after three turns that do not count (default 15)
   --quick          3 turns
+  --out FOLDER     where the report goes (default ${resultsFolder})
   --help           show this text`;
 
 function options() {
@@ -30,6 +31,7 @@ function options() {
       backend: { type: 'string', default: 'tensorflow,wasm' },
       repeats: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      out: { type: 'string', default: resultsFolder },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -40,7 +42,7 @@ function options() {
   const chosen = values.backend.split(',');
   const unknown = chosen.find((name) => !backends.includes(name));
   if (unknown !== undefined) throw new Error(`--backend must name some of ${backends.join(', ')}, not '${unknown}'.`);
-  return { chosen, repeats, help: values.help };
+  return { chosen, repeats, out: values.out, help: values.help };
 }
 
 const sgd = () => tf.train.sgd(0.01);
@@ -108,13 +110,12 @@ function processorTime() {
   return { all, own: (user + system) / 1000, at: performance.now() };
 }
 
-async function run(chosen: string[], repeats: number): Promise<void> {
+async function run(chosen: string[], repeats: number, out: string): Promise<void> {
   const lines: string[] = [];
   const say = (line: string) => {
     console.log(line);
     lines.push(line);
   };
-  const [{ model: processor }] = os.cpus() as [os.CpuInfo];
   say('# A step of the sharpness-aware optimizers, in steps of SGD');
   say('');
   say(
@@ -123,8 +124,8 @@ async function run(chosen: string[], repeats: number): Promise<void> {
   );
   say(`They took turns; the numbers are medians of ${repeats} turns, in brackets the extremes.`);
   say('');
-  const versions = `Node ${process.versions.node}, tf.js ${tf.version_core}`;
-  say(`Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}, ${versions}.`);
+  say(machine({ 'tf.js': tf.version_core }));
+  say(`Load average (1 minute) at the start: ${load()}.`);
   const before = processorTime();
   for (const backend of chosen) {
     say('');
@@ -143,15 +144,13 @@ async function run(chosen: string[], repeats: number): Promise<void> {
   say('');
   say(`Meanwhile other processes kept ${Math.max(0, others).toFixed(1)} of the ${os.cpus().length} cores busy.`);
 
-  const results = new URL('results/', import.meta.url);
-  mkdirSync(results, { recursive: true });
-  writeFileSync(new URL('optimizers.md', results), `${lines.join('\n')}\n`);
+  await writeReport(out, 'optimizers', lines);
 }
 
 try {
-  const { chosen, repeats, help } = options();
+  const { chosen, repeats, out, help } = options();
   if (help) console.log(usage);
-  else await run(chosen, repeats);
+  else await run(chosen, repeats, out);
 } catch (error) {
   console.error(`${(error as Error).message} (npm run bench:optimizers -- --help lists the options)`);
   process.exitCode = 1;

@@ -1,176 +1,178 @@
 /**
- * What one exact reading costs, in training steps: both on the same 256 images, taking turns in one run.
- * Prints tables and writes them to `benchmarks/results/overhead.md`.
+ * How much longer a training takes with the callback, by schedule: the same epochs from the same weights, each schedule in a
+ * process of its own, taking turns. Writes `overhead.md` and `overhead.svg`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import util, { parseArgs } from 'node:util';
-import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
-import { measureSharpness } from 'tfjs-sharpness';
-import { mnistDigits } from '../examples/mnist-images.js';
-import { addonPath } from '../src/native/addon.js';
-import { goldenCases, goldenModel } from '../test/golden-network.js';
-
-const SAMPLES = 256;
-const backends = ['tensorflow', 'wasm', 'cpu'];
+import { fileURLToPath } from 'node:url';
+import { runWithOptions } from '../examples/command-line.js';
+import { type Child, type Repetition, startChild } from './child.js';
+import { type NetworkName, networkNames } from './networks.js';
+import { overheadChart } from './overhead-chart.js';
+import { type MeasuredTraining, type ScheduleName, schedules } from './overhead-schedules.js';
+import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
+import { median } from './statistics.js';
 
 const usage = `usage: npm run bench:overhead -- [options]
 
-Times one exact reading of Minimum Sharpness on ${SAMPLES} images as a multiple of one training step on the same images.
+Training time with the callback over training time without it, by schedule.
 
-  --backend NAMES  which of ${backends.join(', ')}, with commas between (default tensorflow,wasm)
-  --repeats N      how often step and reading take turns, after two turns that do not count (default 9)
-  --quick          3 turns
-  --help           show this text`;
+  --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
+  --epochs N        epochs of one training (default 5)
+  --turns N         how often the schedules take turns, after one epoch that does not count (default 5)
+  --seconds N       no further turn of a network, after two, when so many seconds are over (default 300)
+  --threads N       threads of every contestant (default: as many as there are cores)
+  --backend NAME    tensorflow (tfjs-node), wasm or cpu (default tensorflow)
+  --quick           400 images, 2 turns, MLP only
+  --out FOLDER      where the report goes (default ${resultsFolder})
+  --help            show this text`;
 
-function options() {
-  const { values } = parseArgs({
-    options: {
-      backend: { type: 'string', default: 'tensorflow,wasm' },
-      repeats: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const repeats = Number(values.repeats ?? (values.quick ? 3 : 9));
-  if (!Number.isInteger(repeats) || repeats < 1) {
-    throw new Error(`--repeats must be a whole number of at least 1, but it is '${values.repeats}'.`);
+const defaults = {
+  networks: '',
+  epochs: 5,
+  turns: 0,
+  seconds: 300,
+  threads: os.cpus().length,
+  backend: 'tensorflow',
+  quick: false as const,
+  out: resultsFolder,
+};
+
+const script = fileURLToPath(new URL('overhead-training.ts', import.meta.url));
+const START_MS = 180_000;
+const TURN_MS = 600_000;
+
+interface Training extends Repetition {
+  readonly readings: number;
+  /** Epochs without a reading, and readings that were given up because they took too long. */
+  readonly givenUp: number;
+  readonly readingMs: number;
+}
+
+/** What one schedule does to the training of one network. Overheads are shares of the training time, one a turn. */
+export interface Result {
+  readonly network: NetworkName;
+  readonly title: string;
+  readonly seconds: number;
+  readonly overheads: readonly number[];
+  readonly cpuOverheads: readonly number[];
+  /** Readings of one training, and the share of the time of their own that they took of the rest, median over turns. */
+  readonly readings: number;
+  readonly givenUp: number;
+  readonly share: number;
+}
+
+interface Options {
+  readonly epochs: number;
+  readonly turns: number;
+  readonly seconds: number;
+  readonly threads: number;
+  readonly backend: string;
+}
+
+async function compare(
+  network: NetworkName,
+  samples: number,
+  { epochs, turns, seconds, threads, backend }: Options,
+  versions: Record<string, string>,
+): Promise<Result[]> {
+  const taking: { schedule: MeasuredTraining; child: Child<Training>; trainings: Training[] }[] = [];
+  for (const [name, schedule] of Object.entries(schedules) as [ScheduleName, MeasuredTraining][]) {
+    const args = ['--import', 'tsx', script, name, backend, network, `${samples}`];
+    const child = await startChild<Training>(process.execPath, args, START_MS, threads);
+    if ('infeasible' in child.ready)
+      throw new Error(`The backend ${backend} does not start: ${child.ready.infeasible}.`);
+    Object.assign(versions, child.ready.versions);
+    taking.push({ schedule, child, trainings: [] });
   }
-  const chosen = values.backend.split(',');
-  const unknown = chosen.find((name) => !backends.includes(name));
-  if (unknown !== undefined) throw new Error(`--backend must name some of ${backends.join(', ')}, not '${unknown}'.`);
-  return { chosen, repeats, help: values.help };
-}
-
-interface Network {
-  readonly name: string;
-  readonly model: tf.LayersModel;
-}
-
-/** The three networks of the paper, and a larger one without convolutions. */
-async function networks(): Promise<Network[]> {
-  const paper = goldenCases().filter(({ name }) => name.startsWith('paper-'));
-  const built = paper.map(async (golden) => ({ name: golden.name.slice(6), model: await goldenModel(golden) }));
-  const layer = (units: number, activation: 'relu' | 'softmax', seed: number) =>
-    tf.layers.dense({ units, activation, kernelInitializer: tf.initializers.heNormal({ seed }) });
-  const mlp = tf.sequential({
-    layers: [
-      tf.layers.flatten({ inputShape: [28, 28, 1] }),
-      layer(512, 'relu', 1),
-      layer(128, 'relu', 2),
-      layer(512, 'relu', 3),
-      layer(10, 'softmax', 4),
-    ],
-  });
-  const all = [...(await Promise.all(built)), { name: 'MLP 784-512-128-512-10', model: mlp }];
-  for (const { model } of all) model.compile({ optimizer: tf.train.sgd(0.01), loss: 'categoricalCrossentropy' });
-  return all;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** A table row: medians in milliseconds, and of each turn's reading over its step the median and the extremes. */
-async function row({ name, model }: Network, repeats: number): Promise<string> {
-  const { images, labels } = mnistDigits('train', SAMPLES);
-  const inputs = images.reshape([SAMPLES, 28, 28, 1]);
-  const steps: number[] = [];
-  const readings: number[] = [];
   try {
-    for (let turn = -2; turn < repeats; turn++) {
-      const step = await timed(() => model.trainOnBatch(inputs, labels));
-      const reading = await timed(() => measureSharpness(model, inputs));
-      if (turn < 0) continue;
-      steps.push(step);
-      readings.push(reading);
+    const start = performance.now();
+    for (let turn = 0; turn <= turns; turn++) {
+      if (turn > 2 && performance.now() - start > 1000 * seconds) break;
+      for (const { schedule, child, trainings } of taking) {
+        const training = await child.repeat(TURN_MS, `${turn > 0 ? epochs : 1}`);
+        if (!training) throw new Error(`${schedule.title} did not train ${network}: ${child.complaint()}`);
+        if (turn > 0) trainings.push(training);
+      }
     }
-  } catch (error) {
-    const { message } = error as Error;
-    if (!/Kernel '\w+' not registered/.test(message)) throw error;
-    return `| ${name} | - | - | this backend cannot train it |`;
   } finally {
-    tf.dispose([images, labels, inputs]);
+    await Promise.all(taking.map(({ child }) => child.stop()));
   }
-  const ratios = readings.map((reading, i) => reading / steps[i]!);
-  const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
-  const times = [steps, readings].map((all) => `${median(all).toFixed(median(all) < 100 ? 1 : 0)} ms`).join(' | ');
-  return `| ${name} | ${times} | **${median(ratios).toFixed(1)}** (${least.toFixed(1)} to ${most.toFixed(1)}) |`;
+  const [{ trainings: plain }] = taking as [(typeof taking)[number]];
+  return taking.map(({ schedule: { title }, trainings }) => {
+    const result = {
+      network,
+      title,
+      seconds: median(trainings.map(({ ms }) => ms)) / 1000,
+      overheads: trainings.map(({ ms }, i) => ms / plain[i]!.ms - 1),
+      cpuOverheads: trainings.map(({ cpuMs }, i) => cpuMs / plain[i]!.cpuMs - 1),
+      readings: median(trainings.map(({ readings }) => readings)),
+      givenUp: median(trainings.map(({ givenUp }) => givenUp)),
+      share: median(trainings.map(({ ms, readingMs }) => readingMs / (ms - readingMs))),
+    };
+    console.log(`  ${title}: ${digits(result.seconds)} s, ${percent(median(result.overheads))}`);
+    return result;
+  });
 }
 
-/** Starts a backend; its version where it says one, or undefined where it is not there. */
-async function start(backend: string): Promise<string | undefined> {
-  if (backend === 'tensorflow') {
-    if (!addonPath('@tensorflow/tfjs-node')) return undefined;
-    // tfjs-node 4.22 calls both; Node 23 removed them.
-    Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
-    await import('@tensorflow/tfjs-node');
+const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+const spread = (values: readonly number[]) =>
+  `**${percent(median(values))}** (${percent(Math.min(...values))} to ${percent(Math.max(...values))})`;
+
+/** Whether a share of 5% was kept to within a point. */
+function verdict(results: readonly Result[]): string {
+  const shares = results.filter(({ title }) => title === schedules.share.title);
+  const parts = shares.map(({ network, share, givenUp, cpuOverheads }) => {
+    const where = Math.abs(share - 0.05) <= 0.01 ? 'within a point' : share < 0.05 ? 'less' : 'MORE';
+    return `${percent(share)} for ${network} (${where}; with what was given up, ${givenUp} times, ${percent(median(cpuOverheads))} of the processor time)`;
+  });
+  return `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
+}
+
+await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ quick, out, ...given }) => {
+  const names = (given.networks || (quick ? 'MLP' : 'MLP,LeNet')).split(',');
+  const unknown = names.find((name) => !networkNames.includes(name as NetworkName));
+  if (unknown !== undefined)
+    throw new Error(`--networks must name some of ${networkNames.join(', ')}, not '${unknown}'.`);
+  const samples = quick ? 400 : 4000;
+  const options = { ...given, turns: given.turns || (quick ? 2 : 5) };
+  const versions: Record<string, string> = {};
+  const before = load();
+  const results: Result[] = [];
+  const lines = () => [
+    '# What the callback adds to a training',
+    '',
+    `\`model.fit\` of ${options.epochs} epochs on ${samples} MNIST images in batches of 64 (Adam, categoricalCrossentropy) with`,
+    '`minimumSharpness(options)`, against the same training without a callback. MLP is 784-512-128-512-10. Each schedule trains in a',
+    `process of its own with ${options.threads} ${options.threads === 1 ? 'thread' : 'threads'}, from the same weights every time. They take turns, ${options.turns} times (fewer where ${options.seconds} s`,
+    'would not do): medians, in brackets the extremes. With `{ data }` the value speaks for all images, by default to 2%. "Readings\' share" is',
+    'the time that the readings say that they took, over the rest of the training.',
+    '',
+    machine(versions),
+    `Load average (1 minute): ${before} at the start, ${load()} at the end.`,
+    '',
+    '![Overhead by schedule](overhead.svg)',
+    '',
+    ...[...new Set(results.map(({ network }) => network))].flatMap((name) => [
+      ...table(
+        [name, 'training', 'readings', "readings' share", 'overhead', 'in processor time'],
+        results
+          .filter(({ network }) => network === name)
+          .map(({ title, seconds, readings, share, overheads, cpuOverheads }, i) => [
+            i === 0 ? title : `\`${title}\``,
+            `${digits(seconds)} s`,
+            ...(i === 0
+              ? ['-', '-', '-', '-']
+              : [`${readings}`, percent(share), spread(overheads), spread(cpuOverheads)]),
+          ]),
+      ),
+      '',
+    ]),
+    verdict(results),
+  ];
+  for (const name of names as NetworkName[]) {
+    console.log(name);
+    results.push(...(await compare(name, samples, options, versions)));
+    // After every network, so that a run that is cut short leaves what it has.
+    await writeReport(out, 'overhead', lines(), overheadChart(results));
   }
-  if (!(await tf.setBackend(backend))) return undefined;
-  const { binding } = tf.backend() as unknown as { binding?: { TF_Version: string } };
-  return binding ? `tensorflow (TensorFlow ${binding.TF_Version})` : backend;
-}
-
-/** Milliseconds of processor time: of the whole machine since it started, and of this process. */
-function processorTime() {
-  const all = os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
-  const { user, system } = process.cpuUsage();
-  return { all, own: (user + system) / 1000, at: performance.now() };
-}
-
-async function run(chosen: string[], repeats: number): Promise<void> {
-  const lines: string[] = [];
-  const say = (line: string) => {
-    console.log(line);
-    lines.push(line);
-  };
-  const [{ model: processor }] = os.cpus() as [os.CpuInfo];
-  say('# One exact reading, in training steps');
-  say('');
-  say(
-    `One training step is \`trainOnBatch\` (sgd, categoricalCrossentropy) on ${SAMPLES} MNIST images; one reading is ` +
-      '`measureSharpness` of the same images.',
-  );
-  say(`They took turns; the numbers are medians of ${repeats} turns, in brackets the extremes.`);
-  say('');
-  const versions = `Node ${process.versions.node}, tf.js ${tf.version_core}`;
-  say(`Machine: ${os.cpus().length} cores of ${processor}, ${os.type()} ${os.arch()}, ${versions}.`);
-  const before = processorTime();
-  for (const backend of chosen) {
-    const version = await start(backend);
-    say('');
-    if (version === undefined) {
-      say(`${backend}: not there${backend === 'tensorflow' ? ' (npm run native builds it)' : ''}.`);
-      continue;
-    }
-    say(`| ${version} | step | reading | reading / step |`);
-    say('| --- | --- | --- | --- |');
-    for (const network of await networks()) say(await row(network, repeats));
-  }
-  const after = processorTime();
-  const others = (after.all - before.all - (after.own - before.own)) / (after.at - before.at);
-  say('');
-  say(`Meanwhile other processes kept ${Math.max(0, others).toFixed(1)} of the ${os.cpus().length} cores busy.`);
-
-  const results = new URL('results/', import.meta.url);
-  mkdirSync(results, { recursive: true });
-  writeFileSync(new URL('overhead.md', results), `${lines.join('\n')}\n`);
-}
-
-try {
-  const { chosen, repeats, help } = options();
-  if (help) console.log(usage);
-  else await run(chosen, repeats);
-} catch (error) {
-  console.error(`${(error as Error).message} (npm run bench:overhead -- --help lists the options)`);
-  process.exitCode = 1;
-}
+});

@@ -130,6 +130,14 @@ test('10,000 samples take no more than 100', async () => {
   model.dispose();
 }, 120_000);
 
+test('1,000 classes, a thousand rows a sample, stay within the bound', async () => {
+  const model = chain(dense({ units: 12, activation: 'relu', inputShape: [4] }), softmax(1000));
+  const peak = await peakBytes(model, 20, 16);
+  expect(peak).toBeLessThanOrEqual(1.25 * 16 * MB);
+  expect(peak).toBeGreaterThan(0.4 * 16 * MB);
+  model.dispose();
+}, 120_000);
+
 describe('a measurement of many chunks', () => {
   const subject = () => chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
   const options = { loss: 'categoricalCrossentropy', memoryMB: 0.25 } as const;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withLayerTable } from '../scripts/layer-table.js';
+import { withSpeedTables } from '../scripts/speed-tables.js';
 import { layerTable } from '../src/curvature/layers/table.js';
 import { outputHessians } from '../src/curvature/output-hessian.js';
 import { wheels } from '../src/native/wheel.js';
@@ -140,6 +141,19 @@ describe('tables', () => {
     const own = fields(`src/control/controllers/${file}.ts`, interfaceName);
     const rising = controller === 'warmUp' ? [] : fields('src/control/controllers/rising.ts', 'RisingOptions');
     expect(listed!.split(', ').sort()).toEqual([...own, ...rising].sort());
+  });
+
+  test('what a reading costs is what the benchmarks reported', () => {
+    expect(readme).toBe(withSpeedTables(readme));
+    const [, section] = /^## Speed\n(.*?)^## /ms.exec(readme)!;
+    const kernel = [...section!.split('<!--')[0]!.matchAll(/^\| \w.*\|$/gm)].map(([row]) => row);
+    expect(kernel.length).toBeGreaterThan(4);
+    for (const row of kernel) expect(read('benchmarks/results/kernel.md')).toContain(`\n${row}\n`);
+    for (const name of ['one-percent', 'overhead']) {
+      const [, block] = new RegExp(`<!-- ${name}:.*?-->\n(.*?)<!-- /${name} -->`, 's').exec(section!)!;
+      expect(block!.split('\n').length).toBeGreaterThan(6);
+      expect(block).not.toMatch(/undefined|NaN/);
+    }
   });
 
   test('every loss is named, and the table of layers is that of the package', () => {

@@ -1,0 +1,28 @@
+/** Runs every benchmark, one after the other, with the same options. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
+const names = Object.keys(scripts).filter((name) => name.startsWith('bench:'));
+const given = process.argv.slice(2);
+
+if (given.includes('--help')) {
+  console.log(`usage: npm run bench -- [options]
+
+Runs ${names.join(', ')}, with these options:
+
+  --quick  few turns of small settings
+  --help   show this text`);
+} else if (given.some((option) => option !== '--quick')) {
+  console.error(
+    `Only --quick goes with all benchmarks, not '${given.join(' ')}' (npm run bench -- --help lists the options)`,
+  );
+  process.exitCode = 1;
+} else {
+  for (const name of names) {
+    const { status } = spawnSync('npm', ['run', '-s', name, '--', ...given], { cwd: root, stdio: 'inherit' });
+    if (status !== 0) process.exitCode = 1;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Writes the tables of README.md that tell what a reading costs, from the reports of the benchmarks; a test holds them to those.
+ *
+ * usage: npx tsx scripts/speed-tables.ts
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+const report = (name: string) => readFileSync(new URL(`../benchmarks/results/${name}.md`, import.meta.url), 'utf8');
+
+/** The tables of a report, as rows of cells; the first row is the header. */
+function tablesOf(text: string): string[][][] {
+  return [...text.matchAll(/(?:^\|.*\|\n)+/gm)].map(([table]) => {
+    const [header, , ...rows] = table.trimEnd().split('\n');
+    return [header!, ...rows].map((row) => row.slice(2, -2).split(' | '));
+  });
+}
+
+function markdown(rows: readonly (readonly string[])[]): string {
+  const [header, ...rest] = rows as [readonly string[], ...(readonly string[])[]];
+  return [header, header.map(() => '---'), ...rest].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** Of every network, the one that was trained longest. */
+function onePercent(): string {
+  const text = report('one-percent');
+  const titles = [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title!);
+  const tables = tablesOf(text);
+  const longest = new Map(titles.map((title, i) => [title.split(',')[0]!, i]));
+  const chosen = [...longest.values()];
+  const rows = tables[0]!.slice(1).map(([title], row) => [
+    title!,
+    ...chosen.map((i) => {
+      const [, time, timesOurs] = tables[i]![row + 1]!;
+      return `${time}, ${timesOurs!.replaceAll('*', '').split(' ')[0]} x`;
+    }),
+  ]);
+  return markdown([['', ...chosen.map((i) => titles[i]!)], ...rows]);
+}
+
+function overhead(): string {
+  const tables = tablesOf(report('overhead'));
+  const [first] = tables as [string[][]];
+  const rows = first.slice(2).map(([title], row) => [
+    title!,
+    ...tables.flatMap((table) => {
+      const [, , readings, , , processorTime] = table[row + 2]!;
+      return [readings!, processorTime!];
+    }),
+  ]);
+  return markdown([['', ...tables.flatMap(([header]) => [`${header![0]}: readings`, 'overhead'])], ...rows]);
+}
+
+const blocks: Readonly<Record<string, () => string>> = { 'one-percent': onePercent, overhead };
+
+/** `readme` with the tables as the reports have them now. */
+export function withSpeedTables(readme: string): string {
+  return Object.entries(blocks).reduce((text, [name, table]) => {
+    const [begin, end] = [`<!-- ${name}: npx tsx scripts/speed-tables.ts -->`, `<!-- /${name} -->`];
+    const [first, last] = [text.indexOf(begin), text.indexOf(end)];
+    if (first < 0 || last < first) throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+    return `${text.slice(0, first + begin.length)}\n${table()}\n${text.slice(last)}`;
+  }, readme);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const readme = new URL('../README.md', import.meta.url);
+  writeFileSync(readme, withSpeedTables(readFileSync(readme, 'utf8')));
+}
