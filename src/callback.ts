@@ -3,16 +3,9 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { FitCallback } from './fit-callback.js';
 import { isDataset } from './inputs.js';
-import {
-  estimateSharpness,
-  HESSIAN_NEEDS_DATA,
-  measureSharpness,
-  PART_NEEDS_DATA,
-  SAMPLING_NEEDS_DATA,
-  type SharpnessInputs,
-} from './measure.js';
+import { checkMinibatchOptions, estimateSharpness, measureSharpness, type SharpnessInputs } from './measure.js';
 import { type MinibatchRecorder, recordMinibatches } from './minibatch.js';
-import { checkMeasureOptions, isHutchinson, isSampled, type MeasureOptions } from './options.js';
+import { checkMeasureOptions, isHutchinson, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { checkSchedule, isDue, type Schedule } from './schedule.js';
 import type { EpochLogs } from './streams/epoch-logs.js';
@@ -189,16 +182,13 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
         throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
       }
     }
-    if (data === undefined && measureOptions.method !== undefined && measureOptions.method !== 'exact') {
-      throw new Error(isSampled(measureOptions.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA);
+    if (data === undefined) {
+      checkMinibatchOptions(measureOptions);
     }
     const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
     if (needsLabels && measureOptions.labels === undefined && !isDataset(data)) {
       const what = isHutchinson(measureOptions.method) ? 'method: { hutchinson }' : 'classWeight';
       throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
-    }
-    if (data === undefined && measureOptions.part !== undefined) {
-      throw new Error(PART_NEEDS_DATA);
     }
     const { signal } = this.#disposal;
     this.#measureOptions = {

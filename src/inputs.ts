@@ -104,10 +104,12 @@ function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor)
   }
 }
 
+/** Whether a dataset yields inputs with labels, { xs, ys }, rather than inputs alone. */
+export function isLabelled(item: unknown): item is { readonly xs: unknown; readonly ys: unknown } {
+  return typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
+}
+
 /** What a dataset yields, taken apart: inputs, or { xs, ys } with its labels. */
 export function itemParts(model: tfl.LayersModel, item: unknown): { readonly xs: unknown; readonly ys: unknown } {
-  const isPair = typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
-  return isPair && !inputNames(model).includes('xs')
-    ? (item as { xs: unknown; ys: unknown })
-    : { xs: item, ys: undefined };
+  return isLabelled(item) && !inputNames(model).includes('xs') ? item : { xs: item, ys: undefined };
 }

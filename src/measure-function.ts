@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { perSampleNorms, throughTfjs } from './curvature/layers/generic.js';
 import type { Operation, Parameter, ParameterRole, Weight } from './curvature/operation.js';
 import type { LossFactor } from './curvature/output-hessian.js';
-import type { DatasetInputs } from './inputs.js';
+import { type DatasetInputs, isLabelled } from './inputs.js';
 import { cutAtLosses, planHeads } from './loss.js';
 import { measureSubject } from './measure.js';
 import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
@@ -154,10 +154,10 @@ function subjectOfFunction(
     weights: parameters.map(({ variable }) => variable),
     inputNames: places.map((place) => `${place}`),
     inputs: (given) => checkedInputs(given, count),
-    item: (given) => {
-      const isPair = typeof given === 'object' && given !== null && !(given instanceof tf.Tensor) && 'xs' in given;
-      return { inputs: checkedInputs(isPair ? given.xs : given, count), labels: undefined };
-    },
+    item: (given) => ({
+      inputs: checkedInputs(isLabelled(given) ? given.xs : given, count),
+      labels: undefined,
+    }),
     lossInputs: (samples, labels) => weights.of(samples, labels),
     assumptions: Array.isArray(blocks)
       ? [

@@ -61,25 +61,37 @@ export function estimateSharpness(
   inputs: SharpnessInputs,
   options: MeasureOptions = {},
 ): Promise<SharpnessReading> {
-  if (isSampled(options.method) || isHutchinson(options.method)) {
-    return Promise.reject(new Error(isSampled(options.method) ? SAMPLING_NEEDS_DATA : HESSIAN_NEEDS_DATA));
-  }
-  if (options.part !== undefined) {
-    return Promise.reject(new Error(PART_NEEDS_DATA));
+  try {
+    checkMinibatchOptions(options);
+  } catch (error) {
+    return Promise.reject(error);
   }
   return measureModel(model, inputs, options, true);
 }
 
+/** @throws Error with one line for options that ask for more than a minibatch has. */
+export function checkMinibatchOptions({ method, part }: MeasureOptions): void {
+  if (isSampled(method)) {
+    throw new Error(SAMPLING_NEEDS_DATA);
+  }
+  if (isHutchinson(method)) {
+    throw new Error(HESSIAN_NEEDS_DATA);
+  }
+  if (part !== undefined) {
+    throw new Error(PART_NEEDS_DATA);
+  }
+}
+
 /** Minibatches come without labels. */
-export const HESSIAN_NEEDS_DATA =
+const HESSIAN_NEEDS_DATA =
   "method: traces of the Hessian depend on the labels, which minibatches come without. Pass { data, labels }, or method: 'exact'.";
 
 /** Sampling pays off over a whole set; a minibatch is measured in full. */
-export const SAMPLING_NEEDS_DATA =
+const SAMPLING_NEEDS_DATA =
   "method: pairs are drawn from a whole set, not from a minibatch. Pass { data } with it, or method: 'exact'.";
 
 /** A minibatch is a part of the data already. */
-export const PART_NEEDS_DATA = 'part: it is a part of data, not of a minibatch. Pass { data } with it.';
+const PART_NEEDS_DATA = 'part: it is a part of data, not of a minibatch. Pass { data } with it.';
 
 function measureModel(
   model: tfl.LayersModel,

@@ -68,13 +68,13 @@ export function columnsOf(head: Head, outputs: Outputs): number {
  * @returns [count * N, ...shape of z], column by column.
  */
 export function deltasOf(head: Head, outputs: Outputs, begin: number, count: number): tf.Tensor {
-  const { rows, samples, positions, outputsOfRow, shape, scale } = rowsOf(head, outputs);
+  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
   if (positions === 1) {
     const columns = head.hessian.factor(rows, begin, count);
     return tf.reshape(scaled(columns, scale()), [count * samples, ...shape]);
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
-  return deltasAt(head, outputs, index, outputsOfRow);
+  return deltasAt(head, outputs, index);
 }
 
 /**
@@ -89,8 +89,8 @@ export function combinationOf(head: Head, outputs: Outputs, signs: DrawSigns): t
 }
 
 /** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
-function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], outputsOfRow: number): tf.Tensor {
-  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+function deltasAt(head: Head, outputs: Outputs, columns: readonly number[]): tf.Tensor {
+  const { rows, samples, positions, outputsOfRow, shape, scale } = rowsOf(head, outputs);
   // Without positions, the rows of z are those of the list.
   const pick = (x: tf.Tensor) => (positions === 1 ? x : tf.gather(x, rowIndex));
   const perPosition = head.hessian.columns(outputsOfRow);
@@ -142,11 +142,10 @@ export function deltasOfEach(
   let before = 0;
   for (const head of heads) {
     const count = columnsOf(head, outputs);
-    const z = outputs[head.output];
     const belongs = Array.from(columns, (column) => column >= before && column < before + count);
     if (belongs.some((each) => each)) {
       const inHead = Array.from(columns, (column, i) => (belongs[i] ? column - before : 0));
-      const found = deltasAt(head, outputs, inHead, z.shape[z.rank - 1]);
+      const found = deltasAt(head, outputs, inHead);
       deltas.set(head.output, belongs.every((each) => each) ? found : tf.mul(found, maskOf(belongs, found.rank)));
     }
     before += count;
