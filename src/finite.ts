@@ -1,8 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Weight } from './curvature/operation.js';
 
-/** Whether every element of each tensor is finite. A sum is not finite if a term is not; a sum may also overflow. */
+/** Data known to be finite. A tensor does not change: a variable that is assigned to has new data. */
+const knownFinite = new WeakSet<object>();
+
+/** Whether every element of each tensor is finite; what has been looked at before is not looked at again. */
 async function areFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
+  const unknown = tensors.filter(({ dataId }) => !knownFinite.has(dataId));
+  const finite = await allFinite(unknown);
+  unknown.forEach(({ dataId }, i) => {
+    if (finite[i]) {
+      knownFinite.add(dataId);
+    }
+  });
+  return tensors.map(({ dataId }) => knownFinite.has(dataId));
+}
+
+/** A sum is not finite if a term is not; a sum may also overflow. */
+async function allFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
+  if (tensors.length === 0) {
+    return [];
+  }
   const sums = tf.tidy(() => tf.stack(tensors.map((x) => (x.dtype === 'float32' ? tf.sum(x) : tf.scalar(0)))));
   const values = await sums.data();
   sums.dispose();

@@ -158,33 +158,45 @@ function largestClass(z: tf.Tensor2D): tf.Tensor2D {
   return constantForGradients(() => tf.expandDims(tf.argMax(z, 1), 1) as tf.Tensor2D);
 }
 
+/** u = sqrt(softmax(z)), whose gradient in closed form is a number also where p underflows to 0. */
+function rootOfSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
+  return tf.customGrad((...inputs) => {
+    const [z, save] = inputs as [tf.Tensor2D, tf.GradSaveFunc];
+    const root = tf.sqrt(tf.softmax(z));
+    save([root]);
+    const gradFunc = (dy: tf.Tensor, [u]: tf.Tensor[]) => {
+      const half = tf.mul(tf.mul(dy, u), 0.5);
+      return tf.sub(half, tf.mul(tf.square(u), tf.sum(half, -1, true)));
+    };
+    return { value: root, gradFunc };
+  })(logits) as tf.Tensor2D;
+}
+
 /**
  * Softmax cross-entropy, A = diag(p) - p p^T, in K - 1 columns: one for each class k other than m = argmax p, with
  *
  *     C_jk = u_j [j = k] - p_j u_k / (1 + u_m)  for j != m,     C_mk = -u_m u_k,     u = sqrt(p).
  *
  * A = diag(u) (I - u u^T) diag(u), and I - u u^T = H H^T less the column m of H, where H is the Householder reflection
- * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25: u comes from the log-softmax.
+ * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25.
  */
 const softmaxFactor: Factor = {
   columns: (outputs) => outputs - 1,
   ...choosing(
     (z, coefficients) => {
-      const logits = tf.logSoftmax(z);
-      const u = tf.exp(tf.mul(logits, 0.5));
-      const p = tf.exp(logits);
-      const isLargest = isClass(largestClass(z), z.shape[1]);
+      const u = rootOfSoftmax(z);
+      const ofLargest = tf.mul(u, tf.oneHot(tf.reshape(largestClass(z), [-1]), z.shape[1], 1, 0, 'float32'));
       // Not tf.max, whose gradient counts the largest twice where two are equal.
-      const uLargest = tf.sum(tf.mul(tf.cast(isLargest, 'float32'), u), 1, true);
-      // v_j = p_j / (1 + u_m) for j != m, and u_m for j = m.
-      const v = tf.where(isLargest, u, tf.div(p, tf.add(uLargest, 1)));
+      const uLargest = tf.sum(ofLargest, 1, true);
+      // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
+      const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
       const diagonal = tf.mul(coefficients, u);
       return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
     },
     (z, index) => {
       // Column r belongs to class r, or r + 1 from the largest class on.
       const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largestClass(z)), 'int32'));
-      return tf.cast(isClass(classes, z.shape[1]), 'float32');
+      return tf.oneHot(tf.squeeze(classes, [-1]), z.shape[1], 1, 0, 'float32');
     },
     (z, coefficients) => tf.where(isClass(largestClass(z), z.shape[1]), tf.zerosLike(coefficients), coefficients),
   ),

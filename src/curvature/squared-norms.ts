@@ -52,7 +52,7 @@ export function affineSquaredNorms(inputs: KernelInputs, delta: tf.Tensor3D, col
   const fanOut = delta.shape[2];
   if (positions === 1) {
     const inputNorm = tf.sum(tf.square(inputs.byPosition()), [1, 2]);
-    const bias = sumOfSquares(delta, columns, samples);
+    const bias = sumOfSquares(delta, columns);
     return { kernel: tf.mul(inputNorm, bias), bias };
   }
   const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
@@ -99,7 +99,7 @@ export function kernelSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, colum
  * @returns [N].
  */
 export function biasSquaredNorm(delta: tf.Tensor3D, columns: number): tf.Tensor1D {
-  return sumOfSquares(delta.shape[1] === 1 ? delta : tf.sum(delta, 1), columns, delta.shape[0] / columns);
+  return sumOfSquares(delta.shape[1] === 1 ? delta : tf.sum(delta, 1), columns);
 }
 
 /** Joins the calls of a shared layer along their positions (axis 1), so that their gradients add up. */
@@ -107,9 +107,9 @@ export function joinPositions(calls: readonly tf.Tensor3D[]): tf.Tensor3D {
   return calls.length === 1 ? calls[0] : tf.concat(calls as tf.Tensor3D[], 1);
 }
 
-/** Sum over columns and elements for each sample: [R * N, ...] or [R, N, ...] -> [N]. */
-function sumOfSquares(x: tf.Tensor, columns: number, samples: number): tf.Tensor1D {
-  const rows = x.rank === 2 ? x : tf.reshape(x, [columns * samples, -1]);
-  const ofRow = tf.sum(tf.square(rows), 1);
-  return columns === 1 ? (ofRow as tf.Tensor1D) : tf.sum(tf.reshape(ofRow, [columns, samples]), 0);
+/** Sum over columns and elements for each sample: [R * N, ...] -> [N]. */
+export function sumOfSquares(x: tf.Tensor, columns: number): tf.Tensor1D {
+  const rows = x.rank === 2 ? x : tf.reshape(x, [x.shape[0], -1]);
+  const ofRow: tf.Tensor1D = tf.sum(tf.square(rows), 1);
+  return columns === 1 ? ofRow : tf.sum(tf.reshape(ofRow, [columns, -1]), 0);
 }

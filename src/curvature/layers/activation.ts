@@ -32,11 +32,20 @@ const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
 /** sigmoid(x) sigmoid(-x): y (1 - y) would lose its digits where y rounds to 1. */
 const sigmoidDerivative = (x: tf.Tensor) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.neg(x)));
 
+/** f'(x), from x or y = f(x). */
+type Derivative = (x: tf.Tensor, y: () => tf.Tensor) => tf.Tensor;
+
 /** Derivatives that are cheaper or more precise than what tf.js makes of the function. */
-const derivatives: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
-  relu: (x) => tf.cast(tf.greater(x, 0), 'float32'),
+const derivatives: Readonly<Record<string, Derivative>> = {
+  relu: (_x, y) => tf.sign(y()),
   sigmoid: sigmoidDerivative,
   tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
+};
+
+/** What tf.js makes of a function. */
+const gradientOf = (f: (x: tf.Tensor) => tf.Tensor): ((x: tf.Tensor) => tf.Tensor) => {
+  const gradient = tf.grad(f);
+  return (x) => gradient(x);
 };
 
 /** f' of an activation that works element by element; null for others. */
@@ -45,7 +54,12 @@ export function derivativeOf(f: ActivationFunction): ((x: tf.Tensor) => tf.Tenso
   if (name === 'linear') {
     return tf.onesLike;
   }
-  return elementwiseActivations[name] ? (derivatives[name] ?? tf.grad((x) => f.apply(x))) : null;
+  if (!elementwiseActivations[name]) {
+    return null;
+  }
+  const apply = (x: tf.Tensor) => f.apply(x);
+  const derivative = derivatives[name];
+  return derivative ? (x) => derivative(x, () => apply(x)) : gradientOf(apply);
 }
 
 /** y = f(x), element by element: the delta is multiplied by f'(x), which is all that is kept of the forward pass. */
@@ -54,14 +68,17 @@ function elementwise(
   description: string,
   f: (x: tf.Tensor) => tf.Tensor,
   properties: Elementwise & { activation?: string },
-  derivative: (x: tf.Tensor) => tf.Tensor = tf.grad(f),
+  derivative: Derivative = gradientOf(f),
 ): Operation {
   return {
     layer,
     description,
     parameters: [],
     ...properties,
-    forward: ([x], recording = true) => ({ output: f(x), saved: recording ? [derivative(x)] : [] }),
+    forward([x], recording = true) {
+      const output = f(x);
+      return { output, saved: recording ? [derivative(x, () => output)] : [] };
+    },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
     ...(properties.piecewiseLinear && {
       onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),
