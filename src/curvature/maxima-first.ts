@@ -1,9 +1,10 @@
-import { type Graph, readBy } from './graph.js';
+import { type Graph, readBy, type Step } from './graph.js';
 
 /**
  * Puts max pooling in front of the activation that it follows, where the activation is monotone: f(max x) = max f(x). The
  * function and its gradients stay what they are (where f is flat, so that maxima tie, its derivative is 0 either way), and the
- * activation is left with fewer elements. Activations whose output goes elsewhere too stay where they are, and so do the numbers of all other tensors.
+ * activation is left with fewer elements; where the pooling can take its slope along, the two become one step. Activations whose
+ * output goes elsewhere too stay where they are, and so do the numbers of all other tensors.
  */
 export function maximaFirst(graph: Graph): Graph {
   const { steps, outputs } = graph;
@@ -26,5 +27,22 @@ export function maximaFirst(graph: Graph): Graph {
       later = earlier;
     }
   });
-  return { ...graph, steps: ordered };
+  return { ...graph, steps: joined(ordered, reads) };
+}
+
+/** Poolings and the activations that alone read them, in one step where they can be. */
+function joined(steps: readonly Step[], reads: ReadonlyMap<number, number>): Step[] {
+  const readers = new Map(steps.map((step) => [step.inputs[0], step]));
+  const done = new Set<Step>();
+  return steps.flatMap((step) => {
+    const next = readers.get(step.output);
+    if (done.has(step)) {
+      return [];
+    }
+    if (!step.operation.before || !next?.operation.monotone || reads.get(step.output) !== 1) {
+      return [step];
+    }
+    done.add(next);
+    return [{ ...step, operation: step.operation.before(next.operation), output: next.output }];
+  });
 }

@@ -101,6 +101,11 @@ export interface Operation {
   readonly monotone?: boolean;
   /** Whether every element of the output is the largest of some elements of its one input, as in max pooling. */
   readonly takesMaxima?: boolean;
+  /**
+   * This and then an elementwise piecewise linear operation, as one operation whose backward pass costs no more than this one's
+   * alone. Only for `forward` and `backward`.
+   */
+  before?(elementwise: Operation): Operation;
   readonly parameters: readonly Parameter[];
   /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
   readonly differentiable?: Differentiable;

@@ -13,7 +13,7 @@ function toChannelsFirst(x: tf.Tensor): tf.Tensor {
 
 /** An operation that is written for channels in the last axis, for tensors that have them behind the batch axis. */
 export function channelsFirst(operation: Operation): Operation {
-  const { squaredNorms, gradients, onPieceOf } = operation;
+  const { squaredNorms, gradients, onPieceOf, before } = operation;
   const inside = <Call extends RecordedCall>(call: Call): Call => ({
     ...call,
     inputShapes: call.inputShapes.map(([batch, channels, ...spatial]) => [batch, ...spatial, channels]),
@@ -33,6 +33,7 @@ export function channelsFirst(operation: Operation): Operation {
           calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) })),
           columns,
         )),
+    ...(before && { before: (elementwise) => channelsFirst(before(elementwise)) }),
     ...(onPieceOf && {
       onPieceOf: (call, recorded, inputs) =>
         toChannelsFirst(onPieceOf(inside(call), recorded.map(toChannelsLast), inputs.map(toChannelsLast))),

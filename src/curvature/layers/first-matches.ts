@@ -3,9 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 /**
  * For each of several tensors, a mask of where it is the first that equals the target: where a maximum or minimum came from,
  * ties going to the first.
+ *
+ * @param value what stands in the masks there, in the shape of the target; 1 if not given.
  */
-export function firstMatches(candidates: readonly tf.Tensor[], target: tf.Tensor): tf.Tensor[] {
-  let free: tf.Tensor | null = null;
+export function firstMatches(
+  candidates: readonly tf.Tensor[],
+  target: tf.Tensor,
+  value: tf.Tensor | null = null,
+): tf.Tensor[] {
+  let free = value;
   return candidates.map((candidate) => {
     const found = tf.cast(tf.equal(candidate, target), 'float32');
     const mask: tf.Tensor = free ? tf.mul(found, free) : found;

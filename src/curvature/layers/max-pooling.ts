@@ -40,14 +40,15 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
 }
 
 /**
- * For each tap of the window, a mask over the windows: 1 where the maximum was found at this tap. Ties go to the first tap,
- * as on the cpu and native backends; the gradient kernels of tf.js do not agree on them, and wasm's takes the first tap
- * wherever the maximum is not positive.
+ * For each tap of the window, a mask over the windows: 1, or the slope given, where the maximum was found at this tap. Ties go
+ * to the first tap, as on the cpu and native backends; the gradient kernels of tf.js do not agree on them, and wasm's takes the
+ * first tap wherever the maximum is not positive.
  *
+ * @param slope [N, h, w, C].
  * @returns one [N, h, w, C] a tap, row by row.
  */
-function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows): tf.Tensor[] {
-  return firstMatches(paddedTaps(image, windows), pooled);
+function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slope?: tf.Tensor): tf.Tensor[] {
+  return firstMatches(paddedTaps(image, windows), pooled, slope);
 }
 
 /** What each tap sees, the padding included: one [N, h, w, C] a tap. */
@@ -116,6 +117,18 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
   const separate =
     windows.size.every((size, i) => size === windows.strides[i]) &&
     Math.max(...windows.size) <= LARGEST_EXACT_UPSAMPLING;
+  /** The forward pass, of the activation that follows too: its slope then stands in the masks. */
+  const forwardWith = (activation?: Operation): Operation['forward'] =>
+    function forward([x], recording = true) {
+      const image = view.toImage(x);
+      const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
+      const { output, saved } = activation?.forward([pooled], recording) ?? { output: pooled, saved: [] };
+      const masks = recording ? tapMasks(image, pooled, windows, saved[0]) : [];
+      return {
+        output: view.fromImage(output as tf.Tensor4D, x.shape),
+        saved: recording && separate ? [tapsToImage(masks, windows)] : masks,
+      };
+    };
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
@@ -124,18 +137,8 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     takesMaxima: true,
     differentiable: 'selects',
     parameters: [],
-    forward([x], recording = true) {
-      const image = view.toImage(x);
-      const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
-      if (!recording) {
-        return { output: view.fromImage(pooled, x.shape), saved: [] };
-      }
-      const masks = tapMasks(image, pooled, windows);
-      return {
-        output: view.fromImage(pooled, x.shape),
-        saved: separate ? [tapsToImage(masks, windows)] : masks,
-      };
-    },
+    forward: forwardWith(),
+    before: (activation) => ({ ...operation, forward: forwardWith(activation) }),
     backward({ saved, inputShapes }, delta, columns) {
       const imageSize = view.size(inputShapes[0]);
       const pooled = view.toImage(delta);
