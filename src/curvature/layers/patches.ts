@@ -155,33 +155,34 @@ function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
   });
 }
 
-/** [N, H, W, C] -> [N, P, h w C]. */
+/** [N, H, W, C] -> [N, P, h w C]: the taps of a row of the kernel side by side first, then its rows. */
 function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
-  const taps = imageTaps(x, geometry);
-  return taps.length === 1 ? taps[0] : tf.concat(taps, 2);
-}
-
-/** What each tap of the kernel sees, row by row: [N, H, W, C] -> [N, P, C] a tap. */
-function imageTaps(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
   const { kernelSize, strides, dilation } = geometry;
   const [samples, height, width, channels] = x.shape;
   const rows = slideAlong(0, height, geometry);
   const columns = slideAlong(1, width, geometry);
   const positions = rows.positions * columns.positions;
   if ([...kernelSize, ...strides].every((size) => size === 1)) {
-    return [tf.reshape(x, [samples, positions, channels])];
+    return tf.reshape(x, [samples, positions, channels]);
   }
   const padded = padAxes(x, [
     [rows.before, rows.behind],
     [columns.before, columns.behind],
   ]);
+  const tall = padded.shape[1];
   const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
-  return Array.from({ length: kernelSize[0] * kernelSize[1] }, (_, tap) => {
-    const [i, j] = [Math.floor(tap / kernelSize[1]), tap % kernelSize[1]];
-    const begin: Shape4 = [0, i * dilation[0], j * dilation[1], 0];
-    const seen = stridedTap(padded, begin, [samples, extent[0], extent[1], channels], strides);
-    return tf.reshape(seen, [samples, positions, channels]);
+  const across = Array.from({ length: kernelSize[1] }, (_, j) => {
+    const begin: Shape4 = [0, 0, j * dilation[1], 0];
+    return stridedTap(padded, begin, [samples, tall, extent[1], channels], [1, strides[1]]);
   });
+  const joined = (across.length === 1 ? across[0] : tf.concat(across, 3)) as tf.Tensor4D;
+  const seen = kernelSize[1] * channels;
+  const down = Array.from({ length: kernelSize[0] }, (_, i) => {
+    const begin: Shape4 = [0, i * dilation[0], 0, 0];
+    const row = stridedTap(joined, begin, [samples, extent[0], columns.positions, seen], [strides[0], 1]);
+    return tf.reshape(row, [samples, positions, seen]) as tf.Tensor3D;
+  });
+  return down.length === 1 ? down[0] : tf.concat(down, 2);
 }
 
 /** Zeros around the axes that follow the batch axis, one pair an axis. */
