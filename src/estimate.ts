@@ -49,7 +49,7 @@ export interface Task {
 /** No more samples or probes than this leave fewer than 20 degrees of freedom. */
 const FEWEST_DRAWS = 20;
 /** First sample on the way to a tolerance. */
-const FIRST_PAIRS = 128;
+const FIRST_PAIRS = 256;
 /** An exact measurement that will run more backward rows than this says so first. */
 const MANY_ROWS = 100_000;
 

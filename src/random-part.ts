@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { uniform } from './sampling/uniform.js';
+import { uniforms } from './sampling/uniform.js';
 
 /** Where the numbers that choose samples begin; those below choose pairs, of the same seed. */
 const FIRST_OF_SAMPLES = 2 ** 52;
@@ -20,19 +20,21 @@ export interface RandomPart {
 export function partOfSet(share: number, samples: number, seed: number): RandomPart {
   const size = Math.round(share * samples);
   checkSize(size, samples);
-  const numbers = Float64Array.from({ length: samples }, (_, n) => uniform(seed, FIRST_OF_SAMPLES + n));
+  const uniform = uniforms(seed);
+  const numbers = Float64Array.from({ length: samples }, (_, n) => uniform(FIRST_OF_SAMPLES + n));
   const threshold = numbers.slice().sort()[size - 1];
   return { population: samples, places: Array.from(numbers.keys()).filter((n) => numbers[n] <= threshold) };
 }
 
 /** Draws from batches of an unknown number: every sample on its own, so that parts of the same size are alike probable. */
 export function partOfStream(share: number, seed: number) {
+  const uniform = uniforms(seed);
   let samples = 0;
   let size = 0;
   return {
     next(batch: number): RandomPart {
       const places = Array.from({ length: batch }, (_, n) => n).filter(
-        (n) => uniform(seed, FIRST_OF_SAMPLES + samples + n) < share,
+        (n) => uniform(FIRST_OF_SAMPLES + samples + n) < share,
       );
       samples += batch;
       size += places.length;

@@ -49,7 +49,7 @@ describe('method: { hutchinson }', () => {
     const labels = tf.ones([golden.samples, classes]);
     const reading = await measureSharpness(model, x, { loss: golden.loss, labels, method: { hutchinson: 2 } });
     const exact = await measureSharpness(model, x, { loss: golden.loss });
-    expect(reading.minimumSharpness).toBe(exact.minimumSharpness);
+    expect(reading.minimumSharpness / exact.minimumSharpness).toBeCloseTo(1, 6);
     expect(reading.standardError).toBe(0);
     expect(reading.assumptions.join(' ')).toMatch(/traces of the Hessian are exact/);
     tf.dispose([x, labels]);

@@ -124,7 +124,7 @@ async function population(model: tfl.LayersModel, head: string): Promise<Populat
     samples.dispose();
     return { inputs, columns: pairs.map((pair) => pair % columns) };
   };
-  for await (const chunk of kernel.traces(weights.length, rows)) {
+  for await (const chunk of kernel.traces(weights.length, [x.shape.slice(1)], rows)) {
     chunk.forEach((values, b) => {
       traces[b].set(values, done);
     });

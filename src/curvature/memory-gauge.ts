@@ -55,24 +55,3 @@ export function fitting(budgetBytes: number, count: number, peak: number, smalle
   }
   return Math.max(1, fit);
 }
-
-/** How many samples, and columns of each head, fit the budget at once. */
-export interface ChunkSize {
-  readonly samples: number;
-  readonly columns: readonly number[];
-}
-
-const chunks = new WeakMap<object, Map<string, ChunkSize>>();
-
-/**
- * The chunks that fitted in earlier readings of a network, by all else that they depend on.
- *
- * @param network what lives as long as the network.
- */
-export function rememberedChunks(network: object | undefined): Map<string, ChunkSize> {
-  const known = (network && chunks.get(network)) ?? new Map<string, ChunkSize>();
-  if (network) {
-    chunks.set(network, known);
-  }
-  return known;
-}

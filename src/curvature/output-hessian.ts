@@ -153,6 +153,11 @@ function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
   return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
 }
 
+/** One-hot rows for two classes or more: [...] -> [..., outputs]. wasm's OneHot ignores the type asked for. */
+function oneHot(classes: tf.Tensor, outputs: number): tf.Tensor {
+  return tf.cast(tf.oneHot(classes, outputs), 'float32');
+}
+
 /** The class m of each sample, [N, 1]. Which one it is does not change A, so gradients take it for a constant. */
 function largestClass(z: tf.Tensor2D): tf.Tensor2D {
   return constantForGradients(() => tf.expandDims(tf.argMax(z, 1), 1) as tf.Tensor2D);
@@ -185,7 +190,7 @@ const softmaxFactor: Factor = {
   ...choosing(
     (z, coefficients) => {
       const u = rootOfSoftmax(z);
-      const ofLargest = tf.mul(u, tf.oneHot(tf.reshape(largestClass(z), [-1]), z.shape[1], 1, 0, 'float32'));
+      const ofLargest = tf.mul(u, oneHot(tf.reshape(largestClass(z), [-1]), z.shape[1]));
       // Not tf.max, whose gradient counts the largest twice where two are equal.
       const uLargest = tf.sum(ofLargest, 1, true);
       // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
@@ -196,14 +201,14 @@ const softmaxFactor: Factor = {
     (z, index) => {
       // Column r belongs to class r, or r + 1 from the largest class on.
       const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largestClass(z)), 'int32'));
-      return tf.oneHot(tf.squeeze(classes, [-1]), z.shape[1], 1, 0, 'float32');
+      return oneHot(tf.squeeze(classes, [-1]), z.shape[1]);
     },
     (z, coefficients) => tf.where(isClass(largestClass(z), z.shape[1]), tf.zerosLike(coefficients), coefficients),
   ),
   // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
   squaredNorms(z) {
     const [samples, outputs] = z.shape;
-    const p = tf.exp(tf.logSoftmax(z));
+    const p = tf.softmax(z);
     const largest = tf.expandDims(tf.argMax(z, 1), 1);
     const pLargest = tf.max(p, 1, true);
     const share = tf.div(p, tf.add(tf.sqrt(pLargest), 1));

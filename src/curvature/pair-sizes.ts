@@ -4,6 +4,14 @@ import { columnsOf, type Head, squaredNormsOf } from './heads.js';
 import { maximaFirst } from './maxima-first.js';
 import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Operation } from './operation.js';
+import {
+  type ChunkedPass,
+  type ChunkSize,
+  nextChunk,
+  rememberedChunk,
+  shapesOfSample,
+  twiceTried,
+} from './remembered-chunk.js';
 import { planSteps, record, withoutBackward } from './tape.js';
 
 /** What a forward pass says of the curvature of consecutive samples. */
@@ -25,39 +33,44 @@ export interface PairWeighing {
   weights(inputs: readonly tf.Tensor[]): AsyncGenerator<PairWeights, void, void>;
 }
 
-/** Larger batches gain nothing, and the event loop gets its turn between two of them. */
+/** The event loop gets its turn between two batches. */
 const LARGEST_CHUNK = 1024;
+/** tfjs-node is quick, has no page to keep alive, and multiplies large batches faster. */
+const LARGEST_NATIVE_CHUNK = 4096;
 /** Batches whose tensors take more than this run slower, on two processor cores: they leave the caches. */
-const LARGEST_BYTES = 2 ** 25;
+const LARGEST_BYTES = 2 ** 26;
 
 /** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
 export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairWeighing {
   const plan = planSteps(maximaFirst(graph));
   const forwardPlan = withoutBackward(plan);
   const weighted = plan.flatMap(({ leavesNorms }, i) => (leavesNorms ? [i] : []));
-  let chunk = 1;
 
-  /** [samples, R + calls]: the weights, then the norms. */
-  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number[]] {
+  /** The weights, then the norms, [samples, R + calls], the columns of each head, and how many samples fit. */
+  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number[], number] {
     const gauge = memoryGauge();
     const slices = inputs.map((x) => tf.slice(x, begin, samples));
     const norms: tf.Tensor[] = [];
     try {
       const tape = record(graph, forwardPlan, slices, gauge, (step, stepInputs) => {
         if (weighted.includes(step)) {
-          norms.push(gaugedTidy(gauge, () => tf.addN(stepInputs.map((x) => squaredNormOfEach(x, samples)))));
+          norms.push(
+            gaugedTidy(gauge, () =>
+              stepInputs.map((x) => squaredNormOfEach(x, samples)).reduce((a, b) => tf.add(a, b)),
+            ),
+          );
         }
       });
       try {
         const weights = gaugedTidy(gauge, () => squaredNormsOf(heads, tape.outputs));
         norms.unshift(weights);
-        chunk = Math.min(
-          LARGEST_CHUNK,
+        const fit = Math.min(
+          tf.getBackend() === 'tensorflow' ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
           fitting(budgetBytes, samples, gauge.peak, samples === 1),
           fitting(LARGEST_BYTES, samples, gauge.peak, false),
         );
         const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
-        return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads];
+        return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads, fit];
       } finally {
         tape.dispose();
       }
@@ -66,12 +79,23 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
     }
   }
 
+  function trial(inputs: readonly tf.Tensor[]): ChunkSize {
+    const samples = twiceTried((count) => {
+      const [found, , fit] = weigh(inputs, 0, Math.min(count, inputs[0].shape[0]));
+      found.dispose();
+      return fit;
+    });
+    return { samples, columns: [] };
+  }
+
   return {
     calls: weighted.map((step) => plan[step].step.operation),
     async *weights(inputs) {
       const samples = inputs[0].shape[0];
+      const pass: ChunkedPass = { name: 'weights', plan, heads, budgetBytes };
+      const { samples: chunk } = rememberedChunk(pass, shapesOfSample(inputs), () => trial(inputs));
       for (let begin = 0; begin < samples; ) {
-        const count = Math.min(chunk, samples - begin);
+        const count = nextChunk(samples - begin, chunk);
         const [found, columnsOfHeads] = weigh(inputs, begin, count);
         const [, width] = found.shape;
         const columns = width - weighted.length;
@@ -97,7 +121,7 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
 /** ||x_n||^2, [N, 1]; 0 for whole numbers, such as the tokens of an embedding, which name something and measure nothing. */
 function squaredNormOfEach(x: tf.Tensor, samples: number): tf.Tensor {
   return x.dtype === 'float32'
-    ? tf.sum(tf.square(tf.reshape(x, [samples, -1])), 1, true)
+    ? tf.sum(tf.square(x.rank === 2 ? x : tf.reshape(x, [samples, -1])), 1, true)
     : tf.zeros([samples, 1], 'float32');
 }
 

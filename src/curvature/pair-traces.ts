@@ -5,6 +5,7 @@ import { deltasOfEach, type Head } from './heads.js';
 import { maximaFirst } from './maxima-first.js';
 import { fitting, gaugedTensors, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
+import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, twiceTried } from './remembered-chunk.js';
 import { planSteps, record } from './tape.js';
 
 /** Consecutive (sample, column) pairs of a list. */
@@ -15,6 +16,9 @@ export interface PairRows {
   readonly columns: readonly number[];
 }
 
+/** Makes the pairs `begin`, ..., `begin + count - 1` of a list, which who asked disposes. */
+export type RowsOf = (begin: number, count: number) => PairRows;
+
 /** The trace kernel on single pairs. */
 export interface PairKernel {
   /** The trained weights, in the order of the graph. */
@@ -22,19 +26,22 @@ export interface PairKernel {
   /**
    * t_{b,i} = || d(c_i^T z_i) / d theta_b ||^2 of every pair i of a list, chunk by chunk: one array a parameter.
    *
-   * @param rows makes the pairs `begin`, ..., `begin + count - 1` of the list; they are disposed here.
+   * @param shapes of one row of each input.
    */
-  traces(length: number, rows: (begin: number, count: number) => PairRows): AsyncGenerator<Float32Array[], void, void>;
+  traces(
+    length: number,
+    shapes: readonly (readonly number[])[],
+    rows: RowsOf,
+  ): AsyncGenerator<Float32Array[], void, void>;
 }
 
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
   const plan = planSteps(maximaFirst(graph));
   const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
-  let chunk = 1;
 
-  /** [parameters, count]. */
-  function tracesOf(makeRows: () => PairRows, count: number): tf.Tensor2D {
+  /** [parameters, count], and how many pairs fit. */
+  function tracesOf(makeRows: () => PairRows, count: number): [tf.Tensor2D, number] {
     const gauge = memoryGauge();
     const { inputs, columns } = makeRows();
     try {
@@ -43,8 +50,9 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
         const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
         const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
         try {
-          chunk = fitting(budgetBytes, count, gauge.peak, count === 1);
-          return tf.tidy(() => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count]))) as tf.Tensor2D);
+          const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
+          const ofBlocks = () => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count])));
+          return [tf.tidy(ofBlocks) as tf.Tensor2D, fit];
         } finally {
           tf.dispose([...norms.values()]);
         }
@@ -56,13 +64,28 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
     }
   }
 
+  function trial(length: number, rows: RowsOf): ChunkSize {
+    const samples = twiceTried((wanted) => {
+      const count = Math.min(wanted, length);
+      const [found, fit] = tracesOf(() => rows(0, count), count);
+      found.dispose();
+      return fit;
+    });
+    return { samples, columns: [] };
+  }
+
   return {
     parameters,
-    async *traces(length, rows) {
+    async *traces(length, shapes, rows) {
+      if (length === 0) {
+        return;
+      }
+      const pass: ChunkedPass = { name: 'pairs', plan, heads, budgetBytes };
+      const { samples: chunk } = rememberedChunk(pass, shapes, () => trial(length, rows));
       for (let begin = 0; begin < length; ) {
-        const count = Math.min(chunk, length - begin);
+        const count = nextChunk(length - begin, chunk);
         const start = begin;
-        const found = tracesOf(() => rows(start, count), count);
+        const [found] = tracesOf(() => rows(start, count), count);
         const values = (await found.data()) as Float32Array;
         found.dispose();
         yield parameters.map((_, b) => values.subarray(b * count, (b + 1) * count));

@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Draw } from '../sampling/draw.js';
 import { paretoSample } from '../sampling/pareto.js';
 import { PriorityReservoir } from '../sampling/priority.js';
-import { uniform } from '../sampling/uniform.js';
+import { uniforms } from '../sampling/uniform.js';
 import type { Graph } from './graph.js';
 import type { Head } from './heads.js';
 import type { Operation, Parameter } from './operation.js';
 import { type PairSample, SampledTraces } from './pair-sample.js';
 import { InputActivity, type PairWeights, pairWeighing } from './pair-sizes.js';
 import { type PairRows, pairKernel } from './pair-traces.js';
+import { shapesOfSample } from './remembered-chunk.js';
 
 /** Pairs of a stream that are kept with their input rows, where the rows are small, and where they are large. */
 const MOST_STREAMED_PAIRS = 8192;
@@ -58,6 +59,8 @@ export interface PairStream {
 interface PairSource {
   /** Samples behind them. */
   readonly samples: number;
+  /** Shape of one sample of each input. */
+  readonly shapes: readonly (readonly number[])[];
   /** Largest sample. */
   readonly largest: number;
   /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
@@ -175,7 +178,7 @@ export function pairSampler(
       const missing = draw.indices.filter((i) => !known.has(i));
       const rows = (begin: number, count: number) => source.rows(missing.slice(begin, begin + count));
       let done = 0;
-      for await (const chunk of kernel.traces(missing.length, rows)) {
+      for await (const chunk of kernel.traces(missing.length, source.shapes, rows)) {
         for (let i = 0; i < chunk[0].length; i++, done++) {
           known.set(
             missing[done],
@@ -290,9 +293,10 @@ export function pairSampler(
       const placeOf = (pair: number) => Math.floor(pair / columns);
       const source: PairSource = {
         samples,
+        shapes: shapesOfSample(inputs),
         largest: size.grows ? Math.floor(sizes.length / 2) : sizes.length - 1,
         allBeyond: true,
-        draw: (count) => paretoSample(sizes, count, (i) => uniform(seed, i)),
+        draw: (count) => paretoSample(sizes, count, uniforms(seed)),
         sampleOf: placeOf,
         rows: (pairs) => {
           const indices = tf.tensor1d(pairs.map(placeOf), 'int32');
@@ -339,8 +343,9 @@ export function pairSampler(
             place,
             index: samples + place,
           }));
+          const uniform = uniforms(seed);
           sizes.forEach((size, i) => {
-            reservoir.offer(size, uniform(seed, pairs + i), () => ({
+            reservoir.offer(size, uniform(pairs + i), () => ({
               sample: streamed[Math.floor(i / weighed.columns)],
               column: i % weighed.columns,
             }));
@@ -354,6 +359,7 @@ export function pairSampler(
           const { items } = reservoir;
           const source: PairSource = {
             samples,
+            shapes: (shapes ?? []).map(({ shape }) => shape),
             largest: reservoir.capacity,
             allBeyond: false,
             draw: (count) => reservoir.draw(count),

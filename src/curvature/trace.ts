@@ -3,8 +3,9 @@ import { squaredNorms } from './backward.js';
 import { type Graph, parametersOf } from './graph.js';
 import { columnsOf, deltasOf, type Head } from './heads.js';
 import { maximaFirst } from './maxima-first.js';
-import { type ChunkSize, fitting, gaugedTidy, memoryGauge, rememberedChunks } from './memory-gauge.js';
+import { fitting, gaugedTidy, memoryGauge } from './memory-gauge.js';
 import type { Parameter } from './operation.js';
+import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, shapesOfSample } from './remembered-chunk.js';
 import { planSteps, record } from './tape.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
@@ -109,39 +110,20 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     }
   }
 
-  /** What a chunk's memory depends on. */
-  function kindOf(inputs: readonly tf.Tensor[]): string {
-    const steps = plan.map(({ step: { operation }, carriesDelta, leavesNorms }) => [
-      operation.layer.name,
-      operation.description,
-      carriesDelta,
-      leavesNorms,
-    ]);
-    const shapes = inputs.map(({ shape }) => shape.slice(1));
-    return JSON.stringify([tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
-  }
-
   /** What fits the budget at once. */
-  function chunkSize(inputs: readonly tf.Tensor[]): ChunkSize {
-    const remembered = rememberedChunks(parameters[0]?.variable);
-    const kind = kindOf(inputs);
-    const known = remembered.get(kind);
-    if (known) {
-      return known;
-    }
+  function trial(inputs: readonly tf.Tensor[]): ChunkSize {
     const columns = heads.map(() => 1);
     const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
     sums.dispose();
-    const size = { samples: fitting(budgetBytes, 1, peak, false), columns };
-    remembered.set(kind, size);
-    return size;
+    return { samples: fitting(budgetBytes, 1, peak, false), columns };
   }
 
   return {
     parameters,
     async *traces(inputs) {
       const all = inputs[0].shape[0];
-      const size = chunkSize(inputs);
+      const pass: ChunkedPass = { name: 'exact', plan, heads, budgetBytes };
+      const size = rememberedChunk(pass, shapesOfSample(inputs), () => trial(inputs));
       const readAndDispose = async ({ sums, samples, columns }: StartedChunk): Promise<TraceChunk> => {
         const values = (await sums.data()) as Float32Array;
         sums.dispose();
@@ -151,9 +133,11 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
       // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
       let started: StartedChunk | null = null;
       try {
-        for (let begin = 0; begin < all; begin += size.samples) {
+        for (let begin = 0; begin < all; ) {
           const earlier: StartedChunk | null = started;
-          started = traceChunk(inputs, begin, Math.min(size.samples, all - begin), [...size.columns], false);
+          const count = nextChunk(all - begin, size.samples);
+          started = traceChunk(inputs, begin, count, [...size.columns], false);
+          begin += count;
           if (earlier) {
             yield await readAndDispose(earlier);
           }

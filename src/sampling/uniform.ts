@@ -19,11 +19,26 @@ const WORD = 2 ** 32;
  * @returns a multiple of 2^-53, neither 0 nor 1.
  */
 export function uniform(seed: number, index: number): number {
+  return uniforms(seed)(index);
+}
+
+/** The same for many indices of one seed: what depends on the seed alone is worked out once. */
+export function uniforms(seed: number): (index: number) => number {
   const key = mix(mix(seed % WORD) + Math.floor(seed / WORD));
-  const keyOfBlock = mix(key + Math.imul(GOLDEN, 1 + Math.floor(index / WORD)));
-  const place = Math.imul(GOLDEN, index % WORD);
-  const high = mix(keyOfBlock + place);
-  const low = mix(mix(keyOfBlock ^ GOLDEN) + place);
-  // 52 bits and a half, so that every value is exact.
-  return (high * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
+  let block = -1;
+  let keyOfHigh = 0;
+  let keyOfLow = 0;
+  return (index) => {
+    const blockOfIndex = Math.floor(index / WORD);
+    if (blockOfIndex !== block) {
+      block = blockOfIndex;
+      keyOfHigh = mix(key + Math.imul(GOLDEN, 1 + block));
+      keyOfLow = mix(keyOfHigh ^ GOLDEN);
+    }
+    const place = Math.imul(GOLDEN, index % WORD);
+    const high = mix(keyOfHigh + place);
+    const low = mix(keyOfLow + place);
+    // 52 bits and a half, so that every value is exact.
+    return (high * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
+  };
 }

@@ -193,7 +193,7 @@ describe('heads', () => {
     };
     for (const budget of [2 ** 26, 8_000]) {
       found.fill(0);
-      for await (const chunk of pairKernel(graph, heads, budget).traces(pairs.length, rows)) {
+      for await (const chunk of pairKernel(graph, heads, budget).traces(pairs.length, [data.shape.slice(1)], rows)) {
         chunk.forEach((values, b) => {
           found[b] = values.reduce((sum, v) => sum + v, found[b]!);
         });

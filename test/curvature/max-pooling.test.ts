@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { unfold } from '../../src/curvature/graph.js';
+import { maximaFirst } from '../../src/curvature/maxima-first.js';
 import { lcg } from '../golden-network.js';
 
 /** Where max pooling of one [H, W] image sends the delta of each window: to the first maximum, row by row. */
@@ -52,6 +53,45 @@ describe.each([
       return tf.reshape(back, [2, 6, 6]).arraySync();
     });
     expect(found).toEqual(deltas.map((delta) => route(image, delta, [size, stride])));
+    model.dispose();
+  });
+});
+
+describe.each([
+  ['separate windows', 2, 2, 'valid'],
+  ['windows that move by one pixel', 3, 1, 'valid'],
+  ['windows that move by one pixel, with padding', 3, 1, 'same'],
+  ['large windows', 4, 1, 'valid'],
+] as const)('max pooling with %s', (_, poolSize, strides, padding) => {
+  it.each(['channelsLast', 'channelsFirst'] as const)('is one step with the relu after it: %s', (dataFormat) => {
+    const inputShape = dataFormat === 'channelsLast' ? [6, 6, 2] : [2, 6, 6];
+    const pooling = tfl.layers.maxPooling2d({ poolSize, strides, padding, dataFormat, inputShape });
+    const model = tfl.sequential({ layers: [pooling, tfl.layers.reLU({})] });
+    const graph = unfold(model);
+    const [joined, ...rest] = maximaFirst(graph).steps;
+    expect(rest).toEqual([]);
+    const apart = graph.steps.map(({ operation }) => operation);
+    tf.tidy(() => {
+      const x = tf.tensor(
+        lcg(5, 3 * 72).map((u) => u - 0.9),
+        [3, ...inputShape],
+      );
+      const [pooled] = [apart[0]!.forward([x])];
+      const active = apart[1]!.forward([pooled.output]);
+      const both = joined!.operation.forward([x]);
+      expect(both.output.arraySync()).toEqual(active.output.arraySync());
+      expect(pooled.output.arraySync()).toEqual((pooling.apply(x) as tf.Tensor).arraySync());
+      expect(joined!.operation.forward([x], false).saved).toEqual([]);
+      const [samples, ...shape] = active.output.shape;
+      const delta = tf.randomUniform([2 * samples!, ...shape], 1, 2, 'float32', 3);
+      const inputShapes = [x.shape];
+      const [ofPooled] = apart[1]!.backward({ saved: active.saved, inputShapes: [pooled.output.shape] }, delta, 2);
+      const [expected] = apart[0]!.backward({ saved: pooled.saved, inputShapes }, ofPooled!, 2);
+      const [found] = joined!.operation.backward({ saved: both.saved, inputShapes }, delta, 2);
+      expect(found!.arraySync()).toEqual(expected!.arraySync());
+      // Both kinds of windows are there: those that are active and those that are not.
+      expect(new Set(active.saved[0]!.dataSync())).toEqual(new Set([0, 1]));
+    });
     model.dispose();
   });
 });

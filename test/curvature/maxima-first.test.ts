@@ -31,6 +31,20 @@ describe('maximaFirst', () => {
     ]);
   });
 
+  it('makes one step of a pooling and the activation behind it, if nothing else reads between them', () => {
+    const graph = unfold(chain(reLU(), maxPooling2d({ poolSize: 2 }), flatten()));
+    const flattening = graph.steps.at(-1)!.operation.description;
+    expect(order(graph).slice(1)).toEqual([
+      ['MaxPooling2D', [1], 3],
+      [flattening, [3], 4],
+    ]);
+    const x = tfl.input({ shape: [6, 6, 1] });
+    const pooled = maxPooling2d({ poolSize: 2 }).apply(x) as tfl.SymbolicTensor;
+    const active = reLU().apply(pooled) as tfl.SymbolicTensor;
+    expect(order(unfold(tfl.model({ inputs: x, outputs: [pooled, active] })))).toHaveLength(2);
+    expect(order(unfold(tfl.model({ inputs: x, outputs: active })))).toHaveLength(1);
+  });
+
   it.each([
     ['a smooth activation', activation({ activation: 'tanh' })],
     ['a leaky ReLU that falls', leakyReLU({ alpha: -0.5 })],

@@ -46,7 +46,7 @@ describe('pairWeighing', () => {
     const x = tf.randomNormal([70, 5], 0, 1, 'float32', 3);
     const before = tf.memory().numTensors;
     const { weighing, weights, inputNorms, sizes } = await weigh(model, x);
-    expect(sizes).toEqual([1, 69]);
+    expect(sizes).toEqual([70]);
     expect(weighing.calls.map(({ layer }) => layer.name)).toEqual(['shared', 'shared', 'last']);
     const layers = [model.getLayer('shared'), model.getLayer('shared')];
     tf.tidy(() => {
@@ -86,7 +86,8 @@ describe('pairWeighing', () => {
       return tf.scalar(0);
     });
     const names = kernels.map(({ name }) => name);
-    expect(names.filter((name) => name === 'MaxPool')).toHaveLength(2);
+    // Two trials of the memory it takes, and the pass.
+    expect(names.filter((name) => name === 'MaxPool')).toHaveLength(3);
     expect(names).not.toContain('Step');
     expect(names).not.toContain('StridedSlice');
     x.dispose();

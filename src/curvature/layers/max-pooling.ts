@@ -108,6 +108,22 @@ function repeatOverWindows(x: tf.Tensor4D, size: Pair): tf.Tensor4D {
   })(x) as tf.Tensor4D;
 }
 
+/** Windows that move by one pixel, up to this size, are pooled by maxima of shifted images. */
+const LARGEST_SHIFTED = 3;
+
+/** tf.maxPool, along one axis and then the other where windows move by one pixel: on tfjs-node that takes a third of the time. */
+function pool(image: tf.Tensor4D, { size, strides, padding }: Windows): tf.Tensor4D {
+  if (padding !== 'valid' || Math.max(...strides) > 1 || Math.max(...size) > LARGEST_SHIFTED) {
+    return tf.maxPool(image, size, strides, padding);
+  }
+  return size.reduce((x, taps, i) => {
+    const shape = x.shape.map((length, axis) => (axis === i + 1 ? length - taps + 1 : length)) as Shape4;
+    const begin = (tap: number): Shape4 => (i === 0 ? [0, tap, 0, 0] : [0, 0, tap, 0]);
+    const shifted = Array.from({ length: taps }, (_, tap) => tf.slice(x, begin(tap), shape));
+    return shifted.reduce((a, b) => tf.maximum(a, b));
+  }, image);
+}
+
 /**
  * Max pooling: the delta of a window goes to where its maximum was found. Nothing of the forward pass is repeated for the
  * columns. Where windows do not overlap, the delta is repeated over its window and masked, in one multiplication;
@@ -121,7 +137,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
   const forwardWith = (activation?: Operation): Operation['forward'] =>
     function forward([x], recording = true) {
       const image = view.toImage(x);
-      const pooled = tf.maxPool(image, windows.size, windows.strides, windows.padding);
+      const pooled = pool(image, windows);
       const { output, saved } = activation?.forward([pooled], recording) ?? { output: pooled, saved: [] };
       const masks = recording ? tapMasks(image, pooled, windows, saved[0]) : [];
       return {
