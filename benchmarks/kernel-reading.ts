@@ -16,7 +16,7 @@ if (await startBackend(backend)) {
   const model = await network(name);
   const count = Number(samples);
   const inputs = mnistDigits('train', count).images.reshape([count, 28, 28, 1]);
-  answer({ ready: { 'tf.js': tf.version_core, [backend]: backendVersion() } });
+  answer({ ready: { 'tf.js': tf.version_core, ...(backend === 'tensorflow' && { backend: backendVersion() }) } });
   for await (const _line of createInterface({ input: process.stdin })) {
     const cpu = process.cpuUsage();
     const start = performance.now();

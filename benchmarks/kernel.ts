@@ -23,7 +23,7 @@ scripts/peers-venv.sh installs.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default: all)
   --only NAMES      which contestants, with commas between (default: all)
-  --repeats N       how often the contestants take turns, after one turn that does not count (default 11)
+  --repeats N       how often the contestants take turns, after turns that do not count (default 11)
   --limit S         a contestant whose first turn takes longer does not go on (default 60)
   --threads N       threads of every contestant (default: as many as there are cores)
   --no-peers        without PyTorch's packages
@@ -92,6 +92,9 @@ const contestants: readonly Contestant[] = [
 
 /** Longest time that the turns of one contestant may take together. */
 const TURNS_MS = 20_000;
+/** What each contestant runs before its turns: as many repetitions as go into the time, but no more than so many. */
+const WARM_UP_MS = 2000;
+const WARM_UP_TURNS = 100;
 /** Python imports, and the trial of contestants that need one product for every weight. */
 const START_MS = 180_000;
 /** Relative deviation of an exact contestant's trace from ours that ends the benchmark. */
@@ -165,13 +168,21 @@ async function write(name: NetworkName, samples: number): Promise<string> {
   return folder;
 }
 
-/** All contestants on one setting. Their first turn warms up, and shows whether they agree and how long they take. */
+/** Repeats for a while what does not count: just-in-time compilers, thread pools and caches settle. */
+async function warmUp(child: Child, ms: number, limitMs: number): Promise<void> {
+  for (let turn = 0; turn < Math.min(WARM_UP_TURNS, WARM_UP_MS / ms); turn++) {
+    await child.repeat(2 * limitMs);
+  }
+}
+
+/** All contestants on one setting. Their first turn shows whether they agree and how long they take. */
 async function compare(
   setting: Setting,
   chosen: readonly Contestant[],
   { repeats, limitMs, threads }: { repeats: number; limitMs: number; threads: number },
 ): Promise<Result[]> {
   const taking: { contestant: Contestant; child: Child; turns: number; repetitions: Repetition[] }[] = [];
+  const stopAll = () => Promise.all(taking.map(({ child }) => child.stop()));
   const absent: Result[] = [];
   let reference: number | undefined;
   const deviations = new Map<string, number>();
@@ -193,8 +204,10 @@ async function compare(
     const deviation = first.trace / reference - 1;
     deviations.set(contestant.id, deviation);
     if (contestant.exact && Math.abs(deviation) > TOLERANCE) {
+      await Promise.all([child.stop(), stopAll()]);
       throw new Error(`${contestant.title} finds the trace ${first.trace} for ${setting.network}, not ${reference}.`);
     }
+    await warmUp(child, first.ms, limitMs);
     const turns = Math.max(1, Math.min(repeats, Math.floor(TURNS_MS / first.ms)));
     taking.push({ contestant, child, turns, repetitions: [] });
   }
@@ -204,7 +217,7 @@ async function compare(
       if (repetition) repetitions.push(repetition);
     }
   }
-  await Promise.all(taking.map(({ child }) => child.stop()));
+  await stopAll();
   const found = taking.map(({ contestant, repetitions }) => ({
     setting,
     contestant,
@@ -308,7 +321,7 @@ async function run({
     'One turn of ours is `measureSharpness`, exact, from the images to the reading; one turn of the others gives the trace',
     'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
     `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
-    `(fewer where ${TURNS_MS / 1000} s would not do).`,
+    `(fewer where ${TURNS_MS / 1000} s would not do), after ${WARM_UP_MS / 1000} s or ${WARM_UP_TURNS} repetitions that do not count.`,
     '',
     machine(versions),
     `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,
