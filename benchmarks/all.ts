@@ -1,4 +1,4 @@
-/** Runs every benchmark, one after the other, with the same options. */
+/** Runs every benchmark, one after the other, with the same options, and writes the tables of README.md anew. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +21,12 @@ Runs ${names.join(', ')}, with these options:
   );
   process.exitCode = 1;
 } else {
-  for (const name of names) {
-    const { status } = spawnSync('npm', ['run', '-s', name, '--', ...given], { cwd: root, stdio: 'inherit' });
+  const commands = [
+    ...names.map((name) => ['npm', 'run', '-s', name, '--', ...given]),
+    ['npx', 'tsx', 'scripts/speed-tables.ts'],
+  ];
+  for (const [command, ...args] of commands) {
+    const { status } = spawnSync(command!, args, { cwd: root, stdio: 'inherit' });
     if (status !== 0) process.exitCode = 1;
   }
 }

@@ -17,9 +17,10 @@ const usage = `usage: npm run bench:overhead -- [options]
 Training time with the callback over training time without it, by schedule.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
-  --epochs N        epochs of one training (default 5)
+  --epochs N        epochs of one training (default 30, of LeNet and SmallCNN 10)
+  --schedules NAMES which of ${Object.keys(schedules).slice(1).join(', ')}, with commas between (default: all)
   --turns N         how often the schedules take turns, after one epoch that does not count (default 5)
-  --seconds N       no further turn of a network, after two, when so many seconds are over (default 300)
+  --seconds N       no further turn of a network when so many seconds are over (default 300)
   --threads N       threads of every contestant (default: as many as there are cores)
   --backend NAME    tensorflow (tfjs-node), wasm or cpu (default tensorflow)
   --quick           400 images, 2 turns, MLP only
@@ -28,7 +29,8 @@ Training time with the callback over training time without it, by schedule.
 
 const defaults = {
   networks: '',
-  epochs: 5,
+  epochs: 0,
+  schedules: '',
   turns: 0,
   seconds: 300,
   threads: os.cpus().length,
@@ -36,6 +38,9 @@ const defaults = {
   quick: false as const,
   out: resultsFolder,
 };
+
+const epochsOf: Partial<Record<NetworkName, number>> = { LeNet: 10, SmallCNN: 10 };
+const DEFAULT_EPOCHS = 30;
 
 const script = fileURLToPath(new URL('overhead-training.ts', import.meta.url));
 const START_MS = 180_000;
@@ -52,6 +57,7 @@ interface Training extends Repetition {
 export interface Result {
   readonly network: NetworkName;
   readonly title: string;
+  readonly epochs: number;
   readonly seconds: number;
   readonly overheads: readonly number[];
   readonly cpuOverheads: readonly number[];
@@ -63,6 +69,7 @@ export interface Result {
 
 interface Options {
   readonly epochs: number;
+  readonly schedules: readonly ScheduleName[];
   readonly turns: number;
   readonly seconds: number;
   readonly threads: number;
@@ -72,11 +79,13 @@ interface Options {
 async function compare(
   network: NetworkName,
   samples: number,
-  { epochs, turns, seconds, threads, backend }: Options,
+  { epochs: given, schedules: chosen, turns, seconds, threads, backend }: Options,
   versions: Record<string, string>,
 ): Promise<Result[]> {
+  const epochs = given || (epochsOf[network] ?? DEFAULT_EPOCHS);
   const taking: { schedule: MeasuredTraining; child: Child<Training>; trainings: Training[] }[] = [];
-  for (const [name, schedule] of Object.entries(schedules) as [ScheduleName, MeasuredTraining][]) {
+  for (const name of chosen) {
+    const schedule: MeasuredTraining = schedules[name];
     const args = ['--import', 'tsx', script, name, backend, network, `${samples}`];
     const child = await startChild<Training>(process.execPath, args, START_MS, threads);
     if ('infeasible' in child.ready)
@@ -87,7 +96,7 @@ async function compare(
   try {
     const start = performance.now();
     for (let turn = 0; turn <= turns; turn++) {
-      if (turn > 2 && performance.now() - start > 1000 * seconds) break;
+      if (turn > 1 && performance.now() - start > 1000 * seconds) break;
       for (const { schedule, child, trainings } of taking) {
         const training = await child.repeat(TURN_MS, `${turn > 0 ? epochs : 1}`);
         if (!training) throw new Error(`${schedule.title} did not train ${network}: ${child.complaint()}`);
@@ -102,6 +111,7 @@ async function compare(
     const result = {
       network,
       title,
+      epochs,
       seconds: median(trainings.map(({ ms }) => ms)) / 1000,
       overheads: trainings.map(({ ms }, i) => ms / plain[i]!.ms - 1),
       cpuOverheads: trainings.map(({ cpuMs }, i) => cpuMs / plain[i]!.cpuMs - 1),
@@ -119,13 +129,15 @@ const spread = (values: readonly number[]) =>
   `**${percent(median(values))}** (${percent(Math.min(...values))} to ${percent(Math.max(...values))})`;
 
 /** Whether a share of 5% was kept to within a point. */
-function verdict(results: readonly Result[]): string {
+function verdict(results: readonly Result[]): string[] {
   const shares = results.filter(({ title }) => title === schedules.share.title);
   const parts = shares.map(({ network, share, givenUp, cpuOverheads }) => {
     const where = Math.abs(share - 0.05) <= 0.01 ? 'within a point' : share < 0.05 ? 'less' : 'MORE';
     return `${percent(share)} for ${network} (${where}; with what was given up, ${givenUp} times, ${percent(median(cpuOverheads))} of the processor time)`;
   });
-  return `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
+  if (parts.length === 0) return [];
+  const words = `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
+  return [words];
 }
 
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ quick, out, ...given }) => {
@@ -134,17 +146,26 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
   if (unknown !== undefined)
     throw new Error(`--networks must name some of ${networkNames.join(', ')}, not '${unknown}'.`);
   const samples = quick ? 400 : 4000;
-  const options = { ...given, turns: given.turns || (quick ? 2 : 5) };
+  const known = Object.keys(schedules) as ScheduleName[];
+  const strange = given.schedules.split(',').find((name) => name && !known.includes(name as ScheduleName));
+  if (strange !== undefined) throw new Error(`--schedules must name some of ${known.join(', ')}, not '${strange}'.`);
+  const wanted = given.schedules.split(',');
+  const options = {
+    ...given,
+    epochs: given.epochs || (quick ? 5 : 0),
+    schedules: known.filter((name, i) => i === 0 || !given.schedules || wanted.includes(name)),
+    turns: given.turns || (quick ? 2 : 5),
+  };
   const versions: Record<string, string> = {};
   const before = load();
   const results: Result[] = [];
   const lines = () => [
     '# What the callback adds to a training',
     '',
-    `\`model.fit\` of ${options.epochs} epochs on ${samples} MNIST images in batches of 64 (Adam, categoricalCrossentropy) with`,
+    `\`model.fit\` on ${samples} MNIST images in batches of 64 (Adam, categoricalCrossentropy) with`,
     '`minimumSharpness(options)`, against the same training without a callback. MLP is 784-512-128-512-10. Each schedule trains in a',
     `process of its own with ${options.threads} ${options.threads === 1 ? 'thread' : 'threads'}, from the same weights every time. They take turns, ${options.turns} times (fewer where ${options.seconds} s`,
-    'would not do): medians, in brackets the extremes. With `{ data }` the value speaks for all images, by default to 2%. "Readings\' share" is',
+    'are over): medians, in brackets the extremes. With `{ data }` the value speaks for all images, by default to 2%. "Readings\' share" is',
     'the time that the readings say that they took, over the rest of the training.',
     '',
     machine(versions),
@@ -154,11 +175,12 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
     '',
     ...[...new Set(results.map(({ network }) => network))].flatMap((name) => [
       ...table(
-        [name, 'training', 'readings', "readings' share", 'overhead', 'in processor time'],
+        [name, 'epochs', 'training', 'readings', "readings' share", 'overhead', 'in processor time'],
         results
           .filter(({ network }) => network === name)
-          .map(({ title, seconds, readings, share, overheads, cpuOverheads }, i) => [
+          .map(({ title, epochs, seconds, readings, share, overheads, cpuOverheads }, i) => [
             i === 0 ? title : `\`${title}\``,
+            `${epochs}`,
             `${digits(seconds)} s`,
             ...(i === 0
               ? ['-', '-', '-', '-']
@@ -167,7 +189,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
       ),
       '',
     ]),
-    verdict(results),
+    ...verdict(results),
   ];
   for (const name of names as NetworkName[]) {
     console.log(name);

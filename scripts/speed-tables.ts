@@ -21,6 +21,18 @@ function markdown(rows: readonly (readonly string[])[]): string {
   return [header, header.map(() => '---'), ...rest].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+/** The largest number of images of every network: what ours took, and how many times that the others did. */
+function kernel(): string {
+  const [times, ratios] = tablesOf(report('kernel')) as [string[][], string[][]];
+  const settings = ratios[0]!.slice(1);
+  const largest = settings.flatMap((setting, i) =>
+    settings[i + 1]?.split(',')[0] === setting.split(',')[0] ? [] : [i + 1],
+  );
+  const row = ([title, ...cells]: readonly string[]) => [title!, ...largest.map((i) => cells[i - 1]!)];
+  const ours = row(times[1]!).map((cell, i) => (i === 0 ? cell : `${cell.split(' ')[0]} ms`));
+  return markdown([row(ratios[0]!), ours, ...ratios.slice(2).map(row)]);
+}
+
 /** Of every network, the one that was trained longest. */
 function onePercent(): string {
   const text = report('one-percent');
@@ -44,14 +56,17 @@ function overhead(): string {
   const rows = first.slice(2).map(([title], row) => [
     title!,
     ...tables.flatMap((table) => {
-      const [, , readings, , , processorTime] = table[row + 2]!;
-      return [readings!, processorTime!];
+      const [, , , readings, , overheadInTime] = table[row + 2]!;
+      return [readings!, overheadInTime!];
     }),
   ]);
-  return markdown([['', ...tables.flatMap(([header]) => [`${header![0]}: readings`, 'overhead'])], ...rows]);
+  return markdown([
+    ['', ...tables.flatMap(([header, [, epochs]]) => [`${header![0]}, ${epochs} epochs: readings`, 'overhead'])],
+    ...rows,
+  ]);
 }
 
-const blocks: Readonly<Record<string, () => string>> = { 'one-percent': onePercent, overhead };
+const blocks: Readonly<Record<string, () => string>> = { kernel, 'one-percent': onePercent, overhead };
 
 /** `readme` with the tables as the reports have them now. */
 export function withSpeedTables(readme: string): string {

@@ -146,10 +146,7 @@ describe('tables', () => {
   test('what a reading costs is what the benchmarks reported', () => {
     expect(readme).toBe(withSpeedTables(readme));
     const [, section] = /^## Speed\n(.*?)^## /ms.exec(readme)!;
-    const kernel = [...section!.split('<!--')[0]!.matchAll(/^\| \w.*\|$/gm)].map(([row]) => row);
-    expect(kernel.length).toBeGreaterThan(4);
-    for (const row of kernel) expect(read('benchmarks/results/kernel.md')).toContain(`\n${row}\n`);
-    for (const name of ['one-percent', 'overhead']) {
+    for (const name of ['kernel', 'one-percent', 'overhead']) {
       const [, block] = new RegExp(`<!-- ${name}:.*?-->\n(.*?)<!-- /${name} -->`, 's').exec(section!)!;
       expect(block!.split('\n').length).toBeGreaterThan(6);
       expect(block).not.toMatch(/undefined|NaN/);
