@@ -56,12 +56,12 @@ function overhead(): string {
   const rows = first.slice(2).map(([title], row) => [
     title!,
     ...tables.flatMap((table) => {
-      const [, , , readings, , overheadInTime] = table[row + 2]!;
-      return [readings!, overheadInTime!];
+      const [, , , readings, share] = table[row + 2]!;
+      return [readings!, share!];
     }),
   ]);
   return markdown([
-    ['', ...tables.flatMap(([header, [, epochs]]) => [`${header![0]}, ${epochs} epochs: readings`, 'overhead'])],
+    ['', ...tables.flatMap(([header, [, epochs]]) => [`${header![0]}, ${epochs} epochs: readings`, 'their share'])],
     ...rows,
   ]);
 }
