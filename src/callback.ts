@@ -327,17 +327,20 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     const allowance = budget.allowance();
     const deadline = new AbortController();
     const passed = () => performance.now() - start;
+    let seen: number | undefined;
     await this.#read({
       signal: deadline.signal,
       onProgress: (progress) => {
-        if (passed() > GRACE * allowance) deadline.abort();
+        seen = (progress.total && progress.samples / progress.total) || undefined;
+        // The first samples tell what all of them will take at least.
+        if (passed() / (seen ?? 1) > GRACE * allowance) deadline.abort();
         this.#measureOptions.onProgress?.(progress);
       },
     });
-    budget.spend(passed(), !deadline.signal.aborted);
+    budget.spend(passed(), !deadline.signal.aborted, seen);
     if (deadline.signal.aborted) {
       this.#skipQuietly(
-        `a reading was given up after ${passed().toFixed(0)} ms, more than the ${allowance.toFixed(0)} ms left.`,
+        `a reading was given up after ${passed().toFixed(0)} ms: it would have taken more than the ${allowance.toFixed(0)} ms left.`,
       );
     }
   }

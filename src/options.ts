@@ -36,7 +36,7 @@ export interface MeasureOptions {
    * pairs, drawn by their curvature after one forward pass over all samples, with honest standard errors:
    * - `{ pairs: n }`: n pairs in all.
    * - `{ tolerance: 0.01 }`: as many pairs as it takes until the relative standard error of Minimum Sharpness is at most
-   *   this, from 128 on and doubling. A dataset is read once, and as many pairs are kept as `memoryMB`
+   *   this, from 256 on, half as many again each time. A dataset is read once, and as many pairs are kept as `memoryMB`
    *   holds rows of its inputs, 256 to 8,192.
    *
    * Where that would be all pairs, or half of them for a tolerance, the value is exact. An output with positions (a

@@ -14,14 +14,17 @@ export interface TimeBudget {
    * Counts the time of a reading.
    *
    * @param ended false if it was given up, so that it would have taken longer.
+   * @param seen share of the samples that it had seen by then, if that is known.
    */
-  spend(milliseconds: number, ended: boolean): void;
+  spend(milliseconds: number, ended: boolean, seen?: number): void;
 }
 
 /** Share of the last reading's cost in what the next is expected to take, when costs fall. */
 const FORGET = 0.5;
-/** A reading that was given up is tried again with this many times its allowance. */
+/** A reading that was given up is tried again with this many times its allowance, where no more is known. */
 const RETRY = 4;
+/** What a reading takes, over a pass over its samples: some are run backward too, and it shall not be given up again. */
+const BEYOND_PASS = 1.5;
 /** Below this a first reading is not worth trying, in milliseconds. */
 const LEAST = 20;
 
@@ -54,9 +57,10 @@ export function timeBudget(share: number, now: () => number = () => performance.
     get expected() {
       return expected;
     },
-    spend(milliseconds, ended) {
+    spend(milliseconds, ended, seen) {
       spent += milliseconds;
-      const next = ended ? milliseconds : RETRY * milliseconds;
+      const whole = seen ? (BEYOND_PASS * milliseconds) / seen : RETRY * milliseconds;
+      const next = ended ? milliseconds : whole;
       expected = expected === undefined || next > expected ? next : expected + FORGET * (next - expected);
     },
   };

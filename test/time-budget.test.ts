@@ -87,6 +87,17 @@ describe('timeBudget', () => {
     });
   });
 
+  it('tries again when there is time for what the samples seen tell, half as much again', () => {
+    const budget = timeBudget(0.1, clock().now);
+    budget.start();
+    budget.spend(30, false, 0.25);
+    expect(budget.expected).toBe(180);
+    budget.spend(200, false, 1);
+    expect(budget.expected).toBe(300);
+    budget.spend(100, true, 1);
+    expect(budget.expected).toBe(200);
+  });
+
   it('does not count what passes between fits', () => {
     const { now, pass } = clock();
     const budget = timeBudget(0.5, now);

@@ -15,13 +15,16 @@ import { shapesOfSample } from './remembered-chunk.js';
 const MOST_STREAMED_PAIRS = 8192;
 const FEWEST_STREAMED_PAIRS = 256;
 
+/** Samples grow by this factor: with more, they end far beyond what it takes; with less, in many small chunks. */
+const GROWTH = 1.5;
+
 /** How many pairs to draw. */
 export interface SampleSize {
   /** Pairs drawn at first. */
   readonly pairs: number;
   /** Whether more may be drawn. */
   readonly grows: boolean;
-  /** Whether this sample will do; if not, one of twice as many pairs takes its place. */
+  /** Whether this sample will do; if not, one of half as many pairs again takes its place. */
   readonly enough: (sample: SampledTraces) => boolean;
 }
 
@@ -170,7 +173,7 @@ export function pairSampler(
       return pairSampleOf(source, closedForm, { indices: [], inclusion: [] }, new Map());
     }
     const known = new Map<number, number[]>();
-    for (let wanted = pairs; ; wanted *= 2) {
+    for (let wanted = pairs; ; wanted = Math.ceil(GROWTH * wanted)) {
       if (wanted > source.largest && source.allBeyond) {
         return null;
       }
