@@ -17,7 +17,7 @@ const usage = `usage: npm run bench:overhead -- [options]
 Training time with the callback over training time without it, by schedule.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
-  --epochs N        epochs of one training (default 30, of LeNet and SmallCNN 10)
+  --epochs N        epochs of one training (default 30, of LeNet and SmallCNN 20)
   --schedules NAMES which of ${Object.keys(schedules).slice(1).join(', ')}, with commas between (default: all)
   --turns N         how often the schedules take turns, after one epoch that does not count (default 5)
   --seconds N       no further turn of a network when so many seconds are over (default 300)
@@ -39,7 +39,7 @@ const defaults = {
   out: resultsFolder,
 };
 
-const epochsOf: Partial<Record<NetworkName, number>> = { LeNet: 10, SmallCNN: 10 };
+const epochsOf: Partial<Record<NetworkName, number>> = { LeNet: 20, SmallCNN: 20 };
 const DEFAULT_EPOCHS = 30;
 
 const script = fileURLToPath(new URL('overhead-training.ts', import.meta.url));
