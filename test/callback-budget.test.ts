@@ -93,7 +93,10 @@ describe('every: { overhead }', () => {
       10,
     );
     expect(readings).toHaveLength(0);
-    expect(problems.some(({ message }) => /given up after \d+ ms/.test(message))).toBe(true);
+    const after = problems.flatMap(({ message }) => /given up after (\d+) ms/.exec(message)?.[1] ?? []);
+    expect(after.length).toBeGreaterThan(0);
+    // The first samples tell what all of them would take.
+    for (const ms of after) expect(Number(ms)).toBeLessThanOrEqual(3);
   });
 
   it('tries a reading that fails once an epoch', async () => {
