@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './kernel.js';
+import { byNetwork, color, labelsAt, OTHERS, OURS, shapeOf } from './panels.js';
 import { quantile } from './statistics.js';
 
 /** The largest setting of each network: a row a contestant, its median and quartiles on a logarithmic axis. */
@@ -22,23 +23,11 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
     };
   });
   const y = { field: 'contestant', type: 'nominal', sort: null, title: null } as const;
-  const color = {
-    field: 'ours',
-    type: 'nominal',
-    legend: null,
-    scale: { domain: [true, false], range: ['#d95f02', '#4c6a8d'] },
-  } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     data: { values },
-    facet: {
-      field: 'network',
-      type: 'nominal',
-      sort: [...new Set(values.map(({ network }) => network))],
-      title: null,
-      header: { labelFontSize: 13, labelFontWeight: 'bold', labelAnchor: 'start' },
-    },
+    facet: byNetwork(values),
     columns: 2,
     resolve: { scale: { x: 'independent', y: 'independent' } },
     spec: {
@@ -53,7 +42,7 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
           mark: { type: 'point', size: 70, strokeWidth: 1.5 },
           encoding: {
             y,
-            stroke: { condition: { test: 'datum.ours', value: '#d95f02' }, value: '#4c6a8d' },
+            stroke: { condition: { test: 'datum.ours', value: OURS }, value: OTHERS },
             x: {
               field: 'median',
               type: 'quantitative',
@@ -62,22 +51,13 @@ export function kernelChart(results: readonly Result[]): TopLevelSpec {
               axis: { gridColor: '#e4e4e4', labelFlush: true, tickCount: 5, format: '~s' },
             },
             fill: {
-              condition: { test: "datum.exact === 'exact' && datum.ours", value: '#d95f02' },
+              condition: { test: "datum.exact === 'exact' && datum.ours", value: OURS },
               value: 'white',
             },
-            shape: {
-              field: 'exact',
-              type: 'nominal',
-              title: null,
-              scale: { domain: ['exact', 'estimate'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top' },
-            },
+            shape: shapeOf('exact', ['exact', 'estimate']),
           },
         },
-        {
-          mark: { type: 'text', align: 'left', dx: 9, fontSize: 10, color: '#333' },
-          encoding: { y, x: { field: 'high', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
-        },
+        labelsAt('high', y),
       ],
     },
     config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, labelLimit: 400, grid: true } },

@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './one-percent.js';
+import { byNetwork, color, labelsAt, OTHERS, OURS, shapeOf } from './panels.js';
 import { duration } from './report.js';
 
 /** A row a contestant, a panel a network: seconds on a logarithmic axis; hollow where extrapolated. */
@@ -22,13 +23,7 @@ export function onePercentChart(results: readonly Result[]): TopLevelSpec {
     background: 'white',
     title: 'Seconds until the trace over all images is known to 1%',
     data: { values },
-    facet: {
-      field: 'network',
-      type: 'nominal',
-      sort: [...new Set(values.map(({ network }) => network))],
-      title: null,
-      header: { labelFontSize: 13, labelFontWeight: 'bold', labelAnchor: 'start' },
-    },
+    facet: byNetwork(values),
     columns: 3,
     spec: {
       width: 230,
@@ -45,32 +40,18 @@ export function onePercentChart(results: readonly Result[]): TopLevelSpec {
               scale: { type: 'log', domain, nice: false },
               axis: { gridColor: '#e4e4e4', tickCount: 5, format: '~g', labelOverlap: true },
             },
-            color: {
-              field: 'ours',
-              type: 'nominal',
-              legend: null,
-              scale: { domain: [true, false], range: ['#d95f02', '#4c6a8d'] },
-            },
+            color,
             fill: {
               condition: [
                 { test: "datum.kind === 'extrapolated'", value: 'white' },
-                { test: 'datum.ours', value: '#d95f02' },
+                { test: 'datum.ours', value: OURS },
               ],
-              value: '#4c6a8d',
+              value: OTHERS,
             },
-            shape: {
-              field: 'kind',
-              type: 'nominal',
-              title: null,
-              scale: { domain: ['measured', 'extrapolated'], range: ['circle', 'diamond'] },
-              legend: { orient: 'top' },
-            },
+            shape: shapeOf('kind', ['measured', 'extrapolated']),
           },
         },
-        {
-          mark: { type: 'text', align: 'left', dx: 9, fontSize: 10, color: '#333' },
-          encoding: { y, x: { field: 'seconds', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
-        },
+        labelsAt('seconds', y),
       ],
     },
     config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11, grid: true } },

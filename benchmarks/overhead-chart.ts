@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Result } from './overhead.js';
+import { byNetwork, labelsAt, OURS } from './panels.js';
 import { median } from './statistics.js';
 
 /** A row a schedule, a panel a network: median overhead in processor time as a bar, the extremes as a line. */
@@ -20,13 +21,7 @@ export function overheadChart(results: readonly Result[]): TopLevelSpec {
     background: 'white',
     title: 'Processor time that the callback adds to a training',
     data: { values },
-    facet: {
-      field: 'network',
-      type: 'nominal',
-      sort: [...new Set(values.map(({ network }) => network))],
-      title: null,
-      header: { labelFontSize: 13, labelFontWeight: 'bold', labelAnchor: 'start' },
-    },
+    facet: byNetwork(values),
     columns: 2,
     resolve: { scale: { x: 'independent' } },
     spec: {
@@ -46,13 +41,10 @@ export function overheadChart(results: readonly Result[]): TopLevelSpec {
           },
         },
         {
-          mark: { type: 'rule', strokeWidth: 2, color: '#d95f02' },
+          mark: { type: 'rule', strokeWidth: 2, color: OURS },
           encoding: { y, x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
         },
-        {
-          mark: { type: 'text', align: 'left', dx: 6, fontSize: 10, color: '#333' },
-          encoding: { y, x: { field: 'high', type: 'quantitative' }, text: { field: 'label', type: 'nominal' } },
-        },
+        labelsAt('high', y, 6),
       ],
     },
     config: { font: 'sans-serif', view: { stroke: '#ccc' }, axisY: { labelFontSize: 11 } },
