@@ -12,6 +12,7 @@ import { mnistDigits } from '../examples/mnist-images.js';
 import { startBackend } from './backend.js';
 import { type Repetition, startChild } from './child.js';
 import { writeNetwork } from './exported-network.js';
+import { named } from './named.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
 import { onePercentChart } from './one-percent-chart.js';
 import { digits, duration, load, machine, resultsFolder, table, writeReport } from './report.js';
@@ -260,10 +261,7 @@ await runWithOptions(
   async ({ quick, backend, out, seconds, threads, ...given }) => {
     if (!(await startBackend(backend)))
       throw new Error(`The backend ${backend} is not there: npm run native builds it.`);
-    const names = (given.networks || (quick ? 'MLP' : 'MLP,LeNet')).split(',');
-    const unknown = names.find((name) => !networkNames.includes(name as NetworkName));
-    if (unknown !== undefined)
-      throw new Error(`--networks must name some of ${networkNames.join(', ')}, not '${unknown}'.`);
+    const names = named('networks', given.networks || (quick ? 'MLP' : 'MLP,LeNet'), networkNames);
     const samples = quick ? 400 : 4000;
     const repeats = given.repeats || (quick ? 8 : 40);
     const withPeers = !given['no-peers'] && existsSync(python);
@@ -296,7 +294,7 @@ await runWithOptions(
     ];
     const { images, labels } = mnistDigits('train', samples);
     const classes = Uint8Array.from(tf.tidy(() => labels.argMax(1).dataSync()));
-    for (const name of names as NetworkName[]) {
+    for (const name of names) {
       const weights = await trainedWeights(name, samples, quick ? [0, 1] : (epochsOf[name] ?? defaultEpochs));
       const model = await untrained(name);
       for (const [epochs, values] of weights) {

@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { backendVersion, startBackend } from './backend.js';
+import { named } from './named.js';
 import { type NetworkName, network } from './networks.js';
 import { load, machine, resultsFolder, writeReport } from './report.js';
 import { median } from './statistics.js';
@@ -39,9 +40,7 @@ function options() {
   if (!Number.isInteger(repeats) || repeats < 1) {
     throw new Error(`--repeats must be a whole number of at least 1, but it is '${values.repeats}'.`);
   }
-  const chosen = values.backend.split(',');
-  const unknown = chosen.find((name) => !backends.includes(name));
-  if (unknown !== undefined) throw new Error(`--backend must name some of ${backends.join(', ')}, not '${unknown}'.`);
+  const chosen = named('backend', values.backend, backends);
   return { chosen, repeats, out: values.out, help: values.help };
 }
 

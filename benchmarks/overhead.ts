@@ -6,6 +6,7 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runWithOptions } from '../examples/command-line.js';
 import { type Child, type Repetition, startChild } from './child.js';
+import { named } from './named.js';
 import { type NetworkName, networkNames } from './networks.js';
 import { overheadChart } from './overhead-chart.js';
 import { type MeasuredTraining, type ScheduleName, schedules } from './overhead-schedules.js';
@@ -141,19 +142,14 @@ function verdict(results: readonly Result[]): string[] {
 }
 
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ quick, out, ...given }) => {
-  const names = (given.networks || (quick ? 'MLP' : 'MLP,LeNet')).split(',');
-  const unknown = names.find((name) => !networkNames.includes(name as NetworkName));
-  if (unknown !== undefined)
-    throw new Error(`--networks must name some of ${networkNames.join(', ')}, not '${unknown}'.`);
+  const names = named('networks', given.networks || (quick ? 'MLP' : 'MLP,LeNet'), networkNames);
   const samples = quick ? 400 : 4000;
   const known = Object.keys(schedules) as ScheduleName[];
-  const strange = given.schedules.split(',').find((name) => name && !known.includes(name as ScheduleName));
-  if (strange !== undefined) throw new Error(`--schedules must name some of ${known.join(', ')}, not '${strange}'.`);
-  const wanted = given.schedules.split(',');
+  const wanted = given.schedules ? named('schedules', given.schedules, known) : known;
   const options = {
     ...given,
     epochs: given.epochs || (quick ? 5 : 0),
-    schedules: known.filter((name, i) => i === 0 || !given.schedules || wanted.includes(name)),
+    schedules: known.filter((name, i) => i === 0 || wanted.includes(name)),
     turns: given.turns || (quick ? 2 : 5),
   };
   const versions: Record<string, string> = {};
@@ -191,7 +187,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ qu
     ]),
     ...verdict(results),
   ];
-  for (const name of names as NetworkName[]) {
+  for (const name of names) {
     console.log(name);
     results.push(...(await compare(name, samples, options, versions)));
     // After every network, so that a run that is cut short leaves what it has.
