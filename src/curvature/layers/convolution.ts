@@ -7,6 +7,7 @@ import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
 import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import { dilateKernel, type Geometry, patches, patchInputs, spreadForTranspose } from './patches.js';
+import { convolveBackByPairs, isFasterByPairs } from './pixel-pairs.js';
 import type { LayerRule } from './rule.js';
 
 interface ConvolutionLayer extends Layer {
@@ -51,6 +52,9 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
   if (filled.rank === 5) {
     const turned = tf.transpose(tf.reverse(filled, [0, 1, 2]), [0, 1, 2, 4, 3]) as tf.Tensor5D;
     return tf.conv3d(spreadForTranspose(delta, shape, geometry) as tf.Tensor5D, turned, 1, 'valid');
+  }
+  if (isFasterByPairs(filled.shape as Shape4, shape as Shape4, geometry.strides)) {
+    return convolveBackByPairs(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, geometry);
   }
   const [strides, { padding }] = [geometry.strides as [number, number], geometry];
   return tf.conv2dTranspose(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, strides, padding);

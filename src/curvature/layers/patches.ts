@@ -64,15 +64,24 @@ export function dilateKernel(kernel: tf.Tensor, dilation: readonly number[]): tf
  * @param inputShape of the convolution, [B, ...spatial, I].
  */
 export function spreadForTranspose(delta: tf.Tensor, inputShape: readonly number[], geometry: Geometry): tf.Tensor {
-  const { kernelSize, strides, dilation } = geometry;
+  const { strides } = geometry;
   const spread = strides.reduce((x, stride, axis) => spreadAxis(x, axis + 1, stride), delta);
-  const around = kernelSize.map((taps, axis): [number, number] => {
+  return tf.pad(spread, [[0, 0], ...transposePadding(spread.shape, inputShape, geometry), [0, 0]]);
+}
+
+/** Zeros before and behind each spatial axis of such deltas, once they stand `strides` apart. */
+export function transposePadding(
+  deltaShape: readonly number[],
+  inputShape: readonly number[],
+  geometry: Geometry,
+): [number, number][] {
+  const { kernelSize, dilation } = geometry;
+  return kernelSize.map((taps, axis) => {
     const length = inputShape[axis + 1];
     const reach = (taps - 1) * dilation[axis];
     const before = reach - slideAlong(axis, length, geometry).before;
-    return [before, length + reach - spread.shape[axis + 1] - before];
+    return [before, length + reach - deltaShape[axis + 1] - before];
   });
-  return tf.pad(spread, [[0, 0], ...around, [0, 0]]);
 }
 
 /**
