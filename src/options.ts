@@ -58,7 +58,7 @@ export interface MeasureOptions {
    * `memoryMB`. With a tolerance, pairs are added only until the choice of samples makes nine tenths of the variance.
    */
   part?: number;
-  /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 256. */
+  /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 1024 on the native backend, otherwise 256. */
   memoryMB?: number;
   /**
    * Weights of the samples, [N], or of the positions of an output, [N, ...positions], at least 0, for all outputs or by

@@ -8,7 +8,8 @@ import { partOfSet, partOfStream, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
 import type { Subject } from './subject.js';
 
-const DEFAULT_MEMORY_MB = 256;
+/** Larger chunks are faster, and the native backend has the machine's memory rather than a browser tab's. */
+const defaultMemoryMB = () => (tf.getBackend() === 'tensorflow' ? 1024 : 256);
 /** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
 const YIELD_MS = 50;
 
@@ -33,7 +34,7 @@ export async function withTask<T>(
   checkMeasureOptions(options);
   options.signal?.throwIfAborted();
   const subject = makeSubject();
-  const { memoryMB = DEFAULT_MEMORY_MB, seed = 0, part = 1 } = options;
+  const { memoryMB = defaultMemoryMB(), seed = 0, part = 1 } = options;
   const given = isDataset(inputs) ? null : subject.inputs(inputs);
   checkSameEngine(subject.weights, given ?? undefined);
   const population = given?.[0].shape[0];
