@@ -89,6 +89,29 @@ export async function startChild<R = Repetition>(
   };
 }
 
+/** What takes less than this is warmed up before a repetition that counts, for so long as follows. */
+export const SHORT_MS = 2000;
+export const WARM_MS = 300;
+
+/**
+ * One repetition that counts, after others that do not where these are short: while other processes had their turns, caches went
+ * cold and threads asleep, and in a training run they are not.
+ *
+ * @param expectedMs what a repetition takes.
+ */
+export async function warmRepetition<R extends Repetition>(
+  child: Child<R>,
+  expectedMs: number,
+  limitMs: number,
+): Promise<R | undefined> {
+  for (let spent = 0; expectedMs < SHORT_MS && spent < WARM_MS; ) {
+    const repetition = await child.repeat(limitMs);
+    if (!repetition) return undefined;
+    spent += repetition.ms;
+  }
+  return child.repeat(limitMs);
+}
+
 function ask(child: ChildProcess, request: string): void {
   child.stdin?.write(`${request}\n`);
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { mnistDigits } from '../examples/mnist-images.js';
-import { type Child, type Repetition, startChild } from './child.js';
+import { type Child, type Repetition, SHORT_MS, startChild, WARM_MS, warmRepetition } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
 import { type NetworkName, network, networkNames } from './networks.js';
@@ -95,8 +95,6 @@ const TURNS_MS = 20_000;
 /** What each contestant runs before its turns: as many repetitions as go into the time, but no more than so many. */
 const WARM_UP_MS = 2000;
 const WARM_UP_TURNS = 100;
-/** A repetition that takes less than this is preceded, in every turn, by one that does not count. */
-const SHORT_MS = 2000;
 /** Python imports, and the trial of contestants that need one product for every weight. */
 const START_MS = 180_000;
 /** Relative deviation of an exact contestant's trace from ours that ends the benchmark. */
@@ -183,7 +181,7 @@ async function compare(
   chosen: readonly Contestant[],
   { repeats, limitMs, threads }: { repeats: number; limitMs: number; threads: number },
 ): Promise<Result[]> {
-  const taking: { contestant: Contestant; child: Child; turns: number; isShort: boolean; repetitions: Repetition[] }[] =
+  const taking: { contestant: Contestant; child: Child; turns: number; firstMs: number; repetitions: Repetition[] }[] =
     [];
   const stopAll = () => Promise.all(taking.map(({ child }) => child.stop()));
   const absent: Result[] = [];
@@ -212,14 +210,12 @@ async function compare(
     }
     await warmUp(child, first.ms, limitMs);
     const turns = Math.max(1, Math.min(repeats, Math.floor(TURNS_MS / first.ms)));
-    taking.push({ contestant, child, turns, isShort: first.ms < SHORT_MS, repetitions: [] });
+    taking.push({ contestant, child, turns, firstMs: first.ms, repetitions: [] });
   }
   for (let turn = 0; turn < repeats; turn++) {
-    for (const { child, turns, isShort, repetitions } of taking) {
+    for (const { child, turns, firstMs, repetitions } of taking) {
       if (turn >= turns) continue;
-      // While the others ran, caches went cold and threads asleep: the first repetition of a turn pays for that.
-      if (isShort) await child.repeat(2 * limitMs);
-      const repetition = await child.repeat(2 * limitMs);
+      const repetition = await warmRepetition(child, firstMs, 2 * limitMs);
       if (repetition) repetitions.push(repetition);
     }
   }
@@ -328,7 +324,7 @@ async function run({
     'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
     `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
     `(fewer where ${TURNS_MS / 1000} s would not do), after ${WARM_UP_MS / 1000} s or ${WARM_UP_TURNS} repetitions that do not count.`,
-    `What takes less than ${SHORT_MS / 1000} s runs twice in every turn, of which the second counts.`,
+    `In every turn, what takes less than ${SHORT_MS / 1000} s runs for ${WARM_MS / 1000} s before the repetition that counts.`,
     '',
     machine(versions),
     `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,

@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/command-line.js';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { startBackend } from './backend.js';
-import { type Repetition, startChild } from './child.js';
+import { type Repetition, SHORT_MS, startChild, WARM_MS, warmRepetition } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { named } from './named.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
@@ -208,7 +208,9 @@ async function compare(
       for (const { contestant, child, turns } of taking) {
         const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
         if (turns.length > contestant.least && spent > 1000 * seconds) continue;
-        const next = await child.repeat(TURN_MS);
+        // The time of the first turn does not count.
+        const [latest] = turns.slice(-1);
+        const next = await (latest ? warmRepetition(child, latest.ms, TURN_MS) : child.repeat(TURN_MS));
         if (!next) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
         turns.push(next);
       }
@@ -278,6 +280,7 @@ await runWithOptions(
       'times are medians over the turns after the first. "≈" marks what was not run to its end: how many turns it takes follows',
       'from the spread between those that were taken, for DiagGGNMC from the variance of its draws, and the time is so many times the',
       'median of one.',
+      `In every turn, what takes less than ${SHORT_MS / 1000} s runs for ${WARM_MS / 1000} s before the repetition that counts.`,
       '',
       '"times ours": time over that of `{ tolerance: 0.01 }`, in brackets the same in processor time of all threads. "times predict":',
       'time over that of one `model.predict` of all images, in the fastest of batches of 32, 128, 512 and all.',

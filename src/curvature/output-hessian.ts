@@ -127,24 +127,32 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
 
 type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms'>;
 
-/**
- * The ways of choosing columns.
- *
- * @param combine sums columns: coefficients for the outputs that they belong to are broadcast against z with its last axis.
- * @param chosen one-hot coefficients from column indices, broadcast in the same way.
- * @param kept the coefficients of those outputs that have a column, 0 for the others.
- */
+/** Columns of some rows of outputs z, [N, K], by coefficients for the outputs that they belong to. */
+interface ColumnMaker {
+  /** Sums columns: coefficients are broadcast against z with its last axis. */
+  combine(coefficients: tf.Tensor): tf.Tensor;
+  /** One-hot coefficients from column indices, broadcast in the same way. */
+  chosen(index: tf.Tensor): tf.Tensor;
+  /** The coefficients of those outputs that have a column, 0 for the others. */
+  kept(coefficients: tf.Tensor): tf.Tensor;
+}
+
+/** The ways of choosing columns. */
 function choosing(
-  combine: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
-  chosen: (z: tf.Tensor2D, index: tf.Tensor) => tf.Tensor,
-  kept: (z: tf.Tensor2D, coefficients: tf.Tensor) => tf.Tensor,
+  columnsOf: (z: tf.Tensor2D) => ColumnMaker,
 ): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
-  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => combine(z, chosen(z, index));
+  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => {
+    const { combine, chosen } = columnsOf(z);
+    return combine(chosen(index));
+  };
   return {
     factor: (z, begin, count) =>
       columnsAt(z, tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1])) as tf.Tensor3D,
     columnOfEach: (z, columns) => columnsAt(z, tf.reshape(columns, [-1, 1])) as tf.Tensor2D,
-    combination: (z, signs) => combine(z, kept(z, signs(z.shape))) as tf.Tensor2D,
+    combination(z, signs) {
+      const { combine, kept } = columnsOf(z);
+      return combine(kept(signs(z.shape))) as tf.Tensor2D;
+    },
   };
 }
 
@@ -187,24 +195,28 @@ function rootOfSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
  */
 const softmaxFactor: Factor = {
   columns: (outputs) => outputs - 1,
-  ...choosing(
-    (z, coefficients) => {
-      const u = rootOfSoftmax(z);
-      const ofLargest = tf.mul(u, oneHot(tf.reshape(largestClass(z), [-1]), z.shape[1]));
-      // Not tf.max, whose gradient counts the largest twice where two are equal.
-      const uLargest = tf.sum(ofLargest, 1, true);
-      // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
-      const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
-      const diagonal = tf.mul(coefficients, u);
-      return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
-    },
-    (z, index) => {
-      // Column r belongs to class r, or r + 1 from the largest class on.
-      const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largestClass(z)), 'int32'));
-      return oneHot(tf.squeeze(classes, [-1]), z.shape[1]);
-    },
-    (z, coefficients) => tf.where(isClass(largestClass(z), z.shape[1]), tf.zerosLike(coefficients), coefficients),
-  ),
+  ...choosing((z) => {
+    const largest = largestClass(z);
+    const outputs = z.shape[1];
+    return {
+      combine(coefficients) {
+        const u = rootOfSoftmax(z);
+        const ofLargest = tf.mul(u, oneHot(tf.squeeze(largest, [1]), outputs));
+        // Not tf.max, whose gradient counts the largest twice where two are equal.
+        const uLargest = tf.sum(ofLargest, 1, true);
+        // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
+        const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
+        const diagonal = tf.mul(coefficients, u);
+        return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
+      },
+      chosen(index) {
+        // Column r belongs to class r, or r + 1 from the largest class on.
+        const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
+        return oneHot(tf.squeeze(classes, [-1]), outputs);
+      },
+      kept: (coefficients) => tf.where(isClass(largest, outputs), tf.zerosLike(coefficients), coefficients),
+    };
+  }),
   // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
   squaredNorms(z) {
     const [samples, outputs] = z.shape;
@@ -251,11 +263,11 @@ const sparseSoftmax = {
 function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
   return {
     columns: (outputs) => outputs,
-    ...choosing(
-      (z, coefficients) => tf.mul(coefficients, root(z)),
-      (z, index) => tf.cast(isClass(index, z.shape[1]), 'float32'),
-      (_z, coefficients) => coefficients,
-    ),
+    ...choosing((z) => ({
+      combine: (coefficients) => tf.mul(coefficients, root(z)),
+      chosen: (index) => tf.cast(isClass(index, z.shape[1]), 'float32'),
+      kept: (coefficients) => coefficients,
+    })),
     squaredNorms: (z) => tf.square(root(z)),
   };
 }
