@@ -23,8 +23,8 @@ scripts/peers-venv.sh installs.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default: all)
   --only NAMES      which contestants, with commas between (default: all)
-  --repeats N       how often the contestants take turns, after turns that do not count (default 11)
-  --limit S         a contestant whose first turn takes longer does not go on (default 60)
+  --repeats N       how often the contestants take turns, after turns that do not count (default 9)
+  --limit S         a contestant whose first turn takes longer does not go on (default 20)
   --threads N       threads of every contestant (default: as many as there are cores)
   --no-peers        without PyTorch's packages
   --quick           3 turns, the largest number of images of each network
@@ -118,7 +118,7 @@ function options() {
       networks: { type: 'string', default: networkNames.join() },
       only: { type: 'string', default: contestants.map(({ id }) => id).join() },
       repeats: { type: 'string' },
-      limit: { type: 'string', default: '60' },
+      limit: { type: 'string', default: '20' },
       threads: { type: 'string', default: `${os.cpus().length}` },
       'no-peers': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
@@ -148,7 +148,7 @@ function options() {
   return {
     networks: named('networks', values.networks, networkNames),
     chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
-    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '11')),
+    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '9')),
     limitMs: 1000 * whole('limit', values.limit),
     threads: whole('threads', values.threads),
     quick: values.quick,

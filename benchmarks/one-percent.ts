@@ -25,8 +25,8 @@ Seconds until the trace over 4,000 MNIST images has a standard error of 1%. Back
 scripts/peers-venv.sh installs, take part where they are there.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
-  --repeats N       how often the contestants take turns, at most (default 40)
-  --seconds N       a contestant takes no further turn after so many seconds of its own (default 20)
+  --repeats N       how often the contestants take turns, at most (default 15)
+  --seconds N       a contestant takes no further turn after so many seconds of its own (default 4)
   --threads N       threads of every contestant (default: as many as there are cores)
   --backend NAME    tensorflow (tfjs-node), wasm or cpu (default tensorflow)
   --no-peers        without BackPACK and PyHessian
@@ -37,7 +37,7 @@ scripts/peers-venv.sh installs, take part where they are there.
 const defaults = {
   networks: '',
   repeats: 0,
-  seconds: 20,
+  seconds: 4,
   threads: os.cpus().length,
   backend: 'tensorflow',
   'no-peers': false as const,
@@ -265,7 +265,7 @@ await runWithOptions(
       throw new Error(`The backend ${backend} is not there: npm run native builds it.`);
     const names = named('networks', given.networks || (quick ? 'MLP' : 'MLP,LeNet'), networkNames);
     const samples = quick ? 400 : 4000;
-    const repeats = given.repeats || (quick ? 8 : 40);
+    const repeats = given.repeats || (quick ? 8 : 15);
     const withPeers = !given['no-peers'] && existsSync(python);
     const chosen = contestants.filter(({ isPeer }) => withPeers || !isPeer);
     const versions: Record<string, string> = {};
