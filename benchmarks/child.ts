@@ -89,27 +89,37 @@ export async function startChild<R = Repetition>(
   };
 }
 
-/** What takes less than this is warmed up before a repetition that counts, for so long as follows. */
-export const SHORT_MS = 2000;
-export const WARM_MS = 300;
+/** What takes less than this is repeated in every turn, and counts once it has run for so long as follows. */
+const SHORT_MS = 2000;
+const WARM_MS = 300;
+/** What the repetitions of a turn take together. */
+const TURN_MS = 1000;
+
+/** How turns are taken, for a report. */
+export const howTurnsAreTaken =
+  `In every turn, what takes less than ${SHORT_MS / 1000} s is repeated for ${TURN_MS / 1000} s, and counts after the first ` +
+  `${WARM_MS / 1000} s: while other processes have their turns, caches go cold and threads asleep, and in a training run they are not.`;
 
 /**
- * One repetition that counts, after others that do not where these are short: while other processes had their turns, caches went
- * cold and threads asleep, and in a training run they are not.
+ * One turn of a contestant.
  *
  * @param expectedMs what a repetition takes.
+ * @returns the repetitions that count; undefined when one takes longer than the limit.
  */
-export async function warmRepetition<R extends Repetition>(
+export async function takeTurn<R extends Repetition>(
   child: Child<R>,
   expectedMs: number,
   limitMs: number,
-): Promise<R | undefined> {
-  for (let spent = 0; expectedMs < SHORT_MS && spent < WARM_MS; ) {
+): Promise<R[] | undefined> {
+  const counted: R[] = [];
+  const isShort = expectedMs < SHORT_MS;
+  for (let spent = 0; counted.length === 0 || (isShort && spent < TURN_MS); ) {
     const repetition = await child.repeat(limitMs);
     if (!repetition) return undefined;
+    if (!isShort || spent >= WARM_MS) counted.push(repetition);
     spent += repetition.ms;
   }
-  return child.repeat(limitMs);
+  return counted;
 }
 
 function ask(child: ChildProcess, request: string): void {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { mnistDigits } from '../examples/mnist-images.js';
-import { type Child, type Repetition, SHORT_MS, startChild, WARM_MS, warmRepetition } from './child.js';
+import { type Child, howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
 import { type NetworkName, network, networkNames } from './networks.js';
@@ -23,7 +23,7 @@ scripts/peers-venv.sh installs.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default: all)
   --only NAMES      which contestants, with commas between (default: all)
-  --repeats N       how often the contestants take turns, after turns that do not count (default 9)
+  --repeats N       how often the contestants take turns, after turns that do not count (default 5)
   --limit S         a contestant whose first turn takes longer does not go on (default 20)
   --threads N       threads of every contestant (default: as many as there are cores)
   --no-peers        without PyTorch's packages
@@ -148,7 +148,7 @@ function options() {
   return {
     networks: named('networks', values.networks, networkNames),
     chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
-    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '9')),
+    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '5')),
     limitMs: 1000 * whole('limit', values.limit),
     threads: whole('threads', values.threads),
     quick: values.quick,
@@ -215,8 +215,7 @@ async function compare(
   for (let turn = 0; turn < repeats; turn++) {
     for (const { child, turns, firstMs, repetitions } of taking) {
       if (turn >= turns) continue;
-      const repetition = await warmRepetition(child, firstMs, 2 * limitMs);
-      if (repetition) repetitions.push(repetition);
+      repetitions.push(...((await takeTurn(child, firstMs, 2 * limitMs)) ?? []));
     }
   }
   await stopAll();
@@ -322,9 +321,9 @@ async function run({
     '',
     'One turn of ours is `measureSharpness`, exact, from the images to the reading; one turn of the others gives the trace',
     'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
-    `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, one repetition each, ${repeats} times`,
+    `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, ${repeats} each`,
     `(fewer where ${TURNS_MS / 1000} s would not do), after ${WARM_UP_MS / 1000} s or ${WARM_UP_TURNS} repetitions that do not count.`,
-    `In every turn, what takes less than ${SHORT_MS / 1000} s runs for ${WARM_MS / 1000} s before the repetition that counts.`,
+    howTurnsAreTaken,
     '',
     machine(versions),
     `Load average (1 minute) at the start of each column: ${loads.map((load) => load.toFixed(1)).join(', ')}.`,

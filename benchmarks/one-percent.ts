@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/command-line.js';
 import { mnistDigits } from '../examples/mnist-images.js';
 import { startBackend } from './backend.js';
-import { type Repetition, SHORT_MS, startChild, WARM_MS, warmRepetition } from './child.js';
+import { howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { named } from './named.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
@@ -25,12 +25,12 @@ Seconds until the trace over 4,000 MNIST images has a standard error of 1%. Back
 scripts/peers-venv.sh installs, take part where they are there.
 
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default MLP,LeNet)
-  --repeats N       how often the contestants take turns, at most (default 15)
+  --repeats N       how often the contestants take turns, at most (default 6)
   --seconds N       a contestant takes no further turn after so many seconds of its own (default 4)
   --threads N       threads of every contestant (default: as many as there are cores)
   --backend NAME    tensorflow (tfjs-node), wasm or cpu (default tensorflow)
   --no-peers        without BackPACK and PyHessian
-  --quick           400 images, 8 turns, MLP only
+  --quick           400 images, 2 turns, MLP only
   --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
@@ -111,7 +111,10 @@ const contestants: readonly Contestant[] = [
       const [sharpness, trace] = (['sharpness', 'trace'] as const).map((key) =>
         Math.sqrt(mean(turns.map((turn) => ((turn[key] as number) / exact[key] - 1) ** 2))),
       ) as [number, number];
-      return { turns: 1, how: `error over ${turns.length} turns: MS ${percent(sharpness)}, trace ${percent(trace)}` };
+      return {
+        turns: 1,
+        how: `error over ${turns.length} readings: MS ${percent(sharpness)}, trace ${percent(trace)}`,
+      };
     },
   },
   {
@@ -208,11 +211,12 @@ async function compare(
       for (const { contestant, child, turns } of taking) {
         const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
         if (turns.length > contestant.least && spent > 1000 * seconds) continue;
-        // The time of the first turn does not count.
         const [latest] = turns.slice(-1);
-        const next = await (latest ? warmRepetition(child, latest.ms, TURN_MS) : child.repeat(TURN_MS));
-        if (!next) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
-        turns.push(next);
+        // The first repetition warms up: its value counts, its time does not.
+        const next = latest ? await takeTurn(child, latest.ms, TURN_MS) : [await child.repeat(TURN_MS)];
+        const taken = next?.filter((repetition) => repetition !== undefined) ?? [];
+        if (taken.length === 0) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
+        turns.push(...taken);
       }
     }
   } finally {
@@ -221,7 +225,6 @@ async function compare(
   const exact = taking.find(({ contestant }) => contestant.id === 'exact')!.turns[0] as Turn & Exact;
   return taking.map(({ contestant: { title, isPeer, need }, turns }) => {
     const needed = need(turns, exact, samples);
-    // The first turn warms up: its value counts, its time does not.
     const times = turns.slice(1);
     const result = {
       network,
@@ -265,7 +268,7 @@ await runWithOptions(
       throw new Error(`The backend ${backend} is not there: npm run native builds it.`);
     const names = named('networks', given.networks || (quick ? 'MLP' : 'MLP,LeNet'), networkNames);
     const samples = quick ? 400 : 4000;
-    const repeats = given.repeats || (quick ? 8 : 15);
+    const repeats = given.repeats || (quick ? 2 : 6);
     const withPeers = !given['no-peers'] && existsSync(python);
     const chosen = contestants.filter(({ isPeer }) => withPeers || !isPeer);
     const versions: Record<string, string> = {};
@@ -277,14 +280,14 @@ await runWithOptions(
       `Seconds until the trace of the loss Hessian over ${samples} MNIST images is known with a standard error of 1%, from the`,
       'images to the value. MLP is 784-512-128-512-10; training is with Adam, on the same images. Every contestant runs in a',
       `process of its own with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, ${repeats} each (fewer where ${seconds} s of its own are over), and the`,
-      'times are medians over the turns after the first. "≈" marks what was not run to its end: how many turns it takes follows',
+      'times are medians over their repetitions. "≈" marks what was not run to its end: how many repetitions it takes follows',
       'from the spread between those that were taken, for DiagGGNMC from the variance of its draws, and the time is so many times the',
       'median of one.',
-      `In every turn, what takes less than ${SHORT_MS / 1000} s runs for ${WARM_MS / 1000} s before the repetition that counts.`,
+      howTurnsAreTaken,
       '',
       '"times ours": time over that of `{ tolerance: 0.01 }`, in brackets the same in processor time of all threads. "times predict":',
       'time over that of one `model.predict` of all images, in the fastest of batches of 32, 128, 512 and all.',
-      'For `{ tolerance: 0.01 }` the last column gives the root mean square deviation of its traces from the exact one, over turns',
+      'For `{ tolerance: 0.01 }` the last column gives the root mean square deviation of its traces from the exact one, over readings',
       'with different seeds. Minibatches are drawn without replacement. BackPACK and PyHessian take the fastest of batches of 32,',
       '128 and 512.',
       ...(withPeers ? [] : ['', 'BackPACK and PyHessian did not take part.']),

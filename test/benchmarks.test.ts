@@ -82,7 +82,7 @@ test('one-percent: every contestant at every stage of training', { timeout: 300_
     expect(number(rows[1]![2]!)).toBe(1);
     expect(number(rows[0]![3]!)).toBe(1);
     // A tolerance of 1% was asked for; the value is within it up to chance.
-    expect(number(/turns: MS (.*?)%/.exec(rows[1]![4]!)![1]!)).toBeLessThan(2.5);
+    expect(number(/readings: MS (.*?)%/.exec(rows[1]![4]!)![1]!)).toBeLessThan(2.5);
     expect(number(rows[3]![4]!)).toBeLessThanOrEqual(400);
   }
   for (const title of titles) expect(chart).toContain(title.slice(0, 12));
