@@ -34,7 +34,7 @@ function rowsOf({ name, output, weights, lossWeight }: Head, outputs: Outputs) {
   const z = outputs[output];
   const [samples] = z.shape;
   const outputsOfRow = z.shape[z.rank - 1];
-  const rows: tf.Tensor2D = tf.reshape(z, [-1, outputsOfRow]);
+  const rows = (z.rank === 2 ? z : tf.reshape(z, [-1, outputsOfRow])) as tf.Tensor2D;
   const positions = rows.shape[0] / samples;
   const share = Math.sqrt(lossWeight / positions);
   return { rows, samples, positions, outputsOfRow, shape: z.shape.slice(1), scale: scaleOfRows };

@@ -131,7 +131,7 @@ type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combi
 interface ColumnMaker {
   /** Sums columns: coefficients are broadcast against z with its last axis. */
   combine(coefficients: tf.Tensor): tf.Tensor;
-  /** One-hot coefficients from column indices, broadcast in the same way. */
+  /** One-hot coefficients from column indices, [..., N] or what broadcasts to it: these in a last axis of their own. */
   chosen(index: tf.Tensor): tf.Tensor;
   /** The coefficients of those outputs that have a column, 0 for the others. */
   kept(coefficients: tf.Tensor): tf.Tensor;
@@ -146,9 +146,11 @@ function choosing(
     return combine(chosen(index));
   };
   return {
-    factor: (z, begin, count) =>
-      columnsAt(z, tf.reshape(tf.range(begin, begin + count, 1, 'int32'), [count, 1, 1])) as tf.Tensor3D,
-    columnOfEach: (z, columns) => columnsAt(z, tf.reshape(columns, [-1, 1])) as tf.Tensor2D,
+    factor(z, begin, count) {
+      const index = Int32Array.from({ length: count }, (_, i) => begin + i);
+      return columnsAt(z, tf.tensor2d(index, [count, 1])) as tf.Tensor3D;
+    },
+    columnOfEach: (z, columns) => columnsAt(z, columns) as tf.Tensor2D,
     combination(z, signs) {
       const { combine, kept } = columnsOf(z);
       return combine(kept(signs(z.shape))) as tf.Tensor2D;
@@ -161,14 +163,19 @@ function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
   return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
 }
 
-/** One-hot rows for two classes or more: [...] -> [..., outputs]. wasm's OneHot ignores the type asked for. */
+/**
+ * One-hot rows for two classes or more: [...] -> [..., outputs]. wasm's OneHot ignores the type asked for; the native one does not,
+ * and a launch less is what counts there.
+ */
 function oneHot(classes: tf.Tensor, outputs: number): tf.Tensor {
-  return tf.cast(tf.oneHot(classes, outputs), 'float32');
+  return tf.getBackend() === 'tensorflow'
+    ? tf.oneHot(classes, outputs, 1, 0, 'float32')
+    : tf.cast(tf.oneHot(classes, outputs), 'float32');
 }
 
-/** The class m of each sample, [N, 1]. Which one it is does not change A, so gradients take it for a constant. */
-function largestClass(z: tf.Tensor2D): tf.Tensor2D {
-  return constantForGradients(() => tf.expandDims(tf.argMax(z, 1), 1) as tf.Tensor2D);
+/** The class m of each sample, [N]. Which one it is does not change A, so gradients take it for a constant. */
+function largestClass(z: tf.Tensor2D): tf.Tensor1D {
+  return constantForGradients(() => tf.argMax(z, 1));
 }
 
 /** u = sqrt(softmax(z)), whose gradient in closed form is a number also where p underflows to 0. */
@@ -201,7 +208,7 @@ const softmaxFactor: Factor = {
     return {
       combine(coefficients) {
         const u = rootOfSoftmax(z);
-        const ofLargest = tf.mul(u, oneHot(tf.squeeze(largest, [1]), outputs));
+        const ofLargest = tf.mul(u, oneHot(largest, outputs));
         // Not tf.max, whose gradient counts the largest twice where two are equal.
         const uLargest = tf.sum(ofLargest, 1, true);
         // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
@@ -212,9 +219,12 @@ const softmaxFactor: Factor = {
       chosen(index) {
         // Column r belongs to class r, or r + 1 from the largest class on.
         const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
-        return oneHot(tf.squeeze(classes, [-1]), outputs);
+        return oneHot(classes, outputs);
       },
-      kept: (coefficients) => tf.where(isClass(largest, outputs), tf.zerosLike(coefficients), coefficients),
+      kept(coefficients) {
+        const isLargest = isClass(tf.expandDims(largest, 1), outputs);
+        return tf.where(isLargest, tf.zerosLike(coefficients), coefficients);
+      },
     };
   }),
   // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
@@ -265,7 +275,7 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
     columns: (outputs) => outputs,
     ...choosing((z) => ({
       combine: (coefficients) => tf.mul(coefficients, root(z)),
-      chosen: (index) => tf.cast(isClass(index, z.shape[1]), 'float32'),
+      chosen: (index) => tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32'),
       kept: (coefficients) => coefficients,
     })),
     squaredNorms: (z) => tf.square(root(z)),
