@@ -1,5 +1,5 @@
 /**
- * Writes the tables of README.md that tell what a reading costs, from the reports of the benchmarks; a test holds them to those.
+ * Writes what README.md tells of costs, in tables and a sentence, from the reports of the benchmarks; a test holds it to those.
  *
  * usage: npx tsx scripts/speed-tables.ts
  */
@@ -66,7 +66,19 @@ function overhead(): string {
   ]);
 }
 
-const blocks: Readonly<Record<string, () => string>> = { kernel, 'one-percent': onePercent, overhead };
+/** What a step with the penalty takes in plain steps, over networks and backends. */
+function penalty(): string {
+  const rows = tablesOf(report('optimizers')).flatMap((table) => table.filter(([, name]) => name === 'penalty on MS'));
+  const [large, small] = [256, 32].map((batch) => {
+    const steps = rows.filter(([title]) => title!.endsWith(`batch ${batch}`));
+    const ratios = steps.map((cells) => Number(/\*\*(.*?)\*\*/.exec(cells[3]!)![1]));
+    return `${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)}`;
+  });
+  const source = '[other networks](benchmarks/results/optimizers.md)';
+  return `In ${source} a step takes as long as ${large} plain ones on 256 images, and ${small} on 32.`;
+}
+
+const blocks: Readonly<Record<string, () => string>> = { penalty, kernel, 'one-percent': onePercent, overhead };
 
 /** `readme` with the tables as the reports have them now. */
 export function withSpeedTables(readme: string): string {
