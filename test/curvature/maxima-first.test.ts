@@ -6,7 +6,8 @@ import { maximaFirst } from '../../src/curvature/maxima-first.js';
 import { measureSharpness } from '../../src/measure.js';
 import { lcg, setGoldenWeights } from '../golden-network.js';
 
-const { conv2d, dense, flatten, maxPooling2d, globalMaxPooling2d, leakyReLU, reLU, activation } = tfl.layers;
+const { conv2d, dense, flatten, maxPooling1d, maxPooling2d, globalMaxPooling1d, globalMaxPooling2d } = tfl.layers;
+const { leakyReLU, reLU, activation, timeDistributed } = tfl.layers;
 
 function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
   const model = tfl.sequential();
@@ -88,6 +89,54 @@ describe('maximaFirst', () => {
       pooled.dispose();
       hidden.dispose();
     }
+  });
+
+  const atEveryStep = (layer: tfl.layers.Layer, inputShape?: number[]) => timeDistributed({ layer, inputShape });
+  it.each<[string, number[], () => tfl.layers.Layer, () => tfl.layers.Layer[]]>([
+    [
+      'a layer at every step, then pooling over the steps',
+      [6, 5],
+      () => dense({ units: 4 }),
+      () => [maxPooling1d({}), flatten()],
+    ],
+    [
+      'pooling over steps that overlap',
+      [6, 5],
+      () => dense({ units: 4 }),
+      () => [maxPooling1d({ strides: 1 }), flatten()],
+    ],
+    ['the maximum of all steps', [6, 5], () => dense({ units: 4 }), () => [globalMaxPooling1d({})]],
+    [
+      'pooling at every step',
+      [3, 7, 6, 2],
+      () => conv2d({ filters: 3, kernelSize: 2 }),
+      () => [atEveryStep(maxPooling2d({})), flatten()],
+    ],
+  ])('changes no trace: %s', async (_, inputShape, linear, poolings) => {
+    const network = (relu: () => tfl.layers.Layer) => {
+      const stack = [atEveryStep(linear(), inputShape), relu(), ...poolings(), dense({ units: 4 })];
+      return tfl.sequential({ layers: stack });
+    };
+    const [pooled, hidden] = [network(() => atEveryStep(reLU())), network(() => new Hidden({ alpha: 0 }))];
+    setGoldenWeights(pooled, 5);
+    hidden.setWeights(pooled.getWeights());
+    expect(order(unfold(pooled))[1]![0]).toContain('Max');
+    const shape = [4, ...inputShape];
+    const inputs = tf.tensor(
+      lcg(9, tf.util.sizeFromShape(shape)).map((u) => u - 0.5),
+      shape,
+    );
+    const [found, expected] = [
+      await measureSharpness(pooled, inputs, { loss: 'softmaxCrossEntropy' }),
+      await measureSharpness(hidden, inputs, { loss: 'softmaxCrossEntropy' }),
+    ];
+    found.parameters.forEach(({ trace }, b) => {
+      expect(trace).toBeGreaterThan(0);
+      expect(trace / expected.parameters[b]!.trace).toBeCloseTo(1, 5);
+    });
+    inputs.dispose();
+    pooled.dispose();
+    hidden.dispose();
   });
 });
 

@@ -22,7 +22,7 @@ function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
 
 /** The same operation at every time step: time steps pass through it as if they were samples. */
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
-  const { squaredNorms, gradients, onPieceOf } = operation;
+  const { squaredNorms, gradients, onPieceOf, before } = operation;
   const inside = (call: RecordedCall): RecordedCall => ({
     saved: call.saved,
     inputShapes: call.inputShapes.map(([batch, steps, ...shape]) => [batch * steps, ...shape]),
@@ -61,6 +61,7 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
     ...(gradients && {
       gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: foldSteps(call.delta) }))),
     }),
+    ...(before && { before: (elementwise) => atEveryStep(wrapper, before(elementwise)) }),
     ...(onPieceOf && {
       onPieceOf(call, recorded, inputs) {
         const output = onPieceOf(inside(call), recorded.map(foldSteps), inputs.map(foldSteps));
