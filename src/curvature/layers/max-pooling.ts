@@ -138,11 +138,12 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     function forward([x], recording = true) {
       const image = view.toImage(x);
       const pooled = pool(image, windows);
-      const ofLayer = view.fromImage(pooled, x.shape);
-      const { output, saved } = activation?.forward([ofLayer], recording) ?? { output: ofLayer, saved: [] };
-      const slope = recording && saved.length > 0 ? tf.reshape(saved[0], pooled.shape) : undefined;
-      const masks = recording ? tapMasks(image, pooled, windows, slope) : [];
-      return { output, saved: recording && separate ? [tapsToImage(masks, windows)] : masks };
+      const { output, saved } = activation?.forward([pooled], recording) ?? { output: pooled, saved: [] };
+      const masks = recording ? tapMasks(image, pooled, windows, saved[0]) : [];
+      return {
+        output: view.fromImage(output as tf.Tensor4D, x.shape),
+        saved: recording && separate ? [tapsToImage(masks, windows)] : masks,
+      };
     };
   const operation: Operation = {
     layer,

@@ -20,19 +20,25 @@ function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
   return tf.reshape(tf.slice(byStep, [0, t, 0], [rows / steps, 1, byStep.shape[2]]), [rows / steps, ...shape]);
 }
 
-/** The same operation at every time step: time steps pass through it as if they were samples. */
+/**
+ * The same operation at every time step: time steps pass through it as if they were samples. What is the same for every element
+ * takes the steps as they are.
+ */
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   const { squaredNorms, gradients, onPieceOf, before } = operation;
+  const named = { layer: wrapper, description: `${wrapper.getClassName()} ${operation.description}` };
+  if (operation.monotone) {
+    return { ...operation, ...named };
+  }
   const inside = (call: RecordedCall): RecordedCall => ({
     saved: call.saved,
     inputShapes: call.inputShapes.map(([batch, steps, ...shape]) => [batch * steps, ...shape]),
   });
   return {
     ...operation,
-    layer: wrapper,
-    description: `${wrapper.getClassName()} ${operation.description}`,
-    forward([x]) {
-      const { output, saved } = operation.forward([foldSteps(x)]);
+    ...named,
+    forward([x], recording) {
+      const { output, saved } = operation.forward([foldSteps(x)], recording);
       return { output: tf.reshape(output, [...x.shape.slice(0, 2), ...output.shape.slice(1)]), saved };
     },
     backward(call, delta, columns) {
