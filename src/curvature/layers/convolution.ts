@@ -6,7 +6,7 @@ import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { generic } from './generic.js';
 import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
-import { dilateKernel, type Geometry, patches, patchInputs, spreadForTranspose } from './patches.js';
+import { dilateKernel, type Geometry, patches, patchInputs, type Shape4, spreadForTranspose } from './patches.js';
 import { convolveBackByPairs, isFasterByPairs } from './pixel-pairs.js';
 import type { LayerRule } from './rule.js';
 
@@ -19,8 +19,6 @@ interface ConvolutionLayer extends Layer {
   dilationRate: number | number[];
   dataFormat: string;
 }
-
-type Shape4 = [number, number, number, number];
 
 /** Convolution of an image or a volume: [B, ...spatial, I] with a kernel [...taps, I, O]. */
 function convolve(x: tf.Tensor, kernel: tf.Tensor, { strides, dilation, padding }: Geometry): tf.Tensor {

@@ -9,7 +9,7 @@ export interface Geometry {
   readonly padding: 'valid' | 'same';
 }
 
-type Shape4 = [number, number, number, number];
+export type Shape4 = [number, number, number, number];
 
 /** Positions of a window along one axis, and the padding before and behind the axis. */
 export interface Slide {

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Geometry, transposePadding } from './patches.js';
-
-type Shape4 = [number, number, number, number];
+import { type Geometry, type Shape4, transposePadding } from './patches.js';
 
 /**
  * Whether the transpose of a convolution is faster by pairs of pixels. The native backend computes output channels side by side,
@@ -33,8 +31,7 @@ export function convolveBackByPairs(
 ): tf.Tensor4D {
   const { padding } = geometry;
   return tf.customGrad((...inputs) => {
-    const [d, k] = inputs as tf.Tensor4D[];
-    const save = inputs[2] as unknown as tf.GradSaveFunc;
+    const [d, k, save] = inputs as unknown as [tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
     save([d, k]);
     return {
       value: byPairs(d, k, shape, geometry),
