@@ -12,6 +12,7 @@ import { mnistDigits } from '../examples/mnist-images.js';
 import { type Child, howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';
+import { named } from './named.js';
 import { type NetworkName, network, networkNames } from './networks.js';
 import { machine, resultsFolder, writeReport } from './report.js';
 import { median, quantile } from './statistics.js';
@@ -133,20 +134,14 @@ function options() {
     }
     return value;
   };
-  const named = <T extends string>(option: string, text: string, known: readonly T[]): T[] => {
-    const unknown = text.split(',').find((name) => !known.includes(name as T));
-    if (unknown !== undefined) {
-      throw new Error(`--${option} must name some of ${known.join(', ')}, with commas between, not '${unknown}'.`);
-    }
-    return known.filter((name) => text.split(',').includes(name));
-  };
   const ids = named(
     'only',
     values.only,
     contestants.map(({ id }) => id),
   );
+  const networks = named('networks', values.networks, networkNames);
   return {
-    networks: named('networks', values.networks, networkNames),
+    networks: networkNames.filter((name) => networks.includes(name)),
     chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
     repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '5')),
     limitMs: 1000 * whole('limit', values.limit),

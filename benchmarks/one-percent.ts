@@ -211,11 +211,9 @@ async function compare(
       for (const { contestant, child, turns } of taking) {
         const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
         if (turns.length > contestant.least && spent > 1000 * seconds) continue;
-        const [latest] = turns.slice(-1);
-        // The first repetition warms up: its value counts, its time does not.
-        const next = latest ? await takeTurn(child, latest.ms, TURN_MS) : [await child.repeat(TURN_MS)];
-        const taken = next?.filter((repetition) => repetition !== undefined) ?? [];
-        if (taken.length === 0) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
+        // The first turn is one repetition, which warms up: its value counts, its time does not.
+        const taken = await takeTurn(child, turns.at(-1)?.ms ?? Number.POSITIVE_INFINITY, TURN_MS);
+        if (!taken) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
         turns.push(...taken);
       }
     }
