@@ -2,27 +2,20 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { addonPath } from './src/native/addon.js';
 
 /** Heavy: they install packages into empty projects. `npm run test:package`. */
-const packaging = ['test/packaging*.test.ts'];
+const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
-  'test/native*.test.ts',
-  'test/benchmarks.test.ts',
-  'test/examples.test.ts',
-  'test/readme.test.ts',
-  'test/streams-page.test.ts',
-  'test/browser/**/*.test.ts',
-  'test/symmetry/**/*.test.ts',
-  'test/tensorboard/{record,writer,real-tensorboard}.test.ts',
+  'test/{benchmarks,browser,docs,examples,native,symmetry}/**/*.test.ts',
+  'test/training/tensorboard/{record,writer,real-tensorboard}.test.ts',
 ];
 /** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */
 const kernel = [
-  'test/curvature/**/*.test.ts',
-  'test/control/**/*.test.ts',
-  'test/measure*.test.ts',
-  'test/{heads,masks,frozen,describe-symmetries,rescaled-networks,sharpness-sample,random-part}.test.ts',
-  'test/golden*.test.ts',
-  'test/callback*.test.ts',
-  'test/invariance.test.ts',
+  'test/{network,traces}/**/*.test.ts',
+  'test/training/{control,optimizers,stopping}/**/*.test.ts',
+  'test/training/minimum-sharpness*.test.ts',
+  'test/measure/{measure-*,sharpness-*,several-outputs,masks,frozen,describe-symmetries,random-part,golden}.test.ts',
+  'test/measure/{invariance,rescaled-networks}.test.ts',
+  'test/tfjs/saved-weights.test.ts',
 ];
 
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { goldenCases, goldenModel, setGoldenWeights } from '../test/golden-network.js';
+import { goldenCases, goldenModel, setGoldenWeights } from '../test/measure/golden-network.js';
 
 /** The three networks of the paper, and a larger one without convolutions. All take images [28, 28, 1]. */
 export const networkNames = ['SmallMLP', 'SmallCNN', 'LeNet', 'MLP'] as const;

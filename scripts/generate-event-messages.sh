@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Generates src/tensorboard/event_pb.ts from event.proto. Needed only after a change to event.proto.
+# Generates src/training/tensorboard/event_pb.ts from event.proto. Needed only after a change to event.proto.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=$(node -p "require('./node_modules/@bufbuild/protobuf/package.json').version")
 npx --yes --package "@bufbuild/buf@1.75.0" --package "@bufbuild/protoc-gen-es@$version" -- \
-  buf generate src/tensorboard --template '{
+  buf generate src/training/tensorboard --template '{
     "version": "v2",
-    "plugins": [{ "local": "protoc-gen-es", "out": "src/tensorboard", "opt": ["target=ts", "import_extension=js"] }]
+    "plugins": [{ "local": "protoc-gen-es", "out": "src/training/tensorboard", "opt": ["target=ts", "import_extension=js"] }]
   }'
-npx biome check --write src/tensorboard/event_pb.ts
+npx biome check --write src/training/tensorboard/event_pb.ts

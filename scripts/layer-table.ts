@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { type LayerAnswer, type LayerSupport, layerTable } from '../src/curvature/layers/table.js';
+import { type LayerAnswer, type LayerSupport, layerTable } from '../src/network/layers/table.js';
 
 const meaning: Readonly<Record<LayerSupport, string>> = {
   exact: 'exact norms of its weights',

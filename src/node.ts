@@ -1,2 +1,6 @@
 /** The part of the package that needs Node: files. */
-export { type SummaryFileWriter, type TensorBoardWriterOptions, tensorBoardWriter } from './tensorboard/writer.js';
+export {
+  type SummaryFileWriter,
+  type TensorBoardWriterOptions,
+  tensorBoardWriter,
+} from './training/tensorboard/writer.js';

@@ -1,9 +1,9 @@
-import type { Graph } from '../curvature/graph.js';
-import { layerTable } from '../curvature/layers/table.js';
-import type { Operation, Parameter } from '../curvature/operation.js';
+import { enumerate } from '../names.js';
+import type { Graph } from '../network/graph.js';
+import type { Operation, Parameter } from '../network/layers/operation.js';
+import { layerTable } from '../network/layers/table.js';
 import { dependencies } from './elimination.js';
-import { enumerate } from './enumerate.js';
-import { type GraphSymmetry, type Hold, type ScaleSymmetry, scaleSymmetry } from './potentials.js';
+import { type GraphSymmetry, type Hold, type ScaleSymmetry, scaleSymmetry } from './scale-symmetry.js';
 
 /** Layers that trade scale with each other. */
 export interface ScaleGroup {

@@ -1,6 +1,6 @@
-import type { Owner, Parameter } from '../curvature/operation.js';
+import type { Owner, Parameter } from '../network/layers/operation.js';
 import type { LinearForm } from './elimination.js';
-import type { ScaleSymmetry } from './potentials.js';
+import type { ScaleSymmetry } from './scale-symmetry.js';
 
 /** A parameter between two tensors whose scales have a name; without one, s = 0. */
 export interface NamedBlock {

@@ -1,4 +1,4 @@
-import { addTo, dot, leastSquares, norm, type Vector } from './orthogonal.js';
+import { addTo, dot, leastSquares, norm, type Vector } from './least-squares.js';
 
 /** What is below this fraction of the lengths involved is a rounding error. */
 const NEGLIGIBLE = 1e-9;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { type Browser, type Page as BrowserPage, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { goldenCases, goldenInputs, goldenModel } from '../golden-network.js';
+import { goldenCases, goldenInputs, goldenModel } from '../measure/golden-network.js';
 import type { Page, PageCase } from './page.js';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';

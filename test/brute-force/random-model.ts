@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import { lcg, setGoldenWeights } from '../golden-network.js';
+import { lcg, setGoldenWeights } from '../measure/golden-network.js';
 import type { Loss } from './jacobian.js';
 
 export const losses: readonly Loss[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { goldenCases, goldenInputs, goldenModel, lcg } from '../golden-network.js';
+import { goldenCases, goldenInputs, goldenModel, lcg } from '../measure/golden-network.js';
 import { type Loss, sampleJacobian, samplesOf, weightValues } from './jacobian.js';
 import { lossValue, outputHessian } from './output-hessian.js';
 import { referenceTraces } from './traces.js';

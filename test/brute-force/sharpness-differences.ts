@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { subjectOfModel } from '../../src/subject.js';
-import { minimizeOverScales } from '../../src/symmetry/minimum.js';
+import { subjectOfModel } from '../../src/measure/subject.js';
+import { minimizeOverScales } from '../../src/symmetry/scale-minimum.js';
 import { type Loss, samplesOf, weightValues } from './jacobian.js';
 import { tracesAt } from './traces.js';
 

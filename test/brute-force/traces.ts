@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { lcg } from '../golden-network.js';
+import { lcg } from '../measure/golden-network.js';
 import { type Loss, sampleJacobian, samplesOf, type WeightValues, weightValues } from './jacobian.js';
 import { outputHessian } from './output-hessian.js';
 

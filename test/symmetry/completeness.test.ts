@@ -2,13 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { unfold } from '../../src/curvature/graph.js';
-import { subjectOfModel } from '../../src/subject.js';
-import { norm, orthonormalize } from '../../src/symmetry/orthogonal.js';
-import { scaleSymmetry } from '../../src/symmetry/potentials.js';
+import { subjectOfModel } from '../../src/measure/subject.js';
+import { unfold } from '../../src/network/graph.js';
+import { norm, orthonormalize } from '../../src/symmetry/least-squares.js';
+import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 import { sampleJacobian, weightValues } from '../brute-force/jacobian.js';
 import { anyNetwork, type Block, buildNetwork, chainNetwork, type NetworkSpec } from '../brute-force/random-model.js';
-import { lcg } from '../golden-network.js';
+import { lcg } from '../measure/golden-network.js';
 
 /** RESCALING_RUNS=5000 looks harder. */
 const numRuns = Number(process.env.RESCALING_RUNS ?? 100);

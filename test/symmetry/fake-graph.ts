@@ -1,5 +1,5 @@
-import type { Graph, Step } from '../../src/curvature/graph.js';
-import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from '../../src/curvature/operation.js';
+import type { Graph, Step } from '../../src/network/graph.js';
+import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from '../../src/network/layers/operation.js';
 
 /** A layer with weights: what the scale symmetry sees of it. */
 export type FakeLayer = Operation;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Graph } from '../../src/curvature/graph.js';
-import type { ScaleSymmetry } from '../../src/symmetry/potentials.js';
+import type { Graph } from '../../src/network/graph.js';
+import type { ScaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 import { affine, type FakeLayer, network } from './fake-graph.js';
 
 /** The exponent of a parameter, by name. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import { lcg } from '../golden-network.js';
+import { lcg } from '../measure/golden-network.js';
 
 const { layers } = tfl;
 

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
-import { unfold } from '../../src/curvature/graph.js';
-import { measureSharpness } from '../../src/measure.js';
-import { scaleSymmetry } from '../../src/symmetry/potentials.js';
-import { lcg } from '../golden-network.js';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { unfold } from '../../src/network/graph.js';
+import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
+import { lcg } from '../measure/golden-network.js';
 
 const { layers } = tfl;
 

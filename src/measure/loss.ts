@@ -1,0 +1,310 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { type Graph, reaching, type Step } from '../network/graph.js';
+import type { Head } from '../network/heads.js';
+import type { Layer } from '../network/layers/operation.js';
+import {
+  hessianOfFactor,
+  type LossFactor,
+  type LossName,
+  type OutputHessian,
+  outputHessians,
+} from '../network/output-hessian.js';
+
+/** A loss: its name, or the factor of its output Hessian. */
+export type Loss = LossName | LossFactor;
+
+/** One loss for every output, or one for each of the outputs, in their order or by name. */
+export type Losses = Loss | readonly Loss[] | { readonly [output: string]: Loss };
+
+/** Weights of the outputs in the whole loss, in their order or by name. */
+export type LossWeights = readonly number[] | { readonly [output: string]: number };
+
+const known = Object.keys(outputHessians)
+  .map((name) => `'${name}'`)
+  .join(', ');
+
+/** Functions that `model.compile` takes as a loss and that we know by identity. */
+const lossFunctions = new Map<unknown, LossName>([
+  [tf.losses.softmaxCrossEntropy, 'softmaxCrossEntropy'],
+  [tf.losses.sigmoidCrossEntropy, 'sigmoidCrossEntropy'],
+  [tf.losses.meanSquaredError, 'meanSquaredError'],
+  [tfl.metrics.meanSquaredError, 'meanSquaredError'],
+  [tfl.metrics.MSE, 'meanSquaredError'],
+  [tfl.metrics.mse, 'meanSquaredError'],
+  [tfl.metrics.categoricalCrossentropy, 'categoricalCrossentropy'],
+  [tfl.metrics.binaryCrossentropy, 'binaryCrossentropy'],
+]);
+
+function isFactor(loss: unknown): loss is LossFactor {
+  return typeof loss === 'object' && loss !== null && typeof (loss as LossFactor).factor === 'function';
+}
+
+/** @throws Error with one line unless `loss` is one that `measureSharpness` takes: one, several, or by output. */
+export function checkLoss(loss: unknown): asserts loss is Losses {
+  if (isFactor(loss)) {
+    if (typeof loss.columns !== 'function') {
+      throw new Error('loss: a factor of the output Hessian comes with columns: (outputs) => number of its columns.');
+    }
+    return;
+  }
+  if (typeof loss === 'object' && loss !== null) {
+    const several = Object.values(loss);
+    if (several.length === 0) {
+      throw new Error('loss: none is given. Pass one for each output.');
+    }
+    for (const each of several) {
+      checkOne(each);
+    }
+    return;
+  }
+  checkOne(loss);
+}
+
+function checkOne(loss: unknown): void {
+  if (isFactor(loss)) {
+    checkLoss(loss);
+    return;
+  }
+  if (typeof loss !== 'string' || !Object.hasOwn(outputHessians, loss)) {
+    const shown = typeof loss === 'string' ? `'${loss}'` : `a ${typeof loss}`;
+    throw new Error(`loss: ${shown} is not known. Pass one of ${known}.`);
+  }
+}
+
+/** @throws Error with one line unless every weight is a finite number of at least 0, and one is above. */
+export function checkLossWeights(weights: unknown): asserts weights is LossWeights {
+  const values = typeof weights === 'object' && weights !== null ? Object.values(weights) : [];
+  if (
+    values.length === 0 ||
+    !values.every((each) => Number.isFinite(each) && each >= 0) ||
+    !values.some((w) => w > 0)
+  ) {
+    throw new Error(
+      `lossWeights: ${JSON.stringify(weights)} is not a list of weights: pass one number of at least 0 for each output, ` +
+        'not all 0, for example [1, 0.5] or { main: 1, aux: 0.5 }.',
+    );
+  }
+}
+
+/** A loss of the model's `compile`. */
+function compiledLoss(loss: unknown): LossName {
+  if (typeof loss === 'function') {
+    const name = lossFunctions.get(loss);
+    if (!name) {
+      throw new Error(
+        "The model's loss is a function of your own, whose curvature is not known. If it computes one of these, pass " +
+          `loss: ${known}. Otherwise pass a factor of its output Hessian.`,
+      );
+    }
+    return name;
+  }
+  if (typeof loss !== 'string' || !Object.hasOwn(outputHessians, loss)) {
+    throw new Error(`The model's loss '${loss}' cannot be measured: sharpness is known for ${known}.`);
+  }
+  return loss as LossName;
+}
+
+/**
+ * The losses to measure, one for each output of the model: those given, or those that it was compiled with. Undefined for
+ * an output that a `loss` by name leaves out.
+ *
+ * @throws Error with one line that says which `loss` to pass when the model has none that is known, or not one for each output.
+ */
+export function lossesOf(model: tfl.LayersModel, given?: Losses): (Loss | undefined)[] {
+  const names = outputNames(model);
+  if (given !== undefined) {
+    checkLoss(given);
+    return typeof given === 'string' || isFactor(given)
+      ? names.map(() => given)
+      : forEachOutput('loss', given as readonly Loss[], names);
+  }
+  const { loss } = model;
+  if (loss === undefined || loss === null) {
+    throw new Error(`The model is not compiled, so its loss is not known. Compile it or pass loss: one of ${known}.`);
+  }
+  if (typeof loss !== 'object') {
+    return names.map(() => compiledLoss(loss));
+  }
+  return forEachOutput("The model's loss", loss as readonly unknown[], names).map((each) =>
+    each === undefined || each === null ? undefined : compiledLoss(each),
+  );
+}
+
+/** Values in the order of the outputs, given in that order or by name; undefined where a name is left out. */
+export function forEachOutput<T>(
+  what: string,
+  values: readonly T[] | { readonly [output: string]: T },
+  names: readonly string[],
+): (T | undefined)[] {
+  if (Array.isArray(values)) {
+    if (values.length !== names.length) {
+      throw new Error(
+        `${what}: ${values.length} are given for ${names.length} outputs (${names.join(', ')}): give one for each.`,
+      );
+    }
+    return [...values];
+  }
+  const byName = values as { readonly [output: string]: T };
+  const stranger = Object.keys(byName).find((name) => !names.includes(name));
+  if (stranger !== undefined) {
+    throw new Error(`${what}: the model has no output '${stranger}', only ${names.join(', ')}.`);
+  }
+  return names.map((name) => (Object.hasOwn(byName, name) ? byName[name] : undefined));
+}
+
+/** `model.outputNames`, which a Sequential leaves empty until something runs it. */
+export function outputNames(model: tfl.LayersModel): string[] {
+  return model.outputs.map((symbol) => symbol.sourceLayer.name);
+}
+
+/** The name of a loss, for messages. */
+function nameOf(loss: Loss): string {
+  return typeof loss === 'string' ? `'${loss}'` : 'of your own';
+}
+
+/**
+ * Whether a step only moves the entries of its input about, the K outputs of a softmax together: what follows it may as well
+ * come before.
+ */
+function onlyMoves({ operation: { layer, description } }: Step, activation: string): boolean {
+  const { dims, inboundNodes } = layer as Layer & { dims?: number[] };
+  if (activation !== 'softmax') {
+    return ['Reshape', 'Flatten', 'Permute'].includes(description);
+  }
+  if (description === 'Permute') {
+    return dims?.at(-1) === dims?.length;
+  }
+  if (description !== 'Reshape') {
+    return false;
+  }
+  const [before, after] = [inboundNodes[0].inputTensors[0].shape, inboundNodes[0].outputTensors[0].shape];
+  return before.at(-1) === after.at(-1);
+}
+
+/** Where a loss takes z, and the steps that bring it into the shape of the output. */
+interface Cut {
+  readonly tensor: number;
+  readonly hessian: OutputHessian;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * Finds where the loss takes z: before a last softmax or sigmoid that belongs to it. A reshape
+ * behind that takes its place before it.
+ *
+ * @param tensor the model's output.
+ * @param number gives a tensor its number.
+ * @throws Error with one line when the loss and the last activation do not belong together.
+ */
+function cutOne(graph: Graph, tensor: number, loss: Loss, number: () => number): Cut {
+  const hessian = typeof loss === 'string' ? outputHessians[loss] : hessianOfFactor(loss);
+  const stepOf = (wanted: number) => graph.steps.find(({ output }) => output === wanted);
+  let step = stepOf(tensor);
+  const moves: Step[] = [];
+  const sought = hessian.activation ?? hessian.refusedActivations?.[0];
+  while (sought && step && onlyMoves(step, sought)) {
+    moves.unshift(step);
+    step = stepOf(step.inputs[0]);
+  }
+  const last = step?.operation;
+  const end = last?.activation ? `'${last.activation}'` : 'no activation';
+  const place = last ? ` (layer '${last.layer.name}')` : '';
+  if (hessian.refusedActivations?.includes(last?.activation ?? '')) {
+    const fitting = last?.activation === 'sigmoid' ? 'binaryCrossentropy' : 'categoricalCrossentropy';
+    throw new Error(
+      `Loss ${nameOf(loss)} expects logits, but the model ends in ${end}${place}: pass loss: '${fitting}', or end the model ` +
+        'without an activation.',
+    );
+  }
+  if (hessian.activation === null) {
+    return { tensor, hessian, steps: [] };
+  }
+  if (!step || last?.activation !== hessian.activation) {
+    const onLogits = hessian.activation === 'softmax' ? 'softmaxCrossEntropy' : 'sigmoidCrossEntropy';
+    throw new Error(
+      `Loss ${nameOf(loss)} belongs to a model that ends in '${hessian.activation}', but this one ends in ${end}${place}: ` +
+        `change one of them; for a model that puts out logits pass loss: '${onLogits}'.`,
+    );
+  }
+  let [z] = step.inputs;
+  const steps = moves.map(({ operation }): Step => {
+    const moved = { operation, inputs: [z], output: number() };
+    z = moved.output;
+    return moved;
+  });
+  return { tensor: z, hessian, steps };
+}
+
+/** Which of the outputs have a loss of their own, and how much it counts. */
+export interface HeadPlan {
+  readonly name: string;
+  readonly loss: Loss;
+  readonly lossWeight: number;
+  /** Place among the model's outputs. */
+  readonly place: number;
+}
+
+/** @throws Error with one line when no output has a loss that counts. */
+export function planHeads(
+  names: readonly string[],
+  losses: readonly (Loss | undefined)[],
+  lossWeights: LossWeights | undefined,
+): HeadPlan[] {
+  const weights = lossWeights === undefined ? names.map(() => 1) : forEachOutput('lossWeights', lossWeights, names);
+  const plans = names.flatMap((name, place) => {
+    const [loss, lossWeight] = [losses[place], weights[place] ?? 1];
+    return loss === undefined || lossWeight === 0 ? [] : [{ name, loss, lossWeight, place }];
+  });
+  if (plans.length === 0) {
+    throw new Error(`No output has a loss that counts: give at least one of ${names.join(', ')} a loss and a weight.`);
+  }
+  return plans;
+}
+
+/**
+ * Moves the outputs of a graph to where the losses take z, and gives the losses places to read from: one more input for
+ * each head that has weights of samples, then one for the labels of each head.
+ *
+ * @param shapes of the graph's outputs, as far as they are known, the samples first.
+ * @param weighted whether a head has weights of samples or positions.
+ * @param labelled whether the heads have labels.
+ * @throws Error with one line when a loss and the last activation do not belong together.
+ */
+export function cutAtLosses(
+  graph: Graph,
+  plans: readonly HeadPlan[],
+  shapes: readonly (readonly (number | null)[])[],
+  weighted: (plan: HeadPlan) => boolean,
+  labelled = false,
+): { graph: Graph; heads: Head[] } {
+  let next = Math.max(...graph.inputs, ...graph.steps.map(({ output }) => output)) + 1;
+  const number = () => next++;
+  const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss, number));
+  const withWeights = plans.filter(weighted);
+  const weightInputs = withWeights.map(number);
+  const labelInputs = labelled ? plans.map(number) : [];
+  const read = [...weightInputs, ...labelInputs];
+  const steps = [...graph.steps, ...cuts.flatMap((each) => each.steps)];
+  const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read], steps }, [
+    ...cuts.map(({ tensor }) => tensor),
+    ...read,
+  ]);
+  const heads = plans.map((plan, i): Head => {
+    const weights = withWeights.indexOf(plan);
+    const [, ...shape] = shapes[plan.place];
+    const sizes = shape.includes(null) ? undefined : (shape as number[]);
+    const positions = sizes?.slice(0, -1).reduce((product, size) => product * size, 1);
+    return {
+      name: plan.name,
+      output: i,
+      hasPositions: shape.length > 1,
+      columns: positions && sizes && positions * cuts[i].hessian.columns(sizes[sizes.length - 1]),
+      weights: weights < 0 ? null : plans.length + weights,
+      labels: labelled ? plans.length + weightInputs.length + i : null,
+      lossWeight: plan.lossWeight,
+      hessian: cuts[i].hessian,
+    };
+  });
+  return { graph: cut, heads };
+}

@@ -1,0 +1,220 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
+import type { Operation, Parameter, ParameterRole, Weight } from '../network/layers/operation.js';
+import type { LossFactor } from '../network/output-hessian.js';
+import { namedScales } from '../symmetry/named-scales.js';
+import { type DatasetInputs, isLabelled } from './inputs.js';
+import { cutAtLosses, planHeads } from './loss.js';
+import { measureSubject } from './measure-sharpness.js';
+import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
+import type { SharpnessReading } from './reading.js';
+import { batchWeights } from './sample-weights.js';
+import type { Subject } from './subject.js';
+
+/** A function of tensors of samples, [N, ...] each, that uses `tf.Variable`s: logits or other outputs, [N, ..., K]. */
+export type SampleFunction = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/**
+ * A weight tensor of a function and its place among the scales. A rescaling multiplies the hidden tensors of the function
+ * by factors exp(s), one a name; inputs and outputs have s = 0. A kernel between them is multiplied by exp(s_to - s_from), a
+ * bias by exp(s_to).
+ */
+export interface FunctionBlock {
+  readonly variable: tf.Variable;
+  /** Default `'kernel'`. */
+  readonly role?: 'kernel' | 'bias';
+  /** The hidden tensor that a kernel is multiplied with; none: the function's input. */
+  readonly from?: string;
+  /** The hidden tensor that comes out; none: the function's output. */
+  readonly to?: string;
+}
+
+/** Variables, or blocks by name. */
+export type FunctionBlocks = readonly tf.Variable[] | { readonly [name: string]: FunctionBlock };
+
+export interface MeasureFunctionOptions
+  extends Omit<
+    MeasureOptions,
+    'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels' | 'method'
+  > {
+  /** As for `measureSharpness`, without `{ hutchinson }`. */
+  method?: 'exact' | SampledMethod;
+  /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
+  loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
+  /** One weight a sample, [N], or a position. */
+  sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
+}
+
+/** The output of a function, for messages. */
+const OUTPUT = 'output';
+
+/**
+ * Minimum Sharpness of a function that is not a tf.js model: the Gauss-Newton traces of its variables, and MS where the
+ * variables' scales are named.
+ *
+ *     T_b = (1/N) sum_n sum_r || d(c_{n,r}^T f(x_n)) / d theta_b ||^2
+ *
+ * Nothing is known of the function, so that it takes one gradient for every sample and column, like a layer without a rule.
+ * Rows of its inputs have to be samples that do not see each other.
+ *
+ * @param f [N, ...] for each input -> [N, K] or [N, ...positions, K]; it is called many times and should be pure.
+ * @param blocks the variables whose traces are wanted. As a list: plain traces, `minimumSharpness` is their sum. By name, with
+ *   `from` and `to`: MS is minimised over the factors of the hidden tensors so named; that these leave the function unchanged
+ *   is taken on trust.
+ * @param inputs a tensor, several, or a batched dataset of these or of { xs, ys }.
+ * @returns the reading, `exact: false`.
+ * @throws Error with one line that says what was wrong and how to mend it, before anything is computed.
+ *
+ * @example
+ * const f = (x: tf.Tensor) => tf.matMul(tf.relu(tf.add(tf.matMul(x as tf.Tensor2D, w1), b1)), w2);
+ * const reading = await measureFunctionSharpness(
+ *   f,
+ *   {
+ *     w1: { variable: w1, to: 'hidden' },
+ *     b1: { variable: b1, role: 'bias', to: 'hidden' },
+ *     w2: { variable: w2, from: 'hidden' },
+ *   },
+ *   xTrain,
+ *   { loss: 'softmaxCrossEntropy' },
+ * );
+ */
+export function measureFunctionSharpness(
+  f: SampleFunction,
+  blocks: FunctionBlocks,
+  inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
+  options: MeasureFunctionOptions,
+): Promise<SharpnessReading> {
+  const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
+  return measureSubject({ makeSubject, inputs, options: options ?? {} }, false);
+}
+
+/** The variable as the kernel knows weights. */
+function weightOf(name: string, variable: tf.Variable): Weight & { readonly val: tf.Variable } {
+  return { originalName: name, val: variable, read: () => variable };
+}
+
+function subjectOfFunction(
+  f: SampleFunction,
+  blocks: FunctionBlocks,
+  inputs: unknown,
+  options: MeasureFunctionOptions,
+): Subject {
+  if (typeof f !== 'function') {
+    throw new Error('The first argument must be a function of tensors, for example (x) => logits.');
+  }
+  if (options?.loss === undefined) {
+    throw new Error("A function has no compiled loss: pass loss, for example { loss: 'softmaxCrossEntropy' }.");
+  }
+  if (isHutchinson(options.method)) {
+    throw new Error("method: { hutchinson } is for models. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
+  }
+  const named = namedBlocks(blocks);
+  const owner = { name: f.name || 'function', getClassName: () => 'Function' };
+  const parameters = named.map(
+    ([name, { variable, role }]): Parameter => ({
+      name,
+      layer: owner,
+      variable: weightOf(name, variable),
+      role: Array.isArray(blocks) ? 'fixed' : ((role ?? 'kernel') satisfies ParameterRole),
+      trainable: true,
+    }),
+  );
+  const call = (given: tf.Tensor[]) => {
+    const output: unknown = f(...given);
+    if (!(output instanceof tf.Tensor)) {
+      throw new Error(`it returned a ${typeof output}, not a tensor: return outputs, one row a sample.`);
+    }
+    if (output.rank < 2) {
+      throw new Error(
+        `it returned a tensor of shape [${output.shape}]: return [samples, K] or [samples, ...positions, K].`,
+      );
+    }
+    return output;
+  };
+  const operation: Operation = {
+    ...throughTfjs(owner, 'function', call, { scale: 'pins', piecewiseLinear: false }),
+    parameters,
+    squaredNorms: perSampleNorms(call, parameters),
+  };
+  const count = Array.isArray(inputs) ? inputs.length : 1;
+  const places = Array.from({ length: count }, (_, i) => i);
+  const whole = { inputs: places, outputs: [count], steps: [{ operation, inputs: places, output: count }] };
+  const plans = planHeads([OUTPUT], [options.loss], undefined);
+  const weights = batchWeights(plans, [OUTPUT], [], options.sampleWeight, undefined);
+  // Nothing is known of the shape: closed forms of a last layer are not to be had anyway.
+  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], weights.has);
+  return {
+    source: f,
+    graph,
+    heads,
+    symmetry: namedScales(
+      parameters.map((parameter, i) => ({ parameter, ...named[i][1] })),
+      owner,
+    ),
+    weights: parameters.map(({ variable }) => variable),
+    inputNames: places.map((place) => `${place}`),
+    inputs: (given) => checkedInputs(given, count),
+    item: (given) => ({
+      inputs: checkedInputs(isLabelled(given) ? given.xs : given, count),
+      labels: undefined,
+    }),
+    lossInputs: (samples, labels) => weights.of(samples, labels),
+    assumptions: Array.isArray(blocks)
+      ? [
+          'No scales are named, so that only the plain traces are measured: pass blocks with from and to for Minimum Sharpness.',
+        ]
+      : ['That the named scales leave the function unchanged is taken on trust.'],
+  };
+}
+
+/** @throws Error with one line unless these are variables, or blocks with one each. */
+function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
+  const isVariable = (value: unknown): value is tf.Variable => value instanceof tf.Variable;
+  const named: [string, FunctionBlock][] = Array.isArray(blocks)
+    ? blocks.map((variable, i) => [isVariable(variable) ? variable.name : `${i}`, { variable }])
+    : Object.entries(blocks ?? {});
+  if (named.length === 0) {
+    throw new Error(
+      'No variables are given: pass those whose sharpness is wanted, a list of tf.Variable or blocks by name.',
+    );
+  }
+  for (const [name, block] of named) {
+    if (!isVariable(block?.variable)) {
+      throw new Error(`Block '${name}' is not a tf.Variable: make it with tf.variable(initialValue).`);
+    }
+    if (block.role !== undefined && block.role !== 'kernel' && block.role !== 'bias') {
+      throw new Error(`Block '${name}': role is '${block.role}', but it must be 'kernel' or 'bias'.`);
+    }
+    if (block.role === 'bias' && block.from !== undefined) {
+      throw new Error(`Block '${name}' is a bias, which has no from: it is added to what comes out, named by to.`);
+    }
+  }
+  checkScaleNames(named.map(([, block]) => block));
+  return named;
+}
+
+/** A hidden tensor comes out of one kernel and goes into another; one that does not is a slip, and leaves MS 0. */
+function checkScaleNames(blocks: readonly FunctionBlock[]): void {
+  const [from, to] = [blocks.map((block) => block.from), blocks.map((block) => block.to)];
+  for (const [names, others, side, other] of [
+    [to, from, 'to', 'from'],
+    [from, to, 'from', 'to'],
+  ] as const) {
+    const alone = names.find((name) => name !== undefined && !others.includes(name));
+    if (alone !== undefined) {
+      throw new Error(`Scale '${alone}' is only ever a ${side}: some block has to take it as its ${other}.`);
+    }
+  }
+}
+
+function checkedInputs(given: unknown, count: number): tf.Tensor[] {
+  const list = given instanceof tf.Tensor ? [given] : given;
+  if (!Array.isArray(list) || list.length !== count || !list.every((each) => each instanceof tf.Tensor)) {
+    throw new Error('inputs must be a tensor, an array of tensors, or a dataset that yields one tensor a batch.');
+  }
+  const [{ shape }] = list as tf.Tensor[];
+  if (list.some((each) => each.isDisposed || each.rank === 0 || each.shape[0] !== shape[0]) || shape[0] === 0) {
+    throw new Error('inputs need the samples in their first axis, at least one, the same number in each.');
+  }
+  return list;
+}

@@ -1,0 +1,190 @@
+import { checkKnownOptions } from '../checks.js';
+import type { TensorInputs } from './inputs.js';
+import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
+import { type ClassWeights, checkClassWeight, type SampleWeights } from './sample-weights.js';
+
+/** How far a measurement has come. */
+export interface MeasureProgress {
+  /** Samples measured so far. */
+  readonly samples: number;
+  /** All samples that will be run. Undefined for a dataset, whose length is not known before its end. */
+  readonly total: number | undefined;
+}
+
+/** Every pair of sample and column, a few drawn by their curvature, or the Hessian's own traces with random probes. */
+export type MeasureMethod =
+  | 'exact'
+  | { readonly pairs: number; readonly tolerance?: never; readonly hutchinson?: never }
+  | { readonly tolerance: number; readonly pairs?: never; readonly hutchinson?: never }
+  | { readonly hutchinson: number; readonly pairs?: never; readonly tolerance?: never };
+
+/** The methods that draw pairs. */
+export type SampledMethod =
+  | { readonly pairs: number; readonly tolerance?: never }
+  | { readonly tolerance: number; readonly pairs?: never };
+
+export interface MeasureOptions {
+  /**
+   * The loss that is trained, by name or by a factor of its output Hessian; for several outputs one each, in their order or
+   * by name. Outputs that are not named do not count. Default: what the model was compiled with.
+   */
+  loss?: Losses;
+  /** What each output counts in the whole loss, in their order or by name. Default 1 each, as tf.js adds losses up. */
+  lossWeights?: LossWeights;
+  /**
+   * `'exact'` (default): every sample and every column. Otherwise the traces are estimated from a few (sample, column)
+   * pairs, drawn by their curvature after one forward pass over all samples, with honest standard errors:
+   * - `{ pairs: n }`: n pairs in all.
+   * - `{ tolerance: 0.01 }`: as many pairs as it takes until the relative standard error of Minimum Sharpness is at most
+   *   this, from 256 on, half as many again each time. A dataset is read once, and as many pairs are kept as `memoryMB`
+   *   holds rows of its inputs, 256 to 8,192.
+   *
+   * Where that would be all pairs, or half of them for a tolerance, the value is exact. An output with positions (a
+   * sequence, pixels) has a column for each position and class: pairs are then (sample, position, column) triples.
+   *
+   * `{ hutchinson: probes }` gives the traces of the Hessian itself where Gauss-Newton's differ (smooth activations, a layer called
+   * twice): those exactly, plus the trace of the network's own curvature from differences of gradients along random signs, two
+   * gradients for each probe and each weight tensor concerned. Needs `labels`; `standardError` is that of the probes.
+   */
+  method?: MeasureMethod;
+  /** Chooses the pairs, and the samples of a `part`: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
+  seed?: number;
+  /**
+   * Share of the samples to run, in (0, 1], default 1: for data too large for a forward pass over all of it. They are drawn at
+   * random, by `seed`; of a dataset all samples are read, and each is run with this probability. The value still speaks for
+   * all of it, and `standardError` includes what the choice of samples adds, with the spread of the curvature s^2 between the
+   * n samples run, of N: (1 - n/N) s^2 / n besides the error of the pairs. Late in training a few samples hold most of
+   * the curvature; the error says so, and `reliable` is false where it rests on a few. The part of tensors is copied, besides
+   * `memoryMB`. With a tolerance, pairs are added only until the choice of samples makes nine tenths of the variance.
+   */
+  part?: number;
+  /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 1024 on the native backend, otherwise 256. */
+  memoryMB?: number;
+  /**
+   * Weights of the samples, [N], or of the positions of an output, [N, ...positions], at least 0, for all outputs or by
+   * name: the loss is then (1/N) sum_n weight_n l_n, as Keras has it. Goes with tensors, not with datasets.
+   */
+  sampleWeight?: SampleWeights;
+  /**
+   * Weights of the classes, by class or by output and class, as `model.fit` has them: a sample counts with the weight of its
+   * class. Needs labels: `labels`, or a dataset of { xs, ys }.
+   */
+  classWeight?: ClassWeights;
+  /**
+   * Labels as for `model.fit`, one tensor an output: one-hot rows or numbers of classes for `classWeight`, what the loss takes for
+   * `{ hutchinson }`. Nothing else needs them, and a dataset of { xs, ys } has its own.
+   */
+  labels?: TensorInputs;
+  /** Whether weights of layers with `trainable = false` count as if they were trained. Default false. */
+  countFrozen?: boolean;
+  /** Stops a measurement between two chunks; it rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called after every chunk. */
+  onProgress?: (progress: MeasureProgress) => void;
+}
+
+/** Whether a method draws pairs. */
+export function isSampled(method: MeasureOptions['method']): method is SampledMethod {
+  return method !== undefined && method !== 'exact' && !isHutchinson(method);
+}
+
+/** Whether a method gives the traces of the Hessian itself. */
+export function isHutchinson(method: MeasureOptions['method']): method is { readonly hutchinson: number } {
+  return typeof method === 'object' && method.hutchinson !== undefined;
+}
+
+const knownOptions = {
+  loss: true,
+  lossWeights: true,
+  method: true,
+  part: true,
+  seed: true,
+  memoryMB: true,
+  sampleWeight: true,
+  classWeight: true,
+  labels: true,
+  countFrozen: true,
+  signal: true,
+  onProgress: true,
+} satisfies Record<keyof MeasureOptions, true>;
+
+/** @throws Error with one line for options that are out of range, whatever the model. */
+export function checkMeasureOptions(options: MeasureOptions): void {
+  checkKnownOptions('options', options, knownOptions);
+  const {
+    loss,
+    lossWeights,
+    method,
+    part,
+    memoryMB,
+    seed,
+    sampleWeight,
+    classWeight,
+    countFrozen,
+    signal,
+    onProgress,
+  } = options;
+  if (loss !== undefined) {
+    checkLoss(loss);
+  }
+  if (lossWeights !== undefined) {
+    checkLossWeights(lossWeights);
+  }
+  if (method !== undefined && method !== 'exact') {
+    checkMethod(method);
+  }
+  if (part !== undefined && !(typeof part === 'number' && part > 0 && part <= 1)) {
+    throw new RangeError(`part: ${part} is not a share of the samples. Pass a number in (0, 1], for example 0.1.`);
+  }
+  if (part !== undefined && part < 1 && isHutchinson(method)) {
+    throw new Error("part goes with method: 'exact', { pairs } or { tolerance }, not with { hutchinson }.");
+  }
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new RangeError(`seed: ${seed} is not a whole number. Pass one, for example 1.`);
+  }
+  if (memoryMB !== undefined && !(Number.isFinite(memoryMB) && memoryMB > 0)) {
+    throw new RangeError(`memoryMB: ${memoryMB} is not a positive number. Pass megabytes, for example 256.`);
+  }
+  if (sampleWeight !== undefined && (typeof sampleWeight !== 'object' || sampleWeight === null)) {
+    throw new Error(
+      'sampleWeight must be a tensor or an array of numbers, one for each sample, or one of these by output.',
+    );
+  }
+  if (classWeight !== undefined) {
+    checkClassWeight(classWeight);
+  }
+  if (countFrozen !== undefined && typeof countFrozen !== 'boolean') {
+    throw new Error(`countFrozen must be true or false, but it is ${countFrozen}.`);
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new Error('signal must be an AbortSignal: pass controller.signal.');
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new Error('onProgress must be a function.');
+  }
+}
+
+/** @throws Error with one line unless it is { pairs }, { tolerance } or { hutchinson }, in range. */
+function checkMethod(method: unknown): void {
+  const entries = typeof method === 'object' && method !== null ? Object.entries(method) : [];
+  const given = entries.filter(([, value]) => value !== undefined);
+  const [kind, value] = given[0] ?? [];
+  if (given.length !== 1 || (kind !== 'pairs' && kind !== 'tolerance' && kind !== 'hutchinson')) {
+    throw new Error(
+      `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 }, { tolerance: 0.01 } or { hutchinson: 30 }.`,
+    );
+  }
+  if (kind === 'hutchinson' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
+    throw new RangeError(
+      `method: hutchinson is ${value}. Pass a whole number of probes of at least 2, for example 30.`,
+    );
+  }
+  if (kind === 'pairs' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
+    throw new RangeError(`method: pairs is ${value}. Pass a whole number of at least 2, for example 256.`);
+  }
+  if (kind === 'tolerance' && !(typeof value === 'number' && value > 0 && value < 1)) {
+    throw new RangeError(
+      `method: tolerance is ${value}. Pass a relative error between 0 and 1, for example 0.01 for one percent.`,
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { uniforms } from '../traces/sampling/uniform.js';
+
+/** Where the numbers that choose samples begin; those below choose pairs, of the same seed. */
+const FIRST_OF_SAMPLES = 2 ** 52;
+
+/** A random part of a batch or of a whole set. */
+export interface RandomPart {
+  /** Samples that it was drawn from. */
+  readonly population: number;
+  /** Their places, ascending. */
+  readonly places: readonly number[];
+}
+
+/**
+ * A part of fixed size of a set of known size, every one alike probable.
+ *
+ * @throws RangeError with one line if fewer than 2 samples are in it, which say nothing of their spread.
+ */
+export function partOfSet(share: number, samples: number, seed: number): RandomPart {
+  const size = Math.round(share * samples);
+  checkSize(size, samples);
+  const uniform = uniforms(seed);
+  const numbers = Float64Array.from({ length: samples }, (_, n) => uniform(FIRST_OF_SAMPLES + n));
+  const threshold = numbers.slice().sort()[size - 1];
+  return { population: samples, places: Array.from(numbers.keys()).filter((n) => numbers[n] <= threshold) };
+}
+
+/** Draws from batches of an unknown number: every sample on its own, so that parts of the same size are alike probable. */
+export function partOfStream(share: number, seed: number) {
+  const uniform = uniforms(seed);
+  let samples = 0;
+  let size = 0;
+  return {
+    next(batch: number): RandomPart {
+      const places = Array.from({ length: batch }, (_, n) => n).filter(
+        (n) => uniform(FIRST_OF_SAMPLES + samples + n) < share,
+      );
+      samples += batch;
+      size += places.length;
+      return { population: batch, places };
+    },
+    /** Samples read. */
+    get population() {
+      return samples;
+    },
+    /** @throws RangeError with one line if fewer than 2 samples were drawn. */
+    end() {
+      checkSize(size, samples);
+    },
+  };
+}
+
+function checkSize(size: number, samples: number): void {
+  if (size < 2) {
+    throw new RangeError(
+      `part: ${size} of the ${samples} samples would be run, and an error takes 2 at least, better hundreds: raise part.`,
+    );
+  }
+}
+
+/** The rows of a part, of each tensor. They are the caller's. */
+export function rowsOf({ places }: RandomPart, tensors: readonly tf.Tensor[]): tf.Tensor[] {
+  return tf.tidy(() => {
+    const index = tf.tensor1d(places as number[], 'int32');
+    return tensors.map((x) => tf.gather(x, index));
+  });
+}

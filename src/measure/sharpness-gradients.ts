@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { unfold } from '../network/graph.js';
+import type { DrawSigns, LossName } from '../network/output-hessian.js';
+import { minimizeOverScales } from '../symmetry/scale-minimum.js';
+import { differentiableGraph } from '../traces/differentiable.js';
+import { randomSigns } from '../traces/sampling/signs.js';
+import { traceGradientKernel } from '../traces/trace-gradients.js';
+import { orderedInputs, type TensorInputs } from './inputs.js';
+import { factorsOf } from './methods.js';
+import { checkModel, subjectOfModel } from './subject.js';
+
+/** Every column of the output Hessian's factor, or one combination of them with random signs for each sample. */
+export type GradientColumns = 'all' | 'sign';
+
+export interface GradientOptions {
+  /** The loss that is trained, for several outputs one each in their order. Default: what the model was compiled with. */
+  loss?: LossName | readonly LossName[];
+  /**
+   * `'all'` (default): the gradient for this batch, to rounding. `'sign'`: one backward row a sample in the place of all
+   * columns; for given scale factors it is right on average over the signs.
+   */
+  columns?: GradientColumns;
+  /** Chooses the signs: a whole number, default 0. */
+  seed?: number;
+}
+
+/** Minimum Sharpness of one batch and its gradient. */
+export interface MinimumSharpnessGradients {
+  readonly minimumSharpness: number;
+  /**
+   * One entry a trained weight tensor b, by `Variable.name`: its trace T_b, the factor exp(-2 e_b . s*) that the optimal
+   * rescaling puts on it, and d MS / d theta_b in the shape of theta_b. The caller disposes the gradients.
+   */
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly trace: number;
+    readonly factor: number;
+    readonly gradient: tf.Tensor;
+  }[];
+}
+
+/**
+ * The gradient of Minimum Sharpness by the weights,
+ *
+ *     MS(theta) = min over s of sum_b T_b(theta) exp(-2 e_b . s),   d MS / d theta = sum_b exp(-2 e_b . s*) d T_b / d theta,
+ *
+ * with the scales held at their optimum s* (envelope theorem). The network is taken as inference runs it.
+ *
+ * @param model a built model.
+ * @param inputs [N, ...] for each input of the model.
+ * @throws Error with one line as `measureSharpness` does, and for layers through which such gradients do not pass: see
+ *   `Operation.differentiable`.
+ */
+export function minimumSharpnessGradients(
+  model: tfl.LayersModel,
+  inputs: TensorInputs,
+  { loss, columns = 'all', seed = 0 }: GradientOptions = {},
+): MinimumSharpnessGradients {
+  const gradientsOf = sharpnessGradientKernel(model, loss);
+  return gradientsOf(orderedInputs(model, inputs), columns, seed);
+}
+
+/** `minimumSharpnessGradients` for one model, all that does not depend on the batch done beforehand. */
+export function sharpnessGradientKernel(
+  model: tfl.LayersModel,
+  loss?: GradientOptions['loss'],
+): (inputs: readonly tf.Tensor[], columns: GradientColumns, seed: number) => MinimumSharpnessGradients {
+  const { graph, heads, symmetry } = subjectOfModel(model, { loss });
+  const kernel = traceGradientKernel(graph, heads);
+
+  return (inputs, columns, seed) => {
+    let minimumSharpness = 0;
+    const { traces, factors, gradients } = kernel.gradients(
+      inputs,
+      (found) => {
+        const { value, exponents } = minimizeOverScales(symmetry, found);
+        minimumSharpness = value;
+        return factorsOf(exponents);
+      },
+      columns === 'sign' ? signsInTurn(seed) : undefined,
+    );
+    return {
+      minimumSharpness,
+      parameters: kernel.parameters.map(({ variable }, b) => ({
+        name: (variable.read() as tf.Variable).name,
+        trace: traces[b],
+        factor: factors[b],
+        gradient: gradients[b],
+      })),
+    };
+  };
+}
+
+/** @throws Error with one line for a model that is not built, or has a layer through which gradients do not pass. */
+export function checkGradientsPass(model: tfl.LayersModel): void {
+  checkModel(model);
+  differentiableGraph(unfold(model));
+}
+
+/** Every tensor of signs goes on in the sequence where the one before has ended. */
+function signsInTurn(seed: number): DrawSigns {
+  let drawn = 0;
+  return (shape) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const signs = randomSigns(seed, drawn, size);
+    drawn += size;
+    return tf.tensor(signs, [...shape]);
+  };
+}

@@ -1,0 +1,207 @@
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { learnedWeights } from '../tfjs/weights.js';
+import type { Layer, Operation, Parameter, ParameterRole } from './layers/operation.js';
+import { outputPart } from './layers/output-part.js';
+import { ruleOf } from './layers/table.js';
+import { maskOfCall } from './masks.js';
+
+/** One call of an operation in the network. Tensors are numbered; a step's output is numbered after its inputs. */
+export interface Step {
+  readonly operation: Operation;
+  readonly inputs: readonly number[];
+  /** The mask of the first input, where a layer before has made one and the operation uses it. */
+  readonly mask?: number;
+  readonly output: number;
+}
+
+/** The tensors that a step reads: its inputs, and their mask where it has one. */
+export function readBy({ inputs, mask }: Step): readonly number[] {
+  return mask === undefined ? inputs : [...inputs, mask];
+}
+
+/** A network as a list of elementary steps in topological order, nested models and activations unfolded. */
+export interface Graph {
+  /** The inputs of the network, then weights of samples or positions, which only the loss reads. */
+  readonly inputs: readonly number[];
+  /** The tensors that the loss reads: z of every head, then the weights among the inputs. */
+  readonly outputs: readonly number[];
+  readonly steps: readonly Step[];
+}
+
+/** A model called as a layer. Its own graph takes the place of the call. */
+type Container = Layer & { inputs: tfl.SymbolicTensor[]; outputs: tfl.SymbolicTensor[] };
+
+/** A tensor of the graph, and its mask where a layer has made one. */
+interface Value {
+  readonly tensor: number;
+  readonly mask?: number;
+}
+
+export interface UnfoldOptions {
+  /** Weights of layers with `trainable = false` count as the others. Default false. */
+  readonly countFrozen?: boolean;
+}
+
+type Node = Layer['inboundNodes'][number];
+
+function isContainer(layer: Layer): layer is Container {
+  return 'inputLayers' in layer;
+}
+
+/** Layers that carry state from batch to batch, which the trace kernel does not follow. */
+function checkLayer(layer: Layer): void {
+  if (layer.stateful) {
+    throw new Error(
+      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
+        'stateful: false.',
+    );
+  }
+}
+
+/**
+ * Takes a model apart. The graph's outputs are the model's.
+ *
+ * Masks travel as tensors of their own, made by the layers' `computeMask`, to where a layer uses them.
+ *
+ * @throws Error with one line that names a layer that cannot be measured and says why.
+ */
+export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOptions = {}): Graph {
+  const trainable = new Set<unknown>(countFrozen ? learnedWeights(model) : model.trainableWeights);
+  const steps: Step[] = [];
+  const operationsOf = new Map<Layer, Operation[]>();
+  let tensors = 0;
+
+  function operations(layer: Layer): Operation[] {
+    let known = operationsOf.get(layer);
+    if (!known) {
+      checkLayer(layer);
+      const parameter = (variable: tfl.LayerVariable, role: ParameterRole): Parameter => ({
+        name: variable.originalName,
+        layer,
+        variable,
+        role,
+        trainable: trainable.has(variable),
+      });
+      known = ruleOf(layer.getClassName())(layer, parameter);
+      operationsOf.set(layer, known);
+    }
+    return known;
+  }
+
+  function add(operation: Operation, inputs: readonly number[], mask?: number): number {
+    steps.push({ operation, inputs, output: tensors, ...(mask !== undefined && operation.usesMask ? { mask } : {}) });
+    return tensors++;
+  }
+
+  function callLayer(layer: Layer, node: Node, inputs: Value[]): Value[] {
+    if (isContainer(layer)) {
+      // A model inside of a model hands no mask on.
+      return unfoldContainer(layer, inputs).map(({ tensor }) => ({ tensor }));
+    }
+    let current = inputs.map(({ tensor }) => tensor);
+    for (const operation of operations(layer)) {
+      current = [add(operation, current, inputs[0]?.mask)];
+    }
+    const shapes = node.outputTensors.map(({ shape }) => shape);
+    const outputs =
+      shapes.length === 1 ? current : shapes.map((_, i) => add(partOf(layer, operations(layer), shapes, i), current));
+    // tf.js gives every output of a layer the same mask.
+    const mask = maskFor(layer, node, inputs);
+    return outputs.map((tensor) => (mask === undefined ? { tensor } : { tensor, mask }));
+  }
+
+  function maskFor(layer: Layer, node: Node, inputs: readonly Value[]): number | undefined {
+    const made = maskOfCall(
+      layer,
+      node.inputTensors,
+      inputs.map(({ mask }) => mask !== undefined),
+    );
+    if (made === 'first') {
+      return inputs[0].mask;
+    }
+    const masks = inputs.flatMap(({ mask }) => (mask === undefined ? [] : [mask]));
+    return made && add(made, [...inputs.map(({ tensor }) => tensor), ...masks]);
+  }
+
+  function unfoldContainer(container: Container, inputs: readonly Value[]): Value[] {
+    const numbered = new Map<number, Value>(container.inputs.map((symbol, i) => [symbol.id, inputs[i]]));
+    const visit = (symbol: tfl.SymbolicTensor): Value => {
+      const seen = numbered.get(symbol.id);
+      if (seen !== undefined) {
+        return seen;
+      }
+      const layer = symbol.sourceLayer as Layer;
+      const node = layer.inboundNodes[symbol.nodeIndex as number];
+      const outputs = callLayer(layer, node, node.inputTensors.map(visit));
+      node.outputTensors.forEach((output, i) => {
+        numbered.set(output.id, outputs[i]);
+      });
+      return numbered.get(symbol.id) as Value;
+    };
+    return container.outputs.map(visit);
+  }
+
+  const container = model as unknown as Container;
+  const inputs = container.inputs.map(() => tensors++);
+  const outputs = unfoldContainer(
+    container,
+    inputs.map((tensor) => ({ tensor })),
+  ).map(({ tensor }) => tensor);
+  const graph = reaching({ inputs, outputs, steps }, outputs);
+  checkTiedWeights(graph);
+  return graph;
+}
+
+/** Gradients of one weight add up over the calls of its layer before they are squared; over two layers nobody adds them up. */
+function checkTiedWeights(graph: Graph): void {
+  const owners = new Map<unknown, Operation>();
+  for (const { operation } of graph.steps) {
+    for (const { variable, name } of operation.parameters) {
+      const owner = owners.get(variable) ?? operation;
+      owners.set(variable, owner);
+      if (owner !== operation) {
+        throw new Error(
+          `Weight '${name}' is used by two layers, '${owner.layer.name}' and '${operation.layer.name}' ` +
+            `(${operation.description}): call one layer twice instead, so that its gradients are added up.`,
+        );
+      }
+    }
+  }
+}
+
+/** One of several outputs of a layer, which the generic rule packs into one tensor. */
+function partOf(layer: Layer, operations: readonly Operation[], shapes: readonly tfl.Shape[], part: number): Operation {
+  if (!operations.at(-1)?.packsOutputs) {
+    throw new Error(
+      `Layer '${layer.name}' (${layer.getClassName()}) has ${shapes.length} outputs, and its rule knows one: leave the rule ` +
+        'away, or return one tensor from the layer.',
+    );
+  }
+  return outputPart(layer, shapes, part);
+}
+
+/** The graph with these outputs, without the steps that none of them needs. */
+export function reaching(graph: Graph, outputs: readonly number[]): Graph {
+  const needed = new Set(outputs);
+  const steps: Step[] = [];
+  for (const step of graph.steps.toReversed()) {
+    if (needed.has(step.output)) {
+      steps.unshift(step);
+      for (const id of step.inputs) {
+        needed.add(id);
+      }
+      if (step.mask !== undefined) {
+        needed.add(step.mask);
+      }
+    }
+  }
+  return { inputs: graph.inputs, outputs, steps };
+}
+
+/** The weights of a graph, each once, in the order of its steps. */
+export function parametersOf(graph: Graph): Parameter[] {
+  const parameters = new Map(
+    graph.steps.flatMap(({ operation }) => operation.parameters.map((parameter) => [parameter.variable, parameter])),
+  );
+  return [...parameters.values()];
+}

@@ -1,0 +1,183 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { multiplyEachColumn } from './columns.js';
+import { callLayer, throughTfjs } from './generic.js';
+import type { Layer, Operation } from './operation.js';
+import type { LayerRule } from './rule.js';
+
+/** An activation as tf.js' layers hold it. */
+export interface ActivationFunction {
+  getClassName(): string;
+  apply(x: tf.Tensor, axis?: number): tf.Tensor;
+}
+
+type Elementwise = Pick<Operation, 'scale' | 'piecewiseLinear' | 'differentiable' | 'monotone'>;
+
+/** Elementwise activations by the name of their class in tf.js. */
+const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
+  relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects', monotone: true },
+  relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects', monotone: true },
+  hardSigmoid: { scale: 'pins', piecewiseLinear: true },
+  elu: { scale: 'pins', piecewiseLinear: false },
+  selu: { scale: 'pins', piecewiseLinear: false },
+  sigmoid: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
+  softplus: { scale: 'pins', piecewiseLinear: false },
+  softsign: { scale: 'pins', piecewiseLinear: false },
+  tanh: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
+  gelu: { scale: 'pins', piecewiseLinear: false },
+  gelu_new: { scale: 'pins', piecewiseLinear: false },
+  mish: { scale: 'pins', piecewiseLinear: false },
+  swish: { scale: 'pins', piecewiseLinear: false },
+};
+
+/** sigmoid(x) sigmoid(-x): y (1 - y) would lose its digits where y rounds to 1. */
+const sigmoidDerivative = (x: tf.Tensor) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.neg(x)));
+
+/** f'(x), from x or y = f(x). */
+type Derivative = (x: tf.Tensor, y: () => tf.Tensor) => tf.Tensor;
+
+/** Derivatives that are cheaper or more precise than what tf.js makes of the function. */
+const derivatives: Readonly<Record<string, Derivative>> = {
+  relu: (_x, y) => tf.sign(y()),
+  sigmoid: sigmoidDerivative,
+  tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
+};
+
+/** What tf.js makes of a function. */
+const gradientOf = (f: (x: tf.Tensor) => tf.Tensor): ((x: tf.Tensor) => tf.Tensor) => {
+  const gradient = tf.grad(f);
+  return (x) => gradient(x);
+};
+
+/** f' of an activation that works element by element; null for others. */
+export function derivativeOf(f: ActivationFunction): ((x: tf.Tensor) => tf.Tensor) | null {
+  const name = f.getClassName();
+  if (name === 'linear') {
+    return tf.onesLike;
+  }
+  if (!elementwiseActivations[name]) {
+    return null;
+  }
+  const apply = (x: tf.Tensor) => f.apply(x);
+  const derivative = derivatives[name];
+  return derivative ? (x) => derivative(x, () => apply(x)) : gradientOf(apply);
+}
+
+/** y = f(x), element by element: the delta is multiplied by f'(x), which is all that is kept of the forward pass. */
+function elementwise(
+  layer: Layer,
+  description: string,
+  f: (x: tf.Tensor) => tf.Tensor,
+  properties: Elementwise & { activation?: string },
+  derivative: Derivative = gradientOf(f),
+): Operation {
+  return {
+    layer,
+    description,
+    parameters: [],
+    ...properties,
+    forward([x], recording = true) {
+      const output = f(x);
+      return { output, saved: recording ? [derivative(x, () => output)] : [] };
+    },
+    backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+    ...(properties.piecewiseLinear && {
+      onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),
+    }),
+  };
+}
+
+/** Softmax over the last axis, p = f(x): the delta is p (d - <d, p>). */
+function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.Tensor) => tf.Tensor): Operation {
+  return {
+    layer,
+    description,
+    scale: 'pins',
+    piecewiseLinear: false,
+    differentiable: 'smooth',
+    activation: 'softmax',
+    parameters: [],
+    usesMask: true,
+    forward([x], _recording, mask) {
+      const p = f(x, mask);
+      return { output: p, saved: [p] };
+    },
+    backward({ saved: [p] }, delta, columns) {
+      const classes = p.shape[p.rank - 1];
+      const d = tf.reshape(delta, [columns, -1, classes]);
+      const byRow = tf.reshape(p, [1, -1, classes]);
+      const centred = tf.sub(d, tf.sum(tf.mul(d, byRow), 2, true));
+      return [tf.reshape(tf.mul(centred, byRow), delta.shape)];
+    },
+  };
+}
+
+function activation(layer: Layer, f: ActivationFunction): Operation[] {
+  const name = f.getClassName();
+  if (name === 'linear') {
+    return [];
+  }
+  const description = `${name} activation`;
+  const known = elementwiseActivations[name];
+  if (known) {
+    return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name }, derivatives[name])];
+  }
+  if (name === 'softmax') {
+    return [softmax(layer, description, (x) => f.apply(x))];
+  }
+  // Log-softmax, and functions that a user registered: nothing is known of their structure.
+  return [
+    throughTfjs(layer, description, ([x]) => f.apply(x), {
+      scale: 'pins',
+      piecewiseLinear: false,
+      activation: name,
+    }),
+  ];
+}
+
+/** The operations of a layer's own `activation` setting. */
+export function activationOf(layer: Layer): Operation[] {
+  const f = (layer as Layer & { activation?: ActivationFunction | null }).activation;
+  return f ? activation(layer, f) : [];
+}
+
+/** The Activation layer. */
+export const activationLayer: LayerRule = activationOf;
+
+/** ReLU layer, with an upper bound where `maxValue` is set. */
+export const reluLayer: LayerRule = (layer) => {
+  const { maxValue } = layer as Layer & { maxValue?: number | null };
+  if (maxValue === undefined || maxValue === null) {
+    return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
+  }
+  const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
+  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, elementwiseActivations.relu6)];
+};
+
+/** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
+export const leakyReluLayer: LayerRule = (layer) => {
+  const { alpha } = layer as Layer & { alpha: number };
+  const properties = { ...elementwiseActivations.relu, monotone: alpha >= 0 };
+  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), properties)];
+};
+
+export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });
+
+/** f(x) = x above theta, 0 below. */
+export const thresholdedReluLayer: LayerRule = (layer) => {
+  const { theta } = layer as Layer & { theta: number };
+  // tf.js has no gradient for comparisons.
+  const derivative = (x: tf.Tensor) => tf.cast(tf.greater(x, theta), 'float32');
+  const f = (x: tf.Tensor) => tf.mul(x, derivative(x));
+  const scale = theta === 0 ? 'ties' : 'pins';
+  return [elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
+};
+
+/** Softmax over one axis, which tf.js has for the last one only, or over several. */
+export const softmaxLayer: LayerRule = (anyLayer) => {
+  const layer = anyLayer as Layer & { axis: number | number[] };
+  const f = (x: tf.Tensor, mask?: tf.Tensor) => callLayer(layer, [x], mask);
+  if ([layer.axis].flat().length === 1) {
+    return [softmax(layer, 'Softmax', f)];
+  }
+  return [throughTfjs(layer, 'Softmax', ([x], mask) => f(x, mask), { scale: 'pins', piecewiseLinear: false })];
+};

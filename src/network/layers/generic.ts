@@ -1,0 +1,159 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { repeatForColumns } from './columns.js';
+import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour, Weight } from './operation.js';
+import { packOutputs } from './output-part.js';
+import type { LayerRule } from './rule.js';
+
+/** The private slot of `Layer.setCallHook`: the user's hook must not see our calls. */
+interface WithCallHook {
+  _callHook: unknown;
+}
+
+/**
+ * Runs the layer as `model.predict` does, without firing a call hook that the user may have set. Several outputs come packed
+ * into one.
+ */
+export function callLayer(layer: Layer, inputs: tf.Tensor[], mask?: tf.Tensor): tf.Tensor {
+  const hooked = layer as unknown as WithCallHook;
+  const hook = hooked._callHook;
+  hooked._callHook = null;
+  try {
+    const output = layer.apply(inputs, mask ? { mask } : {}) as tf.Tensor | tf.Tensor[];
+    return !Array.isArray(output) ? output : output.length === 1 ? output[0] : packOutputs(output);
+  } finally {
+    hooked._callHook = hook;
+  }
+}
+
+interface GenericProperties {
+  readonly scale: ScaleBehaviour;
+  readonly piecewiseLinear: boolean;
+  readonly activation?: string;
+}
+
+/**
+ * A function without weights whose delta is left to tf.js: vector-Jacobian products with every column's delta at once,
+ * over inputs repeated for each column.
+ */
+export function throughTfjs(
+  layer: Owner,
+  description: string,
+  f: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
+  properties: GenericProperties,
+): Operation {
+  return {
+    layer,
+    description,
+    parameters: [],
+    ...properties,
+    forward: (inputs, _recording, mask) => ({ output: f(inputs, mask), saved: inputs }),
+    backward({ saved, mask }, delta, columns) {
+      const inputs = saved.map((x) => repeatForColumns(x, columns));
+      const maskOfColumns = mask && repeatForColumns(mask, columns);
+      return gradientsByInput(inputs, delta, (floats) => f(floats, maskOfColumns));
+    },
+  };
+}
+
+/** Gradients of <f(inputs), delta> by each input; zeros for whole numbers and truth values, which have none. */
+function gradientsByInput(
+  inputs: readonly tf.Tensor[],
+  delta: tf.Tensor,
+  f: (inputs: tf.Tensor[]) => tf.Tensor,
+): tf.Tensor[] {
+  const isFloat = inputs.map(({ dtype }) => dtype === 'float32');
+  const floats = inputs.filter((_, i) => isFloat[i]);
+  let next = 0;
+  const withFloats = (given: readonly tf.Tensor[]) => {
+    let place = 0;
+    return inputs.map((x, i) => (isFloat[i] ? given[place++] : x));
+  };
+  const found = floats.length > 0 ? tf.grads((...given: tf.Tensor[]) => f(withFloats(given)))(floats, delta) : [];
+  return inputs.map((x, i) => (isFloat[i] ? found[next++] : tf.zeros(x.shape)));
+}
+
+/**
+ * Any other layer: nothing is known of its structure. Deltas pass through tf.js; the squared gradient norms of its
+ * weights come from one gradient for every sample and column, which is slow. Its scale is taken to be fixed.
+ */
+export const generic: LayerRule = (layer, parameter) => {
+  const call = (inputs: tf.Tensor[], mask?: tf.Tensor) => callLayer(layer, inputs, mask);
+  const properties = { scale: 'pins', piecewiseLinear: false } as const;
+  const throughLayer = throughTfjs(layer, layer.getClassName(), call, properties);
+  const operation: Operation = { ...throughLayer, usesMask: true, packsOutputs: true };
+  if (layer.weights.length === 0) {
+    return [operation];
+  }
+  const parameters = layer.weights.map((weight) => parameter(weight, 'fixed'));
+  return [{ ...operation, parameters, squaredNorms: perSampleNorms(call, parameters) }];
+};
+
+/** Squared gradient norms by one gradient for every sample and column, whatever the function. */
+export function perSampleNorms(
+  call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
+  parameters: readonly Parameter[],
+): NonNullable<Operation['squaredNorms']> {
+  const trainable = parameters.filter((each) => each.trainable);
+  return (calls, columns) => {
+    const samples = calls[0].saved[0].shape[0];
+    const variables = trainable.map((each) => rawVariable(each.variable));
+    const norms = new Map<string, tf.Tensor[]>(variables.map((variable) => [variable.name, []]));
+    for (let sample = 0; sample < samples; sample++) {
+      const perColumn = gradientsOfSample(call, calls, columns, sample, variables);
+      for (const variable of variables) {
+        norms.get(variable.name)?.push(tf.addN(perColumn.map((gradients) => gradients[variable.name])));
+      }
+    }
+    return parameters.map((each) =>
+      each.trainable ? tf.stack(norms.get(rawVariable(each.variable).name) as tf.Tensor[]) : null,
+    );
+  };
+}
+
+/** Squared gradient norm of each variable for one sample, one record a column. */
+function gradientsOfSample(
+  call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
+  calls: readonly CallWithDelta[],
+  columns: number,
+  sample: number,
+  variables: tf.Variable[],
+): tf.NamedTensorMap[] {
+  return Array.from({ length: columns }, (_, column) =>
+    tf.tidy(() => {
+      const row = column * (calls[0].delta.shape[0] / columns) + sample;
+      const contribution = () =>
+        tf.addN(
+          calls.map(({ saved, mask, delta }) => {
+            const ofSample = (x: tf.Tensor) => tf.slice(x, sample, 1);
+            const output = call(saved.map(ofSample), mask && ofSample(mask));
+            return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
+          }),
+        ) as tf.Scalar;
+      const { grads } = evenFrozen(variables, () => tf.variableGrads(contribution, variables));
+      // A weight that this sample does not reach has no gradient at all.
+      return Object.fromEntries(
+        variables.map(({ name }) => [name, grads[name] ? tf.sum(tf.square(grads[name])) : tf.scalar(0)]),
+      );
+    }),
+  );
+}
+
+/** tf.js has no gradients for variables of frozen layers, which a measurement may count. */
+export function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
+  const before = variables.map(({ trainable }) => trainable);
+  for (const variable of variables) {
+    variable.trainable = true;
+  }
+  try {
+    return run();
+  } finally {
+    variables.forEach((variable, i) => {
+      variable.trainable = before[i];
+    });
+  }
+}
+
+/** The tf.Variable inside a tfjs-layers variable, which it keeps to itself; a user's own is one. */
+export function rawVariable(weight: Weight): tf.Variable {
+  return (weight as unknown as { val: tf.Variable }).val;
+}

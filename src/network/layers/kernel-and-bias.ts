@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { CallWithDelta, Layer, Operation, Parameter, RecordedCall } from './operation.js';
+import type { ParameterOf } from './rule.js';
+import {
+  affineSquaredNorms,
+  biasSquaredNorm,
+  joinKernelInputs,
+  joinPositions,
+  type KernelInputs,
+} from './squared-norms.js';
+
+/** A product with a kernel: all that tells one affine layer from another. */
+export interface KernelProduct {
+  /** The layer's output without its bias, the channels last. */
+  product(x: tf.Tensor): tf.Tensor;
+  backward: Operation['backward'];
+  readonly norms: KernelNorms;
+  /** `smooth` if all of this has right gradients in tf.js. */
+  readonly differentiable?: Operation['differentiable'];
+  /**
+   * The kernel's gradient for one column, summed over samples and calls.
+   *
+   * @param delta the deltas of all calls, joined along their positions: [N, P, O].
+   * @returns the elements of the kernel in their order.
+   */
+  kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
+}
+
+/** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
+export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.Tensor2D {
+  const rows = (x: tf.Tensor3D): tf.Tensor2D => tf.reshape(x, [-1, x.shape[2]]);
+  return tf.matMul(rows(inputs), rows(delta), true, false);
+}
+
+/**
+ * How the squared norm of the kernel's gradient comes about: from the rows that the kernel multiplies at the positions of the
+ * layer's output, or in a way of its own.
+ */
+export type KernelNorms =
+  | {
+      /** @param call one call of the layer, its input in `saved[0]`. */
+      readonly inputs: (call: RecordedCall) => KernelInputs;
+    }
+  | {
+      /**
+       * Squared norm of the kernel's gradient, summed over columns: [N].
+       *
+       * @param calls the layer's calls, the input of each in `saved[0]`.
+       * @param delta the deltas of all calls, joined along their positions: [R * N, P, O].
+       */
+      readonly kernel: (calls: readonly CallWithDelta[], delta: tf.Tensor3D, columns: number) => tf.Tensor;
+    };
+
+/** [B, ...positions, C] -> [B, P, C]: everything between the batch and the last axis is a position. */
+export function asPositions(x: tf.Tensor): tf.Tensor3D {
+  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
+}
+
+/** A product with a kernel and a bias, where there is one, that is added at every position. */
+export function kernelAndBias(
+  layer: Layer,
+  kernelVariable: LayerVariable,
+  biasVariable: LayerVariable | null,
+  parameter: ParameterOf,
+  { product, backward, norms, kernelGradient, differentiable }: KernelProduct,
+): Operation {
+  const kernel = parameter(kernelVariable, 'kernel');
+  const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
+  return {
+    layer,
+    description: layer.getClassName(),
+    scale: 'affine',
+    piecewiseLinear: true,
+    differentiable,
+    parameters,
+    forward([x]) {
+      const linear = product(x);
+      return {
+        output: biasVariable ? tf.add(linear, biasVariable.read()) : linear,
+        saved: kernel.trainable ? [x] : [],
+      };
+    },
+    backward,
+    squaredNorms(calls, columns) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      if (kernel.trainable && 'inputs' in norms) {
+        const found = affineSquaredNorms(joinKernelInputs(calls.map(norms.inputs)), delta, columns);
+        return parameters.map((each) => (each.trainable ? (each === kernel ? found.kernel : found.bias) : null));
+      }
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel && 'kernel' in norms
+          ? norms.kernel(calls, delta, columns)
+          : biasSquaredNorm(delta, columns);
+      });
+    },
+    gradients(calls) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) => {
+        if (!each.trainable) {
+          return null;
+        }
+        return each === kernel
+          ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
+          : tf.sum(delta, [0, 1]);
+      });
+    },
+  };
+}

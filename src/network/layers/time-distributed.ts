@@ -1,0 +1,95 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { generic } from './generic.js';
+import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
+import type { LayerRule } from './rule.js';
+
+interface Wrapper extends Layer {
+  layer: Layer;
+}
+
+/** [B, T, ...] -> [B * T, ...]. */
+function foldSteps(x: tf.Tensor): tf.Tensor {
+  const [batch, steps, ...shape] = x.shape as number[];
+  return tf.reshape(x, [batch * steps, ...shape]);
+}
+
+/** Time step t of what has [B * T, ...]: [B, ...]. */
+function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
+  const [rows, ...shape] = x.shape as number[];
+  const byStep: tf.Tensor3D = tf.reshape(x, [rows / steps, steps, -1]);
+  return tf.reshape(tf.slice(byStep, [0, t, 0], [rows / steps, 1, byStep.shape[2]]), [rows / steps, ...shape]);
+}
+
+/**
+ * The same operation at every time step: time steps pass through it as if they were samples. What is the same for every element
+ * takes the steps as they are.
+ */
+function atEveryStep(wrapper: Layer, operation: Operation): Operation {
+  const { squaredNorms, gradients, onPieceOf, before } = operation;
+  const named = { layer: wrapper, description: `${wrapper.getClassName()} ${operation.description}` };
+  if (operation.monotone) {
+    return { ...operation, ...named };
+  }
+  const inside = (call: RecordedCall): RecordedCall => ({
+    saved: call.saved,
+    inputShapes: call.inputShapes.map(([batch, steps, ...shape]) => [batch * steps, ...shape]),
+  });
+  return {
+    ...operation,
+    ...named,
+    forward([x], recording) {
+      const { output, saved } = operation.forward([foldSteps(x)], recording);
+      return { output: tf.reshape(output, [...x.shape.slice(0, 2), ...output.shape.slice(1)]), saved };
+    },
+    backward(call, delta, columns) {
+      const [back] = operation.backward(inside(call), foldSteps(delta), columns);
+      return [tf.reshape(back, [...delta.shape.slice(0, 2), ...back.shape.slice(1)])];
+    },
+    // The steps of a sample share the weights: their gradients add up, as those of several calls do.
+    squaredNorms:
+      squaredNorms &&
+      ((calls, columns) =>
+        squaredNorms(
+          calls.flatMap((call) => {
+            const [[samples, steps, ...shape]] = call.inputShapes;
+            const delta = foldSteps(call.delta);
+            return Array.from(
+              { length: steps },
+              (_, t): CallWithDelta => ({
+                saved: call.saved.map((x) => timeStep(x, steps, t)),
+                inputShapes: [[samples, ...shape]],
+                delta: timeStep(delta, steps, t),
+              }),
+            );
+          }),
+          columns,
+        )),
+    ...(gradients && {
+      gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: foldSteps(call.delta) }))),
+    }),
+    ...(before && { before: (elementwise) => atEveryStep(wrapper, before(elementwise)) }),
+    ...(onPieceOf && {
+      onPieceOf(call, recorded, inputs) {
+        const output = onPieceOf(inside(call), recorded.map(foldSteps), inputs.map(foldSteps));
+        return tf.reshape(output, [...inputs[0].shape.slice(0, 2), ...output.shape.slice(1)]);
+      },
+    }),
+  };
+}
+
+/**
+ * A layer at every time step: the rule of the layer inside, with time steps in the place of samples. A model inside goes
+ * the generic way.
+ *
+ * @param ruleOf finds the rule of the layer inside.
+ */
+export function timeDistributed(ruleOf: (className: string) => LayerRule): LayerRule {
+  return (anyLayer, parameter) => {
+    const wrapper = anyLayer as Wrapper;
+    if ('inputLayers' in wrapper.layer) {
+      return generic(wrapper, parameter);
+    }
+    const inside = ruleOf(wrapper.layer.getClassName())(wrapper.layer, parameter);
+    return inside.map((operation) => atEveryStep(wrapper, operation));
+  };
+}

@@ -1,0 +1,326 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { constantForGradients } from '../traces/differentiable.js';
+
+/** The losses whose output Hessian has a known factor. */
+export type LossName =
+  | 'categoricalCrossentropy'
+  | 'sparseCategoricalCrossentropy'
+  | 'binaryCrossentropy'
+  | 'meanSquaredError'
+  | 'softmaxCrossEntropy'
+  | 'sigmoidCrossEntropy';
+
+/** Draws -1 or 1 with equal probability, independently, in the shape asked for. */
+export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
+
+/**
+ * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time.
+ * Labels are never needed: A does not depend on them.
+ */
+export interface OutputHessian {
+  /** The last activation that the loss expects the network to end in; z is taken before it. Null: z is the output. */
+  readonly activation: 'softmax' | 'sigmoid' | null;
+  /** Last activations that the loss would apply a second time. */
+  readonly refusedActivations?: readonly string[];
+  /** Number of columns R for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * Columns `begin`, ..., `begin + count - 1` for each sample.
+   *
+   * @param z [N, K].
+   * @returns [count, N, K].
+   */
+  factor(z: tf.Tensor2D, begin: number, count: number): tf.Tensor3D;
+  /**
+   * One column for each sample.
+   *
+   * @param z [N, K].
+   * @param columns index of the column for each sample, [N], int32.
+   * @returns [N, K].
+   */
+  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor2D;
+  /**
+   * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
+   * with itself is A on average.
+   *
+   * @param z [N, K].
+   * @param signs draws s: -1 or 1 each, in the shape asked for.
+   * @returns [N, K].
+   */
+  combination(z: tf.Tensor2D, signs: DrawSigns): tf.Tensor2D;
+  /**
+   * Squared norms of all columns in closed form, w_{n,r} = ||c_{n,r}||^2.
+   *
+   * @param z [N, K].
+   * @returns [N, R].
+   */
+  squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * Gradient of each sample's loss, d l_n / d z_n, as tf.js has the loss, but exact: tf.js' Keras losses clip probabilities to
+   * [1e-7, 1 - 1e-7], which takes the gradient away from samples that are sure.
+   *
+   * @param z [N, K].
+   * @param labels [N, K]; for sparse labels their classes, [N].
+   * @returns [N, K].
+   */
+  gradient?(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D;
+}
+
+/**
+ * A loss of the user's own, by a factor of its output Hessian: d2 l / dz2 = C C^T for one sample or position, with K outputs
+ * and R columns. It must not depend on the labels; where the Hessian does, a factor of its expectation gives Gauss-Newton's
+ * (Fisher) trace.
+ */
+export interface LossFactor {
+  /** The last activation that belongs to the loss: z is then taken before it. Default null: z is the model's output. */
+  readonly activation?: 'softmax' | 'sigmoid' | null;
+  /** R, for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * C^T of every row, column by column.
+   *
+   * @param z [M, K]: samples, or positions of samples, as rows.
+   * @returns [R, M, K].
+   */
+  factor(z: tf.Tensor2D): tf.Tensor3D;
+  /**
+   * d l / d z of every row, for `{ hutchinson: probes }` alone.
+   *
+   * @param z [M, K].
+   * @param labels [M, K].
+   * @returns [M, K].
+   */
+  gradient?(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D;
+}
+
+/** A loss by the factor of its output Hessian. @throws Error with one line where the factor has not the shape [R, M, K]. */
+export function hessianOfFactor({ activation = null, columns, factor, gradient }: LossFactor): OutputHessian {
+  const all = (z: tf.Tensor2D) => {
+    const [rows, outputs] = z.shape;
+    const found = factor(z);
+    const expected = [columns(outputs), rows, outputs];
+    if (found?.shape?.join() !== expected.join()) {
+      throw new Error(
+        `loss: factor gave [${found?.shape ?? typeof found}] for ${rows} rows of ${outputs} outputs, but [${expected}] was announced: ` +
+          '[columns, rows, outputs].',
+      );
+    }
+    return found;
+  };
+  return {
+    activation,
+    columns,
+    ...(gradient && { gradient }),
+    factor: (z, begin, count) => tf.slice(all(z), [begin, 0, 0], [count, ...z.shape]),
+    columnOfEach(z, index) {
+      const [rows, outputs] = z.shape;
+      const places = tf.add(tf.mul(index, rows), tf.range(0, rows, 1, 'int32'));
+      return tf.gather(tf.reshape(all(z), [-1, outputs]), tf.cast(places, 'int32')) as tf.Tensor2D;
+    },
+    combination(z, signs) {
+      const found = all(z);
+      return tf.sum(tf.mul(found, signs([found.shape[0], found.shape[1], 1])), 0) as tf.Tensor2D;
+    },
+    squaredNorms: (z) => tf.transpose(tf.sum(tf.square(all(z)), 2) as tf.Tensor2D),
+  };
+}
+
+type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms'>;
+
+/** Columns of some rows of outputs z, [N, K], by coefficients for the outputs that they belong to. */
+interface ColumnMaker {
+  /** Sums columns: coefficients are broadcast against z with its last axis. */
+  combine(coefficients: tf.Tensor): tf.Tensor;
+  /** One-hot coefficients from column indices, [..., N] or what broadcasts to it: these in a last axis of their own. */
+  chosen(index: tf.Tensor): tf.Tensor;
+  /** The coefficients of those outputs that have a column, 0 for the others. */
+  kept(coefficients: tf.Tensor): tf.Tensor;
+}
+
+/** The ways of choosing columns. */
+function choosing(
+  columnsOf: (z: tf.Tensor2D) => ColumnMaker,
+): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
+  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => {
+    const { combine, chosen } = columnsOf(z);
+    return combine(chosen(index));
+  };
+  return {
+    factor(z, begin, count) {
+      const index = Int32Array.from({ length: count }, (_, i) => begin + i);
+      return columnsAt(z, tf.tensor2d(index, [count, 1])) as tf.Tensor3D;
+    },
+    columnOfEach: (z, columns) => columnsAt(z, columns) as tf.Tensor2D,
+    combination(z, signs) {
+      const { combine, kept } = columnsOf(z);
+      return combine(kept(signs(z.shape))) as tf.Tensor2D;
+    },
+  };
+}
+
+/** One-hot rows as booleans, for any number of classes (tf.oneHot wants two or more): [..., 1] -> [..., outputs]. */
+function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
+  return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
+}
+
+/**
+ * One-hot rows for two classes or more: [...] -> [..., outputs]. wasm's OneHot ignores the type asked for; the native one does not,
+ * and a launch less is what counts there.
+ */
+function oneHot(classes: tf.Tensor, outputs: number): tf.Tensor {
+  return tf.getBackend() === 'tensorflow'
+    ? tf.oneHot(classes, outputs, 1, 0, 'float32')
+    : tf.cast(tf.oneHot(classes, outputs), 'float32');
+}
+
+/** The class m of each sample, [N]. Which one it is does not change A, so gradients take it for a constant. */
+function largestClass(z: tf.Tensor2D): tf.Tensor1D {
+  return constantForGradients(() => tf.argMax(z, 1));
+}
+
+/** u = sqrt(softmax(z)), whose gradient in closed form is a number also where p underflows to 0. */
+function rootOfSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
+  return tf.customGrad((...inputs) => {
+    const [z, save] = inputs as [tf.Tensor2D, tf.GradSaveFunc];
+    const root = tf.sqrt(tf.softmax(z));
+    save([root]);
+    const gradFunc = (dy: tf.Tensor, [u]: tf.Tensor[]) => {
+      const half = tf.mul(tf.mul(dy, u), 0.5);
+      return tf.sub(half, tf.mul(tf.square(u), tf.sum(half, -1, true)));
+    };
+    return { value: root, gradFunc };
+  })(logits) as tf.Tensor2D;
+}
+
+/**
+ * Softmax cross-entropy, A = diag(p) - p p^T, in K - 1 columns: one for each class k other than m = argmax p, with
+ *
+ *     C_jk = u_j [j = k] - p_j u_k / (1 + u_m)  for j != m,     C_mk = -u_m u_k,     u = sqrt(p).
+ *
+ * A = diag(u) (I - u u^T) diag(u), and I - u u^T = H H^T less the column m of H, where H is the Householder reflection
+ * that takes u to -e_m. Nothing cancels, also in float32 at p = 1e-25.
+ */
+const softmaxFactor: Factor = {
+  columns: (outputs) => outputs - 1,
+  ...choosing((z) => {
+    const largest = largestClass(z);
+    const outputs = z.shape[1];
+    return {
+      combine(coefficients) {
+        const u = rootOfSoftmax(z);
+        const ofLargest = tf.mul(u, oneHot(largest, outputs));
+        // Not tf.max, whose gradient counts the largest twice where two are equal.
+        const uLargest = tf.sum(ofLargest, 1, true);
+        // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
+        const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
+        const diagonal = tf.mul(coefficients, u);
+        return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
+      },
+      chosen(index) {
+        // Column r belongs to class r, or r + 1 from the largest class on.
+        const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
+        return oneHot(classes, outputs);
+      },
+      kept(coefficients) {
+        const isLargest = isClass(tf.expandDims(largest, 1), outputs);
+        return tf.where(isLargest, tf.zerosLike(coefficients), coefficients);
+      },
+    };
+  }),
+  // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
+  squaredNorms(z) {
+    const [samples, outputs] = z.shape;
+    const p = tf.softmax(z);
+    const largest = tf.expandDims(tf.argMax(z, 1), 1);
+    const pLargest = tf.max(p, 1, true);
+    const share = tf.div(p, tf.add(tf.sqrt(pLargest), 1));
+    const squares = tf.square(share);
+    const others = tf.sum(tf.where(isClass(largest, outputs), tf.zerosLike(squares), squares), 1, true);
+    const rest = tf.relu(tf.sub(others, squares));
+    const ofClass = tf.mul(p, tf.add(tf.add(tf.square(tf.sub(1, share)), pLargest), rest));
+    const columns = outputs - 1;
+    const index = tf.expandDims(tf.range(0, columns, 1, 'int32'), 0);
+    return tf.where(
+      tf.less(index, largest),
+      tf.slice(ofClass, [0, 0], [samples, columns]),
+      tf.slice(ofClass, [0, 1], [samples, columns]),
+    ) as tf.Tensor2D;
+  },
+};
+
+/**
+ * l = -sum_k y_k log p_k, gradient p sum_k y_k - y = p_k sum_{j != k} y_j - y_k sum_{j != k} p_j. The sum over the others keeps
+ * its digits where p_k rounds to 1: it is taken term by term for the largest p, and as 1 - p_k for the rest.
+ */
+function softmaxGradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
+  const p = tf.exp(tf.logSoftmax(z));
+  const isLargest = isClass(tf.expandDims(tf.argMax(z, 1), 1), z.shape[1]);
+  const ofOthers = tf.sum(tf.where(isLargest, tf.zerosLike(p), p), 1, true);
+  const rest = tf.where(isLargest, tf.mul(ofOthers, tf.onesLike(p)), tf.sub(1, p));
+  const labelsOfOthers = tf.sub(tf.sum(labels, 1, true), labels);
+  return tf.sub(tf.mul(p, labelsOfOthers), tf.mul(labels, rest)) as tf.Tensor2D;
+}
+
+const softmax = { ...softmaxFactor, gradient: softmaxGradient };
+
+const sparseSoftmax = {
+  ...softmaxFactor,
+  gradient: (z: tf.Tensor2D, classes: tf.Tensor) =>
+    softmaxGradient(z, tf.cast(isClass(tf.expandDims(classes, 1), z.shape[1]), 'float32')),
+};
+
+/** A diagonal output Hessian: column k is `root(z)_k e_k`. */
+function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
+  return {
+    columns: (outputs) => outputs,
+    ...choosing((z) => ({
+      combine: (coefficients) => tf.mul(coefficients, root(z)),
+      chosen: (index) => tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32'),
+      kept: (coefficients) => coefficients,
+    })),
+    squaredNorms: (z) => tf.square(root(z)),
+  };
+}
+
+/**
+ * Sigmoid and binary cross-entropy, averaged over the K outputs as tf.js does: A = diag(p (1 - p)) / K.
+ * p (1 - p) is taken as sigmoid(z) sigmoid(-z), which keeps its digits where p rounds to 1; for the same reason the gradient,
+ * (p - y) / K, is (1 - y) sigmoid(z) - y sigmoid(-z).
+ */
+const sigmoidFactor = diagonal(
+  (logits) =>
+    tf.customGrad((...inputs) => {
+      const [z, save] = inputs as [tf.Tensor2D, tf.GradSaveFunc];
+      const [p, q] = [tf.sigmoid(z), tf.sigmoid(tf.neg(z))];
+      const root = tf.sqrt(tf.div(tf.mul(p, q), z.shape[1]));
+      save([root, p, q]);
+      // In closed form, root (q - p) / 2: the gradient of a square root is not a number where p q underflows to 0.
+      const gradFunc = (dy: tf.Tensor, [y, above, below]: tf.Tensor[]) =>
+        tf.mul(dy, tf.mul(y, tf.div(tf.sub(below, above), 2)));
+      return { value: root, gradFunc };
+    })(logits) as tf.Tensor2D,
+);
+
+const sigmoid = {
+  ...sigmoidFactor,
+  gradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
+    const [up, down] = [tf.mul(tf.sub(1, labels), tf.sigmoid(z)), tf.mul(labels, tf.sigmoid(tf.neg(z)))];
+    return tf.div(tf.sub(up, down), z.shape[1]);
+  },
+};
+
+/** Mean over the K outputs of the squared error: A = (2 / K) I, gradient (2 / K) (z - y). */
+const squaredError = {
+  ...diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1]))),
+  gradient: (z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D => tf.mul(tf.sub(z, labels), 2 / z.shape[1]),
+};
+
+/** Every loss that can be measured. A new loss is one entry here. */
+export const outputHessians: Readonly<Record<LossName, OutputHessian>> = {
+  categoricalCrossentropy: { activation: 'softmax', ...softmax },
+  sparseCategoricalCrossentropy: { activation: 'softmax', ...sparseSoftmax },
+  binaryCrossentropy: { activation: 'sigmoid', ...sigmoid },
+  meanSquaredError: { activation: null, ...squaredError },
+  softmaxCrossEntropy: { activation: null, refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'], ...softmax },
+  sigmoidCrossEntropy: { activation: null, refusedActivations: ['sigmoid', 'softmax', 'logSoftmax'], ...sigmoid },
+};

@@ -1,0 +1,153 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { squaredNorms } from '../network/backward.js';
+import { type Graph, parametersOf } from '../network/graph.js';
+import { columnsOf, deltasOf, type Head } from '../network/heads.js';
+import type { Parameter } from '../network/layers/operation.js';
+import { maximaFirst } from '../network/maxima-first.js';
+import { planSteps, record } from '../network/tape.js';
+import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
+import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, shapesOfSample } from './chunks.js';
+
+/** Squared gradient norms of consecutive samples, summed over all columns. */
+export interface TraceChunk {
+  readonly samples: number;
+  /** t_{b,n} for each trained parameter b, in the order of `parameters`, and each sample n of the chunk. */
+  readonly norms: readonly Float32Array[];
+  /** Backward rows run: samples times columns. */
+  readonly pairs: number;
+}
+
+/** The exact trace kernel for one model and loss. */
+export interface TraceKernel {
+  /** The trained weights, in the order of the graph. */
+  readonly parameters: readonly Parameter[];
+  /**
+   * Traces of a batch, chunk by chunk.
+   *
+   * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+   * @throws RangeError when one sample and one column alone do not fit the memory budget.
+   */
+  traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
+}
+
+/** A chunk whose norms may still be on their way. */
+interface StartedChunk {
+  /** [parameters, samples]. */
+  readonly sums: tf.Tensor2D;
+  readonly samples: number;
+  readonly columns: number;
+  /** Highest number of bytes on the way. */
+  readonly peak: number;
+}
+
+/**
+ * Sets up the exact trace kernel,
+ *
+ *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
+ *
+ * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on one sample
+ * that is run in advance, first with one column. No tensor grows faster than in proportion to its chunk, so that one sample
+ * that peaks at p bytes allows budget / p of them; the same holds for columns. The size of the chunks is remembered with the
+ * weights, and the same for every reading, so that readings of the same are the same to the last digit.
+ */
+export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
+  const plan = planSteps(maximaFirst(graph));
+  const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
+
+  /**
+   * All columns of one chunk of samples.
+   *
+   * @param columnsAtOnce for each head. In a trial, which runs one sample, it is set to how many fit.
+   */
+  function traceChunk(
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    columnsAtOnce: number[],
+    trial: boolean,
+  ): StartedChunk {
+    const gauge = memoryGauge();
+    const slices = inputs.map((x) => (samples === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, samples)));
+    let sums: tf.Tensor2D | null = null;
+    let columns = 0;
+    try {
+      const tape = record(graph, plan, slices, gauge);
+      let peak = gauge.peak;
+      try {
+        for (const [h, head] of heads.entries()) {
+          const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
+          let peakOfHead = Number.POSITIVE_INFINITY;
+          for (let first = 0; first < ofHead; ) {
+            const count = Math.min(columnsAtOnce[h], ofHead - first);
+            gauge.peak = 0;
+            const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
+            const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
+            const earlier: tf.Tensor2D | null = sums;
+            sums = tf.tidy(() => {
+              const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
+              return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
+            });
+            tf.dispose([...(earlier ? [earlier] : []), ...norms.values()]);
+            first += count;
+            if (trial) {
+              columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
+            }
+            // Each of these bounds what all columns that fit at once would take.
+            peakOfHead = Math.min(peakOfHead, (gauge.peak * columnsAtOnce[h]) / count);
+          }
+          peak = Math.max(peak, peakOfHead);
+          columns += ofHead;
+        }
+        return { sums: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
+      } finally {
+        tape.dispose();
+      }
+    } catch (error) {
+      sums?.dispose();
+      throw error;
+    } finally {
+      tf.dispose(slices);
+    }
+  }
+
+  /** What fits the budget at once. */
+  function trial(inputs: readonly tf.Tensor[]): ChunkSize {
+    const columns = heads.map(() => 1);
+    const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
+    sums.dispose();
+    return { samples: fitting(budgetBytes, 1, peak, false), columns };
+  }
+
+  return {
+    parameters,
+    async *traces(inputs) {
+      const all = inputs[0].shape[0];
+      const pass: ChunkedPass = { name: 'exact', plan, heads, budgetBytes };
+      const size = rememberedChunk(pass, shapesOfSample(inputs), () => trial(inputs));
+      const readAndDispose = async ({ sums, samples, columns }: StartedChunk): Promise<TraceChunk> => {
+        const values = (await sums.data()) as Float32Array;
+        sums.dispose();
+        const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
+        return { samples, norms, pairs: samples * columns };
+      };
+      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
+      let started: StartedChunk | null = null;
+      try {
+        for (let begin = 0; begin < all; ) {
+          const earlier: StartedChunk | null = started;
+          const count = nextChunk(all - begin, size.samples);
+          started = traceChunk(inputs, begin, count, [...size.columns], false);
+          begin += count;
+          if (earlier) {
+            yield await readAndDispose(earlier);
+          }
+        }
+        if (started) {
+          yield await readAndDispose(started);
+        }
+      } finally {
+        started?.sums.dispose();
+      }
+    },
+  };
+}

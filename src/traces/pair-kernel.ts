@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { squaredNorms } from '../network/backward.js';
+import { type Graph, parametersOf } from '../network/graph.js';
+import { deltasOfEach, type Head } from '../network/heads.js';
+import type { Parameter } from '../network/layers/operation.js';
+import { maximaFirst } from '../network/maxima-first.js';
+import { planSteps, record } from '../network/tape.js';
+import { fitting, gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
+import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, twiceTried } from './chunks.js';
+
+/** Consecutive (sample, column) pairs of a list. */
+export interface PairRows {
+  /** The input row of each pair's sample, one tensor for each input of the graph: [count, ...]. */
+  readonly inputs: tf.Tensor[];
+  /** The column of each pair, counted over all heads. */
+  readonly columns: readonly number[];
+}
+
+/** Makes the pairs `begin`, ..., `begin + count - 1` of a list, which who asked disposes. */
+export type RowsOf = (begin: number, count: number) => PairRows;
+
+/** The trace kernel on single pairs. */
+export interface PairKernel {
+  /** The trained weights, in the order of the graph. */
+  readonly parameters: readonly Parameter[];
+  /**
+   * t_{b,i} = || d(c_i^T z_i) / d theta_b ||^2 of every pair i of a list, chunk by chunk: one array a parameter.
+   *
+   * @param shapes of one row of each input.
+   */
+  traces(
+    length: number,
+    shapes: readonly (readonly number[])[],
+    rows: RowsOf,
+  ): AsyncGenerator<Float32Array[], void, void>;
+}
+
+/** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
+export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
+  const plan = planSteps(maximaFirst(graph));
+  const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
+
+  /** [parameters, count], and how many pairs fit. */
+  function tracesOf(makeRows: () => PairRows, count: number): [tf.Tensor2D, number] {
+    const gauge = memoryGauge();
+    const { inputs, columns } = makeRows();
+    try {
+      const tape = record(graph, plan, inputs, gauge);
+      try {
+        const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
+        const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
+        try {
+          const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
+          const ofBlocks = () => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count])));
+          return [tf.tidy(ofBlocks) as tf.Tensor2D, fit];
+        } finally {
+          tf.dispose([...norms.values()]);
+        }
+      } finally {
+        tape.dispose();
+      }
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
+  function trial(length: number, rows: RowsOf): ChunkSize {
+    const samples = twiceTried((wanted) => {
+      const count = Math.min(wanted, length);
+      const [found, fit] = tracesOf(() => rows(0, count), count);
+      found.dispose();
+      return fit;
+    });
+    return { samples, columns: [] };
+  }
+
+  return {
+    parameters,
+    async *traces(length, shapes, rows) {
+      if (length === 0) {
+        return;
+      }
+      const pass: ChunkedPass = { name: 'pairs', plan, heads, budgetBytes };
+      const { samples: chunk } = rememberedChunk(pass, shapes, () => trial(length, rows));
+      for (let begin = 0; begin < length; ) {
+        const count = nextChunk(length - begin, chunk);
+        const start = begin;
+        const [found] = tracesOf(() => rows(start, count), count);
+        const values = (await found.data()) as Float32Array;
+        found.dispose();
+        yield parameters.map((_, b) => values.subarray(b * count, (b + 1) * count));
+        begin += count;
+      }
+    },
+  };
+}

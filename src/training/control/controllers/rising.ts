@@ -1,0 +1,42 @@
+import type { SharpnessReading } from '../../../measure/reading.js';
+import { studentTQuantile } from '../../../traces/sampling/student-t.js';
+import { slopeOf } from '../../streams/slope.js';
+
+/** When sharpness counts as rising. */
+export interface RisingOptions {
+  /** Number of readings that the trend is taken from, at least 3. Default 6. */
+  readonly window?: number;
+  /** How sure the rise must be, from 0.5 to less than 1. Default 0.99. */
+  readonly confidence?: number;
+}
+
+/** `[step, minimumSharpness]` of the latest readings, oldest first. */
+export type Points = readonly (readonly [step: number, value: number])[];
+
+/** The points with one more reading, at most `window` of them. A reading without a step counts as one step after the last. */
+export function withReading(points: Points, reading: SharpnessReading, window: number): Points {
+  const step = reading.step ?? (points.at(-1)?.[0] ?? -1) + 1;
+  return [...points, [step, reading.minimumSharpness] as const].slice(-window);
+}
+
+/**
+ * Whether Minimum Sharpness rises over the points: the one-sided t-test slope > t(confidence, n - 2) × standard error of the
+ * slope, with the least-squares slope over the step. False until there are `window` points.
+ */
+export function isRising(points: Points, { window, confidence }: Required<RisingOptions>): boolean {
+  if (points.length < window) return false;
+  const { slope, standardError, degreesOfFreedom } = slopeOf(points);
+  return slope > studentTQuantile(confidence, degreesOfFreedom) * standardError;
+}
+
+/** The options with their defaults. @throws in one line, in the name of `controller`, where they are out of range. */
+export function checkRising(controller: string, options: RisingOptions): Required<RisingOptions> {
+  const { window = 6, confidence = 0.99 } = options;
+  if (!Number.isInteger(window) || window < 3) {
+    throw new Error(`${controller}: window must be a whole number of readings, at least 3, but it is ${window}.`);
+  }
+  if (!(confidence >= 0.5 && confidence < 1)) {
+    throw new Error(`${controller}: confidence must be a number from 0.5 to less than 1, but it is ${confidence}.`);
+  }
+  return { window, confidence };
+}

@@ -1,0 +1,237 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions } from '../../checks.js';
+import { checkLoss } from '../../measure/loss.js';
+import {
+  checkGradientsPass,
+  type GradientColumns,
+  type MinimumSharpnessGradients,
+  sharpnessGradientKernel,
+} from '../../measure/sharpness-gradients.js';
+import type { LossName } from '../../network/output-hessian.js';
+import { recordMinibatches } from '../../tfjs/minibatch-recorder.js';
+import { modelOfLoss } from '../../tfjs/trained-model.js';
+import { uniform } from '../../traces/sampling/uniform.js';
+import { OptimizerWrapper, registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
+
+export interface SharpnessPenaltyOptions {
+  /** Weight of the penalty: training minimises loss + lambda MS. At least 0, in units of the loss per unit of Minimum Sharpness. */
+  readonly lambda: number;
+  /**
+   * The model that will be trained. With it, a layer that cannot be penalized is refused at once; without it, in the first step,
+   * which is when the optimizer finds out what it trains.
+   */
+  readonly model?: tfl.LayersModel;
+  /** The penalty is added in every k-th step, and k times as strong, so that its mean does not depend on k. Default 1. */
+  readonly every?: number;
+  /** How many samples of the minibatch, the first ones, the penalty is computed on. Default 32. */
+  readonly samples?: number;
+  /**
+   * `'sign'` (default): one backward row a sample, a combination of all columns of the output Hessian with random signs.
+   * `'all'`: every column, without that noise, at about as many times the cost as the network has outputs.
+   */
+  readonly columns?: GradientColumns;
+  /** The loss whose curvature counts, for several outputs one each in their order. Default: what the model was compiled with. */
+  readonly loss?: LossName | readonly LossName[];
+  /** Chooses the random signs, together with the step: a whole number, default 0. */
+  readonly seed?: number;
+}
+
+/** What {@link sharpnessPenalty} returns. */
+export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
+  /** As in {@link SharpnessPenaltyOptions}. May be changed between steps; 0 is plain training. */
+  lambda: number;
+}
+
+/**
+ * Training on loss + lambda MS: `base` is given the gradient of the loss plus lambda times the gradient of Minimum Sharpness on
+ * a part of the same minibatch,
+ *
+ *     d MS / d theta = sum_b exp(-2 e_b . s*) d T_b / d theta,
+ *
+ * with the rescaling s* held at its optimum (envelope theorem; Ibayashi, Hamaguchi, Imaizumi, arXiv 2106.12612, for MS).
+ * Unlike a penalty on the plain trace it cannot be lowered by moving scale from one layer to another. A penalty in every k-th
+ * step is k times as strong, as with the "lazy regularization" of Karras et al., arXiv 1912.04958.
+ *
+ * ```ts
+ * const optimizer = sharpnessPenalty(tf.train.adam(1e-3), { model, lambda: 0.01 });
+ * model.compile({ optimizer, loss: 'categoricalCrossentropy' });
+ * ```
+ *
+ * Loss and metrics that `fit` reports are those of plain training, without the penalty. It sees the network as inference runs
+ * it, without dropout and with the moving statistics of batch normalization, which it does not move. Weights of samples and
+ * classes, and regularizers, do not count in it. With `'sign'`, the
+ * scales are those that fit the noisy traces of this minibatch.
+ *
+ * Gradients pass through Dense, Conv1D and Conv2D without dilation, BatchNormalization, max and average pooling (also
+ * global), Add, Concatenate, Flatten, Reshape and other layers that only rearrange, Dropout, and the activations relu, relu6, leaky
+ * relu, tanh, sigmoid and softmax. All others are refused, since tf.js has no second derivative for them that can be
+ * relied on.
+ *
+ * A penalty that fails in a later step, or is not a finite number, is left out: that step is plain training, and the first
+ * time the reason is a console warning. A step waits for the values of the traces (`dataSync`).
+ *
+ * The optimizer is saved and loaded with its model (`includeOptimizer: true`) where the base can be; a program that loads it
+ * has to import this package. The model itself is not part of it: the loaded optimizer finds it in its first step. `dispose`
+ * disposes the base.
+ *
+ * @throws Error with one line for options out of range, a base that cannot be wrapped (see {@link sam}), and a model that has not
+ *   been built or has a layer that cannot be penalized; in the first step, before any weight has moved, also for a loss that is not
+ *   known or does not fit the last activation.
+ */
+export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOptions): SharpnessPenaltyOptimizer {
+  checkKnownOptions('sharpnessPenalty', options, knownOptions);
+  return new SharpnessPenalty(base, options);
+}
+
+const knownOptions = {
+  lambda: true,
+  model: true,
+  every: true,
+  samples: true,
+  columns: true,
+  loss: true,
+  seed: true,
+} satisfies Record<keyof SharpnessPenaltyOptions, true>;
+
+class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
+  #lambda = 0;
+  readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
+    loss?: SharpnessPenaltyOptions['loss'];
+  };
+  #model: tfl.LayersModel | undefined;
+  #kernel: { readonly of: readonly unknown[]; readonly run: ReturnType<typeof sharpnessGradientKernel> } | undefined;
+  #warned = false;
+
+  constructor(base: tf.Optimizer, options: SharpnessPenaltyOptions) {
+    super(base);
+    const { lambda, model, every = 1, samples = 32, columns = 'sign', loss, seed = 0 } = options ?? {};
+    this.lambda = lambda as number;
+    checkCount('every', every);
+    checkCount('samples', samples);
+    if (columns !== 'sign' && columns !== 'all') {
+      throw new Error(`columns must be 'sign' or 'all', but it is ${columns}.`);
+    }
+    if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, but it is ${seed}.`);
+    if (loss != null) checkLoss(loss);
+    if (model !== undefined) checkGradientsPass(model);
+    this.#model = model;
+    this.#options = { every, samples, columns, seed, loss: loss ?? undefined };
+  }
+
+  get lambda(): number {
+    return this.#lambda;
+  }
+
+  set lambda(value: number) {
+    if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
+      throw new Error(`lambda must be a finite number of at least 0, but it is ${value}.`);
+    }
+    this.#lambda = value;
+  }
+
+  protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
+    if (this.#lambda === 0 || this.iterations % this.#options.every !== 0) return tf.variableGrads(loss, variables);
+    const { value, grads, model, inputs } = this.#plainGradients(loss, variables);
+    try {
+      const kernel = this.#kernelFor(model, variables);
+      try {
+        return { value, grads: this.#added(grads, kernel, inputs) };
+      } catch (error) {
+        this.#warn(error);
+        return { value, grads };
+      }
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
+  /** The gradients of the loss itself, and the minibatch that they are of. */
+  #plainGradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
+    let model = this.#model;
+    let inputs: tf.Tensor[] | undefined;
+    const recorded = () => {
+      if (model === undefined) return loss();
+      const recorder = recordMinibatches(model);
+      try {
+        recorder.record();
+        const value = loss();
+        inputs = recorder.take();
+        return value;
+      } finally {
+        recorder.remove();
+      }
+    };
+    const plain = tf.variableGrads(() => {
+      if (model !== undefined) return recorded();
+      const found = modelOfLoss(loss);
+      model = found.model;
+      return found.value;
+    }, variables);
+    // The model has just been found: once more, to see the minibatch.
+    if (inputs === undefined && this.#model === undefined) tf.tidy(() => void recorded());
+    if (model === undefined)
+      throw new Error('sharpnessPenalty cannot find out which model is trained: pass { model }.');
+    if (inputs === undefined) {
+      throw new Error(
+        `sharpnessPenalty saw no minibatch: the step was not one of the model it was given, '${model.name}'.`,
+      );
+    }
+    this.#model = model;
+    return { ...plain, model, inputs };
+  }
+
+  /** Made anew where other weights are trained than before, or another loss. */
+  #kernelFor(model: tfl.LayersModel, variables: readonly tf.Variable[]) {
+    const of = [model.loss, ...variables];
+    if (this.#kernel?.of.length !== of.length || this.#kernel.of.some((each, i) => each !== of[i])) {
+      this.#kernel = { of, run: sharpnessGradientKernel(model, this.#options.loss) };
+    }
+    return this.#kernel.run;
+  }
+
+  #added(
+    grads: tf.NamedTensorMap,
+    kernel: (inputs: tf.Tensor[], columns: GradientColumns, seed: number) => MinimumSharpnessGradients,
+    inputs: readonly tf.Tensor[],
+  ): tf.NamedTensorMap {
+    const { every, samples, columns, seed } = this.#options;
+    const strength = this.#lambda * every;
+    // The same signs for a step that is run again after loading.
+    const seedOfStep = Math.floor(uniform(seed, this.iterations) * Number.MAX_SAFE_INTEGER);
+    const part = inputs.map((x) => tf.slice(x, 0, Math.min(samples, x.shape[0])));
+    const { parameters } = kernel(part, columns, seedOfStep);
+    const squares = tf.addN(parameters.map(({ gradient }) => tf.sum(tf.square(gradient))));
+    if (!Number.isFinite(squares.dataSync()[0])) throw new Error('the gradient of Minimum Sharpness is not finite.');
+    const all = { ...grads };
+    for (const { name, gradient } of parameters) {
+      if (all[name] != null) all[name] = tf.add(all[name], tf.mul(gradient, strength));
+    }
+    return all;
+  }
+
+  #warn(error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    console.warn(`tfjs-sharpness, sharpnessPenalty: steps without a penalty, because ${reason}`);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const { loss, ...options } = this.#options;
+    return {
+      ...super.getConfig(),
+      lambda: this.#lambda,
+      ...options,
+      ...(loss ? { loss: loss as string | string[] } : {}),
+    };
+  }
+}
+registerOptimizer('SharpnessPenalty', SharpnessPenalty);
+
+/** @throws Error with one line for anything but a whole number of at least 1. */
+function checkCount(name: string, value: unknown): void {
+  if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
+    throw new Error(`${name} must be a whole number of at least 1, but it is ${value}.`);
+  }
+}

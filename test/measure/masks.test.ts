@@ -1,0 +1,274 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { unfold } from '../../src/network/graph.js';
+import { masking } from '../../src/network/layers/masking.js';
+import { autodiffTraces } from '../brute-force/autodiff-traces.js';
+import { setGoldenWeights } from './golden-network.js';
+
+const { layers } = tfl;
+type Symbolic = tfl.SymbolicTensor;
+const through = (x: Symbolic | Symbolic[], ...stack: tfl.layers.Layer[]) =>
+  stack.reduce<Symbolic | Symbolic[]>((y, layer) => layer.apply(y) as Symbolic, x) as Symbolic;
+const loss = 'softmaxCrossEntropy';
+let counter = 0;
+const name = (kind: string) => `${kind}_${++counter}`;
+
+/** Tokens with a padded end: 0 is the padding. */
+const tokens = () =>
+  tf.tensor2d(
+    [
+      [3, 1, 2, 0],
+      [1, 4, 0, 0],
+      [2, 2, 3, 1],
+    ],
+    [3, 4],
+    'float32',
+  );
+const words = (maskZero = true) => layers.embedding({ inputDim: 5, outputDim: 3, maskZero, name: name('words') });
+const head = (units = 3) => layers.dense({ units, name: name('head') });
+
+function built(inputs: Symbolic | Symbolic[], outputs: Symbolic | Symbolic[]): tfl.LayersModel {
+  const model = tfl.model({ inputs, outputs });
+  setGoldenWeights(model, 5);
+  return model;
+}
+
+async function expectTraces(model: tfl.LayersModel, inputs: tf.Tensor[]): Promise<void> {
+  const expected = await autodiffTraces(model, [{ loss }], inputs);
+  const before = tf.memory().numTensors;
+  const reading = await measureSharpness(model, inputs, { loss });
+  expect(tf.memory().numTensors).toBe(before);
+  const total = [...expected.values()].reduce((sum, trace) => sum + trace, 0);
+  expect(reading.parameters.map((each) => each.name).sort()).toEqual([...expected.keys()].sort());
+  for (const { name: parameter, trace } of reading.parameters) {
+    const allowed = 1e-4 * expected.get(parameter)! + 1e-8 * total;
+    expect(Math.abs(trace - expected.get(parameter)!), parameter).toBeLessThan(allowed);
+  }
+  const sampled = await measureSharpness(model, inputs, { loss, method: { pairs: 5 } });
+  expect(sampled.parameters.at(-1)!.trace / reading.parameters.at(-1)!.trace).toBeCloseTo(1, 4);
+}
+
+/** [N, T, 1] -> [N, T], with the mask. */
+class LastChannel extends tfl.layers.Layer {
+  static readonly className = 'LastChannel';
+  override supportsMasking = true;
+  override computeOutputShape([batch, steps]: tfl.Shape): tfl.Shape {
+    return [batch!, steps!];
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.squeeze([inputs].flat()[0]!, [2]);
+  }
+}
+
+const recurrent: Record<string, () => tfl.layers.Layer> = {
+  simpleRNN: () => layers.simpleRNN({ recurrentInitializer: 'glorotNormal', units: 3, name: name('rnn') }),
+  GRU: () =>
+    layers.gru({ recurrentInitializer: 'glorotNormal', units: 2, resetAfter: false, name: name('gru') } as never),
+  LSTM: () => layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') }),
+  'bidirectional LSTM': () =>
+    layers.bidirectional({
+      layer: layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') }) as never,
+      mergeMode: 'concat',
+      name: name('both'),
+    }),
+};
+
+describe('masks reach the recurrent layers', () => {
+  it.each(Object.keys(recurrent))('from an embedding: %s', async (kind) => {
+    const x = tfl.input({ shape: [4] });
+    const make = (maskZero: boolean) => through(x, words(maskZero), recurrent[kind]!(), head());
+    const model = built(x, make(true));
+    expect(unfold(model).steps.some(({ mask }) => mask !== undefined)).toBe(true);
+    const data = tokens();
+    await expectTraces(model, [data]);
+    // The mask matters: without it the traces are others.
+    const masked = await measureSharpness(model, data, { loss });
+    const open = await measureSharpness(built(x, make(false)), data, { loss });
+    expect(Math.abs(open.trace / masked.trace - 1)).toBeGreaterThan(1e-3);
+    data.dispose();
+  });
+
+  it.each([0, 0.5])('from a masking layer with the value %d, through layers that pass masks on', async (maskValue) => {
+    const x = tfl.input({ shape: [4, 2] });
+    const sequence = through(
+      x,
+      layers.masking({ maskValue, name: name('mask') }),
+      layers.dropout({ rate: 0.5 }),
+      layers.dense({ units: 3, activation: 'relu', name: name('dense') }),
+      layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, returnSequences: true, name: name('lstm') }),
+      layers.gru({ recurrentInitializer: 'glorotNormal', units: 2, name: name('gru') }),
+      head(),
+    );
+    const model = built(x, sequence);
+    const data = tf.tidy(() => {
+      const values = tf.randomUniform([3, 4, 2], -1, 1, 'float32', 2);
+      const kept = tf.tensor3d([1, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 1], [3, 4, 1]);
+      return tf.add(tf.mul(values, kept), tf.mul(tf.sub(1, kept), maskValue));
+    });
+    await expectTraces(model, [data]);
+    data.dispose();
+  });
+
+  it('through merges, and into a model inside of the model', async () => {
+    const x = tfl.input({ shape: [4] });
+    const inner = tfl.sequential({
+      layers: [layers.gru({ recurrentInitializer: 'glorotNormal', units: 2, inputShape: [4, 6], name: name('inner') })],
+    });
+    const both = through([through(x, words()), through(x, words())], layers.concatenate({ axis: -1 }));
+    const alone = through(both, layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') }));
+    const data = tokens();
+    await expectTraces(built(x, through(alone, head())), [data]);
+    await expectTraces(built(x, through(through(both, inner), head())), [data]);
+    data.dispose();
+  });
+
+  it('to a softmax layer over positions', async () => {
+    const x = tfl.input({ shape: [4] });
+    const weights = through(
+      x,
+      words(),
+      layers.dense({ units: 1, name: name('scores') }),
+      new LastChannel({}),
+      layers.softmax({ axis: -1 }),
+    );
+    const model = built(x, through(weights, head()));
+    const data = tokens();
+    await expectTraces(model, [data]);
+    data.dispose();
+  });
+
+  it('and where tf.js hands one to a layer that has none, it is refused in one line', async () => {
+    const x = tfl.input({ shape: [4] });
+    const sentence = through(
+      x,
+      words(),
+      layers.lstm({ recurrentInitializer: 'glorotNormal', units: 3, name: name('encoder') }),
+    );
+    const decoded = through(
+      sentence,
+      layers.repeatVector({ n: 4 }),
+      layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('decoder') }),
+      head(),
+    );
+    const data = tokens();
+    const before = tf.memory().numTensors;
+    await expect(measureSharpness(built(x, decoded), data, { loss })).rejects.toThrow(/a mask where none belongs/);
+    expect(tf.memory().numTensors).toBe(before);
+    data.dispose();
+  });
+});
+
+describe('masking', () => {
+  it('sets masked positions and their deltas to 0, in every column', () => {
+    const layer = layers.masking({ maskValue: 2, name: name('mask') });
+    const [operation] = masking(layer, () => {
+      throw new Error('it has no weights');
+    });
+    tf.tidy(() => {
+      const x = tf.tensor3d([2, 2, 2, 1, 0, 2, 2, 2], [2, 2, 2]);
+      const { output, saved } = operation!.forward([x]);
+      expect([...output.dataSync()]).toEqual([0, 0, 2, 1, 0, 2, 0, 0]);
+      const delta = tf.reshape(tf.range(1, 17), [4, 2, 2]);
+      const [back] = operation!.backward({ saved, inputShapes: [x.shape] }, delta, 2);
+      expect([...back!.dataSync()]).toEqual([0, 0, 3, 4, 5, 6, 0, 0, 0, 0, 11, 12, 13, 14, 0, 0]);
+    });
+  });
+});
+
+/** Halves a vector; the second half doubled. */
+class Halves extends tfl.layers.Layer {
+  static readonly className = 'Halves';
+  override computeOutputShape([batch, width]: tfl.Shape): tfl.Shape[] {
+    return [
+      [batch, width! / 2],
+      [batch, width! / 2],
+    ] as never;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
+    const [x] = [inputs].flat() as [tf.Tensor];
+    const [first, second] = tf.split(x, 2, 1) as [tf.Tensor, tf.Tensor];
+    return [first, tf.mul(second, 2)];
+  }
+}
+
+/** Attention pooling that ends the mask, as Keras users write it. */
+class AttentionPool extends tfl.layers.Layer {
+  static readonly className = 'AttentionPool';
+  query!: tfl.LayerVariable;
+  constructor(args: object) {
+    super(args);
+    this.supportsMasking = true;
+  }
+  override build(shape: tfl.Shape): void {
+    this.query = this.addWeight('kernel', [shape.at(-1)!, 1], 'float32', tfl.initializers.glorotNormal({}));
+    this.built = true;
+  }
+  override computeMask(): tf.Tensor {
+    return null as never;
+  }
+  override computeOutputShape([batch, , width]: tfl.Shape): tfl.Shape {
+    return [batch!, width!];
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[], { mask }: { mask?: tf.Tensor | tf.Tensor[] }): tf.Tensor {
+    return tf.tidy(() => {
+      const [x] = [inputs].flat() as [tf.Tensor3D];
+      const scores = tf.squeeze(tf.matMul(x, tf.reshape(this.query.read(), [1, -1, 1]) as tf.Tensor3D), [2]);
+      const [kept] = [mask].flat();
+      const open = kept ? tf.add(scores, tf.mul(tf.sub(tf.cast(kept, 'float32'), 1), 1e9)) : scores;
+      return tf.sum(tf.mul(x, tf.expandDims(tf.softmax(open), 2)), 1);
+    });
+  }
+}
+
+describe('layers of the user', () => {
+  it('get the mask, and end it', async () => {
+    const x = tfl.input({ shape: [4] });
+    const pooled = through(x, words(), new AttentionPool({ name: name('pool') }), head());
+    const data = tokens();
+    await expectTraces(built(x, pooled), [data]);
+    data.dispose();
+  });
+
+  it('may have several outputs', async () => {
+    const x = tfl.input({ shape: [4] });
+    const hidden = through(x, layers.dense({ units: 6, activation: 'tanh', name: name('hidden') }));
+    const [first, second] = new Halves({ name: name('halves') }).apply(hidden) as [Symbolic, Symbolic];
+    const joined = through([first, through(second, layers.dense({ units: 3, name: name('arm') }))], layers.add());
+    const data = tf.randomUniform([3, 4], -1, 1, 'float32', 4);
+    await expectTraces(built(x, through(joined, head())), [data]);
+    data.dispose();
+  });
+});
+
+describe('the states of a recurrent layer', () => {
+  it('start another one', async () => {
+    const x = tfl.input({ shape: [4, 2] });
+    const [, h, c] = layers
+      .lstm({ recurrentInitializer: 'glorotNormal', units: 3, returnState: true, name: name('encoder') })
+      .apply(x) as Symbolic[];
+    const decoder = layers.lstm({ recurrentInitializer: 'glorotNormal', units: 3, name: name('decoder') });
+    const decoded = decoder.apply([x, h!, c!]) as Symbolic;
+    const data = tf.randomUniform([3, 4, 2], -1, 1, 'float32', 4);
+    await expectTraces(built(x, through(decoded, head())), [data]);
+    data.dispose();
+  });
+
+  it('are refused in one line where their layer has an open length', async () => {
+    const x = tfl.input({ shape: [null as never, 2] });
+    const lstm = layers.lstm({
+      recurrentInitializer: 'glorotNormal',
+      units: 3,
+      returnState: true,
+      returnSequences: true,
+      name: 'open',
+    });
+    const [, h] = lstm.apply(x) as Symbolic[];
+    const data = tf.zeros([2, 4, 2]);
+    await expect(measureSharpness(built(x, through(h!, head())), data, { loss })).rejects.toThrow(
+      /^Layer 'open' \(LSTM\) has several outputs, one of open length/,
+    );
+    data.dispose();
+  });
+});

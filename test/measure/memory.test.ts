@@ -1,0 +1,229 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, test } from 'vitest';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { lcg, setGoldenWeights } from './golden-network.js';
+
+const MB = 2 ** 20;
+
+function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
+  const model = tfl.sequential();
+  for (const layer of stack) model.add(layer);
+  setGoldenWeights(model, 7);
+  return model;
+}
+
+const { dense, conv2d, maxPooling2d, batchNormalization, reLU, flatten, globalAveragePooling2d } = tfl.layers;
+const softmax = (units: number) => dense({ units, activation: 'softmax' });
+
+/** Networks whose deltas are large for the arithmetic they take, so that a few samples fill a budget. */
+const networks: Record<string, () => tfl.LayersModel> = {
+  'wide dense layers': () =>
+    chain(
+      dense({ units: 1500, activation: 'relu', inputShape: [4] }),
+      dense({ units: 8, activation: 'relu' }),
+      softmax(20),
+    ),
+  'a convolution at full resolution': () =>
+    chain(
+      conv2d({ filters: 24, kernelSize: 1, activation: 'relu', inputShape: [24, 24, 1] }),
+      globalAveragePooling2d({}),
+      softmax(10),
+    ),
+  'convolutions, batch norm and max pooling': () =>
+    chain(
+      conv2d({ filters: 8, kernelSize: 3, padding: 'same', inputShape: [20, 20, 1] }),
+      batchNormalization(),
+      reLU(),
+      maxPooling2d({ poolSize: 2 }),
+      conv2d({ filters: 8, kernelSize: 3, activation: 'relu' }),
+      flatten(),
+      softmax(10),
+    ),
+};
+
+function randomInputs(model: tfl.LayersModel, samples: number): tf.Tensor {
+  const shape = [samples, ...(model.inputs[0]!.shape.slice(1) as number[])];
+  return tf.tensor(
+    lcg(
+      3,
+      shape.reduce((a, b) => a * b, 1),
+    ).map((u) => 2 * u - 1),
+    shape,
+  );
+}
+
+/** The most bytes that lay in tensors at any time during a measurement, above those that lay there before. */
+async function peakBytes(model: tfl.LayersModel, samples: number, memoryMB: number): Promise<number> {
+  const inputs = randomInputs(model, samples);
+  const { numBytes, numTensors } = tf.memory();
+  const profile = await tf.profile(async () => {
+    await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', memoryMB });
+    return [];
+  });
+  expect(tf.memory().numTensors).toBe(numTensors);
+  inputs.dispose();
+  return profile.peakBytes - numBytes;
+}
+
+describe.each(Object.entries(networks))('memory for %s', (_name, make) => {
+  test.each([
+    [16, 20],
+    [64, 80],
+    [256, 320],
+  ])(
+    '%i MB hold, and are made use of',
+    async (memoryMB, samples) => {
+      const model = make();
+      const peak = await peakBytes(model, samples, memoryMB);
+      expect(peak).toBeLessThanOrEqual(1.25 * memoryMB * MB);
+      expect(peak).toBeGreaterThan(0.4 * memoryMB * MB);
+      model.dispose();
+    },
+    120_000,
+  );
+});
+
+test('the budget is made use of where the forward pass takes more than the deltas', async () => {
+  const model = chain(
+    conv2d({ filters: 16, kernelSize: 3, inputShape: [12, 12, 1] }),
+    conv2d({ filters: 2, kernelSize: 7 }),
+    flatten(),
+    softmax(10),
+  );
+  const peak = await peakBytes(model, 100, 8);
+  expect(peak).toBeLessThanOrEqual(1.25 * 8 * MB);
+  expect(peak).toBeGreaterThan(0.3 * 8 * MB);
+  model.dispose();
+});
+
+test('the size of the chunks is found once for a budget, and remembered', async () => {
+  const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  const inputs = randomInputs(model, 300);
+  const kernelsRun = async (memoryMB: number) => {
+    const { numBytes } = tf.memory();
+    const profile = await tf.profile(async () => {
+      await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', memoryMB });
+      return [];
+    });
+    expect(profile.peakBytes - numBytes).toBeLessThanOrEqual(1.25 * memoryMB * MB);
+    return profile.kernels.length;
+  };
+  const first = await kernelsRun(64);
+  const second = await kernelsRun(64);
+  expect(second).toBeLessThan(first);
+  expect(await kernelsRun(0.25)).toBeGreaterThan(3 * first);
+  expect(await kernelsRun(64)).toBe(second);
+  tf.dispose(inputs);
+  model.dispose();
+});
+
+test('10,000 samples take no more than 100', async () => {
+  const model = chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  // 100 samples fill this budget already.
+  const memoryMB = 0.25;
+  const few = await peakBytes(model, 100, memoryMB);
+  const many = await peakBytes(model, 10_000, memoryMB);
+  expect(few).toBeGreaterThan(0.4 * memoryMB * MB);
+  expect(few).toBeLessThanOrEqual(1.25 * memoryMB * MB);
+  expect(Math.abs(many / few - 1)).toBeLessThan(0.1);
+  model.dispose();
+}, 120_000);
+
+test('1,000 classes, a thousand rows a sample, stay within the bound', async () => {
+  const model = chain(dense({ units: 12, activation: 'relu', inputShape: [4] }), softmax(1000));
+  const peak = await peakBytes(model, 20, 16);
+  expect(peak).toBeLessThanOrEqual(1.25 * 16 * MB);
+  expect(peak).toBeGreaterThan(0.4 * 16 * MB);
+  model.dispose();
+}, 120_000);
+
+describe('a measurement of many chunks', () => {
+  const subject = () => chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  const options = { loss: 'categoricalCrossentropy', memoryMB: 0.25 } as const;
+
+  test('reports its progress, rising, up to the total', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const progress: { samples: number; total?: number }[] = [];
+    await measureSharpness(model, inputs, { ...options, onProgress: (p) => progress.push({ ...p }) });
+    expect(progress.length).toBeGreaterThan(5);
+    for (const [i, { samples, total }] of progress.entries()) {
+      expect(total).toBe(700);
+      expect(samples).toBeGreaterThan(progress[i - 1]?.samples ?? 0);
+    }
+    expect(progress.at(-1)!.samples).toBe(700);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('gives the same reading as one of a single chunk', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 300);
+    const chunked = await measureSharpness(model, inputs, options);
+    const whole = await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy' });
+    expect(Math.abs(chunked.minimumSharpness / whole.minimumSharpness - 1)).toBeLessThan(1e-5);
+    for (const [i, { trace }] of chunked.parameters.entries()) {
+      expect(Math.abs(trace / whole.parameters[i]!.trace - 1)).toBeLessThan(1e-5);
+    }
+    expect(chunked.pairs).toBe(whole.pairs);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('stops when its signal aborts, with the reason, and leaves no tensor', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors, numBytes } = tf.memory();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    let chunks = 0;
+    const onProgress = () => {
+      chunks++;
+      if (chunks === 2) controller.abort(reason);
+    };
+    await expect(measureSharpness(model, inputs, { ...options, onProgress, signal: controller.signal })).rejects.toBe(
+      reason,
+    );
+    expect(chunks).toBe(2);
+    expect(tf.memory()).toMatchObject({ numTensors, numBytes });
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('lets a timer abort it, since it gives way between chunks', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 20_000);
+    const { numTensors } = tf.memory();
+    await expect(measureSharpness(model, inputs, { ...options, signal: AbortSignal.timeout(1) })).rejects.toThrow(
+      /timeout/i,
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
+    tf.dispose(inputs);
+    model.dispose();
+  }, 120_000);
+
+  test('passes on what onProgress throws, and leaves no tensor', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors } = tf.memory();
+    const onProgress = () => {
+      throw new Error('display is gone');
+    };
+    await expect(measureSharpness(model, inputs, { ...options, onProgress })).rejects.toThrow('display is gone');
+    expect(tf.memory().numTensors).toBe(numTensors);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('leaves no tensor when it fails in the middle', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors } = tf.memory();
+    const onProgress = () => model.weights[0]!.dispose();
+    await expect(measureSharpness(model, inputs, { ...options, onProgress })).rejects.toThrow(/disposed/);
+    expect(tf.memory().numTensors).toBe(numTensors - 1);
+    tf.dispose(inputs);
+    tf.disposeVariables();
+  });
+});

@@ -1,0 +1,47 @@
+import * as tfl from '@tensorflow/tfjs-layers';
+import { expect, test } from 'vitest';
+import { symmetryAssumptions } from '../../src/measure/symmetry-assumptions.js';
+import { unfold } from '../../src/network/graph.js';
+import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
+
+const { layers } = tfl;
+type Layer = tfl.layers.Layer;
+
+const dense = (name: string, trainable = true) => layers.dense({ name, units: 3, activation: 'relu', trainable });
+
+function assumptionsOf(inputShape: number[], ...stack: Layer[]): string[] {
+  const model = tfl.sequential({ layers: [layers.inputLayer({ inputShape }), ...stack] });
+  const graph = unfold(model);
+  return symmetryAssumptions(graph, scaleSymmetry(graph));
+}
+
+test('a plain chain takes nothing for granted', () => {
+  expect(assumptionsOf([3], dense('a'), dense('b'))).toEqual([]);
+});
+
+test('one sentence says that no scale is free', () => {
+  expect(assumptionsOf([3], dense('a'))).toEqual([
+    'No layers can exchange scale here, so Minimum Sharpness is the plain trace; describeSymmetries(model) says why.',
+  ]);
+});
+
+test('frozen weights, with every layer once', () => {
+  expect(assumptionsOf([3], dense('a', false), dense('b'), dense('c'), dense('d', false))).toEqual([
+    "The frozen weights of 'a' and 'd' are left out, and no scale is moved into them; countFrozen: true counts them.",
+  ]);
+});
+
+test('the two kinds of normalization', () => {
+  const stack = [dense('a'), layers.batchNormalization({ name: 'batch' }), layers.layerNormalization({ name: 'row' })];
+  expect(assumptionsOf([3], ...stack, dense('b'))).toEqual([
+    expect.stringMatching(/^Batch normalization \('batch'\) is measured as in inference, .* count less\.$/),
+    expect.stringMatching(/^Normalization \('row'\) takes away the scale of its input: .* need not count\.$/),
+  ]);
+});
+
+test('weights that take no part', () => {
+  const rnn = layers.simpleRNN({ name: 'rnn', units: 2, recurrentInitializer: 'glorotUniform' });
+  expect(assumptionsOf([3, 2], layers.prelu({ name: 'slopes' }), rnn, dense('a'), dense('b'))).toEqual([
+    "Weights of 'slopes' and 'rnn/recurrent_kernel' take no part in the rescaling: their trace counts as it is.",
+  ]);
+});

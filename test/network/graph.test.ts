@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { type Graph, parametersOf, reaching, unfold } from '../../src/network/graph.js';
+import { generic } from '../../src/network/layers/generic.js';
+import { registerLayerRule } from '../../src/network/layers/table.js';
+
+const { layers } = tfl;
+const symbolic = (layer: tfl.layers.Layer, ...inputs: tfl.SymbolicTensor[]) =>
+  layer.apply(inputs.length === 1 ? inputs[0] : inputs) as tfl.SymbolicTensor;
+
+/** Steps as text: `layer(inputs) -> output`. */
+function listing(graph: Graph): string[] {
+  return graph.steps.map(({ operation, inputs, output }) => `${operation.description}(${inputs.join()}) -> ${output}`);
+}
+
+describe('unfold', () => {
+  it('takes activations apart from their layers and drops what does nothing in inference', () => {
+    const model = tfl.sequential({
+      layers: [
+        layers.dense({ units: 3, activation: 'relu', inputShape: [4] }),
+        layers.dropout({ rate: 0.5 }),
+        layers.dense({ units: 2, activation: 'softmax' }),
+      ],
+    });
+    const graph = unfold(model);
+    expect(listing(graph)).toEqual([
+      'Dense(0) -> 1',
+      'relu activation(1) -> 2',
+      'Dense(2) -> 3',
+      'softmax activation(3) -> 4',
+    ]);
+    expect(graph.outputs).toEqual([4]);
+  });
+
+  it('unfolds nested models, each call of them anew, with the same operations', () => {
+    const inner = tfl.sequential({ layers: [layers.dense({ units: 4, inputShape: [4] })] });
+    const x = tfl.input({ shape: [4] });
+    const once = symbolic(inner as unknown as tfl.layers.Layer, x);
+    const twice = symbolic(inner as unknown as tfl.layers.Layer, once);
+    const graph = unfold(tfl.model({ inputs: x, outputs: symbolic(layers.add(), once, twice) }));
+    expect(listing(graph)).toEqual(['Dense(0) -> 1', 'Dense(1) -> 2', 'Add(1,2) -> 3']);
+    expect(graph.steps[0].operation).toBe(graph.steps[1].operation);
+    expect(parametersOf(graph).map(({ name }) => name)).toEqual(inner.trainableWeights.map((w) => w.originalName));
+  });
+
+  it('keeps the order of several inputs', () => {
+    const [a, b] = [tfl.input({ shape: [2] }), tfl.input({ shape: [3] })];
+    const outputs = symbolic(layers.concatenate(), symbolic(layers.dense({ units: 1 }), b), a);
+    expect(listing(unfold(tfl.model({ inputs: [a, b], outputs })))).toEqual(['Dense(1) -> 2', 'Concatenate(2,0) -> 3']);
+  });
+
+  it('marks frozen weights, and moving statistics as weights that training leaves alone', () => {
+    const model = tfl.sequential({
+      layers: [
+        layers.dense({ units: 3, inputShape: [4], name: 'frozen', trainable: false }),
+        layers.batchNormalization({ name: 'bn' }),
+      ],
+    });
+    const trainable = Object.fromEntries(parametersOf(unfold(model)).map((each) => [each.name, each.trainable]));
+    expect(trainable).toEqual({ 'frozen/kernel': false, 'frozen/bias': false, 'bn/gamma': true, 'bn/beta': true });
+  });
+
+  it('keeps every output, and drops what no output needs', () => {
+    const x = tfl.input({ shape: [2] });
+    const hidden = symbolic(layers.dense({ units: 2 }), x);
+    const outputs = [symbolic(layers.dense({ units: 1 }), hidden), symbolic(layers.reLU(), hidden)];
+    const graph = unfold(tfl.model({ inputs: x, outputs }));
+    expect(listing(graph)).toEqual(['Dense(0) -> 1', 'Dense(1) -> 2', 'relu activation(1) -> 3']);
+    expect(graph.outputs).toEqual([2, 3]);
+    expect(listing(reaching(graph, [3]))).toEqual(['Dense(0) -> 1', 'relu activation(1) -> 3']);
+  });
+
+  it('hands masks to the layers that use them, through those that pass them on', () => {
+    const embedding = layers.embedding({ inputDim: 3, outputDim: 2, maskZero: true, inputLength: 3 });
+    const lstm = layers.lstm({ units: 2, recurrentInitializer: 'zeros', returnSequences: true });
+    const model = tfl.sequential({ layers: [embedding, layers.dropout({ rate: 0.5 }), lstm, layers.flatten()] });
+    const graph = unfold(model);
+    expect(listing(graph)).toEqual([
+      'tokens of Embedding(0) -> 1',
+      'Embedding(1) -> 2',
+      'mask of Embedding(0) -> 3',
+      'input of LSTM(2) -> 4',
+      'LSTM(4) -> 5',
+      'Flatten(5) -> 7',
+    ]);
+    expect(graph.steps.map(({ mask }) => mask)).toEqual([undefined, undefined, undefined, undefined, 3, undefined]);
+  });
+
+  class Split extends layers.Layer {
+    static className = 'Split';
+    override computeOutputShape(): tfl.Shape[] {
+      return [
+        [null, 1],
+        [null, 1],
+      ];
+    }
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
+      return tf.split(Array.isArray(inputs) ? inputs[0] : inputs, 2, 1);
+    }
+  }
+
+  it.each([
+    [
+      'state',
+      () =>
+        tfl.sequential({
+          layers: [
+            layers.simpleRNN({
+              units: 2,
+              stateful: true,
+              batchInputShape: [1, 3, 2],
+              name: 'memory',
+              recurrentInitializer: 'zeros',
+            }),
+          ],
+        }),
+      /'memory' \(SimpleRNN\) is stateful/,
+    ],
+    [
+      'a weight of two layers',
+      () => {
+        const first = layers.dense({ units: 2, inputShape: [2], useBias: false, name: 'first' });
+        const second = layers.dense({ units: 2, useBias: false, name: 'second' });
+        const model = tfl.sequential({ layers: [first, second] });
+        type WithKernel = { kernel: tfl.LayerVariable };
+        (second as unknown as WithKernel).kernel = (first as unknown as WithKernel).kernel;
+        return model;
+      },
+      /'first' and 'second' \(Dense\): call one layer twice/,
+    ],
+    [
+      'a layer alone and at every time step',
+      () => {
+        const layer = layers.dense({ units: 2, name: 'both' });
+        const x = tfl.input({ shape: [3, 2] });
+        return tfl.model({ inputs: x, outputs: symbolic(layers.timeDistributed({ layer }), symbolic(layer, x)) });
+      },
+      /is used by two layers, 'both' and 'time_distributed/,
+    ],
+    [
+      'several outputs of a layer with a rule',
+      () => {
+        registerLayerRule('Split', (layer, parameter) =>
+          generic(layer, parameter).map((operation) => ({ ...operation, packsOutputs: false })),
+        );
+        const x = tfl.input({ shape: [2] });
+        return tfl.model({ inputs: x, outputs: (new Split({ name: 'halves' }).apply(x) as tfl.SymbolicTensor[])[0] });
+      },
+      /'halves' \(Split\) has 2 outputs, and its rule knows one/,
+    ],
+  ])('refuses %s in one line that names it', (_, model, message) => {
+    expect(() => unfold(model())).toThrow(message);
+    expect(() => unfold(model())).not.toThrow(/\n/);
+  });
+});

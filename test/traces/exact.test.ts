@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { unfold } from '../../src/network/graph.js';
+import { outputHessians } from '../../src/network/output-hessian.js';
+import { type TraceChunk, traceKernel } from '../../src/traces/exact.js';
+import { TraceSums } from '../../src/traces/trace-sums.js';
+import { oneHead } from '../network/one-head.js';
+
+const hessian = outputHessians.softmaxCrossEntropy;
+
+function network(): tfl.LayersModel {
+  return tfl.sequential({
+    layers: [
+      tfl.layers.dense({ units: 30, activation: 'relu', inputShape: [20], name: 'first' }),
+      tfl.layers.dense({ units: 25, activation: 'relu', name: 'middle' }),
+      tfl.layers.dense({ units: 12, name: 'last' }),
+    ],
+  });
+}
+
+async function chunksOf(model: tfl.LayersModel, x: tf.Tensor, budget: number): Promise<TraceChunk[]> {
+  const chunks: TraceChunk[] = [];
+  for await (const chunk of traceKernel(unfold(model), oneHead(hessian), budget).traces([x])) {
+    chunks.push(chunk);
+  }
+  return chunks;
+}
+
+/** Samples of all chunks put together, one array a parameter. */
+function joined(chunks: TraceChunk[]): number[][] {
+  return chunks[0].norms.map((_, b) => chunks.flatMap((chunk) => [...chunk.norms[b]]));
+}
+
+describe('traceKernel', () => {
+  it('gives the same traces whatever the chunks of rows and columns', async () => {
+    const model = network();
+    const x = tf.randomNormal([40, 20], 0, 1, 'float32', 1);
+    const before = tf.memory().numTensors;
+    const whole = joined(await chunksOf(model, x, 2 ** 26));
+    // A budget in which not all columns of one sample fit together: rows one by one, columns in parts.
+    const tight = await chunksOf(model, x, 3_000);
+    expect(tight.map(({ samples }) => samples)).toEqual(Array(40).fill(1));
+    for (const budget of [3_000, 20_000, 200_000]) {
+      const chunks = await chunksOf(model, x, budget);
+      expect(chunks.reduce((sum, { pairs }) => sum + pairs, 0)).toBe(40 * 11);
+      joined(chunks).forEach((norms, b) => {
+        norms.forEach((value, n) => {
+          expect(Math.abs(value - whole[b][n])).toBeLessThan(1e-5 * whole[b][n] + 1e-12);
+        });
+      });
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('runs chunks of as many samples as the budget holds, the same in every reading', async () => {
+    const model = network();
+    const x = tf.zeros([500, 20]);
+    const sizesAt = async (bytes: number) => (await chunksOf(model, x, bytes)).map(({ samples }) => samples);
+    const sizes = await sizesAt(2 ** 20);
+    expect(sizes[0]).toBeGreaterThan(10);
+    expect(new Set(sizes.slice(0, -1)).size).toBe(1);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(500);
+    expect(await sizesAt(2 ** 20)).toEqual(sizes);
+    expect((await sizesAt(2 ** 19))[0]).toBeLessThan(sizes[0]);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('says what one sample needs when the budget is below it', async () => {
+    const model = network();
+    const x = tf.zeros([1, 20]);
+    const before = tf.memory().numTensors;
+    await expect(chunksOf(model, x, 100)).rejects.toThrow(
+      /^memoryMB: .* is too small: one sample .* needs \d+ MB\. Raise/,
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('computes nothing below the first trained layer, and nothing for frozen weights', async () => {
+    const model = network();
+    model.getLayer('first').trainable = false;
+    const x = tf.randomNormal([3, 20]);
+    const kernel = traceKernel(unfold(model), oneHead(hessian), 2 ** 26);
+    expect(kernel.parameters.map(({ name }) => name)).toEqual([
+      'middle/kernel',
+      'middle/bias',
+      'last/kernel',
+      'last/bias',
+    ]);
+    const { kernels } = await tf.profile(async () => {
+      for await (const _ of kernel.traces([x]));
+      return tf.scalar(0);
+    });
+    // The frozen layer's matrix is multiplied with in the forward pass only, as often as the last one's.
+    const widths = kernels.filter(({ name }) => /MatMul/.test(name)).map(({ outputShapes }) => outputShapes[0].at(-1));
+    const count = (width: number) => widths.filter((each) => each === width).length;
+    expect(count(30)).toBe(count(12));
+    expect(count(20)).toBe(0);
+    expect(count(25)).toBeGreaterThan(count(12));
+    x.dispose();
+    model.dispose();
+  });
+});
+
+describe('a layer that tf.js has no gradient for', () => {
+  it('is named in one line, and nothing is left behind', async () => {
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.conv2d({ filters: 1, kernelSize: 1, inputShape: [6, 6, 1] }),
+        tfl.layers.centerCrop({ height: 2, width: 2, name: 'crop' }),
+        tfl.layers.flatten(),
+      ],
+    });
+    const x = tf.zeros([2, 6, 6, 1]);
+    const before = tf.memory().numTensors;
+    await expect(chunksOf(model, x, 2 ** 20)).rejects.toThrow(/^Layer 'crop' \(CenterCrop\) cannot be measured: .*$/);
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
+});
+
+describe('TraceSums', () => {
+  const chunk = (norms: number[][]): TraceChunk => ({
+    samples: norms[0].length,
+    norms: norms.map((row) => Float32Array.from(row)),
+    pairs: 0,
+  });
+
+  it('is the mean over samples, and its error the spread of any combination of blocks', () => {
+    const a = [1, 4, 2, 8, 5, 7];
+    const b = [3, 1, 4, 1, 5, 9];
+    const sums = new TraceSums(2);
+    sums.add(chunk([a.slice(0, 2), b.slice(0, 2)]));
+    sums.add(chunk([a.slice(2), b.slice(2)]));
+    const mean = (x: number[]) => x.reduce((s, v) => s + v, 0) / x.length;
+    expect(sums.traces[0]).toBeCloseTo(mean(a), 12);
+    expect(sums.traces[1]).toBeCloseTo(mean(b), 12);
+    const u = a.map((value, n) => 2 * value - 0.5 * b[n]);
+    const variance = u.reduce((s, v) => s + (v - mean(u)) ** 2, 0) / 5;
+    expect(sums.standardError([2, -0.5])).toBeCloseTo(Math.sqrt(variance / 6), 12);
+  });
+
+  it('knows nothing of the spread from one sample', () => {
+    const sums = new TraceSums(1);
+    sums.add(chunk([[1]]));
+    expect(sums.standardError([1])).toBe(Number.POSITIVE_INFINITY);
+  });
+});
