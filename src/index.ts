@@ -13,7 +13,7 @@ export {
   type SharpnessInputs,
 } from './measure/measure-sharpness.js';
 export type { MeasureMethod, MeasureOptions, MeasureProgress } from './measure/options.js';
-export type { LayerScale, ParameterTrace, SharpnessReading } from './measure/reading.js';
+export type { ParameterTrace, SharpnessReading } from './measure/reading.js';
 export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights } from './measure/sample-weights.js';
 export type { GradientColumns } from './measure/sharpness-gradients.js';
 export {
@@ -40,13 +40,14 @@ export type {
   ParameterRole,
   RecordedCall,
   ScaleBehaviour,
-  Weight,
 } from './network/layers/operation.js';
 export type { LayerRule, ParameterOf } from './network/layers/rule.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './network/layers/squared-norms.js';
 export { registerLayerRule } from './network/layers/table.js';
 export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
+export type { LayerScale } from './symmetry/scale-minimum.js';
+export type { Weight } from './tfjs/weights.js';
 export type { Controller } from './training/control/controllers/controller.js';
 export {
   type LowerWhenRisingOptions,

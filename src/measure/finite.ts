@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Weight } from '../network/layers/operation.js';
+import type { Weight } from '../tfjs/weights.js';
 
 /** Data known to be finite. A tensor does not change: a variable that is assigned to has new data. */
 const knownFinite = new WeakSet<object>();

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
-import type { Operation, Parameter, ParameterRole, Weight } from '../network/layers/operation.js';
+import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
 import { namedScales } from '../symmetry/named-scales.js';
+import type { Weight } from '../tfjs/weights.js';
 import { type DatasetInputs, isLabelled } from './inputs.js';
 import { cutAtLosses, planHeads } from './loss.js';
 import { measureSubject } from './measure-sharpness.js';

@@ -1,3 +1,5 @@
+import type { LayerScale } from '../symmetry/scale-minimum.js';
+
 /** The trace of one weight tensor. */
 export interface ParameterTrace {
   /** `Variable.originalName`, for example `'dense_1/kernel'`. */
@@ -11,12 +13,6 @@ export interface ParameterTrace {
    * layer's always is.
    */
   readonly standardError: number;
-}
-
-/** The factor by which the optimal rescaling multiplies a layer's kernel: 0 and `Infinity` where MS is an infimum. */
-export interface LayerScale {
-  readonly layer: string;
-  readonly alpha: number;
 }
 
 /** What one measurement found. All numbers describe the mean loss per sample. */

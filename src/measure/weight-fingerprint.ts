@@ -1,4 +1,4 @@
-import type { Weight } from '../network/layers/operation.js';
+import type { Weight } from '../tfjs/weights.js';
 
 const FNV_PRIME = 0x01000193;
 const FNV_BASIS = 0x811c9dc5;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { constantForGradients } from '../traces/differentiable.js';
+import { constantForGradients } from '../tfjs/gradient-tape.js';
 
 /** The losses whose output Hessian has a known factor. */
 export type LossName =

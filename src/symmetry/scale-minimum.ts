@@ -1,7 +1,12 @@
-import type { LayerScale } from '../measure/reading.js';
 import { enumerateNames } from '../names.js';
 import { minimizeExponentials } from './exponential-sum.js';
 import type { ScaleSymmetry } from './scale-symmetry.js';
+
+/** The factor by which the optimal rescaling multiplies a layer's kernel: 0 and `Infinity` where MS is an infimum. */
+export interface LayerScale {
+  readonly layer: string;
+  readonly alpha: number;
+}
 
 /** Minimum Sharpness and the rescaling that reaches it. */
 export interface ScaleMinimum {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import type { Weight } from '../network/layers/operation.js';
+import type { Weight } from './weights.js';
 
 const REMEDY =
   '`npm ls @tensorflow/tfjs-core @tensorflow/tfjs-layers` shows the copies; one version of tf.js in package.json and ' +

@@ -1,4 +1,12 @@
+import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+
+/** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
+export interface Weight {
+  /** The name that readings show. */
+  readonly originalName: string;
+  read(): tf.Tensor;
+}
 
 /** Where tf.js' layers keep their weights and the layers inside of them; a frozen layer says that it has none to train. */
 interface Inside {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../network/graph.js';
 import type { Operation, RecordedCall } from '../network/layers/operation.js';
 import { planSteps } from '../network/tape.js';
+import { constantForGradients } from '../tfjs/gradient-tape.js';
 
 /*
  * Gradients of the traces come from one level of tf.js's own tape around the whole trace kernel, forward and backward pass
@@ -9,16 +10,6 @@ import { planSteps } from '../network/tape.js';
  * has no gradient for many of its gradient kernels.) So every tf.js operation between the weights
  * and the norms must have a right gradient, be a constant to the tape, or come with a gradient of our own.
  */
-
-/**
- * Runs `make` unseen by the tape: gradients take what it returns for a constant. For what is piecewise constant, such as
- * the place of a maximum.
- *
- * @param make returns a new tensor.
- */
-export function constantForGradients<T extends tf.Tensor>(make: () => T): T {
-  return tf.customGrad(() => ({ value: make(), gradFunc: () => [] }))() as T;
-}
 
 /**
  * A graph whose traces can be differentiated by its weights: the same operations, with the gradients that tf.js lacks.

@@ -5,6 +5,7 @@ import { columnsOf, combinationOf, deltasOf, type Head } from '../network/heads.
 import type { Parameter } from '../network/layers/operation.js';
 import type { DrawSigns } from '../network/output-hessian.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
+import { withoutLeftovers } from '../tfjs/gradient-tape.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
 import { differentiableGraph } from './differentiable.js';
 
@@ -113,20 +114,4 @@ function rowsOf(heads: readonly Head[], { outputs }: Tape, signs?: DrawSigns): R
 interface Rows {
   readonly outputs: readonly number[];
   readonly deltas: () => tf.Tensor[];
-}
-
-/** tf.js disposes what it has saved for a backward pass when that is over: where something throws before, this does. */
-function withoutLeftovers<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    const { state } = tf.engine();
-    if (state.gradientDepth === 0) {
-      for (const { saved } of state.activeTape ?? []) {
-        tf.dispose(saved);
-      }
-      state.activeTape = [];
-    }
-    throw error;
-  }
 }

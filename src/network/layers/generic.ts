@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Weight } from '../../tfjs/weights.js';
 import { repeatForColumns } from './columns.js';
-import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour, Weight } from './operation.js';
+import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour } from './operation.js';
 import { packOutputs } from './output-part.js';
 import type { LayerRule } from './rule.js';
 

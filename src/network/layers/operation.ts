@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
+import type { Weight } from '../../tfjs/weights.js';
 
 export type Layer = layers.Layer;
 
@@ -7,13 +8,6 @@ export type Layer = layers.Layer;
 export interface Owner {
   readonly name: string;
   getClassName(): string;
-}
-
-/** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
-export interface Weight {
-  /** The name that readings show. */
-  readonly originalName: string;
-  read(): Tensor;
 }
 
 /**

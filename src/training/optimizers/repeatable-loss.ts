@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { recordDraws, replayDraws } from '../../tfjs/random-draws.js';
+import { snapshotVariables } from '../../tfjs/saved-weights.js';
 import { modelOfLoss, withoutMetrics } from '../../tfjs/trained-model.js';
-import { snapshotVariables } from '../../tfjs/variable-snapshot.js';
 
 /**
  * A step's loss function that can be called again with other weights. Its first call is that of plain training. Every

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTensorsOfThisEngine } from '../../tfjs/copies.js';
-import { snapshotVariables } from '../../tfjs/variable-snapshot.js';
+import { snapshotVariables } from '../../tfjs/saved-weights.js';
 import { repeatableLoss } from './repeatable-loss.js';
 
 /**

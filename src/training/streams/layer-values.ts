@@ -1,5 +1,6 @@
 import { map, type OperatorFunction } from 'rxjs';
-import type { LayerScale, ParameterTrace, SharpnessReading } from '../../measure/reading.js';
+import type { ParameterTrace, SharpnessReading } from '../../measure/reading.js';
+import type { LayerScale } from '../../symmetry/scale-minimum.js';
 import type { Moment } from './field.js';
 
 /** The trace of one weight tensor, and when it was read. */
