@@ -58,7 +58,10 @@ export default {
       comment: 'A package that src/ imports is a dependency or a peer: others are not there for users.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown', 'unknown'], dependencyTypesNot: ['npm-peer'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown', 'unknown'],
+        dependencyTypesNot: ['npm-peer'],
+      },
     },
     { name: 'no-circle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
     {

@@ -27,6 +27,8 @@ Runs ${names.join(', ')}, with these options:
   ];
   for (const [command, ...args] of commands) {
     const { status } = spawnSync(command!, args, { cwd: root, stdio: 'inherit' });
-    if (status !== 0) process.exitCode = 1;
+    if (status !== 0) {
+      process.exitCode = 1;
+    }
   }
 }

@@ -8,7 +8,9 @@ import { addonPath } from '../src/native/addon.js';
 /** Starts a backend of tf.js; false where it is not there. */
 export async function startBackend(backend: string): Promise<boolean> {
   if (backend === 'tensorflow') {
-    if (!addonPath('@tensorflow/tfjs-node')) return false;
+    if (!addonPath('@tensorflow/tfjs-node')) {
+      return false;
+    }
     // tfjs-node 4.22 calls both; Node 23 removed them.
     Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
     await import('@tensorflow/tfjs-node');

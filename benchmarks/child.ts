@@ -56,8 +56,12 @@ export async function startChild<R = Repetition>(
   const message = async (): Promise<Record<string, unknown> | undefined> => {
     for (;;) {
       const { value, done } = await lines.next();
-      if (done) return undefined;
-      if (value.startsWith('{')) return JSON.parse(value);
+      if (done) {
+        return undefined;
+      }
+      if (value.startsWith('{')) {
+        return JSON.parse(value);
+      }
     }
   };
   const stop = async () => {
@@ -81,7 +85,9 @@ export async function startChild<R = Repetition>(
     async repeat(limit, request = '') {
       ask(child, request);
       const answer = (await within(limit, message())) as R | undefined;
-      if (!answer) await stop();
+      if (!answer) {
+        await stop();
+      }
       return answer;
     },
     complaint: () => complaint,
@@ -115,8 +121,12 @@ export async function takeTurn<R extends Repetition>(
   const isShort = expectedMs < SHORT_MS;
   for (let spent = 0; counted.length === 0 || (isShort && spent < TURN_MS); ) {
     const repetition = await child.repeat(limitMs);
-    if (!repetition) return undefined;
-    if (!isShort || spent >= WARM_MS) counted.push(repetition);
+    if (!repetition) {
+      return undefined;
+    }
+    if (!isShort || spent >= WARM_MS) {
+      counted.push(repetition);
+    }
     spent += repetition.ms;
   }
   return counted;

@@ -209,7 +209,9 @@ async function compare(
   }
   for (let turn = 0; turn < repeats; turn++) {
     for (const { child, turns, firstMs, repetitions } of taking) {
-      if (turn >= turns) continue;
+      if (turn >= turns) {
+        continue;
+      }
       repetitions.push(...((await takeTurn(child, firstMs, 2 * limitMs)) ?? []));
     }
   }
@@ -293,8 +295,9 @@ async function run({
   quick,
   out,
 }: ReturnType<typeof options>): Promise<void> {
-  if (chosen.some(({ isPeer }) => isPeer) && !existsSync(python))
+  if (chosen.some(({ isPeer }) => isPeer) && !existsSync(python)) {
     throw new Error('The packages to compare with are not there: run scripts/peers-venv.sh once.');
+  }
   await tf.setBackend('cpu');
   const results: Result[] = [];
   const loads: number[] = [];
@@ -333,8 +336,11 @@ async function run({
 
 try {
   const chosen = options();
-  if (chosen.help) console.log(usage);
-  else await run(chosen);
+  if (chosen.help) {
+    console.log(usage);
+  } else {
+    await run(chosen);
+  }
 } catch (error) {
   console.error(`${(error as Error).message} (npm run bench:kernel -- --help lists the options)`);
   process.exitCode = 1;

@@ -15,7 +15,9 @@ export async function network(name: NetworkName): Promise<tf.LayersModel> {
 
 function goldenCase(name: string) {
   const found = goldenCases().find((golden) => golden.name === name);
-  if (!found) throw new Error(`There is no golden case '${name}'.`);
+  if (!found) {
+    throw new Error(`There is no golden case '${name}'.`);
+  }
   return found;
 }
 

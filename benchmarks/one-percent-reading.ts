@@ -27,7 +27,9 @@ if (await startBackend(backend)) {
     const times = [...predictBatches.filter((size) => size < samples), samples].map((size) => {
       predict(size);
       const start = performance.now();
-      for (let i = 0; i < 3; i++) predict(size);
+      for (let i = 0; i < 3; i++) {
+        predict(size);
+      }
       return { size, ms: performance.now() - start };
     });
     fastest = times.sort((a, b) => a.ms - b.ms)[0]!.size;

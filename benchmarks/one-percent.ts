@@ -204,16 +204,22 @@ async function compare(
   const taking = await Promise.all(starting);
   try {
     for (const { contestant, child } of taking) {
-      if ('infeasible' in child.ready) throw new Error(`${contestant.title} does not start: ${child.ready.infeasible}`);
+      if ('infeasible' in child.ready) {
+        throw new Error(`${contestant.title} does not start: ${child.ready.infeasible}`);
+      }
       Object.assign(versions, child.ready.versions);
     }
     for (let turn = 0; turn <= repeats; turn++) {
       for (const { contestant, child, turns } of taking) {
         const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
-        if (turns.length > contestant.least && spent > 1000 * seconds) continue;
+        if (turns.length > contestant.least && spent > 1000 * seconds) {
+          continue;
+        }
         // The first turn is one repetition, which warms up: its value counts, its time does not.
         const taken = await takeTurn(child, turns.at(-1)?.ms ?? Number.POSITIVE_INFINITY, TURN_MS);
-        if (!taken) throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
+        if (!taken) {
+          throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
+        }
         turns.push(...taken);
       }
     }
@@ -262,8 +268,9 @@ await runWithOptions(
   defaults,
   ['tensorflow', 'wasm', 'cpu'],
   async ({ quick, backend, out, seconds, threads, ...given }) => {
-    if (!(await startBackend(backend)))
+    if (!(await startBackend(backend))) {
       throw new Error(`The backend ${backend} is not there: npm run native builds it.`);
+    }
     const names = named('networks', given.networks || (quick ? 'MLP' : 'MLP,LeNet'), networkNames);
     const samples = quick ? 400 : 4000;
     const repeats = given.repeats || (quick ? 2 : 6);

@@ -75,14 +75,18 @@ async function rows(name: NetworkName, batch: number, repeats: number): Promise<
         const before = processorTime();
         await model.trainOnBatch(inputs, labels);
         const after = processorTime();
-        if (turn < 0) continue;
+        if (turn < 0) {
+          continue;
+        }
         times.push(after.at - before.at);
         processor.push(after.own - before.own);
       }
     }
   } catch (error) {
     const { message } = error as Error;
-    if (!/Kernel '\w+' not registered/.test(message)) throw error;
+    if (!/Kernel '\w+' not registered/.test(message)) {
+      throw error;
+    }
     return [`| ${name}, batch ${batch} | - | - | this backend cannot train it | |`];
   } finally {
     for (const { model } of taking) {
@@ -135,7 +139,11 @@ async function run(chosen: string[], repeats: number, out: string): Promise<void
     say(`| ${backendVersion()} | | step | step / SGD step | in processor time |`);
     say('| --- | --- | --- | --- | --- |');
     for (const name of networks) {
-      for (const batch of batches) for (const line of await rows(name, batch, repeats)) say(line);
+      for (const batch of batches) {
+        for (const line of await rows(name, batch, repeats)) {
+          say(line);
+        }
+      }
     }
   }
   const after = processorTime();
@@ -148,8 +156,11 @@ async function run(chosen: string[], repeats: number, out: string): Promise<void
 
 try {
   const { chosen, repeats, out, help } = options();
-  if (help) console.log(usage);
-  else await run(chosen, repeats, out);
+  if (help) {
+    console.log(usage);
+  } else {
+    await run(chosen, repeats, out);
+  }
 } catch (error) {
   console.error(`${(error as Error).message} (npm run bench:optimizers -- --help lists the options)`);
   process.exitCode = 1;

@@ -36,8 +36,11 @@ if (await startBackend(backend)) {
     let givenUp = 0;
     let failure: string | undefined;
     callback?.problems$.subscribe(({ kind, message }) => {
-      if (kind === 'skipped') givenUp++;
-      else failure ??= message;
+      if (kind === 'skipped') {
+        givenUp++;
+      } else {
+        failure ??= message;
+      }
     });
     const cpu = process.cpuUsage();
     const start = performance.now();
@@ -51,7 +54,9 @@ if (await startBackend(backend)) {
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
     callback?.dispose();
-    if (failure !== undefined) throw new Error(failure);
+    if (failure !== undefined) {
+      throw new Error(failure);
+    }
     model.optimizer.dispose();
     answer({
       ms,

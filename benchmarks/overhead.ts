@@ -89,19 +89,26 @@ async function compare(
     const schedule: MeasuredTraining = schedules[name];
     const args = ['--import', 'tsx', script, name, backend, network, `${samples}`];
     const child = await startChild<Training>(process.execPath, args, START_MS, threads);
-    if ('infeasible' in child.ready)
+    if ('infeasible' in child.ready) {
       throw new Error(`The backend ${backend} does not start: ${child.ready.infeasible}.`);
+    }
     Object.assign(versions, child.ready.versions);
     taking.push({ schedule, child, trainings: [] });
   }
   try {
     const start = performance.now();
     for (let turn = 0; turn <= turns; turn++) {
-      if (turn > 1 && performance.now() - start > 1000 * seconds) break;
+      if (turn > 1 && performance.now() - start > 1000 * seconds) {
+        break;
+      }
       for (const { schedule, child, trainings } of taking) {
         const training = await child.repeat(TURN_MS, `${turn > 0 ? epochs : 1}`);
-        if (!training) throw new Error(`${schedule.title} did not train ${network}: ${child.complaint()}`);
-        if (turn > 0) trainings.push(training);
+        if (!training) {
+          throw new Error(`${schedule.title} did not train ${network}: ${child.complaint()}`);
+        }
+        if (turn > 0) {
+          trainings.push(training);
+        }
       }
     }
   } finally {
@@ -136,7 +143,9 @@ function verdict(results: readonly Result[]): string[] {
     const where = Math.abs(share - 0.05) <= 0.01 ? 'within a point' : share < 0.05 ? 'less' : 'MORE';
     return `${percent(share)} for ${network} (${where}; with what was given up, ${givenUp} times, ${percent(median(cpuOverheads))} of the processor time)`;
   });
-  if (parts.length === 0) return [];
+  if (parts.length === 0) {
+    return [];
+  }
   const words = `\`{ overhead: 0.05 }\` allows readings 5.0% of the training time; they took ${parts.join(' and ')}.`;
   return [words];
 }

@@ -31,7 +31,9 @@ export async function writeReport(
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(resolve(folder, `${name}.md`), `${lines.join('\n')}\n`);
-  if (chart) await writeChart(chart, resolve(folder, `${name}.svg`));
+  if (chart) {
+    await writeChart(chart, resolve(folder, `${name}.svg`));
+  }
 }
 
 /** Three digits. */

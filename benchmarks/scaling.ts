@@ -67,8 +67,9 @@ async function measure(
   for (const [name, { title }] of Object.entries(methods)) {
     const args = ['--import', 'tsx', script, name, backend, `${memory}`];
     const child = await startChild<Reading>(process.execPath, args, TURN_MS, threads);
-    if ('infeasible' in child.ready)
+    if ('infeasible' in child.ready) {
       throw new Error(`The backend ${backend} does not start: ${child.ready.infeasible}.`);
+    }
     Object.assign(versions, child.ready.versions);
     taking.push({ title, child });
   }
@@ -80,13 +81,19 @@ async function measure(
         const found = taking.map(() => [] as Reading[]);
         const ask = async ({ title, child }: (typeof taking)[number], watch: boolean) => {
           const reading = await child.repeat(TURN_MS, JSON.stringify({ setting, watch }));
-          if (!reading) throw new Error(`${title} failed at ${setting[axis]} ${axis}: ${child.complaint()}`);
+          if (!reading) {
+            throw new Error(`${title} failed at ${setting[axis]} ${axis}: ${child.complaint()}`);
+          }
           return reading;
         };
         // The turn that warms up watches the memory.
-        for (const each of taking) peaks.push((await ask(each, true)).peakMB);
+        for (const each of taking) {
+          peaks.push((await ask(each, true)).peakMB);
+        }
         for (let turn = 0; turn < turns; turn++) {
-          for (const [i, each] of taking.entries()) found[i]!.push(await ask(each, false));
+          for (const [i, each] of taking.entries()) {
+            found[i]!.push(await ask(each, false));
+          }
         }
         for (const [i, { title }] of taking.entries()) {
           const [ms, cpuMs] = (['ms', 'cpuMs'] as const).map((key) => median(found[i]!.map((reading) => reading[key])));
@@ -177,5 +184,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm', 'cpu'], async ({ ou
     ...tables(results),
   ];
   await writeReport(out, 'scaling', lines, scalingChart(results));
-  if (most > bound) throw new Error(`A reading took ${digits(most)} MB, more than ${digits(bound)} MB.`);
+  if (most > bound) {
+    throw new Error(`A reading took ${digits(most)} MB, more than ${digits(bound)} MB.`);
+  }
 });

@@ -29,7 +29,9 @@ export async function trainedWeights(
     const inputs = images.reshape([samples, 28, 28, 1]);
     for (const [i, epoch] of epochs.entries()) {
       const more = epoch - (epochs[i - 1] ?? 0);
-      if (more > 0) await model.fit(inputs, labels, { epochs: more, batchSize: BATCH, shuffle: false, verbose: 0 });
+      if (more > 0) {
+        await model.fit(inputs, labels, { epochs: more, batchSize: BATCH, shuffle: false, verbose: 0 });
+      }
       writeFileSync(place(epoch), weightsOf(model));
     }
     model.optimizer.dispose();

@@ -38,11 +38,15 @@ async function startBackend(name: string): Promise<void> {
       throw new Error('tfjs-node does not load: npm run native builds it. Or pass --backend cpu.');
     });
   }
-  if (!(await tf.setBackend(name))) throw new Error(`The ${name} backend did not start.`);
+  if (!(await tf.setBackend(name))) {
+    throw new Error(`The ${name} backend did not start.`);
+  }
 }
 
 async function train({ model, inputs, labels }: Subject, steps: number): Promise<void> {
-  if (!labels) return;
+  if (!labels) {
+    return;
+  }
   for (let step = 0; step < steps; step++) {
     const [x, y] = [inputs(BATCH, 2 * step), labels(BATCH, 2 * step + 1)];
     await model.trainOnBatch(x, y);
@@ -114,7 +118,9 @@ await runWithOptions(usage, defaults, ['tensorflow', 'cpu'], async (options) => 
   if (only !== 'all' && !Object.hasOwn(architectures, only)) {
     throw new Error(`--only must be one of ${Object.keys(architectures).join(', ')}, but it is '${only}'.`);
   }
-  if (size !== 'real' && size !== 'small') throw new Error(`--size must be real or small, but it is '${size}'.`);
+  if (size !== 'real' && size !== 'small') {
+    throw new Error(`--size must be real or small, but it is '${size}'.`);
+  }
   const count = samples === '' ? undefined : Number(samples);
   if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
     throw new Error(`--samples must be a whole number of at least 1, but it is '${samples}'.`);
@@ -140,7 +146,9 @@ await runWithOptions(usage, defaults, ['tensorflow', 'cpu'], async (options) => 
   const save = () => results && writeFileSync(results, `${[...lines, '', ...assumptions].join('\n')}\n`);
 
   for (const [name, architecture] of Object.entries(architectures)) {
-    if (only !== 'all' && only !== name) continue;
+    if (only !== 'all' && only !== name) {
+      continue;
+    }
     const subject = architecture[size]();
     await train(subject, steps);
     for (const { method, samples: usual } of architecture.measurements) {

@@ -35,7 +35,9 @@ export async function runWithOptions<D extends Defaults>(
     }
     const options = Object.entries(defaults).map(([name, preset]) => {
       const given = (values as Record<string, string | boolean | undefined>)[name];
-      if (typeof given !== 'string') return [name, given ?? preset];
+      if (typeof given !== 'string') {
+        return [name, given ?? preset];
+      }
       return [name, typeof preset === 'number' ? readNumber(name, given, Number.isInteger(preset)) : given];
     });
     const chosen = Object.fromEntries(options);

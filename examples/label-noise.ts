@@ -231,9 +231,13 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ quick, no
   const firstSeed = options['first-seed'];
   const { seeds, epochs, samples } = quick ? { seeds: 2, epochs: 4, samples: 500 } : options;
   const out = options.out || (quick ? 'logs/label-noise' : 'examples/results');
-  if (noise > 1) throw new Error(`--noise must be at most 1, but it is ${noise}.`);
+  if (noise > 1) {
+    throw new Error(`--noise must be at most 1, but it is ${noise}.`);
+  }
   const backend = options.backend === 'tensorflow' && (await hasNativeBackend('this runs')) ? 'tensorflow' : 'wasm';
-  if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`The ${backend} backend did not start.`);
+  }
   mkdirSync(out, { recursive: true });
   const { images, labels } = mnistDigits('train', samples);
   const test = mnistDigits('test', 1000);

@@ -65,7 +65,9 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ epochs, s
   const { logdir } = options;
   const backend =
     options.backend === 'tensorflow' && (await hasNativeBackend('this is a smaller network')) ? 'tensorflow' : 'wasm';
-  if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`The ${backend} backend did not start.`);
+  }
   const asImages = (pixels: tf.Tensor2D) => pixels.reshape([-1, 28, 28, 1]) as tf.Tensor4D;
   const train = mnistDigits('train', samples);
   const test = mnistDigits('test', 1000);

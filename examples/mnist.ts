@@ -52,7 +52,9 @@ function network(learningRate: number, weightDecay: number): tf.Sequential {
 
 await runWithOptions(usage, defaults, ['wasm', 'cpu'], async (options) => {
   const { epochs, samples, patience, backend, logdir } = options;
-  if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`The ${backend} backend did not start.`);
+  }
   const train = mnistDigits('train', samples);
   const test = mnistDigits('test', 1000);
   const model = network(options['learning-rate'], options['weight-decay']);

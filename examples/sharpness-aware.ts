@@ -110,7 +110,9 @@ async function compete(seed: number, epochs: number, clean: Digits, test: Digits
     return { name, model, time: 0 };
   });
   for (let epoch = 0; epoch < epochs; epoch++) {
-    for (const one of taking) one.time += await trainEpoch(one.model, train, 1000 * seed + epoch);
+    for (const one of taking) {
+      one.time += await trainEpoch(one.model, train, 1000 * seed + epoch);
+    }
   }
   const outcomes: Outcome[] = [];
   for (const { name, model, time } of taking) {
@@ -134,7 +136,9 @@ async function compete(seed: number, epochs: number, clean: Digits, test: Digits
 /** Mean and its standard error. */
 function meanAndError(values: readonly number[], digits: number): string {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.length < 2) return mean.toFixed(digits);
+  if (values.length < 2) {
+    return mean.toFixed(digits);
+  }
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const error = Math.sqrt(squares / (values.length - 1) / values.length);
   return `${mean.toFixed(digits)} ± ${error.toFixed(digits)}`;
@@ -204,7 +208,9 @@ function chart(outcomes: readonly Outcome[]): TopLevelSpec {
 await runWithOptions(usage, defaults, ['wasm', 'cpu'], async ({ quick, samples, backend, out, ...given }) => {
   const seeds = quick ? 2 : given.seeds;
   const epochs = quick ? 2 : given.epochs;
-  if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`The ${backend} backend did not start.`);
+  }
   const train = mnistDigits('train', samples);
   const test = mnistDigits('test', 1000);
   const outcomes: Outcome[] = [];

@@ -91,7 +91,9 @@ async function trainEpoch(model: tf.LayersModel, { images, labels }: Digits, ord
 /** The state in which training passed this loss for the first time. */
 function whereLossWas(loss: number, states: readonly State[]): State {
   const after = states.findIndex((state) => state.loss <= loss);
-  if (after <= 0) throw new Error('Plain training never had the loss compared at: give it more --epochs.');
+  if (after <= 0) {
+    throw new Error('Plain training never had the loss compared at: give it more --epochs.');
+  }
   const [high, low] = [states[after - 1]!, states[after]!];
   const share = Math.log(high.loss / loss) / Math.log(high.loss / low.loss);
   const between = (key: keyof State) => high[key] + share * (low[key] - high[key]);
@@ -130,7 +132,9 @@ async function compare(seed: number, epochs: number, lambda: number, train: Digi
 }
 
 await runWithOptions(usage, defaults, ['wasm', 'cpu'], async ({ seeds, epochs, samples, lambda, backend, out }) => {
-  if (!(await tf.setBackend(backend))) throw new Error(`The ${backend} backend did not start.`);
+  if (!(await tf.setBackend(backend))) {
+    throw new Error(`The ${backend} backend did not start.`);
+  }
   const train = mnistDigits('train', samples);
   const test = mnistDigits('test', 1000);
   const rows: string[] = [];

@@ -85,7 +85,9 @@ export function withSpeedTables(readme: string): string {
   return Object.entries(blocks).reduce((text, [name, table]) => {
     const [begin, end] = [`<!-- ${name}: npx tsx scripts/speed-tables.ts -->`, `<!-- /${name} -->`];
     const [first, last] = [text.indexOf(begin), text.indexOf(end)];
-    if (first < 0 || last < first) throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+    if (first < 0 || last < first) {
+      throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+    }
     return `${text.slice(0, first + begin.length)}\n${table()}\n${text.slice(last)}`;
   }, readme);
 }

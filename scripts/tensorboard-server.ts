@@ -20,7 +20,9 @@ export interface TensorBoardServer {
  * points. (Hence the large number: its fast reader takes 0 as none.)
  */
 export async function startTensorBoard(logdir: string, options: string[] = []): Promise<TensorBoardServer> {
-  if (!tensorBoardInstalled) throw new Error('TensorBoard is not installed: run scripts/tensorboard-venv.sh');
+  if (!tensorBoardInstalled) {
+    throw new Error('TensorBoard is not installed: run scripts/tensorboard-venv.sh');
+  }
   const server = spawn(
     executable,
     ['--logdir', logdir, '--host', '127.0.0.1', '--port', '0', '--reload_interval', '1']
@@ -35,7 +37,9 @@ export async function startTensorBoard(logdir: string, options: string[] = []): 
     server.stderr.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       const address = /at (http:\S+\/) /.exec(output)?.[1];
-      if (address) resolve(address);
+      if (address) {
+        resolve(address);
+      }
     });
   });
   return {

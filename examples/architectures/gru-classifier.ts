@@ -48,7 +48,9 @@ function subject(size: Size): Subject {
 function texts(count: number, { words, length, maskZero }: Size, seed: number): tf.Tensor {
   return tf.tidy(() => {
     const full = randomWholeNumbers([count, length], 1, words, seed);
-    if (!maskZero) return full;
+    if (!maskZero) {
+      return full;
+    }
     const lengths = randomWholeNumbers([count, 1], 1, length + 1, seed + 1);
     return full.mul(tf.range(0, length).less(lengths).toFloat());
   });

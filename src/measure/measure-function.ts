@@ -39,11 +39,11 @@ export interface MeasureFunctionOptions
     'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels' | 'method'
   > {
   /** As for `measureSharpness`, without `{ hutchinson }`. */
-  method?: 'exact' | SampledMethod;
+  readonly method?: 'exact' | SampledMethod;
   /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
-  loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
+  readonly loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
   /** One weight a sample, [N], or a position. */
-  sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
+  readonly sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
 }
 
 /** The output of a function, for messages. */

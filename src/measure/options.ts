@@ -28,9 +28,9 @@ export interface MeasureOptions {
    * The loss that is trained, by name or by a factor of its output Hessian; for several outputs one each, in their order or
    * by name. Outputs that are not named do not count. Default: what the model was compiled with.
    */
-  loss?: Losses;
+  readonly loss?: Losses;
   /** What each output counts in the whole loss, in their order or by name. Default 1 each, as tf.js adds losses up. */
-  lossWeights?: LossWeights;
+  readonly lossWeights?: LossWeights;
   /**
    * `'exact'` (default): every sample and every column. Otherwise the traces are estimated from a few (sample, column)
    * pairs, drawn by their curvature after one forward pass over all samples, with honest standard errors:
@@ -46,9 +46,9 @@ export interface MeasureOptions {
    * twice): those exactly, plus the trace of the network's own curvature from differences of gradients along random signs, two
    * gradients for each probe and each weight tensor concerned. Needs `labels`; `standardError` is that of the probes.
    */
-  method?: MeasureMethod;
+  readonly method?: MeasureMethod;
   /** Chooses the pairs, and the samples of a `part`: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
-  seed?: number;
+  readonly seed?: number;
   /**
    * Share of the samples to run, in (0, 1], default 1: for data too large for a forward pass over all of it. They are drawn at
    * random, by `seed`; of a dataset all samples are read, and each is run with this probability. The value still speaks for
@@ -57,30 +57,30 @@ export interface MeasureOptions {
    * the curvature; the error says so, and `reliable` is false where it rests on a few. The part of tensors is copied, besides
    * `memoryMB`. With a tolerance, pairs are added only until the choice of samples makes nine tenths of the variance.
    */
-  part?: number;
+  readonly part?: number;
   /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 1024 on the native backend, otherwise 256. */
-  memoryMB?: number;
+  readonly memoryMB?: number;
   /**
    * Weights of the samples, [N], or of the positions of an output, [N, ...positions], at least 0, for all outputs or by
    * name: the loss is then (1/N) sum_n weight_n l_n, as Keras has it. Goes with tensors, not with datasets.
    */
-  sampleWeight?: SampleWeights;
+  readonly sampleWeight?: SampleWeights;
   /**
    * Weights of the classes, by class or by output and class, as `model.fit` has them: a sample counts with the weight of its
    * class. Needs labels: `labels`, or a dataset of { xs, ys }.
    */
-  classWeight?: ClassWeights;
+  readonly classWeight?: ClassWeights;
   /**
    * Labels as for `model.fit`, one tensor an output: one-hot rows or numbers of classes for `classWeight`, what the loss takes for
    * `{ hutchinson }`. Nothing else needs them, and a dataset of { xs, ys } has its own.
    */
-  labels?: TensorInputs;
+  readonly labels?: TensorInputs;
   /** Whether weights of layers with `trainable = false` count as if they were trained. Default false. */
-  countFrozen?: boolean;
+  readonly countFrozen?: boolean;
   /** Stops a measurement between two chunks; it rejects with the signal's reason. */
-  signal?: AbortSignal;
+  readonly signal?: AbortSignal;
   /** Called after every chunk. */
-  onProgress?: (progress: MeasureProgress) => void;
+  readonly onProgress?: (progress: MeasureProgress) => void;
 }
 
 /** Whether a method draws pairs. */

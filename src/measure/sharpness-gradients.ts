@@ -15,14 +15,14 @@ export type GradientColumns = 'all' | 'sign';
 
 export interface GradientOptions {
   /** The loss that is trained, for several outputs one each in their order. Default: what the model was compiled with. */
-  loss?: LossName | readonly LossName[];
+  readonly loss?: LossName | readonly LossName[];
   /**
    * `'all'` (default): the gradient for this batch, to rounding. `'sign'`: one backward row a sample in the place of all
    * columns; for given scale factors it is right on average over the signs.
    */
-  columns?: GradientColumns;
+  readonly columns?: GradientColumns;
   /** Chooses the signs: a whole number, default 0. */
-  seed?: number;
+  readonly seed?: number;
 }
 
 /** Minimum Sharpness of one batch and its gradient. */

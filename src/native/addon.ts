@@ -17,7 +17,9 @@ export function packageDirectory(name: NativePackage, project = process.cwd()): 
 /** The compiled addon of a project's copy of the package (`lib/napi-v8/tfjs_binding.node`), undefined where there is none. */
 export function addonPath(name: NativePackage, project = process.cwd()): string | undefined {
   const directory = packageDirectory(name, project);
-  if (!directory || !existsSync(join(directory, 'lib'))) return undefined;
+  if (!directory || !existsSync(join(directory, 'lib'))) {
+    return undefined;
+  }
   return readdirSync(join(directory, 'lib'))
     .map((entry) => join(directory, 'lib', entry, 'tfjs_binding.node'))
     .find((path) => existsSync(path));

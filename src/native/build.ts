@@ -31,7 +31,9 @@ function verify(directory: string): Verified | string {
     encoding: 'utf8',
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' },
   });
-  if (child.status === 0) return JSON.parse(child.stdout.trim().split('\n').at(-1)!) as Verified;
+  if (child.status === 0) {
+    return JSON.parse(child.stdout.trim().split('\n').at(-1)!) as Verified;
+  }
   const error = child.stderr.split('\n').find((line) => /^\w*Error: /.test(line));
   return error ?? `ended with ${child.signal ?? `exit code ${child.status}`}`;
 }
@@ -61,7 +63,9 @@ async function compile(directory: string, tools: Toolchain, say: Say): Promise<v
   const code = await new Promise((done, fail) => child.once('error', fail).once('close', done));
   await new Promise<void>((done) => file.end(done));
   rmSync(join(directory, 'build'), { recursive: true, force: true });
-  if (code === 0) return;
+  if (code === 0) {
+    return;
+  }
   if (!tools.nodeDirectory && /http GET .*headers/.test(output) && output.includes('ERR! configure error')) {
     throw new Error(
       `node-gyp could not download the headers of Node ${process.version}: use a Node that was installed with its headers (include/node beside bin), or set npm_config_nodedir to a folder with include/node`,
@@ -85,7 +89,9 @@ export async function buildNative(name: NativePackage, say: Say, project = proce
     throw new Error(`${name} is not installed in this project: npm install --ignore-scripts ${name}`);
   }
   let result: Verified | string = 'not built';
-  if (addonPath(name, project)) result = verify(directory);
+  if (addonPath(name, project)) {
+    result = verify(directory);
+  }
   if (typeof result === 'string') {
     checkPlatform();
     const tools = findToolchain();
@@ -93,10 +99,14 @@ export async function buildNative(name: NativePackage, say: Say, project = proce
     await unpackWheel(wheel, () => fetchWheel(wheel, tools.python, say), directory, tools.python, say);
     await compile(directory, tools, say);
     result = verify(directory);
-    if (typeof result === 'string') throw new Error(`${name} was built but does not train: ${result}`);
+    if (typeof result === 'string') {
+      throw new Error(`${name} was built but does not train: ${result}`);
+    }
   }
   say(`${name} works: one step trained on TensorFlow ${result.tensorflow}`);
-  if (name === '@tensorflow/tfjs-node-gpu') cudaReport(directory, result.gpu).forEach(say);
+  if (name === '@tensorflow/tfjs-node-gpu') {
+    cudaReport(directory, result.gpu).forEach(say);
+  }
   if (Number(process.versions.node.split('.')[0]) >= 23) {
     say(
       'note: tfjs-node 4.22 calls two functions that Node 23 removed; before training write: Object.assign(util, { isNullOrUndefined: (v) => v == null, isArray: Array.isArray }) with the default import of node:util',

@@ -27,14 +27,18 @@ function wheelFolders(directory: string): string[] {
 
 /** Lines that say whether a GPU is used and, where none is, what is missing for it. */
 export function cudaReport(directory: string, gpu: boolean): string[] {
-  if (gpu) return ['a GPU was found and is used'];
+  if (gpu) {
+    return ['a GPU was found and is used'];
+  }
   const known = spawnSync('ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '';
   const folders = [...wheelFolders(directory), ...(process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(Boolean)];
   const found = (name: string) =>
     known.includes(`\t${name} `) || folders.some((folder) => existsSync(join(folder, name)));
   const missing = Object.entries(libraries).filter(([name]) => !found(name));
   const lines = ['no GPU was found: it will compute on the CPU'];
-  if (!found('libcuda.so.1')) lines.push('missing: libcuda.so.1, which comes with the NVIDIA driver');
+  if (!found('libcuda.so.1')) {
+    lines.push('missing: libcuda.so.1, which comes with the NVIDIA driver');
+  }
   if (missing.length > 0) {
     const projects = [...new Set(missing.map(([, project]) => `'${project}'`))];
     lines.push(

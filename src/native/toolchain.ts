@@ -23,8 +23,12 @@ function findPython(): string {
   let withoutPip = '';
   for (const python of candidates as string[]) {
     const run = (code: string) => spawnSync(python, ['-c', code], { stdio: 'ignore' }).status === 0;
-    if (!run('import sys; sys.exit(sys.version_info < (3, 8))')) continue;
-    if (run('import pip')) return python;
+    if (!run('import sys; sys.exit(sys.version_info < (3, 8))')) {
+      continue;
+    }
+    if (run('import pip')) {
+      return python;
+    }
     withoutPip ||= python;
   }
   throw new Error(
@@ -36,9 +40,13 @@ function findPython(): string {
 
 function findNodeGyp(): string {
   const given = process.env.npm_config_node_gyp;
-  if (given && existsSync(given)) return given;
+  if (given && existsSync(given)) {
+    return given;
+  }
   for (const bin of (process.env.PATH ?? '').split(delimiter)) {
-    if (!existsSync(join(bin, 'npm'))) continue;
+    if (!existsSync(join(bin, 'npm'))) {
+      continue;
+    }
     try {
       return createRequire(realpathSync(join(bin, 'npm'))).resolve('node-gyp/bin/node-gyp.js');
     } catch {
@@ -54,10 +62,14 @@ function findNodeGyp(): string {
  */
 function findHeaders(): string | undefined {
   const configured = process.env.npm_config_nodedir;
-  if (configured && existsSync(join(configured, 'include', 'node', 'node_api.h'))) return configured;
+  if (configured && existsSync(join(configured, 'include', 'node', 'node_api.h'))) {
+    return configured;
+  }
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   const header = join(prefix, 'include', 'node', 'node_version.h');
-  if (!existsSync(header)) return undefined;
+  if (!existsSync(header)) {
+    return undefined;
+  }
   const text = readFileSync(header, 'utf8');
   const version = ['MAJOR', 'MINOR', 'PATCH'].map((part) => text.match(`NODE_${part}_VERSION (\\d+)`)?.[1]);
   return version.join('.') === process.versions.node ? prefix : undefined;
@@ -85,7 +97,9 @@ export function checkPlatform(
 /** Everything the build needs, or one line that names the first thing missing and how to get it. */
 export function findToolchain(): Toolchain {
   const python = findPython();
-  if (!onPath('make')) throw new Error('no make: install it (Debian and Ubuntu: apt-get install build-essential)');
+  if (!onPath('make')) {
+    throw new Error('no make: install it (Debian and Ubuntu: apt-get install build-essential)');
+  }
   if (!process.env.CXX && !onPath('g++', 'c++')) {
     throw new Error('no C++ compiler: install one (Debian and Ubuntu: apt-get install build-essential)');
   }

@@ -78,7 +78,9 @@ export type Say = (line: string) => void;
 
 async function hasHash(path: string, sha256: string): Promise<boolean> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk);
+  }
   return hash.digest('hex') === sha256;
 }
 
@@ -175,7 +177,9 @@ export async function unpackWheel(
   say: Say,
 ): Promise<void> {
   const deps = join(directory, 'deps');
-  if (existsSync(join(deps, `${wheel.file}.unpacked`))) return;
+  if (existsSync(join(deps, `${wheel.file}.unpacked`))) {
+    return;
+  }
   const path = await fetched();
   requireSpace(directory, wheel.unpackedBytes);
   const partial = mkdtempSync(join(directory, 'deps-'));
@@ -183,7 +187,9 @@ export async function unpackWheel(
     say(`unpacking the TensorFlow C library, ${Math.round(wheel.unpackedBytes / 1e6)} MB`);
     const child = spawn(python, ['-c', unpackScript, resolve(path), partial], { stdio: ['ignore', 'ignore', 'pipe'] });
     const { code, stderr } = await finished(child);
-    if (code !== 0) throw new Error(`the wheel could not be unpacked: ${stderr.trim().split('\n').at(-1)}`);
+    if (code !== 0) {
+      throw new Error(`the wheel could not be unpacked: ${stderr.trim().split('\n').at(-1)}`);
+    }
     const lib = join(partial, 'lib');
     mkdirSync(lib);
     for (const [name, link] of [

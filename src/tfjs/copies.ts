@@ -20,7 +20,9 @@ export function checkSameEngine(weights: readonly Weight[], tensors: readonly tf
 
 /** Throws the same line where tensors of `owner` belong to a copy of tf.js that this package cannot reach. */
 export function checkTensorsOfThisEngine(owner: string, tensors: readonly tf.Tensor[]): void {
-  if (tensors.every((tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId))) return;
+  if (tensors.every((tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId))) {
+    return;
+  }
   throw new Error(`${owner} and tfjs-sharpness load different copies of tf.js, whose tensors do not mix: ${REMEDY}`);
 }
 
@@ -32,6 +34,8 @@ export function checkTensorsOfThisEngine(owner: string, tensors: readonly tf.Ten
  */
 export function secondCopyOfLayers(receiver: unknown): string | undefined {
   const wrapped = typeof receiver === 'object' && receiver !== null && 'trainBegin' in receiver;
-  if (!wrapped || receiver instanceof tfl.CustomCallback) return undefined;
+  if (!wrapped || receiver instanceof tfl.CustomCallback) {
+    return undefined;
+  }
   return `the model and tfjs-sharpness load different copies of tfjs-layers, so fit does not know the callback: ${REMEDY}`;
 }

@@ -46,7 +46,9 @@ export abstract class FitCallback extends tfl.Callback {
     const announced = this.#modelsAnnounced;
     // tf.js calls setParams on all callbacks and then setModel, in one go: if it never came, a later entry had no setParams.
     queueMicrotask(() => {
-      if (this.#modelsAnnounced === announced) this.complain(MIXED);
+      if (this.#modelsAnnounced === announced) {
+        this.complain(MIXED);
+      }
     });
   }
 

@@ -33,7 +33,9 @@ export function recordMinibatches(model: LayersModel): MinibatchRecorder {
 
   const taps = consumers(model).map(({ output, position }, input) =>
     tap(output, (inputs) => {
-      if (!recording) return;
+      if (!recording) {
+        return;
+      }
       kept[input]?.dispose();
       kept[input] = tf.keep(inputs[position].clone());
     }),
@@ -42,7 +44,9 @@ export function recordMinibatches(model: LayersModel): MinibatchRecorder {
   const take = () => {
     recording = false;
     const taken = complete() ? (kept.slice() as tf.Tensor[]) : undefined;
-    if (taken === undefined) tf.dispose(kept.filter((tensor) => tensor !== undefined));
+    if (taken === undefined) {
+      tf.dispose(kept.filter((tensor) => tensor !== undefined));
+    }
     kept.fill(undefined);
     return taken;
   };
@@ -58,7 +62,9 @@ export function recordMinibatches(model: LayersModel): MinibatchRecorder {
     },
     take,
     remove() {
-      for (const removeTap of taps) removeTap();
+      for (const removeTap of taps) {
+        removeTap();
+      }
       tf.dispose(take() ?? []);
     },
   };
@@ -70,10 +76,14 @@ function consumers(model: LayersModel): { output: SymbolicTensor; position: numb
   const visited = new Set<SymbolicTensor>(model.inputs);
   const queue = [...model.outputs];
   for (const output of queue) {
-    if (visited.has(output)) continue;
+    if (visited.has(output)) {
+      continue;
+    }
     visited.add(output);
     output.inputs.forEach((source, position) => {
-      if (!found.has(source)) found.set(source, { output, position });
+      if (!found.has(source)) {
+        found.set(source, { output, position });
+      }
       queue.push(source);
     });
   }
@@ -125,8 +135,12 @@ function tap(output: SymbolicTensor, listener: Listener): () => void {
   listened.set.add(listener);
   return () => {
     listened.set.delete(listener);
-    if (listened.set.size === 0 && tapped.listeners.delete(output)) listened.untap();
-    if (tapped.listeners.size === 0 && tappedLayers.delete(layer)) tapped.restore();
+    if (listened.set.size === 0 && tapped.listeners.delete(output)) {
+      listened.untap();
+    }
+    if (tapped.listeners.size === 0 && tappedLayers.delete(layer)) {
+      tapped.restore();
+    }
   };
 }
 
@@ -136,7 +150,9 @@ function tapLayer(layer: Layer): TappedLayer {
       const listened = tapped.next && tapped.listeners.get(tapped.next);
       tapped.next = undefined;
       if (listened !== undefined && kwargs?.training === true) {
-        for (const listener of listened.set) listener(inputs as tf.Tensor[]);
+        for (const listener of listened.set) {
+          listener(inputs as tf.Tensor[]);
+        }
       }
       return apply.call(layer, inputs, kwargs);
     },
@@ -159,8 +175,13 @@ function replaceProperty<T extends object, K extends keyof T>(
   return () => {
     const current = Object.getOwnPropertyDescriptor(target, key);
     // Someone else may have put their own version on top: theirs stays, and calls ours, which no longer listens.
-    if (current?.value !== own.value || current?.get !== own.get) return;
-    if (former === undefined) delete target[key];
-    else Object.defineProperty(target, key, former);
+    if (current?.value !== own.value || current?.get !== own.get) {
+      return;
+    }
+    if (former === undefined) {
+      delete target[key];
+    } else {
+      Object.defineProperty(target, key, former);
+    }
   };
 }

@@ -14,7 +14,9 @@ export function copyWeights(model: tfl.LayersModel): WeightCopies {
   return {
     restore() {
       // Not `setWeights`: it applies constraints once more, and maxNorm or unitNorm then change the last bits.
-      for (const { weight, copy } of copies) (weight.read() as tf.Variable).assign(copy);
+      for (const { weight, copy } of copies) {
+        (weight.read() as tf.Variable).assign(copy);
+      }
     },
     dispose() {
       tf.dispose(copies.map(({ copy }) => copy));
@@ -33,7 +35,9 @@ export function snapshotVariables(): () => void {
   const remembered = all.map((variable) => ({ variable, dataId: variable.dataId, value: tf.clone(variable) }));
   return () => {
     for (const { variable, dataId, value } of remembered) {
-      if (!variable.isDisposed && variable.dataId !== dataId) variable.assign(value);
+      if (!variable.isDisposed && variable.dataId !== dataId) {
+        variable.assign(value);
+      }
     }
   };
 }

@@ -19,14 +19,19 @@ export function modelOfLoss<T>(loss: () => T): { value: T; model: tfl.LayersMode
   try {
     return { value: loss(), model };
   } finally {
-    if (own) Object.defineProperty(prototype, 'calculateLosses', own);
-    else delete (prototype as { calculateLosses?: unknown }).calculateLosses;
+    if (own) {
+      Object.defineProperty(prototype, 'calculateLosses', own);
+    } else {
+      delete (prototype as { calculateLosses?: unknown }).calculateLosses;
+    }
   }
 }
 
 /** Runs a model's loss function without its metrics: tf.js would add their values to the batch's, and never dispose them. */
 export function withoutMetrics<T>(model: tfl.LayersModel | undefined, loss: () => T): T {
-  if (model === undefined) return loss();
+  if (model === undefined) {
+    return loss();
+  }
   const { metricsTensors } = model;
   model.metricsTensors = [];
   try {

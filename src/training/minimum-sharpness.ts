@@ -247,7 +247,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       } catch (error) {
         this.#fail(undefined, error);
       }
-      if (!hinted) console.info(HINT);
+      if (!hinted) {
+        console.info(HINT);
+      }
       hinted = true;
     }
     this.#budget?.start();
@@ -262,21 +264,28 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   override async onBatchBegin(): Promise<void> {
     const due = isDue(this.#every, 'batches', this.#step + 1) || isDue(this.#every, 'epochs', this.#epochsEnded + 1);
-    if (due || this.#budget?.affords()) this.#recorder?.record();
+    if (due || this.#budget?.affords()) {
+      this.#recorder?.record();
+    }
   }
 
   override async onBatchEnd(): Promise<void> {
     this.#step++;
     this.#recorder?.stop();
-    if (isDue(this.#every, 'batches', this.#step)) await this.#read();
-    if (this.#budget?.affords() && !this.#failedThisEpoch && (this.#data !== undefined || this.#recorder?.holds))
+    if (isDue(this.#every, 'batches', this.#step)) {
+      await this.#read();
+    }
+    if (this.#budget?.affords() && !this.#failedThisEpoch && (this.#data !== undefined || this.#recorder?.holds)) {
       await this.#readWithin(this.#budget);
+    }
   }
 
   override async onEpochEnd(epoch: number, logs?: tfl.Logs): Promise<void> {
     this.#epoch = epoch;
     this.#epochsEnded++;
-    if (isDue(this.#every, 'epochs', this.#epochsEnded)) await this.#read();
+    if (isDue(this.#every, 'epochs', this.#epochsEnded)) {
+      await this.#read();
+    }
     if (
       this.#budget &&
       !this.#readThisEpoch &&
@@ -289,7 +298,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       const left = Math.max(0, this.#budget.allowance()).toFixed(0);
       this.#skipQuietly(`no reading in this epoch: readings may take ${left} ms now${cost}.`);
     }
-    if (this.model === null || logs === undefined) return;
+    if (this.model === null || logs === undefined) {
+      return;
+    }
     if (Object.hasOwn(logs, this.#name)) {
       this.#skip(
         `the epoch logs already have a "${this.#name}" from someone else, which stays: give each callback its own name, minimumSharpness({ name }).`,
@@ -302,12 +313,17 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   /** The logs of the epoch, for `logs$`. Metrics are scalars until someone needs their value; History disposes them. */
   async #publish(logs: tfl.Logs): Promise<void> {
-    if (this.#disposal.signal.aborted) return;
+    if (this.#disposal.signal.aborted) {
+      return;
+    }
     try {
       const values: Record<string, number> = {};
       for (const [name, value] of Object.entries(logs as Record<string, unknown>)) {
-        if (typeof value === 'number') values[name] = value;
-        else if (value instanceof tf.Tensor) values[name] = (await value.data())[0];
+        if (typeof value === 'number') {
+          values[name] = value;
+        } else if (value instanceof tf.Tensor) {
+          values[name] = (await value.data())[0];
+        }
       }
       this.#logs.next({
         step: this.#step,
@@ -338,7 +354,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       onProgress: (progress) => {
         seen = (progress.total && progress.samples / progress.total) || undefined;
         // The first samples tell what all of them will take at least.
-        if (passed() / (seen ?? 1) > GRACE * allowance) deadline.abort();
+        if (passed() / (seen ?? 1) > GRACE * allowance) {
+          deadline.abort();
+        }
         this.#measureOptions.onProgress?.(progress);
       },
     });
@@ -357,7 +375,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   }): Promise<void> {
     const { model } = this;
     const { signal } = this.#disposal;
-    if (model === null || signal.aborted) return;
+    if (model === null || signal.aborted) {
+      return;
+    }
     const minibatch = this.#recorder?.take();
     const options: MeasureOptions = limits
       ? {
@@ -376,16 +396,22 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
         this.#skip('no minibatch was seen: pass { data } to minimumSharpness().');
         return;
       }
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        return;
+      }
       this.#latest = { ...reading, step: this.#step, epoch: this.#epoch };
       this.#carried = { model, reading: this.#latest };
       this.#readThisEpoch = true;
       this.#readings.next(this.#latest);
     } catch (error) {
-      if (signal.aborted || limits?.signal.aborted) return;
-      if (this.#measureOptions.signal?.aborted)
+      if (signal.aborted || limits?.signal.aborted) {
+        return;
+      }
+      if (this.#measureOptions.signal?.aborted) {
         this.#skip('no reading, since the signal given in the options was aborted.');
-      else this.#fail(undefined, error);
+      } else {
+        this.#fail(undefined, error);
+      }
       this.#failedThisEpoch = true;
     } finally {
       tf.dispose(minibatch ?? []);
@@ -417,7 +443,9 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   }
 
   #warn(message: string): void {
-    if (this.#warned.has(message)) return;
+    if (this.#warned.has(message)) {
+      return;
+    }
     this.#warned.add(message);
     console.warn(`tfjs-sharpness, ${this.#name}: ${message}`);
   }

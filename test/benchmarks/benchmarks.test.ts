@@ -51,9 +51,15 @@ test('kernel: ours on every backend, whose traces agree', { timeout: 300_000 }, 
   const { report, chart } = benchmark('kernel', '--no-peers', '--networks', 'SmallMLP', '--only', only);
   const [times, ratios, traces] = tables(report) as [string[][], string[][], string[][]];
   const titles = only.split(',').map((name) => `tfjs-sharpness, ${name === 'tensorflow' ? 'native' : name}`);
-  for (const rows of [times, ratios, traces]) expect(rows.map(([title]) => title)).toEqual(titles);
-  for (const [, cell] of times) expect(number(cell!)).toBeGreaterThan(0);
-  for (const [, cell] of traces.slice(1)) expect(Math.abs(Number(cell))).toBeLessThan(1e-4);
+  for (const rows of [times, ratios, traces]) {
+    expect(rows.map(([title]) => title)).toEqual(titles);
+  }
+  for (const [, cell] of times) {
+    expect(number(cell!)).toBeGreaterThan(0);
+  }
+  for (const [, cell] of traces.slice(1)) {
+    expect(Math.abs(Number(cell))).toBeLessThan(1e-4);
+  }
   expect(chart).toContain('SmallMLP, 1000 images');
 });
 
@@ -62,7 +68,9 @@ test('optimizers: all of them, in steps of SGD', { timeout: 300_000 }, () => {
   const names = rows!.flatMap(([network, optimizer]) => (network === 'MLP, batch 32' ? [optimizer] : []));
   expect(names.slice(0, 3)).toEqual(['SGD', 'SAM', 'ASAM']);
   for (const row of rows!.filter(([, optimizer]) => optimizer !== '-')) {
-    for (const cell of row.slice(2)) expect(number(cell)).toBeGreaterThan(0);
+    for (const cell of row.slice(2)) {
+      expect(number(cell)).toBeGreaterThan(0);
+    }
   }
 });
 
@@ -85,7 +93,9 @@ test('one-percent: every contestant at every stage of training', { timeout: 300_
     expect(number(/readings: MS (.*?)%/.exec(rows[1]![4]!)![1]!)).toBeLessThan(2.5);
     expect(number(rows[3]![4]!)).toBeLessThanOrEqual(400);
   }
-  for (const title of titles) expect(chart).toContain(title.slice(0, 12));
+  for (const title of titles) {
+    expect(chart).toContain(title.slice(0, 12));
+  }
   expect(report).toContain('did not take part');
 });
 
@@ -118,19 +128,28 @@ test('scaling: every size with both methods, with exponents, within the memory',
   const { report, chart } = benchmark('scaling', '--memory', '16', '--backend', backend);
   const [exponents, ...sizes] = tables(report) as [string[][], ...string[][][]];
   expect(exponents.map(([axis]) => axis)).toEqual(['samples', 'classes', 'width', 'depth']);
-  for (const row of exponents) for (const cell of row.slice(1)) expect(number(cell)).toSatisfy(Number.isFinite);
+  for (const row of exponents) {
+    for (const cell of row.slice(1)) {
+      expect(number(cell)).toSatisfy(Number.isFinite);
+    }
+  }
   expect(sizes.map((rows) => rows.map(([size]) => Number(size)))).toEqual([
     [100, 200, 400],
     [2, 20, 200],
     [16, 32, 64],
     [1, 2, 4],
   ]);
-  for (const row of sizes.flat()) for (const cell of row) expect(number(cell)).toBeGreaterThan(0);
+  for (const row of sizes.flat()) {
+    for (const cell of row) {
+      expect(number(cell)).toBeGreaterThan(0);
+    }
+  }
   const [, most] = /at most ([\d.]+) MB: within 1\.25 x memoryMB = 20\.0 MB/.exec(report)!;
   const peaks = sizes.flat().flatMap((row) => [number(row[3]!), number(row[6]!)]);
   expect(Math.max(...peaks)).toBe(Number(most));
-  for (const title of ['samples', 'classes', 'width', 'depth', 'processor time, ms'])
+  for (const title of ['samples', 'classes', 'width', 'depth', 'processor time, ms']) {
     expect(chart).toContain(`>${title}<`);
+  }
 });
 
 describe('options', () => {
@@ -140,7 +159,9 @@ describe('options', () => {
   test.each(names)('%s --help lists them, and a wrong one gets one line', { timeout: 120_000 }, (name) => {
     const { status, stdout } = run('npm', ['run', '-s', name, '--', '--help']);
     expect(status).toBe(0);
-    for (const option of ['quick', 'help']) expect(stdout).toContain(`--${option} `);
+    for (const option of ['quick', 'help']) {
+      expect(stdout).toContain(`--${option} `);
+    }
     const wrong = run('npm', ['run', '-s', name, '--', '--quik']);
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toContain(`npm run ${name} -- --help lists the options`);
@@ -151,7 +172,9 @@ describe('options', () => {
       expect.arrayContaining(['bench:kernel', 'bench:one-percent', 'bench:overhead', 'bench:scaling']),
     );
     const { stdout } = run('npm', ['run', '-s', 'bench', '--', '--help']);
-    for (const name of names) expect(stdout).toContain(name);
+    for (const name of names) {
+      expect(stdout).toContain(name);
+    }
     const wrong = run('npm', ['run', '-s', 'bench', '--', '--repeats', '3']);
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toContain('--help lists the options');

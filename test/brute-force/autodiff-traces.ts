@@ -95,6 +95,8 @@ function gradient(
 
 function dot(a: Float64Array, b: Float64Array): number {
   let total = 0;
-  for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!;
+  for (let i = 0; i < a.length; i++) {
+    total += a[i]! * b[i]!;
+  }
   return total;
 }

@@ -79,7 +79,9 @@ function expectSameNetwork(model: tfl.LayersModel, inputs: tf.Tensor[], { output
   const expected = outputs.flatMap((y) => [...y]);
   for (const found of [predicted(0, samples), [...predicted(0, 1), ...predicted(1, samples - 1)]]) {
     const wrong = expected.filter((y, i) => !(Math.abs(found[i] - y) < 1e-5 * Math.max(1, Math.abs(y))));
-    if (tf.getBackend() !== 'cpu') fc.pre(wrong.length === 0);
+    if (tf.getBackend() !== 'cpu') {
+      fc.pre(wrong.length === 0);
+    }
     expect(wrong).toEqual([]);
   }
 }
@@ -107,8 +109,12 @@ describe('measureSharpness against Jacobians, one output and one sample at a tim
             expect(reading.minimumSharpness).toBeGreaterThanOrEqual(0);
             expect(reading.minimumSharpness).toBeLessThanOrEqual(reading.trace * (1 + 1e-6));
             expect(reading.samples).toBe(spec.samples);
-            if (surelyExact) expect(reading.exact).toBe(true);
-            if (gaussNewtonOnly) expect(reading.exact).toBe(false);
+            if (surelyExact) {
+              expect(reading.exact).toBe(true);
+            }
+            if (gaussNewtonOnly) {
+              expect(reading.exact).toBe(false);
+            }
           });
         }),
         { numRuns, ...seed },

@@ -27,12 +27,18 @@ export function chainMinimum(model: tfl.LayersModel, traces: ReadonlyMap<string,
       const term = trace * Math.exp(-2 * (s[l]! - before));
       value += term;
       gradient[l]! -= 2 * term;
-      if (multiplies && l > 0) gradient[l - 1]! += 2 * term;
+      if (multiplies && l > 0) {
+        gradient[l - 1]! += 2 * term;
+      }
     }
     gradient[s.length - 1] = 0;
     const slope = Math.max(...gradient.map(Math.abs)) / value;
-    if (slope < 1e-9) break;
-    for (let l = 0; l < s.length; l++) s[l]! -= gradient[l]! / value / 8;
+    if (slope < 1e-9) {
+      break;
+    }
+    for (let l = 0; l < s.length; l++) {
+      s[l]! -= gradient[l]! / value / 8;
+    }
   }
   return value;
 }

@@ -40,7 +40,9 @@ function weightedGradient(
     for (const [k, factor] of r[n]!.entries()) {
       for (const [name, sum] of gradient) {
         const row = rows[k]!.get(name)!;
-        for (let i = 0; i < sum.length; i++) sum[i]! += (factor * row[i]!) / samples.length;
+        for (let i = 0; i < sum.length; i++) {
+          sum[i]! += (factor * row[i]!) / samples.length;
+        }
       }
     }
   });

@@ -26,7 +26,9 @@ export function weightValues(model: tfl.LayersModel): WeightValues {
 
 /** The activation that a loss takes away from the end of the network: the output z stands before it. */
 function strippedActivation(loss: Loss): string | undefined {
-  if (loss === 'categoricalCrossentropy' || loss === 'sparseCategoricalCrossentropy') return 'softmax';
+  if (loss === 'categoricalCrossentropy' || loss === 'sparseCategoricalCrossentropy') {
+    return 'softmax';
+  }
   return loss === 'binaryCrossentropy' ? 'sigmoid' : undefined;
 }
 
@@ -40,7 +42,9 @@ interface Evaluation {
 /** The value of a symbolic tensor, from those of the tensors already `known`. */
 function evaluate(symbol: tfl.SymbolicTensor, known: Map<tfl.SymbolicTensor, Value>, evaluation: Evaluation): Value {
   const before = known.get(symbol);
-  if (before) return before;
+  if (before) {
+    return before;
+  }
   const layer = symbol.sourceLayer;
   const inputs = layer.inboundNodes[symbol.nodeIndex]!.inputTensors.map((input) => evaluate(input, known, evaluation));
   const value =
@@ -55,13 +59,19 @@ function nested(model: tfl.LayersModel, inputs: readonly Value[], evaluation: Ev
 
 function apply(layer: tfl.layers.Layer, inputs: readonly Value[], { tape, weights, last }: Evaluation): Value {
   const value = layerValues[layer.getClassName()];
-  if (!value) throw new Error(`the reference does not know the layer ${layer.getClassName()}`);
+  if (!value) {
+    throw new Error(`the reference does not know the layer ${layer.getClassName()}`);
+  }
   const own: Weights = Object.fromEntries(
     layer.weights.map((w) => [w.originalName.slice(w.originalName.lastIndexOf('/') + 1), weights.get(w.originalName)!]),
   );
   const config = layer.getConfig();
-  if (layer !== last?.layer) return value(tape, config, inputs, own);
-  if (layer.getClassName() === 'Softmax') return inputs[0]!;
+  if (layer !== last?.layer) {
+    return value(tape, config, inputs, own);
+  }
+  if (layer.getClassName() === 'Softmax') {
+    return inputs[0]!;
+  }
   if (config.activation !== last.activation) {
     throw new Error(`${layer.name} should end in ${last.activation}, but ends in ${config.activation}`);
   }

@@ -34,8 +34,12 @@ const softmax = (tape: Tape, x: Value): Value => {
   return computed(tape, x.shape, y, (gradient) => {
     for (let start = 0; start < y.length; start += n) {
       let dot = 0;
-      for (let i = start; i < start + n; i++) dot += gradient[i]! * y[i]!;
-      for (let i = start; i < start + n; i++) x.gradient[i]! += y[i]! * (gradient[i]! - dot);
+      for (let i = start; i < start + n; i++) {
+        dot += gradient[i]! * y[i]!;
+      }
+      for (let i = start; i < start + n; i++) {
+        x.gradient[i]! += y[i]! * (gradient[i]! - dot);
+      }
     }
   });
 };
@@ -94,7 +98,9 @@ const activations: Readonly<Record<string, (tape: Tape, x: Value) => Value>> = {
 
 export function activate(tape: Tape, name: unknown, x: Value): Value {
   const activation = activations[String(name ?? 'linear')];
-  if (!activation) throw new Error(`the reference does not know the activation ${name}`);
+  if (!activation) {
+    throw new Error(`the reference does not know the activation ${name}`);
+  }
   return activation(tape, x);
 }
 
@@ -107,7 +113,9 @@ const dense: LayerValue = (tape, config, [x], { kernel, bias }) => {
   for (let r = 0; r < rows; r++) {
     for (let u = 0; u < units; u++) {
       let sum = bias ? bias.data[u]! : 0;
-      for (let i = 0; i < fanIn; i++) sum += x!.data[r * fanIn + i]! * kernel!.data[i * units + u]!;
+      for (let i = 0; i < fanIn; i++) {
+        sum += x!.data[r * fanIn + i]! * kernel!.data[i * units + u]!;
+      }
       y[r * units + u] = sum;
     }
   }
@@ -115,7 +123,9 @@ const dense: LayerValue = (tape, config, [x], { kernel, bias }) => {
     for (let r = 0; r < rows; r++) {
       for (let u = 0; u < units; u++) {
         const g = gradient[r * units + u]!;
-        if (bias) bias.gradient[u]! += g;
+        if (bias) {
+          bias.gradient[u]! += g;
+        }
         for (let i = 0; i < fanIn; i++) {
           kernel!.gradient[i * units + u]! += g * x!.data[r * fanIn + i]!;
           x!.gradient[r * fanIn + i]! += g * kernel!.data[i * units + u]!;
@@ -157,7 +167,9 @@ function visitWindows(
         for (let j = 0; j < window[1]; j++) {
           const y = rows.index(r, i);
           const x = columns.index(c, j);
-          if (y >= 0 && x >= 0) visit(r * columns.positions + c, i * window[1] + j, y * width + x);
+          if (y >= 0 && x >= 0) {
+            visit(r * columns.positions + c, i * window[1] + j, y * width + x);
+          }
         }
       }
     }
@@ -177,7 +189,11 @@ const conv2d: LayerValue = (tape, config, [x], { kernel, bias }) => {
     (position, tap, pixel) => taps.push({ position, tap, pixel }),
   );
   const y = new Float64Array(rows * columns * filters);
-  if (bias) for (let i = 0; i < y.length; i++) y[i] = bias.data[i % filters]!;
+  if (bias) {
+    for (let i = 0; i < y.length; i++) {
+      y[i] = bias.data[i % filters]!;
+    }
+  }
   for (const { position, tap, pixel } of taps) {
     for (let c = 0; c < channels; c++) {
       const v = x!.data[pixel * channels + c]!;
@@ -187,7 +203,11 @@ const conv2d: LayerValue = (tape, config, [x], { kernel, bias }) => {
     }
   }
   const output = computed(tape, [rows, columns, filters], y, (gradient) => {
-    if (bias) for (let i = 0; i < gradient.length; i++) bias.gradient[i % filters]! += gradient[i]!;
+    if (bias) {
+      for (let i = 0; i < gradient.length; i++) {
+        bias.gradient[i % filters]! += gradient[i]!;
+      }
+    }
     for (const { position, tap, pixel } of taps) {
       for (let c = 0; c < channels; c++) {
         const v = x!.data[pixel * channels + c]!;
@@ -240,7 +260,9 @@ function maximum(tape: Tape, x: Value, { shape, windows }: { shape: number[]; wi
   const largest = largestEntry(x);
   const chosen = windows.map((window) => {
     const best = window.reduce((a, b) => (x.data[b]! > x.data[a]! ? b : a));
-    for (const i of window) noteKink(tape, x.data[best]! - x.data[i]!, largest);
+    for (const i of window) {
+      noteKink(tape, x.data[best]! - x.data[i]!, largest);
+    }
     return { part: 0, index: best };
   });
   return rearrange(tape, [x], shape, chosen);
@@ -250,7 +272,9 @@ function average(tape: Tape, x: Value, { shape, windows }: { shape: number[]; wi
   const y = Float64Array.from(windows, (window) => window.reduce((s, i) => s + x.data[i]!, 0) / window.length);
   return computed(tape, shape, y, (gradient) => {
     windows.forEach((window, w) => {
-      for (const i of window) x.gradient[i]! += gradient[w]! / window.length;
+      for (const i of window) {
+        x.gradient[i]! += gradient[w]! / window.length;
+      }
     });
   });
 }
@@ -272,7 +296,9 @@ const zeroPadding: LayerValue = (tape, config, [x]) => {
   for (let r = -top; r < height + bottom; r++) {
     for (let c = -left; c < width + right; c++) {
       const inside = r >= 0 && r < height && c >= 0 && c < width;
-      for (let k = 0; k < channels; k++) source.push({ part: 0, index: inside ? (r * width + c) * channels + k : -1 });
+      for (let k = 0; k < channels; k++) {
+        source.push({ part: 0, index: inside ? (r * width + c) * channels + k : -1 });
+      }
     }
   }
   return rearrange(tape, [x!], shape, source);
@@ -290,8 +316,12 @@ const batchNormalization: LayerValue = (tape, config, [x], weights) => {
   return computed(tape, x!.shape, y, (gradient) => {
     gradient.forEach((g, i) => {
       const c = i % channels;
-      if (gamma) gamma.gradient[c]! += g * normalized[i]!;
-      if (beta) beta.gradient[c]! += g;
+      if (gamma) {
+        gamma.gradient[c]! += g * normalized[i]!;
+      }
+      if (beta) {
+        beta.gradient[c]! += g;
+      }
       x!.gradient[i]! += (g * (gamma?.data[c] ?? 1)) / Math.sqrt(variance[c]! + (config.epsilon as number));
     });
   });
@@ -299,9 +329,17 @@ const batchNormalization: LayerValue = (tape, config, [x], weights) => {
 
 const add: LayerValue = (tape, _config, inputs) => {
   const y = new Float64Array(inputs[0]!.data.length);
-  for (const x of inputs) for (let i = 0; i < y.length; i++) y[i]! += x.data[i]!;
+  for (const x of inputs) {
+    for (let i = 0; i < y.length; i++) {
+      y[i]! += x.data[i]!;
+    }
+  }
   return computed(tape, inputs[0]!.shape, y, (gradient) => {
-    for (const x of inputs) for (let i = 0; i < gradient.length; i++) x.gradient[i]! += gradient[i]!;
+    for (const x of inputs) {
+      for (let i = 0; i < gradient.length; i++) {
+        x.gradient[i]! += gradient[i]!;
+      }
+    }
   });
 };
 
@@ -328,7 +366,9 @@ const concatenate: LayerValue = (tape, config, inputs) => {
   for (let o = 0; o < outer; o++) {
     inputs.forEach((x, part) => {
       const block = x.data.length / outer;
-      for (let i = 0; i < block; i++) source.push({ part, index: o * block + i });
+      for (let i = 0; i < block; i++) {
+        source.push({ part, index: o * block + i });
+      }
     });
   }
   const shape = inputs[0]!.shape.map((d, i) => (i === axis ? inputs.reduce((s, x) => s + x.shape[axis]!, 0) : d));

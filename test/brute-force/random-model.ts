@@ -189,10 +189,18 @@ const isSmooth = ({ name }: Activation) => (smooth as readonly string[]).include
 function activationLayer({ name }: Activation, seed: number): tfl.layers.Layer {
   // Where tf.js has a layer and an activation of a kind, either may come.
   const own = seed % 2 === 0;
-  if (name === 'leakyRelu') return tfl.layers.leakyReLU({ alpha: 0.2 });
-  if (name === 'relu' && own) return tfl.layers.reLU();
-  if (name === 'relu6' && own) return tfl.layers.reLU({ maxValue: 6 });
-  if (name === 'softmax' && own) return tfl.layers.softmax({ axis: -1 });
+  if (name === 'leakyRelu') {
+    return tfl.layers.leakyReLU({ alpha: 0.2 });
+  }
+  if (name === 'relu' && own) {
+    return tfl.layers.reLU();
+  }
+  if (name === 'relu6' && own) {
+    return tfl.layers.reLU({ maxValue: 6 });
+  }
+  if (name === 'softmax' && own) {
+    return tfl.layers.softmax({ axis: -1 });
+  }
   return tfl.layers.activation({ activation: name });
 }
 
@@ -205,7 +213,9 @@ function applyActivated(
 ): void {
   const inside = !activation.asLayer && activation.name !== 'leakyRelu';
   apply(make(inside ? (activation.name as Exclude<ActivationName, 'leakyRelu'>) : 'linear'));
-  if (!inside) apply(activationLayer(activation, seed));
+  if (!inside) {
+    apply(activationLayer(activation, seed));
+  }
 }
 
 /** A layer that keeps the shape: a convolution on images, otherwise a dense layer. */
@@ -253,7 +263,9 @@ function extend(block: Block, shape: Shape, seed: number, apply: Apply): void {
     }
     case 'maxPool':
     case 'averagePool': {
-      if (!image) return;
+      if (!image) {
+        return;
+      }
       const { size, strides, padding } = block;
       const config = { poolSize: [...size] as [number, number], strides: [...strides] as [number, number] };
       const fitted = { ...config, padding: fitting(size, padding) };
@@ -261,7 +273,9 @@ function extend(block: Block, shape: Shape, seed: number, apply: Apply): void {
       return;
     }
     case 'zeroPadding':
-      if (image) apply(tfl.layers.zeroPadding2d({ padding: [[...block.rows], [...block.columns]] }));
+      if (image) {
+        apply(tfl.layers.zeroPadding2d({ padding: [[...block.rows], [...block.columns]] }));
+      }
       return;
     case 'batchNorm': {
       const { center, scale, trainable } = block;
@@ -272,7 +286,9 @@ function extend(block: Block, shape: Shape, seed: number, apply: Apply): void {
       apply(activationLayer(block.activation, seed));
       return;
     case 'flatten':
-      if (image) apply(tfl.layers.flatten());
+      if (image) {
+        apply(tfl.layers.flatten());
+      }
       return;
     case 'reshape':
       apply(tfl.layers.reshape({ targetShape: image ? [width, height, shape[2]!] : [...shape] }));
@@ -281,10 +297,14 @@ function extend(block: Block, shape: Shape, seed: number, apply: Apply): void {
       apply(tfl.layers.dropout({ rate: 0.4 }));
       return;
     case 'globalMax':
-      if (image) apply(tfl.layers.globalMaxPooling2d({}));
+      if (image) {
+        apply(tfl.layers.globalMaxPooling2d({}));
+      }
       return;
     case 'globalAverage':
-      if (image) apply(tfl.layers.globalAveragePooling2d({}));
+      if (image) {
+        apply(tfl.layers.globalAveragePooling2d({}));
+      }
       return;
   }
 }
@@ -336,10 +356,14 @@ function head(spec: NetworkSpec, shape: Shape, apply: Apply): void {
   if (kind === 'globalAverage' && shape.length === 3) {
     apply(tfl.layers.conv2d({ filters: outputs, kernelSize: 1, ...weights }));
     apply(tfl.layers.globalAveragePooling2d({}));
-    if (last !== 'linear') apply(activationLayer(activation, seed));
+    if (last !== 'linear') {
+      apply(activationLayer(activation, seed));
+    }
     return;
   }
-  if (shape.length > 1) apply(tfl.layers.flatten());
+  if (shape.length > 1) {
+    apply(tfl.layers.flatten());
+  }
   applyActivated(apply, activation, seed, (inside) =>
     tfl.layers.dense({ units: outputs, ...weights, activation: inside }),
   );
@@ -368,13 +392,18 @@ function functional(spec: NetworkSpec): tfl.LayersModel {
   };
   spec.blocks.forEach((block, i) => {
     const branched = branch(block, x);
-    if (branched) x = branched;
-    else extend(block, shape(), spec.seed + i, apply);
+    if (branched) {
+      x = branched;
+    } else {
+      extend(block, shape(), spec.seed + i, apply);
+    }
   });
   if (spec.secondInput) {
     const second = tfl.input({ shape: [3] });
     inputs.push(second);
-    if (x.shape.length > 2) apply(tfl.layers.flatten());
+    if (x.shape.length > 2) {
+      apply(tfl.layers.flatten());
+    }
     x = tfl.layers.concatenate().apply([x, second]) as tfl.SymbolicTensor;
   }
   head(spec, shape(), apply);
@@ -383,7 +412,9 @@ function functional(spec: NetworkSpec): tfl.LayersModel {
 
 /** What each loss is called in `model.compile`: two exist there only as functions. */
 function compileLoss(loss: Loss): string | typeof tf.losses.softmaxCrossEntropy {
-  if (loss === 'softmaxCrossEntropy') return tf.losses.softmaxCrossEntropy;
+  if (loss === 'softmaxCrossEntropy') {
+    return tf.losses.softmaxCrossEntropy;
+  }
   return loss === 'sigmoidCrossEntropy' ? tf.losses.sigmoidCrossEntropy : loss;
 }
 
@@ -394,21 +425,35 @@ function curvature(spec: NetworkSpec): Pick<RandomNetwork, 'gaussNewtonOnly' | '
   let gaussNewtonOnly = false;
   let surelyExact = true;
   const meets = (activation: Activation) => {
-    if (!isSmooth(activation)) return;
+    if (!isSmooth(activation)) {
+      return;
+    }
     surelyExact = false;
-    if (trainable) gaussNewtonOnly = true;
+    if (trainable) {
+      gaussNewtonOnly = true;
+    }
   };
   for (const block of blocks) {
-    if (block.kind === 'batchNorm') trainable ||= block.trainable && (block.center || block.scale);
-    if ('bias' in block) trainable ||= block.trainable;
+    if (block.kind === 'batchNorm') {
+      trainable ||= block.trainable && (block.center || block.scale);
+    }
+    if ('bias' in block) {
+      trainable ||= block.trainable;
+    }
     if (block.kind === 'shared') {
       surelyExact = false;
-      if (block.trainable) gaussNewtonOnly = true;
+      if (block.trainable) {
+        gaussNewtonOnly = true;
+      }
     }
-    if ('activation' in block) meets(block.activation);
+    if ('activation' in block) {
+      meets(block.activation);
+    }
   }
   trainable ||= spec.head.trainable;
-  if (spec.loss === 'meanSquaredError') meets(spec.head.activation);
+  if (spec.loss === 'meanSquaredError') {
+    meets(spec.head.activation);
+  }
   return { gaussNewtonOnly, surelyExact };
 }
 

@@ -11,10 +11,14 @@ describe('the brute-force reference', () => {
       const model = await goldenModel(golden);
       const inputs = goldenInputs(golden, model);
       const { traces, total, logits } = referenceTraces(model, golden.loss, [inputs]);
-      for (const [k, z] of golden.expected.logits0.entries()) expect(logits[0]![k]).toBeCloseTo(z, 6);
+      for (const [k, z] of golden.expected.logits0.entries()) {
+        expect(logits[0]![k]).toBeCloseTo(z, 6);
+      }
       const { ggnTrace } = golden.expected;
       expect([...traces.keys()].sort()).toEqual(Object.keys(ggnTrace).sort());
-      for (const [name, trace] of traces) expect(Math.abs(trace / ggnTrace[name]! - 1), name).toBeLessThan(1e-6);
+      for (const [name, trace] of traces) {
+        expect(Math.abs(trace / ggnTrace[name]! - 1), name).toBeLessThan(1e-6);
+      }
       expect(Math.abs(total / golden.expected.total - 1)).toBeLessThan(1e-6);
       inputs.dispose();
       model.dispose();
@@ -33,7 +37,9 @@ describe('the brute-force reference', () => {
     const h = 1e-4;
     const value = (...steps: [number, number][]) => {
       const moved = z.slice();
-      for (const [k, step] of steps) moved[k]! += step;
+      for (const [k, step] of steps) {
+        moved[k]! += step;
+      }
       return lossValue(loss, moved, Float64Array.from(labels));
     };
     outputHessian(loss, z).forEach((row, i) => {

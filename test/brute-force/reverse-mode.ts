@@ -52,9 +52,13 @@ export function computed(
 
 /** Fills the gradient of every value on the tape: that of entry `index` of `output`. */
 export function differentiate(tape: Tape, output: Value, index: number): void {
-  for (const value of tape.values) value.gradient.fill(0);
+  for (const value of tape.values) {
+    value.gradient.fill(0);
+  }
   output.gradient[index] = 1;
-  for (let i = tape.contributions.length - 1; i >= 0; i--) tape.contributions[i]!();
+  for (let i = tape.contributions.length - 1; i >= 0; i--) {
+    tape.contributions[i]!();
+  }
 }
 
 /**
@@ -62,7 +66,9 @@ export function differentiate(tape: Tape, output: Value, index: number): void {
  * by construction (what a dead unit or padding leaves), and then the derivative is the same on both sides.
  */
 export function noteKink(tape: Tape, distance: number, largest: number): void {
-  if (distance !== 0) tape.kinkDistance = Math.min(tape.kinkDistance, Math.abs(distance) / Math.max(1, largest));
+  if (distance !== 0) {
+    tape.kinkDistance = Math.min(tape.kinkDistance, Math.abs(distance) / Math.max(1, largest));
+  }
 }
 
 export function largestEntry(x: Value): number {
@@ -78,9 +84,15 @@ export function elementwise(
   kinks: readonly number[] = [],
 ): Value {
   const largest = largestEntry(x);
-  for (const kink of kinks) for (const v of x.data) noteKink(tape, v - kink, largest);
+  for (const kink of kinks) {
+    for (const v of x.data) {
+      noteKink(tape, v - kink, largest);
+    }
+  }
   return computed(tape, x.shape, x.data.map(f), (gradient) => {
-    for (let i = 0; i < gradient.length; i++) x.gradient[i]! += gradient[i]! * derivative(x.data[i]!);
+    for (let i = 0; i < gradient.length; i++) {
+      x.gradient[i]! += gradient[i]! * derivative(x.data[i]!);
+    }
   });
 }
 
@@ -94,7 +106,9 @@ export function rearrange(
   const data = Float64Array.from(source, ({ part, index }) => (index < 0 ? 0 : parts[part]!.data[index]!));
   return computed(tape, shape, data, (gradient) => {
     source.forEach(({ part, index }, i) => {
-      if (index >= 0) parts[part]!.gradient[index]! += gradient[i]!;
+      if (index >= 0) {
+        parts[part]!.gradient[index]! += gradient[i]!;
+      }
     });
   });
 }

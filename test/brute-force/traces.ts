@@ -33,7 +33,9 @@ export function referenceTraces(
 ): ReferenceTraces {
   let drawn = 0;
   const nudged = (data: Float64Array) => {
-    if (!nudge) return data;
+    if (!nudge) {
+      return data;
+    }
     const u = lcg(1000 * nudge.draw + drawn++, data.length);
     return data.map((v, i) => v * (1 + (u[i]! < 0.5 ? -nudge.relative : nudge.relative)));
   };
@@ -61,7 +63,9 @@ export function tracesAt(
     const { logits, output, rows, kinkDistance } = sampleJacobian(model, loss, sample, values);
     outputHessian(loss, logits).forEach((row, j) => {
       row.forEach((a, k) => {
-        if (a === 0) return;
+        if (a === 0) {
+          return;
+        }
         for (const name of names) {
           traces.set(name, traces.get(name)! + (a * dot(rows[j]!.get(name)!, rows[k]!.get(name)!)) / samples.length);
         }

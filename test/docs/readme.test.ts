@@ -65,8 +65,12 @@ describe('code blocks', () => {
     expect(status, stderr).toBe(0);
     expect(stderr).not.toContain('tfjs-sharpness');
     expect(stdout).not.toMatch(/NaN|undefined/);
-    if (output !== undefined) expect(stdout).toBe(output);
-    if (blocks[i]!.code.includes("'logs/run1'")) expect(readdirSync(join(folder, 'logs/run1'))).toHaveLength(1);
+    if (output !== undefined) {
+      expect(stdout).toBe(output);
+    }
+    if (blocks[i]!.code.includes("'logs/run1'")) {
+      expect(readdirSync(join(folder, 'logs/run1'))).toHaveLength(1);
+    }
   });
 });
 
@@ -76,7 +80,9 @@ describe('commands and links', () => {
   test('every npm script exists', () => {
     const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script!);
     expect(named).toEqual(expect.arrayContaining(['example', 'native']));
-    for (const script of [...named, 'test']) expect(scripts).toHaveProperty([script]);
+    for (const script of [...named, 'test']) {
+      expect(scripts).toHaveProperty([script]);
+    }
   });
 
   test('the two command lines are there', () => {
@@ -109,9 +115,13 @@ describe('commands and links', () => {
     const targets = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target!);
     const files = targets.filter((target) => !/^(https:|#)/.test(target));
     const mentioned = [...readme.matchAll(/\b(?:examples|test)\/[\w/-]+\.ts/g)].map(([path]) => path);
-    for (const path of [...files, ...mentioned]) expect(existsSync(join(root, path)), path).toBe(true);
+    for (const path of [...files, ...mentioned]) {
+      expect(existsSync(join(root, path)), path).toBe(true);
+    }
     const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(' ', '-'));
-    for (const target of targets.filter((each) => each.startsWith('#'))) expect(anchors).toContain(target.slice(1));
+    for (const target of targets.filter((each) => each.startsWith('#'))) {
+      expect(anchors).toContain(target.slice(1));
+    }
   });
 });
 
@@ -129,7 +139,9 @@ describe('tables', () => {
   ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
     const options = fields(path, interfaceName);
     expect(options.length).toBeGreaterThanOrEqual(atLeast);
-    for (const option of options) expect(readme).toContain(`| \`${option}\` |`);
+    for (const option of options) {
+      expect(readme).toContain(`| \`${option}\` |`);
+    }
   });
 
   test.each([
@@ -154,8 +166,12 @@ describe('tables', () => {
   });
 
   test('every loss is named, and the table of layers is that of the package', () => {
-    for (const loss of Object.keys(outputHessians)) expect(readme).toContain(`\`${loss}\``);
+    for (const loss of Object.keys(outputHessians)) {
+      expect(readme).toContain(`\`${loss}\``);
+    }
     expect(readme).toBe(withLayerTable(readme));
-    for (const layer of Object.keys(layerTable)) expect(readme, layer).toContain(`\`${layer}\``);
+    for (const layer of Object.keys(layerTable)) {
+      expect(readme, layer).toContain(`\`${layer}\``);
+    }
   });
 });

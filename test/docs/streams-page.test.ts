@@ -73,7 +73,9 @@ describe('docs/streams.md', () => {
       .split(/^recipe /m)
       .slice(1)) {
       const [, i, output, readings] = /^(\d+)\n(.*?)readings: ([^\n]*)\n/s.exec(part) ?? [];
-      if (i) outputs.set(recipes[Number(i)]!.title, { output: output!, readings: JSON.parse(readings!) });
+      if (i) {
+        outputs.set(recipes[Number(i)]!.title, { output: output!, readings: JSON.parse(readings!) });
+      }
     }
   });
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -57,7 +57,9 @@ describe.each(Object.entries(architectures))('%s, small', (name, { small }) => {
     const x = inputs(SAMPLES, 1);
     if (labels) {
       const y = labels(SAMPLES, 2);
-      for (let step = 0; step < 2; step++) await model.trainOnBatch(x, y);
+      for (let step = 0; step < 2; step++) {
+        await model.trainOnBatch(x, y);
+      }
       y.dispose();
     }
     const { numTensors } = tf.memory();

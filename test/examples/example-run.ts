@@ -15,7 +15,9 @@ export function run(command: string, args: readonly string[], env: Record<string
 /** The first group of every match, as numbers: all must be finite. */
 export function numbers(text: string, pattern: RegExp): number[] {
   const found = [...text.matchAll(pattern)].map(([, digits]) => Number(digits));
-  for (const value of found) expect(value).toSatisfy(Number.isFinite);
+  for (const value of found) {
+    expect(value).toSatisfy(Number.isFinite);
+  }
   return found;
 }
 
@@ -23,7 +25,11 @@ export function numbers(text: string, pattern: RegExp): number[] {
 export function epochLines(stdout: string): number[][] {
   const lines = stdout.split('\n').filter((line) => /^ +\d+ .*±.* s$/.test(line));
   const rows = lines.map((line) => line.replaceAll('±', '').trim().split(/\s+/).slice(0, -2).map(Number));
-  for (const row of rows) for (const value of row) expect(value).toSatisfy(Number.isFinite);
+  for (const row of rows) {
+    for (const value of row) {
+      expect(value).toSatisfy(Number.isFinite);
+    }
+  }
   expect(rows.map(([epoch]) => epoch)).toEqual(rows.map((_, i) => i + 1));
   return rows;
 }

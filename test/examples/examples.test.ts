@@ -204,7 +204,9 @@ describe('label-noise.ts', () => {
     const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
     const quoted = readme.match(/0\.\d{4} ± 0\.\d{4}/g)!;
     expect(quoted.length).toBe(4);
-    for (const accuracy of quoted) expect(report).toContain(`| ${accuracy} |`);
+    for (const accuracy of quoted) {
+      expect(report).toContain(`| ${accuracy} |`);
+    }
   });
 });
 
@@ -218,7 +220,9 @@ test('sharpness-penalty.ts compares at the same training loss', { timeout: 120_0
   expect(rows.map(([seed]) => seed)).toEqual([1, 2]);
   for (const [, loss, plain, penalized, ratio, accuracy, penalizedAccuracy, cost] of rows) {
     expect(ratio! / (plain! / penalized!)).toBeCloseTo(1, 1);
-    for (const value of [loss, penalized, accuracy, penalizedAccuracy, cost]) expect(value).toBeGreaterThan(0);
+    for (const value of [loss, penalized, accuracy, penalizedAccuracy, cost]) {
+      expect(value).toBeGreaterThan(0);
+    }
     expect(ratio).toBeGreaterThan(1);
   }
   expect(numbers(stdout, /lower by a factor of ([\d.]+)/g)).toEqual(rows.map((row) => row[4]));
@@ -231,7 +235,9 @@ test('sharpness-aware.ts compares all contestants over the seeds, in a table and
   expect(status, stderr).toBe(0);
   const names = ['SGD', 'SAM', 'ASAM', 'penalty'];
   const bySeed = names.map((name) => numbers(stdout, new RegExp(`[:;] ${name}\\b[^:;]*: ([\\d.]+)%`, 'g')));
-  for (const accuracies of bySeed) expect(accuracies).toHaveLength(2);
+  for (const accuracies of bySeed) {
+    expect(accuracies).toHaveLength(2);
+  }
 
   const written = readFileSync(join(out, 'sharpness-aware.md'), 'utf8');
   expect(written).toContain('200 MNIST images');
@@ -241,19 +247,27 @@ test('sharpness-aware.ts compares all contestants over the seeds, in a table and
   expect(rows).toHaveLength(names.length);
   rows.forEach((row, i) => {
     expect(row).toHaveLength(5);
-    for (const cell of row) expect(cell.every(Number.isFinite) && cell.length === 2).toBe(true);
+    for (const cell of row) {
+      expect(cell.every(Number.isFinite) && cell.length === 2).toBe(true);
+    }
     const [accuracy, more, loss, sharpness, cost] = row as [number, number][];
     // The lines of the seeds have one digit less.
     const [one, two] = bySeed[i] as [number, number];
     expect(Math.abs(accuracy![0] - (one + two) / 2)).toBeLessThan(0.06);
     expect(Math.abs(accuracy![1] - Math.abs(one - two) / 2)).toBeLessThan(0.06);
     expect(Math.abs(more![0] - (accuracy![0] - rows[0]![0]![0]!))).toBeLessThan(0.011);
-    for (const [mean] of [loss!, sharpness!, cost!]) expect(mean).toBeGreaterThan(0);
+    for (const [mean] of [loss!, sharpness!, cost!]) {
+      expect(mean).toBeGreaterThan(0);
+    }
   });
   const svg = readFileSync(join(out, 'sharpness-aware.svg'), 'utf8');
   expect(svg).toMatch(/^<svg .*<\/svg>\n$/s);
-  for (const text of [...names, 'test accuracy', 'Minimum Sharpness']) expect(svg).toContain(text);
+  for (const text of [...names, 'test accuracy', 'Minimum Sharpness']) {
+    expect(svg).toContain(text);
+  }
 
   const { stdout: help } = run('npx', ['tsx', 'examples/sharpness-aware.ts', '--help']);
-  for (const option of ['seeds', 'epochs', 'samples', 'quick', 'backend', 'out']) expect(help).toContain(`--${option}`);
+  for (const option of ['seeds', 'epochs', 'samples', 'quick', 'backend', 'out']) {
+    expect(help).toContain(`--${option}`);
+  }
 });

@@ -72,7 +72,9 @@ test('lenet.ts stops when Minimum Sharpness stops falling', () => {
 
 test('lenet.ts --help lists every option, and a wrong one gets one line', () => {
   const { stdout } = run('npx', ['tsx', 'examples/lenet.ts', '--help']);
-  for (const option of ['epochs', 'samples', 'patience', 'backend', 'logdir']) expect(stdout).toContain(`--${option} `);
+  for (const option of ['epochs', 'samples', 'patience', 'backend', 'logdir']) {
+    expect(stdout).toContain(`--${option} `);
+  }
   const wrong = run('npx', ['tsx', 'examples/lenet.ts', '--backend', 'gpu']);
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain("--backend must be tensorflow or wasm, but it is 'gpu'.");

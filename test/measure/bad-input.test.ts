@@ -24,7 +24,9 @@ function classifier(
   model.add(layers.dense({ name: 'bad_hidden', units: 4, activation: 'relu', inputShape: [3] }));
   model.add(layers.dense({ name: 'bad_out', units: 2, activation }));
   model.build();
-  if (compile) model.compile({ optimizer: tf.train.sgd(0.1), loss: 'categoricalCrossentropy', ...compile });
+  if (compile) {
+    model.compile({ optimizer: tf.train.sgd(0.1), loss: 'categoricalCrossentropy', ...compile });
+  }
   return model;
 }
 
@@ -41,7 +43,9 @@ function withWeight(name: string, value: number): tfl.LayersModel {
 
 function chain(...stack: tfl.layers.Layer[]): tfl.Sequential {
   const model = tfl.sequential();
-  for (const layer of stack) model.add(layer);
+  for (const layer of stack) {
+    model.add(layer);
+  }
   model.build();
   return model;
 }
@@ -67,7 +71,9 @@ const badCalls: Record<string, BadCall> = {
   'a model with every layer frozen': {
     model: () => {
       const model = classifier();
-      for (const layer of model.layers) layer.trainable = false;
+      for (const layer of model.layers) {
+        layer.trainable = false;
+      }
       return model;
     },
     options: { loss },
@@ -298,8 +304,12 @@ test.each(Object.entries(badCalls))('%s: one clear line, nothing computed, nothi
   const { message } = error as Error;
   expect(message).not.toContain('\n');
   expect(message.length).toBeLessThan(320);
-  for (const name of bad.names) expect(message).toMatch(name);
-  for (const call of calls) expect(call).not.toHaveBeenCalled();
+  for (const name of bad.names) {
+    expect(message).toMatch(name);
+  }
+  for (const call of calls) {
+    expect(call).not.toHaveBeenCalled();
+  }
   expect(kernels.map(({ name }) => name).filter((name) => !looking.test(name))).toEqual([]);
   expect(tf.memory().numTensors).toBe(before);
   tf.dispose(inputs as tf.TensorContainer);

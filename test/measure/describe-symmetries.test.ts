@@ -240,7 +240,9 @@ describe('describeSymmetries', () => {
               }),
           );
           for (const { layers: names, rules } of groups) {
-            for (const name of names) expect(exponents.get(name)!.some((c) => c !== 0)).toBe(true);
+            for (const name of names) {
+              expect(exponents.get(name)!.some((c) => c !== 0)).toBe(true);
+            }
             for (const rule of rules) {
               for (let i = 0; i < freedom; i++) {
                 const total = Object.entries(rule).reduce((sum, [name, p]) => sum + p * exponents.get(name)![i]!, 0);
@@ -265,7 +267,9 @@ describe('describeSymmetries', () => {
 describe('errors are those of measureSharpness', () => {
   const frozen = () => {
     const model = chain([3], dense('a'), end());
-    for (const layer of model.layers) layer.trainable = false;
+    for (const layer of model.layers) {
+      layer.trainable = false;
+    }
     return model;
   };
   const cases: Record<string, { model: () => tfl.LayersModel; options?: object; says: RegExp }> = {

@@ -59,7 +59,9 @@ describe('frozen layers', () => {
     const [open, frozen] = [network(), network()];
     const x = tf.randomUniform([5, 4, 2], -1, 1, 'float32', 6);
     const all = await measureSharpness(open, x, { loss });
-    for (const layer of frozen.layers.slice(0, -1)) layer.trainable = false;
+    for (const layer of frozen.layers.slice(0, -1)) {
+      layer.trainable = false;
+    }
 
     const left = await measureSharpness(frozen, x, { loss });
     expect(left.parameters.map(({ name }) => name)).toEqual([`nested_${counter}/kernel`, `nested_${counter}/bias`]);

@@ -12,7 +12,9 @@ const off = (value: number, golden: number) => Math.abs(value / golden - 1);
 
 /** Gauss-Newton and Hessian traces agree in a case, or it is so piecewise linear that the second was not computed. */
 function isExact({ expected: { ggnTrace, hessianTrace } }: GoldenCase): boolean {
-  if (!hessianTrace) return true;
+  if (!hessianTrace) {
+    return true;
+  }
   return Object.entries(ggnTrace).every(([name, trace]) => off(hessianTrace[name]!, trace) < 1e-6);
 }
 
@@ -42,11 +44,15 @@ describe(`golden values on the ${tf.getBackend()} backend`, () => {
           worstAlpha: Math.max(0, ...alphas.map(([, d]) => d)).toExponential(1),
         });
         expect(traces.map(([name]) => name).sort()).toEqual(Object.keys(expected.ggnTrace).sort());
-        for (const [name, deviation] of traces) expect(deviation, name).toBeLessThan(1e-4);
+        for (const [name, deviation] of traces) {
+          expect(deviation, name).toBeLessThan(1e-4);
+        }
         expect(off(reading.trace, expected.total), 'total').toBeLessThan(1e-4);
         expect(off(reading.minimumSharpness, expected.minimumSharpness), 'minimum').toBeLessThan(1e-4);
         expect(alphas.map(([layer]) => layer).sort()).toEqual(Object.keys(expected.alpha).sort());
-        for (const [layer, deviation] of alphas) expect(deviation, `alpha of ${layer}`).toBeLessThan(1e-4);
+        for (const [layer, deviation] of alphas) {
+          expect(deviation, `alpha of ${layer}`).toBeLessThan(1e-4);
+        }
         expect(reading.exact).toBe(isExact(golden));
         expect(reading.samples).toBe(golden.samples);
         expect(reading.standardError).toBe(0);
@@ -82,5 +88,7 @@ function expectLogits(model: Awaited<ReturnType<typeof goldenModel>>, inputs: tf
     meanSquaredError: (v: number) => v,
   }[golden.loss];
   expect(output).toHaveLength(z.length);
-  for (const [k, v] of z.entries()) expect(output[k]).toBeCloseTo(link(v), 5);
+  for (const [k, v] of z.entries()) {
+    expect(output[k]).toBeCloseTo(link(v), 5);
+  }
 }

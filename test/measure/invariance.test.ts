@@ -25,7 +25,9 @@ function draw(subject: Subject, seed: number): Scales {
   for (let i = 0; i < 1000; i++) {
     const logs = u.slice(i * subject.free, (i + 1) * subject.free).map((v) => (2 * v - 1) * Math.log(10));
     const scales = subject.scales(logs);
-    if (Object.values(scales).every((s) => Math.abs(s.out - s.in) <= Math.log(10))) return scales;
+    if (Object.values(scales).every((s) => Math.abs(s.out - s.in) <= Math.log(10))) {
+      return scales;
+    }
   }
   throw new Error('no rescaling found');
 }
@@ -60,14 +62,18 @@ function denseNetwork(): Subject {
       ...(i === 0 ? { inputShape: [6] } : {}),
     }),
   );
-  for (const layer of layers) model.add(layer);
+  for (const layer of layers) {
+    model.add(layer);
+  }
   return {
     model,
     inputShape: [6],
     free: 3,
     scales: (alphas) => {
       const s = [0];
-      for (const alpha of alphas) s.push(s.at(-1)! + alpha);
+      for (const alpha of alphas) {
+        s.push(s.at(-1)! + alpha);
+      }
       s.push(0);
       return Object.fromEntries(layers.map(({ name }, i) => [name, { in: s[i]!, out: s[i + 1]! }]));
     },
@@ -131,7 +137,9 @@ async function train({ model, inputShape }: Subject, samples: number): Promise<v
     ),
   );
   model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
-  for (let step = 0; step < 15; step++) await model.trainOnBatch(x, labels);
+  for (let step = 0; step < 15; step++) {
+    await model.trainOnBatch(x, labels);
+  }
   tf.dispose([x, labels]);
   model.optimizer.dispose();
   await tf.setBackend(backend);
@@ -169,7 +177,9 @@ describe.each([
       model.setWeights(trained);
       rescale(model, draw(subject, seed));
       const rescaled = outputs();
-      for (const [i, y] of original.entries()) expect(Math.abs(rescaled[i]! / y - 1)).toBeLessThan(1e-4);
+      for (const [i, y] of original.entries()) {
+        expect(Math.abs(rescaled[i]! / y - 1)).toBeLessThan(1e-4);
+      }
       const after = await measureSharpness(model, x);
       expect(Math.abs(after.minimumSharpness / before.minimumSharpness - 1), `seed ${seed}`).toBeLessThan(1e-3);
       largestChange = Math.max(largestChange, after.trace / before.trace, before.trace / after.trace);

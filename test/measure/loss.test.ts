@@ -11,7 +11,9 @@ function pixels(activation: 'softmax' | 'sigmoid' | 'linear', ...behind: tfl.lay
   const kernelInitializer = tfl.initializers.glorotNormal({ seed: 1 });
   const model = tfl.sequential();
   model.add(layers.conv2d({ filters: 3, kernelSize: 1, activation, kernelInitializer, inputShape }));
-  for (const layer of behind) model.add(layer);
+  for (const layer of behind) {
+    model.add(layer);
+  }
   return model;
 }
 

@@ -8,7 +8,9 @@ const MB = 2 ** 20;
 
 function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
   const model = tfl.sequential();
-  for (const layer of stack) model.add(layer);
+  for (const layer of stack) {
+    model.add(layer);
+  }
   setGoldenWeights(model, 7);
   return model;
 }
@@ -180,7 +182,9 @@ describe('a measurement of many chunks', () => {
     let chunks = 0;
     const onProgress = () => {
       chunks++;
-      if (chunks === 2) controller.abort(reason);
+      if (chunks === 2) {
+        controller.abort(reason);
+      }
     };
     await expect(measureSharpness(model, inputs, { ...options, onProgress, signal: controller.signal })).rejects.toBe(
       reason,

@@ -49,7 +49,9 @@ function rescale(model: tfl.LayersModel, loss: NetworkSpec['loss'], draw: number
       variable.write(value);
       value.dispose();
     }
-    for (const [layer, epsilon] of epsilons) layer.epsilon = epsilon;
+    for (const [layer, epsilon] of epsilons) {
+      layer.epsilon = epsilon;
+    }
   };
   return { freedom: symmetry.freedom, undo };
 }
@@ -124,5 +126,7 @@ test('a run of random networks reaches every block, and most of them have someth
   const moving = free.filter(({ freedom }) => freedom > 0);
   expect(moving.length).toBeGreaterThan(specs.length / 2);
   const used = new Set(moving.flatMap((network) => network.used));
-  for (const kind of [...Object.keys(blocks), 'embedding', 'second input']) expect(used, kind).toContain(kind);
+  for (const kind of [...Object.keys(blocks), 'embedding', 'second input']) {
+    expect(used, kind).toContain(kind);
+  }
 });

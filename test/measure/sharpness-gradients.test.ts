@@ -127,7 +127,9 @@ function farFromKinks(make: () => tfl.LayersModel, loss: Loss, count = 2) {
     setGoldenWeights(model, seed);
     const inputs = batchFor(model, count, seed);
     const { traces, kinkDistance } = referenceTraces(model, loss, inputs);
-    if (kinkDistance > 1e-4 && [...traces.values()].every((trace) => trace > 0)) return { model, inputs };
+    if (kinkDistance > 1e-4 && [...traces.values()].every((trace) => trace > 0)) {
+      return { model, inputs };
+    }
     tf.dispose(inputs);
   }
   throw new Error('no such weights');
@@ -373,7 +375,9 @@ describe('minimumSharpnessGradients', () => {
   });
 
   it('takes one-dimensional layers for images of height 1', () => {
-    if (!convolves) return;
+    if (!convolves) {
+      return;
+    }
     const { conv1d, maxPooling1d, averagePooling1d } = tfl.layers;
     const flat = chain(
       [9, 2],

@@ -11,7 +11,9 @@ const { leakyReLU, reLU, activation, timeDistributed } = tfl.layers;
 
 function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
   const model = tfl.sequential();
-  for (const layer of [conv2d({ filters: 3, kernelSize: 2, inputShape: [7, 7, 1] }), ...stack]) model.add(layer);
+  for (const layer of [conv2d({ filters: 3, kernelSize: 2, inputShape: [7, 7, 1] }), ...stack]) {
+    model.add(layer);
+  }
   return model;
 }
 

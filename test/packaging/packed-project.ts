@@ -39,7 +39,9 @@ export function packedProject(...packages: string[]): PackedProject {
     },
     run(command, ...args) {
       const { status, stdout, stderr } = spawn(command, args);
-      if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+      if (status !== 0) {
+        throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+      }
       return stdout;
     },
     try: (command, ...args) => spawn(command, args),

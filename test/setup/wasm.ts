@@ -5,4 +5,6 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const require = createRequire(import.meta.url);
 setWasmPaths(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) + sep);
-if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend did not start');
+if (!(await tf.setBackend('wasm'))) {
+  throw new Error('the wasm backend did not start');
+}

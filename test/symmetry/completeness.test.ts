@@ -22,7 +22,9 @@ const numRuns = Number(process.env.RESCALING_RUNS ?? 100);
 function count(spec: NetworkSpec, largest = 6): { found: number; counted: number } | undefined {
   const { model, inputs } = buildNetwork(spec);
   try {
-    if (model.trainableWeights.length === 0) return undefined;
+    if (model.trainableWeights.length === 0) {
+      return undefined;
+    }
     const found = scaleSymmetry(subjectOfModel(model, { loss: spec.loss }).graph).freedom;
     const means = model.weights.filter(({ originalName }) => originalName.endsWith('moving_mean'));
     const names = [...model.trainableWeights, ...means].map((weight) => weight.originalName);
@@ -41,7 +43,9 @@ function count(spec: NetworkSpec, largest = 6): { found: number; counted: number
       }
     }
     const lengths = columns.map(norm);
-    if (Math.min(...lengths) === 0) return undefined;
+    if (Math.min(...lengths) === 0) {
+      return undefined;
+    }
     const unit = columns.map((column, b) => column.map((v) => v / lengths[b]!));
     return { found, counted: names.length - orthonormalize(unit).basis.length };
   } finally {
@@ -59,13 +63,17 @@ const smooth = ['sigmoid', 'tanh', 'softplus'];
  */
 function generic(spec: NetworkSpec): NetworkSpec {
   const bent = <Part extends object>(part: Part): Part => {
-    if (!('activation' in part)) return part;
+    if (!('activation' in part)) {
+      return part;
+    }
     const { name, asLayer } = part.activation as { name: string; asLayer: boolean };
     const kept = smooth.includes(name) ? name : ['linear', 'relu', 'leakyRelu'].includes(name) ? 'leakyRelu' : 'tanh';
     return { ...part, activation: { name: kept, asLayer } };
   };
   const wide = (part: Block): Block => {
-    if (part.kind === 'dense') return { ...part, units: Math.max(2, part.units) };
+    if (part.kind === 'dense') {
+      return { ...part, units: Math.max(2, part.units) };
+    }
     return part.kind === 'conv' ? { ...part, filters: Math.max(2, part.filters) } : part;
   };
   return {
@@ -96,7 +104,9 @@ describe('the number of free scales', { timeout: Math.max(60_000, numRuns * 1000
         let least = count(spec);
         for (let i = 1; i < 6 && least && least.counted > least.found; i++) {
           const again = count({ ...spec, seed: spec.seed + i });
-          if (again && again.counted < least.counted) least = again;
+          if (again && again.counted < least.counted) {
+            least = again;
+          }
         }
         const { found, counted } = least ?? { found: 0, counted: 0 };
         expect(found).toBe(counted);

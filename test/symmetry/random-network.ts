@@ -82,7 +82,9 @@ const shared = (fits: Block['fits'], make: (shape: number[], draw: Draw) => Laye
   weight: 1,
   build(x, draw, earlier) {
     const layer = make(shapeOf(x), draw);
-    if (draw.flag()) return through(x, layer, layer);
+    if (draw.flag()) {
+      return through(x, layer, layer);
+    }
     const [a, b] = two(x, draw, earlier);
     return apply(draw.of<Layer>(layers.add(), layers.concatenate()), apply(layer, a), apply(layer, b));
   },
@@ -287,12 +289,16 @@ export function buildNetwork({ input, second, blocks: parts, loss, samples, seed
   for (const { kind, seed: own } of parts) {
     const { fits, build } = blocks[kind]!;
     const size = shapeOf(x).reduce((a, b) => a * b, 1);
-    if (!fits(shapeOf(x)) || size > 150) continue;
+    if (!fits(shapeOf(x)) || size > 150) {
+      continue;
+    }
     used.push(kind);
     x = build(x, drawFrom(own), earlier);
     earlier.push(x);
   }
-  if (shapeOf(x).length > 1) x = apply(layers.flatten(), x);
+  if (shapeOf(x).length > 1) {
+    x = apply(layers.flatten(), x);
+  }
   if (second) {
     used.push('second input');
     const other = tfl.input({ shape: [3] });
@@ -327,7 +333,9 @@ export function buildNetwork({ input, second, blocks: parts, loss, samples, seed
       weight.write(tf.tensor(values.map(value), shape));
     });
     // One weight alone may be frozen, too.
-    if (draw.below(15) === 0) weight.trainable = false;
+    if (draw.below(15) === 0) {
+      weight.trainable = false;
+    }
   });
 
   const tensors = inputs.map((symbol, i) => {

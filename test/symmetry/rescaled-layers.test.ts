@@ -192,7 +192,9 @@ describe.each(Object.entries(subjects))('rescaling a network with %s', (_, subje
     for (const seed of [1, 2, 3]) {
       model.setWeights(weights);
       const factors = rescale(model, seed);
-      for (const { layer, bias, epsilon } of followers) layer.epsilon = epsilon * factors.get(bias)! ** 2;
+      for (const { layer, bias, epsilon } of followers) {
+        layer.epsilon = epsilon * factors.get(bias)! ** 2;
+      }
       compare(outputs(), original, 1e-5);
       const after = await measureSharpness(model, x, options);
       expect(Math.abs(after.minimumSharpness / before.minimumSharpness - 1), `seed ${seed}`).toBeLessThan(1e-3);

@@ -230,7 +230,9 @@ describe('scaleSymmetry', () => {
               expect(other).toBeCloseTo(operation.scale === 'pins' ? 0 : leaving, 9);
             }
           }
-          if (operation.scale === 'resets') leaving = 0;
+          if (operation.scale === 'resets') {
+            leaving = 0;
+          }
           for (const { role, trainable, variable } of operation.parameters) {
             if (role === 'kernel' && trainable) {
               leaving += exponent.get(variable) ?? Number.NaN;

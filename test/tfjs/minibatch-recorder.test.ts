@@ -158,7 +158,9 @@ function recordEvery(batches: (batch: number) => boolean, recorders: MinibatchRe
     recorders.push(recorder);
     return {
       onBatchBegin: async (batch) => {
-        if (batches(batch)) recorder.record();
+        if (batches(batch)) {
+          recorder.record();
+        }
       },
       onBatchEnd: async () => {
         const taken = recorder.take();
@@ -274,7 +276,9 @@ describe('recordMinibatches', () => {
     const recorder = recordMinibatches(model);
     recorder.record();
     // An optimizer may evaluate the loss several times a batch.
-    for (let i = 0; i < 3; i++) tf.tidy(() => void model.call(xs, { training: true }));
+    for (let i = 0; i < 3; i++) {
+      tf.tidy(() => void model.call(xs, { training: true }));
+    }
     expect(tf.memory().numTensors).toBe(before + 2);
     recorder.remove();
     expect(tf.memory().numTensors).toBe(before);
@@ -318,7 +322,9 @@ describe('recordMinibatches', () => {
       const { model, xs } = build('one input for several layers');
       const before = graphOf(model);
       const pair = [recordMinibatches(model), recordMinibatches(model)];
-      for (const recorder of pair) recorder.record();
+      for (const recorder of pair) {
+        recorder.record();
+      }
       pair[order[0]].remove();
       tf.tidy(() => void model.call(xs, { training: true }));
       const taken = pair[order[1]].take();

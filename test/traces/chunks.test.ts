@@ -9,7 +9,9 @@ it('cuts samples into as few chunks as the largest allows, of about one size', (
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 700 }), (samples, most) => {
       const chunks: number[] = [];
-      for (let left = samples; left > 0; left -= chunks.at(-1)!) chunks.push(nextChunk(left, most));
+      for (let left = samples; left > 0; left -= chunks.at(-1)!) {
+        chunks.push(nextChunk(left, most));
+      }
       expect(chunks.reduce((a, b) => a + b)).toBe(samples);
       expect(chunks).toHaveLength(Math.ceil(samples / most));
       expect(Math.max(...chunks)).toBeLessThanOrEqual(most);

@@ -93,7 +93,8 @@ describe('traceKernel', () => {
       'last/bias',
     ]);
     const { kernels } = await tf.profile(async () => {
-      for await (const _ of kernel.traces([x]));
+      for await (const _ of kernel.traces([x])) {
+      }
       return tf.scalar(0);
     });
     // The frozen layer's matrix is multiplied with in the forward pass only, as often as the last one's.

@@ -44,7 +44,9 @@ const oneHot = (samples: number, classes: number) =>
 
 /** Labels by the rule of the golden README; the targets of regression, of which it says nothing more, follow the weights. */
 function goldenLabels({ loss, samples, seed, weights }: ReturnType<typeof goldenCases>[number], outputs: number) {
-  if (loss !== 'meanSquaredError') return oneHot(samples, outputs);
+  if (loss !== 'meanSquaredError') {
+    return oneHot(samples, outputs);
+  }
   const targets = lcg(seed + 1 + weights.length, samples * outputs).map((u) => Math.fround((u - 0.5) * 2));
   return Array.from({ length: samples }, (_, n) => Float64Array.from(targets.slice(n * outputs, (n + 1) * outputs)));
 }
@@ -142,8 +144,11 @@ describe('hutchinsonTraces', () => {
         const error = found.standardError(found.parameters.map((_, c) => (c === b ? 1 : 0)));
         expect(Math.abs(found.gaussNewton[b]! / expected.ggnTrace[name]! - 1)).toBeLessThan(1e-4);
         expect(Math.abs(found.traces[b]! - truth), name).toBeLessThan(4 * error + 1e-4 * Math.abs(truth));
-        if (!found.curved.includes(parameter)) expect(error).toBe(0);
-        else expect(Math.abs(truth / expected.ggnTrace[name]! - 1)).toBeGreaterThan(0.01);
+        if (!found.curved.includes(parameter)) {
+          expect(error).toBe(0);
+        } else {
+          expect(Math.abs(truth / expected.ggnTrace[name]! - 1)).toBeGreaterThan(0.01);
+        }
       });
     },
   );
@@ -311,7 +316,9 @@ describe('hutchinsonTraces', () => {
       const aborted = hutchinsonTraces(graph, heads, { probes: 2, seed: 1, budgetBytes: 4_000 }).add(
         [made.x, y],
         async () => {
-          if (++count === last) throw new Error('aborted');
+          if (++count === last) {
+            throw new Error('aborted');
+          }
         },
       );
       await expect(aborted).rejects.toThrow('aborted');
@@ -329,10 +336,14 @@ describe('hutchinsonTraces', () => {
     const failing = {
       ...graph,
       steps: graph.steps.map((step, i) => {
-        if (i !== graph.steps.length - 1) return step;
+        if (i !== graph.steps.length - 1) {
+          return step;
+        }
         const forward: typeof step.operation.forward = (inputs, recording) => {
           const weightsMoved = bits().some((values, w) => values.some((value, j) => value !== before[w]![j]));
-          if (weightsMoved && ++calls === 2) throw new Error('no memory');
+          if (weightsMoved && ++calls === 2) {
+            throw new Error('no memory');
+          }
           return step.operation.forward(inputs, recording);
         };
         return { ...step, operation: { ...step.operation, forward } };

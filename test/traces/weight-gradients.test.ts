@@ -66,7 +66,9 @@ const beyondWasm = ['convolutions', '1-d convolution', 'channels first', 'depthw
 
 function network(build: Build): { model: tfl.LayersModel; x: tf.Tensor; r: tf.Tensor2D } {
   const model = tfl.sequential({ layers: build() });
-  if (model.outputs[0]!.shape.length > 2) model.add(layers.flatten());
+  if (model.outputs[0]!.shape.length > 2) {
+    model.add(layers.flatten());
+  }
   model.add(layers.dense({ units: 3 }));
   setGoldenWeights(model, 5);
   const shape = [4, ...(model.inputs[0]!.shape.slice(1) as number[])];
@@ -126,13 +128,17 @@ describe('gradientAbove', () => {
     }
     const f = () => tf.sum(tf.mul(model.apply(x) as tf.Tensor, r)) as tf.Scalar;
     const { grads } = tf.variableGrads(f);
-    for (const [variable, gradient] of found) expectClose(gradient, grads[variable]!, variable);
+    for (const [variable, gradient] of found) {
+      expectClose(gradient, grads[variable]!, variable);
+    }
   });
 
   it.each(Object.entries(networks))('is the same along the pieces that the network stands on: %s', (_name, build) => {
     const { model, x, r } = network(build);
     const [free, held] = [gradients(model, x, r, false), gradients(model, x, r, true)];
-    for (const [variable, gradient] of held) expectClose(gradient, free.get(variable)!, variable);
+    for (const [variable, gradient] of held) {
+      expectClose(gradient, free.get(variable)!, variable);
+    }
   });
 });
 

@@ -96,7 +96,9 @@ describe('every: { overhead }', () => {
     const after = problems.flatMap(({ message }) => /given up after (\d+) ms/.exec(message)?.[1] ?? []);
     expect(after.length).toBeGreaterThan(0);
     // The first samples tell what all of them would take.
-    for (const ms of after) expect(Number(ms)).toBeLessThanOrEqual(3);
+    for (const ms of after) {
+      expect(Number(ms)).toBeLessThanOrEqual(3);
+    }
   });
 
   it('tries a reading that fails once an epoch', async () => {

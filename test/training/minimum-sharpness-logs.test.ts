@@ -76,7 +76,9 @@ describe('logs$ of minimumSharpness', () => {
     const first = await train([sharpness], 2);
     const thrower = new tfl.CustomCallback({
       onBatchEnd: async (batch) => {
-        if (batch === 1) throw new Error('out of luck');
+        if (batch === 1) {
+          throw new Error('out of luck');
+        }
       },
     });
     const { numTensors } = tf.memory();

@@ -47,7 +47,9 @@ class FakeMeasuring implements Measuring {
       await Promise.resolve();
       options?.signal?.throwIfAborted();
       const error = this.failAt(value);
-      if (error !== undefined) throw error;
+      if (error !== undefined) {
+        throw error;
+      }
       return { minimumSharpness: value } as SharpnessReading;
     };
   }
@@ -117,7 +119,9 @@ describe('minimumSharpness', () => {
 
     it('counts batches and epochs over several fits', async () => {
       const { callback, when } = watched({ every: { epochs: 2 } });
-      for (let i = 0; i < 4; i++) await train([callback], { epochs: 1 });
+      for (let i = 0; i < 4; i++) {
+        await train([callback], { epochs: 1 });
+      }
       expect(when()).toEqual([
         [6, 0],
         [12, 0],
@@ -386,7 +390,9 @@ describe('minimumSharpness', () => {
         minimumSharpness({ data: x, name: 'loss function', loss: 'binaryCrossentropy' }),
       ];
       const problems: Problem[] = [];
-      for (const callback of callbacks) callback.problems$.subscribe((problem) => problems.push(problem));
+      for (const callback of callbacks) {
+        callback.problems$.subscribe((problem) => problems.push(problem));
+      }
       const history = await train(callbacks, { epochs: 2 });
       wrongShape.dispose();
       expect(problems.map(({ kind }) => kind)).toEqual(Array(4).fill('failed'));
@@ -407,7 +413,9 @@ describe('minimumSharpness', () => {
     it('during training stops measuring and lets training go on', async () => {
       const { callback, when, fake } = watched({ every: { batches: 1 } });
       callback.readings$.subscribe(({ step }) => {
-        if (step === 2) callback.dispose();
+        if (step === 2) {
+          callback.dispose();
+        }
       });
       const history = await train([callback], { epochs: 3 });
       expect(when().length).toBe(2);
@@ -423,7 +431,9 @@ describe('minimumSharpness', () => {
     ])('during a measurement that %s leaves no trace of it', async (_, outcome) => {
       const { callback, fake, readings, problems } = watched();
       fake.failAt = (n) => {
-        if (n === 2) callback.dispose();
+        if (n === 2) {
+          callback.dispose();
+        }
         return n === 2 ? outcome : undefined;
       };
       const history = await train([callback], { epochs: 3 });
@@ -472,7 +482,9 @@ describe('minimumSharpness', () => {
       async function failingFit(callback: tfl.Callback) {
         const failing = new tfl.CustomCallback({
           onBatchBegin: async (batch) => {
-            if (batch === 1) throw new Error('out of batches');
+            if (batch === 1) {
+              throw new Error('out of batches');
+            }
           },
         });
         const before = tf.memory().numTensors;

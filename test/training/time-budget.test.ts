@@ -36,7 +36,9 @@ describe('timeBudget', () => {
           for (const { step, cost } of steps) {
             pass(step);
             training += step;
-            if (!budget.affords()) continue;
+            if (!budget.affords()) {
+              continue;
+            }
             // The reading is given up when its allowance is over.
             const taken = Math.min(cost, budget.allowance());
             pass(taken);
@@ -58,7 +60,9 @@ describe('timeBudget', () => {
       for (let i = 0; i < 20_000; i++) {
         pass(5);
         training += 5;
-        if (!budget.affords()) continue;
+        if (!budget.affords()) {
+          continue;
+        }
         const cost = costs[Math.floor((i / 20_000) * costs.length)]!;
         const taken = Math.min(cost, budget.allowance());
         pass(taken);
@@ -76,7 +80,9 @@ describe('timeBudget', () => {
     const tried: number[] = [];
     for (let i = 0; i < 100_000 && tried.length < 4; i++) {
       pass(1);
-      if (!budget.affords()) continue;
+      if (!budget.affords()) {
+        continue;
+      }
       const taken = budget.allowance();
       tried.push(taken);
       pass(taken);

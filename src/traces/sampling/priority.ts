@@ -17,7 +17,7 @@ interface Entry<T> {
  */
 export class PriorityReservoir<T> {
   /** Sorted by falling priority up to `#sorted`; what came since stands behind. */
-  #entries: Entry<T>[] = [];
+  readonly #entries: Entry<T>[] = [];
   #threshold = 0;
   #total = 0;
 

@@ -10,7 +10,9 @@ interface HasLearningRate {
 
 function checkOptimizer(caller: string, optimizer: unknown): HasLearningRate {
   const found = optimizer as HasLearningRate | null | undefined;
-  if (typeof found?.learningRate === 'number') return found;
+  if (typeof found?.learningRate === 'number') {
+    return found;
+  }
   throw new Error(`${caller}: the optimizer has no number learningRate, as those of tf.train have.`);
 }
 
@@ -28,8 +30,11 @@ export function setLearningRate(optimizer: tf.Optimizer, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) {
     throw new Error(`setLearningRate: the learning rate must be a finite number of at least 0, but it is ${value}.`);
   }
-  if (typeof found.setLearningRate === 'function') found.setLearningRate(value);
-  else found.learningRate = value;
+  if (typeof found.setLearningRate === 'function') {
+    found.setLearningRate(value);
+  } else {
+    found.learningRate = value;
+  }
 }
 
 /**
@@ -40,7 +45,9 @@ export function setLearningRate(optimizer: tf.Optimizer, value: number): void {
  */
 export function learningRateOf(model: tfl.LayersModel): Setting {
   const optimizer = (): tf.Optimizer => {
-    if (model?.optimizer) return model.optimizer;
+    if (model?.optimizer) {
+      return model.optimizer;
+    }
     throw new Error('learningRateOf: the model has no optimizer yet: call model.compile first.');
   };
   return {

@@ -28,7 +28,9 @@ export function property<Key extends string>(object: { [Name in Key]: number }, 
     const found = isObject ? `${String(key)} is ${String(object[key])}` : `the object is ${String(object)}`;
     throw new Error(`property: an object and the name of a number in it are wanted, but ${found}.`);
   }
-  if (typeof name !== 'string' || name === '') throw new Error('property: name must be a non-empty string.');
+  if (typeof name !== 'string' || name === '') {
+    throw new Error('property: name must be a non-empty string.');
+  }
   return {
     name,
     get: () => object[key],

@@ -86,7 +86,9 @@ export function steer<State extends { readonly value: number }>(
   const warned = new Set<string>();
   let moment: Moment = {};
   const warn = (message: string) => {
-    if (!warned.has(message)) console.warn(`tfjs-sharpness, steer ${name}: ${message}`);
+    if (!warned.has(message)) {
+      console.warn(`tfjs-sharpness, steer ${name}: ${message}`);
+    }
     warned.add(message);
   };
   const fail = (what: string, error: unknown) => {
@@ -144,6 +146,8 @@ export function steer<State extends { readonly value: number }>(
 }
 
 function checkFinite(value: unknown, what: string): number {
-  if (Number.isFinite(value)) return value as number;
+  if (Number.isFinite(value)) {
+    return value as number;
+  }
   throw new Error(`${what} must be a finite number, but it is ${String(value)}.`);
 }

@@ -20,7 +20,9 @@ export function perturbedGradients(
   normalization: (variable: tf.Variable) => tf.Tensor | undefined,
 ): ReturnType<LossGradients> {
   const plain = tf.variableGrads(loss, variables);
-  if (rho === 0) return plain;
+  if (rho === 0) {
+    return plain;
+  }
   const moved = variables.filter(({ name }) => plain.grads[name] != null);
   const weights = moved.map((variable) => tf.clone(variable));
   const normalize = (values: tf.Tensor, by: tf.Tensor | undefined) => (by === undefined ? values : tf.mul(by, values));

@@ -33,6 +33,8 @@ export abstract class PerturbingOptimizer extends OptimizerWrapper {
 
 /** @throws Error with one line for anything but a finite number of at least 0. */
 export function checkedLength(name: string, value: unknown): number {
-  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) {
+    return value;
+  }
   throw new Error(`${name} must be a finite number of at least 0, but it is ${value}.`);
 }

@@ -112,9 +112,15 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
     if (columns !== 'sign' && columns !== 'all') {
       throw new Error(`columns must be 'sign' or 'all', but it is ${columns}.`);
     }
-    if (!Number.isSafeInteger(seed)) throw new Error(`seed must be a whole number, but it is ${seed}.`);
-    if (loss != null) checkLoss(loss);
-    if (model !== undefined) checkGradientsPass(model);
+    if (!Number.isSafeInteger(seed)) {
+      throw new Error(`seed must be a whole number, but it is ${seed}.`);
+    }
+    if (loss != null) {
+      checkLoss(loss);
+    }
+    if (model !== undefined) {
+      checkGradientsPass(model);
+    }
     this.#model = model;
     this.#options = { every, samples, columns, seed, loss: loss ?? undefined };
   }
@@ -131,7 +137,9 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
   }
 
   protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
-    if (this.#lambda === 0 || this.iterations % this.#options.every !== 0) return tf.variableGrads(loss, variables);
+    if (this.#lambda === 0 || this.iterations % this.#options.every !== 0) {
+      return tf.variableGrads(loss, variables);
+    }
     const { value, grads, model, inputs } = this.#plainGradients(loss, variables);
     try {
       const kernel = this.#kernelFor(model, variables);
@@ -151,7 +159,9 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
     let model = this.#model;
     let inputs: tf.Tensor[] | undefined;
     const recorded = () => {
-      if (model === undefined) return loss();
+      if (model === undefined) {
+        return loss();
+      }
       const recorder = recordMinibatches(model);
       try {
         recorder.record();
@@ -163,15 +173,20 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
       }
     };
     const plain = tf.variableGrads(() => {
-      if (model !== undefined) return recorded();
+      if (model !== undefined) {
+        return recorded();
+      }
       const found = modelOfLoss(loss);
       model = found.model;
       return found.value;
     }, variables);
     // The model has just been found: once more, to see the minibatch.
-    if (inputs === undefined && this.#model === undefined) tf.tidy(() => void recorded());
-    if (model === undefined)
+    if (inputs === undefined && this.#model === undefined) {
+      tf.tidy(() => void recorded());
+    }
+    if (model === undefined) {
       throw new Error('sharpnessPenalty cannot find out which model is trained: pass { model }.');
+    }
     if (inputs === undefined) {
       throw new Error(
         `sharpnessPenalty saw no minibatch: the step was not one of the model it was given, '${model.name}'.`,
@@ -202,16 +217,22 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
     const part = inputs.map((x) => tf.slice(x, 0, Math.min(samples, x.shape[0])));
     const { parameters } = kernel(part, columns, seedOfStep);
     const squares = tf.addN(parameters.map(({ gradient }) => tf.sum(tf.square(gradient))));
-    if (!Number.isFinite(squares.dataSync()[0])) throw new Error('the gradient of Minimum Sharpness is not finite.');
+    if (!Number.isFinite(squares.dataSync()[0])) {
+      throw new Error('the gradient of Minimum Sharpness is not finite.');
+    }
     const all = { ...grads };
     for (const { name, gradient } of parameters) {
-      if (all[name] != null) all[name] = tf.add(all[name], tf.mul(gradient, strength));
+      if (all[name] != null) {
+        all[name] = tf.add(all[name], tf.mul(gradient, strength));
+      }
     }
     return all;
   }
 
   #warn(error: unknown): void {
-    if (this.#warned) return;
+    if (this.#warned) {
+      return;
+    }
     this.#warned = true;
     const reason = error instanceof Error ? error.message : String(error);
     console.warn(`tfjs-sharpness, sharpnessPenalty: steps without a penalty, because ${reason}`);

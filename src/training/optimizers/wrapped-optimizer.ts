@@ -42,9 +42,13 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
 
   set learningRate(value: number) {
     const base = this.base as Partial<WithLearningRate>;
-    if (base.setLearningRate) base.setLearningRate(value);
-    else if ('learningRate' in base) base.learningRate = value;
-    else throw new Error(`${this.base.getClassName()} has no learning rate that could be set.`);
+    if (base.setLearningRate) {
+      base.setLearningRate(value);
+    } else if ('learningRate' in base) {
+      base.learningRate = value;
+    } else {
+      throw new Error(`${this.base.getClassName()} has no learning rate that could be set.`);
+    }
   }
 
   override get iterations(): number {
@@ -91,7 +95,9 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
     const isCounter = ({ name }: NamedTensor) => name.startsWith(COUNTER);
     await this.base.setWeights(weights.filter((weight) => !isCounter(weight)));
     const counters = this.#counters();
-    for (const { name, tensor } of weights.filter(isCounter)) counters[name.slice(COUNTER.length)]?.assign(tensor);
+    for (const { name, tensor } of weights.filter(isCounter)) {
+      counters[name.slice(COUNTER.length)]?.assign(tensor);
+    }
   }
 
   /**

@@ -76,7 +76,9 @@ type Logs = Record<string, number | tf.Tensor>;
 /** A field of the logs, if it is there and a number. Metrics are scalars until someone asks; History disposes them. */
 async function loggedValue(logs: Logs, field: string | undefined): Promise<number | undefined> {
   const logged = field === undefined ? undefined : logs[field];
-  if (logged instanceof tf.Tensor) return (await logged.data())[0];
+  if (logged instanceof tf.Tensor) {
+    return (await logged.data())[0];
+  }
   return typeof logged === 'number' ? logged : undefined;
 }
 
@@ -130,7 +132,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     this.bestEpoch = undefined;
     this.stoppedEpoch = undefined;
     const model = this.beginFit();
-    if (model === null) return;
+    if (model === null) {
+      return;
+    }
     if (before?.isTraining && before !== model) {
       this.complain('this callback serves two fits at the same time, which it cannot: make one for each.');
     }
@@ -145,24 +149,33 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       explained: false,
     };
     this.#fit = fit;
-    if (this.#settings.readings) this.#subscribe(fit, this.#settings.readings);
-    else this.#checkValidation(fit);
+    if (this.#settings.readings) {
+      this.#subscribe(fit, this.#settings.readings);
+    } else {
+      this.#checkValidation(fit);
+    }
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {
     const fit = this.#fit;
-    if (fit === undefined) return;
+    if (fit === undefined) {
+      return;
+    }
     this.#explainIncompleteLogs(fit);
     fit.epoch = epoch;
   }
 
   override async onBatchBegin(): Promise<void> {
-    if (this.#fit) this.#fit.inBatch = true;
+    if (this.#fit) {
+      this.#fit.inBatch = true;
+    }
   }
 
   override async onBatchEnd(_batch: number, logs: Logs = {}): Promise<void> {
     const fit = this.#fit;
-    if (fit === undefined) return;
+    if (fit === undefined) {
+      return;
+    }
     const { readings, needsLoss } = this.#settings;
     if (readings !== undefined && (needsLoss || fit.accuracy !== undefined)) {
       const size = (await loggedValue(logs, 'size')) ?? 0;
@@ -173,17 +186,23 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     fit.inBatch = false;
     const { pending } = fit;
     fit.pending = undefined;
-    if (pending) this.#takeReading(fit, pending);
+    if (pending) {
+      this.#takeReading(fit, pending);
+    }
   }
 
   override async onEpochEnd(epoch: number, logs: Logs = {}): Promise<void> {
     const fit = this.#fit;
     const { monitor, readings } = this.#settings;
-    if (fit === undefined || readings !== undefined) return;
+    if (fit === undefined || readings !== undefined) {
+      return;
+    }
     const value = await loggedValue(logs, monitor);
     if (value === undefined) {
       // Where training was stopped in the middle of an epoch, validation was left out.
-      if (!fit.model.stopTraining) fit.incomplete = logs;
+      if (!fit.model.stopTraining) {
+        fit.incomplete = logs;
+      }
       return;
     }
     fit.epoch = epoch;
@@ -194,7 +213,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
 
   override async onTrainEnd(): Promise<void> {
     const fit = this.#fit;
-    if (fit === undefined) return;
+    if (fit === undefined) {
+      return;
+    }
     this.#explainIncompleteLogs(fit);
     const { monitor, readings, verbose } = this.#settings;
     if (readings !== undefined && !fit.readingSeen) {
@@ -208,20 +229,26 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     }
     if (fit.bestWeights) {
       fit.bestWeights.restore();
-      if (verbose) console.log(`The model has its weights of epoch ${this.bestEpoch! + 1}, the best, again.`);
+      if (verbose) {
+        console.log(`The model has its weights of epoch ${this.bestEpoch! + 1}, the best, again.`);
+      }
     }
     this.dispose();
   }
 
   protected override complain(message: string): void {
-    if (this.#warned.has(message)) return;
+    if (this.#warned.has(message)) {
+      return;
+    }
     this.#warned.add(message);
     console.warn(`tfjs-sharpness, earlyStopping: ${message}`);
   }
 
   /** Says why this fit is not stopped, once a fit. */
   #explain(fit: Fit, message: string): void {
-    if (!fit.explained) this.complain(message);
+    if (!fit.explained) {
+      this.complain(message);
+    }
     fit.explained = true;
   }
 
@@ -234,11 +261,16 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     }
     let replayed = true; // what comes while subscribing is from an earlier fit
     fit.subscription = readings.readings$.subscribe((reading) => {
-      if (replayed) return;
+      if (replayed) {
+        return;
+      }
       fit.readingSeen = true;
       // Right after a batch, of which this callback hears next: its loss belongs to the reading.
-      if (fit.inBatch) fit.pending = reading;
-      else this.#takeReading(fit, reading);
+      if (fit.inBatch) {
+        fit.pending = reading;
+      } else {
+        this.#takeReading(fit, reading);
+      }
     });
     replayed = false;
   }
@@ -250,19 +282,29 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   }
 
   #judge(fit: Fit, now: { value: number; standardError: number; loss: number; accuracy: number }): void {
-    if (this.#fit !== fit) return; // disposed meanwhile
+    if (this.#fit !== fit) {
+      return; // disposed meanwhile
+    }
     const { comparison, startFromEpoch, startFromAccuracy, restoreBestWeights } = this.#settings;
-    if (fit.epoch < startFromEpoch || (startFromAccuracy !== undefined && !(now.accuracy >= startFromAccuracy))) return;
-    if (fit.best === undefined && Number.isNaN(now.value)) return;
+    if (fit.epoch < startFromEpoch || (startFromAccuracy !== undefined && !(now.accuracy >= startFromAccuracy))) {
+      return;
+    }
+    if (fit.best === undefined && Number.isNaN(now.value)) {
+      return;
+    }
     const current = nextAverage(fit.average, now.value, now.standardError, comparison.smoothing);
-    if (Number.isFinite(now.value)) fit.average = current;
+    if (Number.isFinite(now.value)) {
+      fit.average = current;
+    }
     const improved = fit.best === undefined || change(current, fit.best, comparison) === 'better';
     if (improved) {
       fit.best = current;
       this.best = current.value;
       this.bestEpoch = fit.epoch;
       fit.bestWeights?.dispose();
-      if (restoreBestWeights) fit.bestWeights = copyWeights(fit.model);
+      if (restoreBestWeights) {
+        fit.bestWeights = copyWeights(fit.model);
+      }
     }
     if (fit.stops({ current, improved, loss: now.loss })) {
       this.stoppedEpoch = fit.epoch;
@@ -272,7 +314,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
 
   /** Key of the training accuracy in the logs, if it is needed; complains where there is none. */
   #accuracyField(): string | undefined {
-    if (this.#settings.startFromAccuracy === undefined) return undefined;
+    if (this.#settings.startFromAccuracy === undefined) {
+      return undefined;
+    }
     const fields = this.params.metrics as string[];
     const field = fields.find((each) => /(^|_)acc$|accuracy$/i.test(each)); // training comes before validation
     if (field === undefined) {
@@ -302,7 +346,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     const { monitor } = this.#settings;
     const { incomplete } = fit;
     fit.incomplete = undefined;
-    if (incomplete === undefined) return;
+    if (incomplete === undefined) {
+      return;
+    }
     if (Object.hasOwn(incomplete, monitor)) {
       this.#explain(
         fit,

@@ -20,7 +20,9 @@ export interface Average {
  */
 export function nextAverage(before: Average | undefined, x: number, standardError: number, factor: number): Average {
   const variance = standardError ** 2;
-  if (before === undefined) return { value: x, variance, count: 1 };
+  if (before === undefined) {
+    return { value: x, variance, count: 1 };
+  }
   const count = before.count + 1;
   const share = (1 - factor) / (1 - factor ** count);
   return {

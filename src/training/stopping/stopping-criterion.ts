@@ -45,8 +45,12 @@ export function plateau(patience: number, baseline: number | undefined, comparis
   let wait = 0;
   return ({ current, improved }) => {
     wait++;
-    if (!improved) return wait >= patience;
-    if (goal === undefined || change(current, goal, comparison) === 'better') wait = 0;
+    if (!improved) {
+      return wait >= patience;
+    }
+    if (goal === undefined || change(current, goal, comparison) === 'better') {
+      wait = 0;
+    }
     return false;
   };
 }

@@ -81,18 +81,24 @@ export function changePoint<T extends Having<Field>, Field extends string = 'min
       return readings$.pipe(
         concatMap((reading) => {
           const value = numberOf('changePoint', reading, field);
-          if (!Number.isFinite(value)) return [];
+          if (!Number.isFinite(value)) {
+            return [];
+          }
           count++;
           mean += (value - mean) / count;
           for (const each of sides) {
             const deviation = each.direction === 'up' ? value - mean : mean - value;
             each.evidence = Math.max(0, each.evidence + deviation - tolerance);
             each.readings = each.evidence > 0 ? each.readings + 1 : 0;
-            if (each.readings <= 1) each.since = reading;
+            if (each.readings <= 1) {
+              each.since = reading;
+            }
           }
           const [first, second] = sides as [Side<T>, Side<T>];
           const { direction, evidence, readings, since } = first.evidence >= second.evidence ? first : second;
-          if (evidence <= threshold || count <= minReadings || since === undefined) return [];
+          if (evidence <= threshold || count <= minReadings || since === undefined) {
+            return [];
+          }
           count = 0;
           sides = [side('up'), side('down')];
           return [{ ...reading, change: { direction, since, readings, evidence } }];

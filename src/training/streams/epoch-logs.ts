@@ -48,10 +48,14 @@ export function withEpochLogs<T extends Moment>(logs$: Observable<EpochLogs>): O
       const isOf = (ended: EpochLogs, { step }: Stepped) => ended.step - ended.batches < step && step <= ended.step;
       const join = ({ logs }: EpochLogs, reading: Stepped): T & Logged => ({ ...reading, logs });
       const read = (reading: T) => {
-        if (reading.step === undefined) return [];
+        if (reading.step === undefined) {
+          return [];
+        }
         const stepped = reading as Stepped;
         // Late: replayed after the logs, or delayed.
-        if (last !== undefined && isOf(last, stepped)) return [join(last, stepped)];
+        if (last !== undefined && isOf(last, stepped)) {
+          return [join(last, stepped)];
+        }
         waiting.push(stepped);
         return [];
       };

@@ -50,7 +50,9 @@ export function exponentialMovingAverage<T extends Having<Field>, Field extends 
       return readings$.pipe(
         map((reading) => {
           const value = numberOf(operator, reading, field);
-          if (!Number.isFinite(value)) return { ...reading, smoothed: value };
+          if (!Number.isFinite(value)) {
+            return { ...reading, smoothed: value };
+          }
           sum = smoothing * sum + (1 - smoothing) * value;
           weight = smoothing * weight + (1 - smoothing);
           return { ...reading, smoothed: sum / weight };

@@ -21,7 +21,9 @@ export function checkField(operator: string, field: unknown): asserts field is s
 /** The number that `field` names. @throws in one line where it is none. */
 export function numberOf(operator: string, reading: object, field: string): number {
   const value = (reading as Record<string, unknown>)[field];
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number') {
+    return value;
+  }
   const numbers = Object.entries(reading).filter(([, other]) => typeof other === 'number');
   throw new Error(
     `${operator}: the readings have no number "${field}", only ${numbers.map(([name]) => name).join(', ') || 'none'}.`,

@@ -17,7 +17,9 @@ export function isolated<T>(source: Observable<T>, report: (error: unknown) => v
     complete?: Observer<T>['complete'] | null,
   ) => {
     // An operator subscribes with a Subscriber: errors travel down to the observer at the end of the pipe.
-    if (observerOrNext instanceof Subscriber) return subscribe(observerOrNext);
+    if (observerOrNext instanceof Subscriber) {
+      return subscribe(observerOrNext);
+    }
     const observer: Partial<Observer<T>> =
       typeof observerOrNext === 'object' && observerOrNext !== null
         ? observerOrNext

@@ -44,7 +44,9 @@ export function parameterTrace(name: string): OperatorFunction<SharpnessReading,
   checkName('parameterTrace', 'weight tensor', name);
   return map(({ step, epoch, parameters }) => {
     const found = parameters.find((parameter) => parameter.name === name);
-    if (found) return { step, epoch, ...found };
+    if (found) {
+      return { step, epoch, ...found };
+    }
     throw missing(
       'parameterTrace',
       'weight tensor',
@@ -65,7 +67,9 @@ export function layerTrace(layer: string): OperatorFunction<SharpnessReading, La
   checkName('layerTrace', 'layer', layer);
   return map(({ step, epoch, parameters }) => {
     const found = parameters.filter((parameter) => parameter.layer === layer);
-    if (found.length > 0) return { step, epoch, layer, trace: found.reduce((sum, { trace }) => sum + trace, 0) };
+    if (found.length > 0) {
+      return { step, epoch, layer, trace: found.reduce((sum, { trace }) => sum + trace, 0) };
+    }
     throw missing(
       'layerTrace',
       'layer',
@@ -87,7 +91,9 @@ export function layerScale(layer: string): OperatorFunction<SharpnessReading, La
   checkName('layerScale', 'layer', layer);
   return map(({ step, epoch, scales }) => {
     const found = scales.find((scale) => scale.layer === layer);
-    if (found) return { step, epoch, ...found };
+    if (found) {
+      return { step, epoch, ...found };
+    }
     throw missing(
       'layerScale',
       'layer with a free scale',

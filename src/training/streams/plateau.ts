@@ -41,7 +41,9 @@ export function plateau<T extends Having<Field>, Field extends string = 'minimum
   if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
     throw new Error(`plateau: minDelta must be a finite number of at least 0, but it is ${minDelta}.`);
   }
-  if (mode !== 'min' && mode !== 'max') throw new Error(`plateau: mode must be 'min' or 'max', but it is ${mode}.`);
+  if (mode !== 'min' && mode !== 'max') {
+    throw new Error(`plateau: mode must be 'min' or 'max', but it is ${mode}.`);
+  }
   checkField('plateau', field);
   const improves = (value: number, best: number) =>
     mode === 'min' ? value < best - minDelta : value > best + minDelta;

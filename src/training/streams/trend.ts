@@ -58,9 +58,13 @@ export function trend<T extends Having<Field>, Field extends string = 'minimumSh
         concatMap((reading) => {
           const value = numberOf('trend', reading, field);
           lastStep = reading.step ?? lastStep + 1;
-          if (!Number.isFinite(value)) return [];
+          if (!Number.isFinite(value)) {
+            return [];
+          }
           points.push([lastStep, value]);
-          if (points.length > window) points.shift();
+          if (points.length > window) {
+            points.shift();
+          }
           return points.length < 3 ? [] : [{ ...reading, trend: slopeOf(points) }];
         }),
       );

@@ -29,7 +29,9 @@ function openNew(logdir: string): number {
       return openSync(join(logdir, name), 'ax');
     } catch (error) {
       // Another thread of this process counts for itself, and so does a process of the same id in another container.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw error;
+      }
     }
   }
 }
@@ -45,7 +47,9 @@ export function openEventFile(logdir: string): EventFile {
   let unwritten: Uint8Array = new Uint8Array(0);
 
   function drain(): void {
-    while (unwritten.length > 0) unwritten = unwritten.subarray(writeSync(descriptor, unwritten));
+    while (unwritten.length > 0) {
+      unwritten = unwritten.subarray(writeSync(descriptor, unwritten));
+    }
   }
 
   const file: EventFile = {

@@ -20,7 +20,7 @@ export interface TensorBoardWriterOptions {
    * Keras does (`logs/run1/train` and `logs/run1/validation`): TensorBoard then draws both into the same charts. To have
    * charts of their own in one folder instead, give each writer a prefix.
    */
-  prefix?: string;
+  readonly prefix?: string;
 }
 
 /** Where points go. */
@@ -55,7 +55,9 @@ function eventFileSink(logdir: string): Sink {
           },
         },
       });
-      for (const { tag } of points) described.add(tag);
+      for (const { tag } of points) {
+        described.add(tag);
+      }
     },
     close: file.close,
   };
@@ -65,7 +67,9 @@ function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
   return {
     write(points, step) {
       // Without the description: tfjs-node throws when it is given one.
-      for (const { tag, value } of points) writer.scalar(tag, value, step);
+      for (const { tag, value } of points) {
+        writer.scalar(tag, value, step);
+      }
       writer.flush();
     },
     close: () => writer.flush(),
@@ -78,12 +82,14 @@ function message(error: unknown): string {
 
 function openSink(target: string | SummaryFileWriter): Sink {
   if (typeof target !== 'string') {
-    if (typeof target?.scalar === 'function' && typeof target.flush === 'function')
+    if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
       return summaryFileWriterSink(target);
+    }
     throw new TypeError('tensorBoardWriter: expected a log folder or a tf.node.summaryFileWriter');
   }
-  if (target === '')
+  if (target === '') {
     throw new TypeError("tensorBoardWriter: the log folder is '', give its path, for example 'logs/run1'");
+  }
   try {
     return eventFileSink(target);
   } catch (error) {
@@ -134,23 +140,31 @@ export function tensorBoardWriter(
     try {
       action();
     } catch (error) {
-      if (!warned) console.warn(`tensorBoardWriter: TensorBoard misses readings, writing failed: ${message(error)}`);
+      if (!warned) {
+        console.warn(`tensorBoardWriter: TensorBoard misses readings, writing failed: ${message(error)}`);
+      }
       warned = true;
     }
   }
 
   function close(): void {
-    if (closed) return;
+    if (closed) {
+      return;
+    }
     closed = true;
     attempt(sink.close);
   }
 
   return {
     next(value) {
-      if (closed) return;
+      if (closed) {
+        return;
+      }
       const isReading = 'minimumSharpness' in value;
       const step = value.step ?? nextStep;
-      if (isReading) nextStep = step + 1;
+      if (isReading) {
+        nextStep = step + 1;
+      }
       attempt(() => sink.write(isReading ? scalarPoints(value, prefix) : controlPoints(value, prefix), step));
     },
     error(error) {

@@ -775,7 +775,9 @@ function normsFromDifferences(
   const evaluate = () => {
     const trunk = samples.map((x, i): Plain => {
       const [gamma, beta] = ['gamma', 'beta'].map((name) => values.get(`below${i}/${name}`));
-      if (!gamma || !beta) return x;
+      if (!gamma || !beta) {
+        return x;
+      }
       const channels = gamma.data.length;
       const data = x.data.map((v, j) => (v / Math.sqrt(1.001)) * gamma.data[j % channels]! + beta.data[j % channels]!);
       return { shape: x.shape, data };
@@ -803,7 +805,9 @@ function normsFromDifferences(
         data[i] = value;
         for (let r = 0; r < COLUMNS; r++) {
           let gradient = 0;
-          for (let k = 0; k < size; k++) gradient += deltas[(r * SAMPLES + n) * size + k]! * (above[k]! - below[k]!);
+          for (let k = 0; k < size; k++) {
+            gradient += deltas[(r * SAMPLES + n) * size + k]! * (above[k]! - below[k]!);
+          }
           square += (gradient / (2 * h)) ** 2;
         }
       }

@@ -14,7 +14,9 @@ function route(image: number[][], delta: number[][], [size, stride]: [number, nu
       for (let i = 0; i < size; i++) {
         for (let j = 0; j < size; j++) {
           const [y, x] = [p * stride + i, q * stride + j];
-          if (image[y][x] > image[best[0]][best[1]]) best = [y, x];
+          if (image[y][x] > image[best[0]][best[1]]) {
+            best = [y, x];
+          }
         }
       }
       back[best[0]][best[1]] += value;

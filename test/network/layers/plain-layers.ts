@@ -25,7 +25,9 @@ export function build(shape: readonly number[], entry: (index: readonly number[]
     data[i] = entry(index);
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       index[axis]! += 1;
-      if (index[axis]! < shape[axis]!) break;
+      if (index[axis]! < shape[axis]!) {
+        break;
+      }
       index[axis] = 0;
     }
   }
@@ -34,7 +36,9 @@ export function build(shape: readonly number[], entry: (index: readonly number[]
 
 function at({ shape, data }: Plain, index: readonly number[]): number {
   let offset = 0;
-  for (let axis = 0; axis < shape.length; axis++) offset = offset * shape[axis]! + index[axis]!;
+  for (let axis = 0; axis < shape.length; axis++) {
+    offset = offset * shape[axis]! + index[axis]!;
+  }
   return data[offset]!;
 }
 
@@ -96,7 +100,9 @@ const windowsOf = (layer: tfl.layers.Layer, rank: number, dilated: boolean): Win
 /** For one axis: the number of positions, and where the first window begins. */
 function slide(length: number, axis: number, { kernelSize, strides, dilation, padding }: Windows) {
   const reach = (kernelSize[axis]! - 1) * dilation[axis]! + 1;
-  if (padding === 'valid') return { positions: Math.floor((length - reach) / strides[axis]!) + 1, before: 0 };
+  if (padding === 'valid') {
+    return { positions: Math.floor((length - reach) / strides[axis]!) + 1, before: 0 };
+  }
   const positions = Math.ceil(length / strides[axis]!);
   return { positions, before: Math.floor(Math.max((positions - 1) * strides[axis]! + reach - length, 0) / 2) };
 }
@@ -115,7 +121,9 @@ function visitTaps(
       const pixel = tap.map(
         (t, axis) => p[axis]! * windows.strides[axis]! - slides[axis]!.before + t * windows.dilation[axis]!,
       );
-      if (pixel.every((i, axis) => i >= 0 && i < shape[axis]!)) visit(p, tap, pixel);
+      if (pixel.every((i, axis) => i >= 0 && i < shape[axis]!)) {
+        visit(p, tap, pixel);
+      }
     });
   });
   return positions;
@@ -128,7 +136,9 @@ function sums(shape: readonly number[]) {
     value: { shape, data } as Plain,
     add(index: readonly number[], amount: number) {
       let offset = 0;
-      for (let axis = 0; axis < shape.length; axis++) offset = offset * shape[axis]! + index[axis]!;
+      for (let axis = 0; axis < shape.length; axis++) {
+        offset = offset * shape[axis]! + index[axis]!;
+      }
       data[offset]! += amount;
     },
   };
@@ -143,7 +153,9 @@ const relu = (x: Plain): Plain => ({ shape: x.shape, data: x.data.map((v) => Mat
 function activated(x: Plain, layer: tfl.layers.Layer): Plain {
   const { activation } = layer as unknown as { activation?: { getClassName(): string } };
   const name = activation?.getClassName() ?? 'linear';
-  if (name !== 'linear' && name !== 'relu') throw new Error(`no plain ${name}`);
+  if (name !== 'linear' && name !== 'relu') {
+    throw new Error(`no plain ${name}`);
+  }
   return name === 'relu' ? relu(x) : x;
 }
 
@@ -157,7 +169,9 @@ export const convolution: PlainLayer = ([x], { kernel, bias }, layer) => {
   const y = sums([...positions, fanOut]);
   visitTaps(spatial, windows, (position, tap, pixel) => {
     for (let i = 0; i < fanIn; i++) {
-      for (let o = 0; o < fanOut; o++) y.add([...position, o], at(x!, [...pixel, i]) * at(kernel!, [...tap, i, o]));
+      for (let o = 0; o < fanOut; o++) {
+        y.add([...position, o], at(x!, [...pixel, i]) * at(kernel!, [...tap, i, o]));
+      }
     }
   });
   return activated(biased(y.value, bias), layer);
@@ -178,7 +192,9 @@ export const transposedConvolution: PlainLayer = ([x], { kernel, bias }, layer) 
   const y = sums([...spatial, fanOut]);
   visitTaps(spatial, windows, (position, tap, pixel) => {
     for (let i = 0; i < fanIn; i++) {
-      for (let o = 0; o < fanOut; o++) y.add([...pixel, o], at(x!, [...position, i]) * at(kernel!, [...tap, o, i]));
+      for (let o = 0; o < fanOut; o++) {
+        y.add([...pixel, o], at(x!, [...position, i]) * at(kernel!, [...tap, o, i]));
+      }
     }
   });
   return activated(biased(y.value, bias), layer);
@@ -318,7 +334,9 @@ export const upSampling: PlainLayer = ([x], _weights, layer) => {
   return build([height * options.size[0], width * options.size[1], channels], ([i, j, c]) => {
     const [row, column] = [i! / options.size[0], j! / options.size[1]];
     const [top, left] = [Math.floor(row), Math.floor(column)];
-    if (options.interpolation === 'nearest') return at(x!, [top, left, c!]);
+    if (options.interpolation === 'nearest') {
+      return at(x!, [top, left, c!]);
+    }
     const [bottom, right] = [Math.min(top + 1, height - 1), Math.min(left + 1, width - 1)];
     const [down, across] = [row - top, column - left];
     const upper = at(x!, [top, left, c!]) * (1 - across) + at(x!, [top, right, c!]) * across;
@@ -396,7 +414,9 @@ export function dot(axes: readonly [number, number], normalize = false): PlainLa
       const rows = transposed(input, [...others, axis]);
       const length = input.shape[axis]!;
       const flat = reshaped(rows, [rows.data.length / length, length]);
-      if (!normalize) return flat;
+      if (!normalize) {
+        return flat;
+      }
       return build(flat.shape, ([r, k]) => {
         const row = flat.data.subarray(r! * length, (r! + 1) * length);
         return row[k!]! / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0));
@@ -404,7 +424,9 @@ export function dot(axes: readonly [number, number], normalize = false): PlainLa
     }) as [Plain, Plain];
     const z = build([x.shape[0]!, y.shape[0]!], ([i, j]) => {
       let sum = 0;
-      for (let k = 0; k < x.shape[1]!; k++) sum += at(x, [i!, k]) * at(y, [j!, k]);
+      for (let k = 0; k < x.shape[1]!; k++) {
+        sum += at(x, [i!, k]) * at(y, [j!, k]);
+      }
       return sum;
     });
     const kept = [x, y].filter(({ shape }) => shape[0]! > 1).map(({ shape }) => shape[0]!);

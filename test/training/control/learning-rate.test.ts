@@ -54,7 +54,9 @@ describe('setLearningRate', () => {
 
     expect(actual).toEqual(expected);
     expect(actual).not.toEqual(other);
-    for (const optimizer of [made, changed, unchanged]) dispose(optimizer);
+    for (const optimizer of [made, changed, unchanged]) {
+      dispose(optimizer);
+    }
   });
 
   it.each(optimizers)('%s: no tensor more, and the new rate in its configuration', (_, make) => {
@@ -73,7 +75,9 @@ describe('setLearningRate', () => {
   // tf.js' adamax cannot take up from saved weights.
   it.each(optimizers.filter(([name]) => name !== 'adamax'))('%s: what it has accumulated stays', async (_, make) => {
     const changed = make(0.01);
-    for (let i = 0; i < 3; i++) step(changed, weights);
+    for (let i = 0; i < 3; i++) {
+      step(changed, weights);
+    }
     const here = weights.clone();
     setLearningRate(changed, 0.003);
     const saved = await changed.getWeights();
@@ -90,7 +94,9 @@ describe('setLearningRate', () => {
     expect(actual).not.toEqual(Array.from(here.dataSync()));
     here.dispose();
     saved[0]!.tensor.dispose();
-    for (const optimizer of [changed, resumed]) dispose(optimizer);
+    for (const optimizer of [changed, resumed]) {
+      dispose(optimizer);
+    }
   });
 
   it('goes through accessors, as of an optimizer that delegates to another', () => {

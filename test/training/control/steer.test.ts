@@ -49,7 +49,9 @@ describe('steer', () => {
     object = { rho: 8 };
   });
   const send = (...values: number[]) => {
-    for (const reading of readingsOf(values)) readings$.next(reading);
+    for (const reading of readingsOf(values)) {
+      readings$.next(reading);
+    }
   };
 
   it('sets what the controller gives, at once, and says so', () => {
@@ -168,7 +170,9 @@ describe('steer', () => {
         name: 'rho',
         get: () => object.rho,
         set(value) {
-          if (broken) throw new Error('set is at fault');
+          if (broken) {
+            throw new Error('set is at fault');
+          }
           object.rho = value;
         },
       };
@@ -321,7 +325,9 @@ describe('in training', () => {
     const sharpness = minimumSharpness({ data: x, every: { batches: 2 } });
     const steering = steer(sharpness.readings$, shrinking, learningRateOf(steered));
     const { changes, problems } = watch(steering);
-    for (const epochs of [2, 1]) await train(steered, sharpness, epochs);
+    for (const epochs of [2, 1]) {
+      await train(steered, sharpness, epochs);
+    }
     sharpness.dispose();
 
     const byHand = network(make());
@@ -330,13 +336,17 @@ describe('in training', () => {
     const rates: number[] = [];
     const schedule = new tfl.CustomCallback({
       onBatchEnd: async () => {
-        if (++step % 2 !== 0) return;
+        if (++step % 2 !== 0) {
+          return;
+        }
         rate *= 0.9;
         rates.push(rate);
         setLearningRate(byHand.optimizer, rate);
       },
     });
-    for (const epochs of [2, 1]) await train(byHand, schedule, epochs);
+    for (const epochs of [2, 1]) {
+      await train(byHand, schedule, epochs);
+    }
 
     expect(weightsOf(steered)).toEqual(weightsOf(byHand));
     expect(changes.map(({ value }) => value)).toEqual(rates);

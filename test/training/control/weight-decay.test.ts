@@ -22,11 +22,15 @@ it('is what the next training step goes by, in every layer that has the regulari
   expect([setting.name, setting.get()]).toEqual(['weight_decay', 0.5]);
 
   await model.fit(x, x, { verbose: 0 });
-  for (const weight of weights()) expect(weight).toBeCloseTo(1 - 2 * 0.01 * 0.5, 6);
+  for (const weight of weights()) {
+    expect(weight).toBeCloseTo(1 - 2 * 0.01 * 0.5, 6);
+  }
   setting.set(5);
   expect(setting.get()).toBe(5);
   await model.fit(x, x, { verbose: 0 });
-  for (const weight of weights()) expect(weight).toBeCloseTo(0.99 * (1 - 2 * 0.01 * 5), 6);
+  for (const weight of weights()) {
+    expect(weight).toBeCloseTo(0.99 * (1 - 2 * 0.01 * 5), 6);
+  }
 
   model.dispose();
   x.dispose();

@@ -47,8 +47,9 @@ it.each(['', ' in a second model with the same names'])(`${title}%s`, async (sec
   expect(moved.map(({ name }) => /_\d+$/.test(name))).toEqual(Array(6).fill(second !== ''));
   for (const { name, weights, eps } of moved) {
     expect(weights[0], name).toBe(0);
-    if (/(bias|beta)(_\d+)?$/.test(name)) expect(Math.max(...eps.map(Math.abs)), name).toBeGreaterThan(0);
-    else {
+    if (/(bias|beta)(_\d+)?$/.test(name)) {
+      expect(Math.max(...eps.map(Math.abs)), name).toBeGreaterThan(0);
+    } else {
       expect(eps[0], name).toBe(0);
       expect(Math.abs(eps.at(-1)!), name).toBeGreaterThan(0);
     }

@@ -28,7 +28,9 @@ async function trained(optimizer: tf.Optimizer) {
   model.setWeights(weights);
   const [x, y] = [tf.tensor2d(xs), tf.tensor2d(ys)];
   const losses: number[] = [];
-  for (let step = 0; step < STEPS; step++) losses.push((await model.trainOnBatch(x, y)) as number);
+  for (let step = 0; step < STEPS; step++) {
+    losses.push((await model.trainOnBatch(x, y)) as number);
+  }
   const end = await Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
   model.dispose();
   optimizer.dispose();

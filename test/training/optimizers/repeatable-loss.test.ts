@@ -58,7 +58,9 @@ describe('both passes of a step see the same noise, and no two steps do', () => 
     model.compile({ optimizer, loss: 'meanSquaredError' });
     const outputs = outputsOf(model.layers[0]!);
     const [x, y] = batch([5, 4, 3]);
-    for (let step = 0; step < 2; step++) await model.trainOnBatch(x, y);
+    for (let step = 0; step < 2; step++) {
+      await model.trainOnBatch(x, y);
+    }
     const [first, again, second, secondAgain] = await values(outputs);
     expect(outputs).toHaveLength(4);
     expect(first).not.toEqual([...(await x.data())]);
@@ -91,11 +93,15 @@ describe('both passes of a step see the same noise, and no two steps do', () => 
     const { call } = layer;
     layer.call = (inputs, kwargs) => {
       const output = call.call(layer, inputs, kwargs);
-      for (const mask of [cell.dropoutMask, cell.recurrentDropoutMask].flat()) masks.push(tf.keep(tf.clone(mask)));
+      for (const mask of [cell.dropoutMask, cell.recurrentDropoutMask].flat()) {
+        masks.push(tf.keep(tf.clone(mask)));
+      }
       return output;
     };
     const [x, y] = batch([5, 4, 3]);
-    for (let step = 0; step < 2; step++) await model.trainOnBatch(x, y);
+    for (let step = 0; step < 2; step++) {
+      await model.trainOnBatch(x, y);
+    }
     const seen = (await values(masks)).map((mask) => mask.join());
     const [first, again, second, secondAgain] = [0, 1, 2, 3].map((i) =>
       seen.slice((i * seen.length) / 4, ((i + 1) * seen.length) / 4),
@@ -133,12 +139,17 @@ describe('both passes of a step see the same noise, and no two steps do', () => 
       let call = 0;
       const loss = () => {
         expect(Math.random).not.toBe(random);
-        if (++call === failingCall) throw new Error('no loss');
+        if (++call === failingCall) {
+          throw new Error('no loss');
+        }
         return tf.square(weight) as tf.Scalar;
       };
       const step = () => tf.dispose(optimizer.minimize(loss, true, [weight])!);
-      if (failingCall === 3) step();
-      else expect(step).toThrow('no loss');
+      if (failingCall === 3) {
+        step();
+      } else {
+        expect(step).toThrow('no loss');
+      }
       expect(Math.random).toBe(random);
     }
     weight.dispose();
@@ -230,7 +241,9 @@ describe('what a step reports and leaves behind is that of the first pass', () =
     for (const failingCall of [1, 2]) {
       let call = 0;
       model.layers[1]!.call = () => {
-        if (++call === failingCall) throw new Error('no output');
+        if (++call === failingCall) {
+          throw new Error('no output');
+        }
         return tf.ones([12, 4]);
       };
       await expect(model.trainOnBatch(x, y)).rejects.toThrow('no output');

@@ -44,7 +44,9 @@ function trained(options?: Omit<SharpnessPenaltyOptions, 'model'> | null, model 
 
 async function steps(model: tfl.LayersModel, count: number): Promise<unknown[]> {
   const logs: unknown[] = [];
-  for (let step = 0; step < count; step++) logs.push(await model.trainOnBatch(x, y));
+  for (let step = 0; step < count; step++) {
+    logs.push(await model.trainOnBatch(x, y));
+  }
   return logs;
 }
 
@@ -179,7 +181,9 @@ describe('sharpnessPenalty', () => {
   it('leaves the layers as they were', async () => {
     const { model } = trained({ lambda: 0.1 });
     await steps(model, 2);
-    for (const layer of model.layers) expect(Object.hasOwn(layer, 'apply')).toBe(false);
+    for (const layer of model.layers) {
+      expect(Object.hasOwn(layer, 'apply')).toBe(false);
+    }
   });
 
   it('lowers Minimum Sharpness', async () => {

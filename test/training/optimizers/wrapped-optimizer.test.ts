@@ -55,7 +55,9 @@ describe('a model saved with its optimizer goes on bit for bit', () => {
   it.each(Object.entries(bases))('with %s as the base', async (_, base) => {
     for (const optimizer of [sam(base(), { rho: 0.2 }), asam(base(), { rho: 0.7, eta: 0.05 })]) {
       const model = network(optimizer);
-      for (let step = 0; step < 5; step++) await model.trainOnBatch(x, y);
+      for (let step = 0; step < 5; step++) {
+        await model.trainOnBatch(x, y);
+      }
       const loaded = await tfl.loadLayersModel(await saved(model));
       const restored = loaded.optimizer as SamOptimizer & AsamOptimizer;
       expect(restored).not.toBe(optimizer);
@@ -136,8 +138,9 @@ describe('training', () => {
   ])('%s takes a gradient of zero for what it is', async (_, make) => {
     const optimizer = make();
     const weight = tf.tidy(() => tf.variable(tf.tensor1d([0, 0])));
-    for (let step = 0; step < 2; step++)
+    for (let step = 0; step < 2; step++) {
       optimizer.minimize(() => tf.sum(tf.square(weight)) as tf.Scalar, false, [weight]);
+    }
     expect([...(await weight.data())]).toEqual([0, 0]);
     weight.dispose();
     optimizer.dispose();
@@ -232,9 +235,13 @@ describe('a step that throws', () => {
   class Failing extends tf.MomentumOptimizer {
     fails = false;
     override applyGradients(gradients: Parameters<tf.MomentumOptimizer['applyGradients']>[0]): void {
-      if (!Array.isArray(gradients)) throw new Error('fit hands over a list');
+      if (!Array.isArray(gradients)) {
+        throw new Error('fit hands over a list');
+      }
       super.applyGradients(this.fails ? gradients.slice(0, 3) : gradients);
-      if (this.fails) throw new Error('not applied');
+      if (this.fails) {
+        throw new Error('not applied');
+      }
     }
   }
 
@@ -249,10 +256,13 @@ describe('a step that throws', () => {
       const [, , head] = model.layers;
       const { call } = head!;
       let calls = 0;
-      if (where === 'applyGradients') base.fails = true;
-      else {
+      if (where === 'applyGradients') {
+        base.fails = true;
+      } else {
         head!.call = (inputs, kwargs) => {
-          if (++calls === (where === 'first pass' ? 1 : 2)) throw new Error('not applied');
+          if (++calls === (where === 'first pass' ? 1 : 2)) {
+            throw new Error('not applied');
+          }
           return call.call(head, inputs, kwargs);
         };
       }

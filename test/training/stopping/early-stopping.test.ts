@@ -19,7 +19,9 @@ class Scripted extends tfl.Callback {
   }
   override async onEpochEnd(epoch: number, logs: tfl.Logs) {
     const value = this.values[epoch];
-    if (value === undefined) return;
+    if (value === undefined) {
+      return;
+    }
     tf.dispose(logs[this.key] as unknown as tf.Tensor | undefined); // where it takes the place of a metric
     logs[this.key] = value;
   }
@@ -38,10 +40,14 @@ class ScriptedReadings extends tfl.Callback {
     super();
   }
   override async onBatchEnd(batch: number) {
-    if (this.unit === 'batch' && (batch + 1) % this.every === 0) this.#emit();
+    if (this.unit === 'batch' && (batch + 1) % this.every === 0) {
+      this.#emit();
+    }
   }
   override async onEpochEnd() {
-    if (this.unit === 'epoch') this.#emit();
+    if (this.unit === 'epoch') {
+      this.#emit();
+    }
   }
   #emit() {
     const given = this.readings[this.#next++ % this.readings.length]!;
@@ -206,7 +212,9 @@ describe('earlyStopping', () => {
   it('takes no offence at the epoch without validation in which training was stopped', async () => {
     const stop = custom({
       onBatchEnd: async (batch) => {
-        if (batch === 0) model.stopTraining = true;
+        if (batch === 0) {
+          model.stopTraining = true;
+        }
       },
     });
     const stopping = earlyStopping({ monitor: 'val_loss' });
@@ -279,7 +287,9 @@ describe('earlyStopping', () => {
         await stopping.onEpochBegin(epoch);
         await stopping.onEpochEnd(epoch, { value });
         trained++;
-        if (inner.stopTraining) break;
+        if (inner.stopTraining) {
+          break;
+        }
       }
       await stopping.onTrainEnd();
       const found = { epochs: trained, weights: variable.dataSync()[0] };
@@ -586,7 +596,9 @@ describe('restoreBestWeights', () => {
         epoch = begun;
       },
       onBatchEnd: async (batch) => {
-        if (epoch === last && batch === 1) model.stopTraining = true;
+        if (epoch === last && batch === 1) {
+          model.stopTraining = true;
+        }
       },
     });
   };
@@ -668,7 +680,9 @@ describe('restoreBestWeights', () => {
     const failing = () =>
       custom({
         onEpochEnd: async (epoch) => {
-          if (epoch === 3) throw new Error('no more');
+          if (epoch === 3) {
+            throw new Error('no more');
+          }
         },
       });
 
@@ -708,7 +722,9 @@ describe('restoreBestWeights', () => {
     const stopping = earlyStopping({ monitor: 'value', restoreBestWeights: true, patience: 1 });
     const disposing = custom({
       onEpochEnd: async (epoch) => {
-        if (epoch === 1) stopping.dispose();
+        if (epoch === 1) {
+          stopping.dispose();
+        }
       },
     });
     const history = await train([noting(), new Scripted(best), stopping, disposing]);
@@ -745,7 +761,9 @@ describe('restoreBestWeights', () => {
     const stopping = earlyStopping({ monitor: 'loss', restoreBestWeights: true, patience: 9 });
     const inEpoch = custom({
       onEpochBegin: async (epoch) => {
-        if (epoch === 1) await other.fit(x, y, { epochs: 3, verbose: 0, callbacks: [stopping] });
+        if (epoch === 1) {
+          await other.fit(x, y, { epochs: 3, verbose: 0, callbacks: [stopping] });
+        }
       },
     });
     await train([stopping, inEpoch]);

@@ -11,7 +11,9 @@ const readings = fc.array(
 /** The averages after each number. */
 function averages(numbers: readonly { x: number; error: number }[], factor: number): Average[] {
   const all: Average[] = [];
-  for (const { x, error } of numbers) all.push(nextAverage(all.at(-1), x, error, factor));
+  for (const { x, error } of numbers) {
+    all.push(nextAverage(all.at(-1), x, error, factor));
+  }
   return all;
 }
 
@@ -64,6 +66,8 @@ describe('the moving average', () => {
 
   it('is not finite where a number is not', () => {
     const before = { value: 1, variance: 0, count: 3 };
-    for (const x of [Number.NaN, Number.POSITIVE_INFINITY]) expect(nextAverage(before, x, 0, 0.5).value).toBe(x);
+    for (const x of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(nextAverage(before, x, 0, 0.5).value).toBe(x);
+    }
   });
 });

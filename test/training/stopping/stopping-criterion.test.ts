@@ -48,8 +48,12 @@ function stepsUntilStop(
   let best = Number.POSITIVE_INFINITY;
   for (const [i, value] of values.entries()) {
     const improved = value < best;
-    if (improved) best = value;
-    if (criterion({ current: at(value, 0, i + 1), improved, loss: losses[i] ?? 0 })) return i + 1;
+    if (improved) {
+      best = value;
+    }
+    if (criterion({ current: at(value, 0, i + 1), improved, loss: losses[i] ?? 0 })) {
+      return i + 1;
+    }
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -65,7 +65,9 @@ describe('changePoint', () => {
         const expected = textbook(values, options);
         const [first] = await changes(values, options);
         expect(first?.step).toBe(expected?.step);
-        if (expected === undefined) return;
+        if (expected === undefined) {
+          return;
+        }
         fired++;
         expect(first!.direction).toBe(expected.direction);
         expect(first!.evidence).toBeCloseTo(expected.evidence, 9);

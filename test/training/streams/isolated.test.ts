@@ -49,7 +49,9 @@ describe('isolated', () => {
     const seen: number[] = [];
     isolated(source, () => {}).subscribe((value) => {
       seen.push(value);
-      if (value === 1) throw fault;
+      if (value === 1) {
+        throw fault;
+      }
     });
     source.next(1);
     source.next(2);

@@ -18,8 +18,9 @@ const every = Number(count) / 10;
 const started = performance.now();
 for (let step = 1; step <= Number(count); step++) {
   readings$.next({ ...template!, step, minimumSharpness: step / 8 });
-  if (!memory) writeSync(1, `${step}\n`);
-  else if (step % every === 0) {
+  if (!memory) {
+    writeSync(1, `${step}\n`);
+  } else if (step % every === 0) {
     globalThis.gc!();
     const { heapUsed, rss } = memoryUsage();
     writeSync(1, `${JSON.stringify({ step, heapUsed, rss, ms: performance.now() - started })}\n`);

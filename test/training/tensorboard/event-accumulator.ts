@@ -4,7 +4,9 @@ import { tensorBoardInstalled } from '../../../scripts/tensorboard-server.js';
 if (!tensorBoardInstalled) {
   const line =
     'TensorBoard is not installed: its tests are skipped. To run them: scripts/tensorboard-venv.sh && npm test';
-  if (process.env.CI) throw new Error(line);
+  if (process.env.CI) {
+    throw new Error(line);
+  }
   console.warn(line);
 }
 

@@ -21,7 +21,9 @@ export function crc32c(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) {
     crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+    for (let bit = 0; bit < 8; bit++) {
+      crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+    }
   }
   return ~crc >>> 0;
 }
@@ -36,9 +38,13 @@ export function readRecords(bytes: Buffer): Buffer[] {
   const records: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const length = Number(bytes.readBigUInt64LE(at));
-    if (unmasked(bytes.readUInt32LE(at + 8)) !== crc32c(bytes.subarray(at, at + 8))) throw new Error('length checksum');
+    if (unmasked(bytes.readUInt32LE(at + 8)) !== crc32c(bytes.subarray(at, at + 8))) {
+      throw new Error('length checksum');
+    }
     const data = bytes.subarray(at + 12, at + 12 + length);
-    if (unmasked(bytes.readUInt32LE(at + 12 + length)) !== crc32c(data)) throw new Error('data checksum');
+    if (unmasked(bytes.readUInt32LE(at + 12 + length)) !== crc32c(data)) {
+      throw new Error('data checksum');
+    }
     records.push(data);
     at += length + 16;
   }
@@ -56,18 +62,26 @@ function readFields(bytes: Buffer): Fields {
     for (let value = 0, scale = 1; ; scale *= 128) {
       const byte = take(1)[0]!;
       value += (byte & 127) * scale;
-      if (byte < 128) return value;
+      if (byte < 128) {
+        return value;
+      }
     }
   };
   while (at < bytes.length) {
     const key = varint();
     const type = key & 7;
     let value: number | Buffer;
-    if (type === 0) value = varint();
-    else if (type === 1) value = take(8).readDoubleLE();
-    else if (type === 2) value = take(varint());
-    else if (type === 5) value = take(4).readFloatLE();
-    else throw new Error(`wire type ${type}`);
+    if (type === 0) {
+      value = varint();
+    } else if (type === 1) {
+      value = take(8).readDoubleLE();
+    } else if (type === 2) {
+      value = take(varint());
+    } else if (type === 5) {
+      value = take(4).readFloatLE();
+    } else {
+      throw new Error(`wire type ${type}`);
+    }
     fields.set(key >>> 3, [...(fields.get(key >>> 3) ?? []), value]);
   }
   return fields;
@@ -76,13 +90,17 @@ function readFields(bytes: Buffer): Fields {
 /** What the records of one event file say. The first must be the file version and nothing else. */
 export function readScalars(bytes: Buffer): ReadScalar[] {
   const [version, ...events] = readRecords(bytes).map(readFields);
-  if (String(version?.get(3)) !== 'brain.Event:2' || version?.has(5)) throw new Error('no file version');
+  if (String(version?.get(3)) !== 'brain.Event:2' || version?.has(5)) {
+    throw new Error('no file version');
+  }
   return events.flatMap((event) => {
     const values = readFields(event.get(5)![0] as Buffer).get(1) as Buffer[];
     return values.map(readFields).map((value) => {
       const tensor = readFields(value.get(8)![0] as Buffer);
       const metadata = value.has(9) ? readFields(value.get(9)![0] as Buffer) : undefined;
-      if ((tensor.get(2)![0] as Buffer).length > 0) throw new Error('not a scalar');
+      if ((tensor.get(2)![0] as Buffer).length > 0) {
+        throw new Error('not a scalar');
+      }
       return {
         tag: String(value.get(1)),
         step: (event.get(2)?.[0] ?? 0) as number,
@@ -109,6 +127,8 @@ export function eventFiles(logdir: string): string[] {
 /** The scalars of a folder's only event file. */
 export function readLogdir(logdir: string): ReadScalar[] {
   const files = eventFiles(logdir);
-  if (files.length !== 1) throw new Error(`${files.length} event files in ${logdir}`);
+  if (files.length !== 1) {
+    throw new Error(`${files.length} event files in ${logdir}`);
+  }
   return readScalars(readFileSync(files[0]!));
 }

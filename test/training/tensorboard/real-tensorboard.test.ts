@@ -60,7 +60,9 @@ describe.skipIf(!tensorBoardInstalled)('TensorBoard', () => {
           }
           const tags = (await served(server.url, 'tags')) as Record<string, Record<string, { description: string }>>;
           expect(Object.keys(tags[run]!).sort()).toEqual(Object.keys(charts).sort());
-          for (const { description } of Object.values(tags[run]!)) expect(description).toMatch(/^<p>.*<\/p>$/);
+          for (const { description } of Object.values(tags[run]!)) {
+            expect(description).toMatch(/^<p>.*<\/p>$/);
+          }
         }
       } finally {
         await server.stop();
@@ -104,5 +106,7 @@ async function servedPoints(url: string, run: string, tag: string): Promise<[num
 
 /** Waits for TensorBoard to read what it should; the test's own time limit ends it. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(200);
+  while (!(await condition())) {
+    await sleep(200);
+  }
 }

@@ -42,8 +42,12 @@ export function expectedCharts(readings: readonly SharpnessReading[]): Record<st
     add('sharpness/minimum', reading.minimumSharpness);
     add('sharpness/standard_error', reading.standardError);
     add('sharpness/trace', reading.trace);
-    for (const { layer, alpha } of reading.scales) add(`sharpness_alpha/${layer}`, alpha);
-    for (const { name, trace } of reading.parameters) add(`sharpness_trace/${name.replace('/', '.')}`, trace);
+    for (const { layer, alpha } of reading.scales) {
+      add(`sharpness_alpha/${layer}`, alpha);
+    }
+    for (const { name, trace } of reading.parameters) {
+      add(`sharpness_trace/${name.replace('/', '.')}`, trace);
+    }
   }
   return charts;
 }

@@ -40,7 +40,9 @@ describe('what a reading leaves in the event file', () => {
 
     const scalars = readLogdir(logdir);
     const charts: Record<string, [number, number][]> = {};
-    for (const { tag, step, value } of scalars) charts[tag] = [...(charts[tag] ?? []), [step, value]];
+    for (const { tag, step, value } of scalars) {
+      charts[tag] = [...(charts[tag] ?? []), [step, value]];
+    }
     expect(charts).toEqual(expectedCharts(readings));
     for (const { dtype, wallTime } of scalars) {
       expect(dtype).toBe(1);
@@ -114,7 +116,9 @@ describe('what a controller leaves in the event file', () => {
     const readings$ = new Subject<SharpnessReading>();
     const steering = steer(readings$, halving, property({ learningRate: 0.5 }, 'learningRate', 'learning_rate'));
     merge(readings$, steering.values$).subscribe(tensorBoardWriter(logdir));
-    for (const each of readings) readings$.next(each);
+    for (const each of readings) {
+      readings$.next(each);
+    }
     readings$.complete();
 
     expect(points('sharpness_control/learning_rate')).toEqual([
@@ -136,7 +140,9 @@ describe('what a controller leaves in the event file', () => {
     const readings$ = new Subject<SharpnessReading>();
     const steering = steer(readings$, halving, property({ rho: 0.5 }, 'rho', 'sam/rho'));
     steering.changes$.subscribe(tensorBoardWriter(logdir, { prefix: 'validation' }));
-    for (const each of trainingReadings(3)) readings$.next(each);
+    for (const each of trainingReadings(3)) {
+      readings$.next(each);
+    }
     expect(readLogdir(logdir).map(({ tag, step, value }) => [tag, step, value])).toEqual([
       ['validation_control/sam.rho', 120, 0.25],
     ]);
@@ -147,7 +153,9 @@ describe('what a controller leaves in the event file', () => {
     const steering = steer(readings$, halving, property({ rho: 0.5 }, 'rho'));
     merge(readings$, steering.values$).subscribe(tensorBoardWriter(logdir));
     const { step: _, ...unnumbered } = reading;
-    for (let i = 0; i < 3; i++) readings$.next(unnumbered);
+    for (let i = 0; i < 3; i++) {
+      readings$.next(unnumbered);
+    }
     expect(points('sharpness_control/rho').map(([step]) => step)).toEqual([0, 1, 2]);
     expect(points('sharpness/minimum').map(([step]) => step)).toEqual([0, 1, 2]);
   });
@@ -170,7 +178,9 @@ describe('the event file', () => {
       vi.resetModules();
       const second = await import('../../../src/node.js');
       writers.push(...Array.from({ length: 20 }, () => second.tensorBoardWriter(logdir)));
-      for (const [index, writer] of writers.entries()) writer.next({ ...reading, step: index });
+      for (const [index, writer] of writers.entries()) {
+        writer.next({ ...reading, step: index });
+      }
     } finally {
       vi.useRealTimers();
     }
@@ -208,7 +218,9 @@ describe('the event file', () => {
     const writer = tensorBoardWriter(logdir);
     const [first, second] = [new Subject<SharpnessReading>(), new Subject<SharpnessReading>()];
     const both = new Subscription();
-    for (const stream of [first, second]) both.add(stream.subscribe(writer));
+    for (const stream of [first, second]) {
+      both.add(stream.subscribe(writer));
+    }
     first.next({ ...reading, step: 1 });
     second.next({ ...reading, step: 2 });
     first.complete();
@@ -236,7 +248,9 @@ describe('what cannot be written', () => {
       expect(() => wrong(target)).toThrow('tensorBoardWriter: expected a log folder or a tf.node.summaryFileWriter');
     }
     expect(() => wrong('')).toThrow("the log folder is ''");
-    for (const prefix of ['', 5]) expect(() => wrong(logdir, { prefix })).toThrow('prefix must name the charts');
+    for (const prefix of ['', 5]) {
+      expect(() => wrong(logdir, { prefix })).toThrow('prefix must name the charts');
+    }
     expect(fs.readdirSync(logdir)).toEqual([]);
   });
 
@@ -280,7 +294,9 @@ it('loses no reading when the process is killed', async () => {
   let printed = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
     printed += chunk;
-    if (printed.split('\n').length > 200) child.kill('SIGKILL');
+    if (printed.split('\n').length > 200) {
+      child.kill('SIGKILL');
+    }
   }
   expect(await exited).toEqual([null, 'SIGKILL']);
   const last = Number(printed.slice(0, printed.lastIndexOf('\n')).split('\n').at(-1));

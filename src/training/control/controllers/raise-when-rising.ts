@@ -43,7 +43,9 @@ export function raiseWhenRising(options: RaiseWhenRisingOptions): Controller<Rai
   }
   return {
     begin(value) {
-      if (value > 0) return { value, points: [] };
+      if (value > 0) {
+        return { value, points: [] };
+      }
       throw new Error(`raiseWhenRising: the value is ${value}, which no factor raises: begin above 0.`);
     },
     next({ value, points: before }, reading) {

@@ -24,7 +24,9 @@ export function withReading(points: Points, reading: SharpnessReading, window: n
  * slope, with the least-squares slope over the step. False until there are `window` points.
  */
 export function isRising(points: Points, { window, confidence }: Required<RisingOptions>): boolean {
-  if (points.length < window) return false;
+  if (points.length < window) {
+    return false;
+  }
   const { slope, standardError, degreesOfFreedom } = slopeOf(points);
   return slope > studentTQuantile(confidence, degreesOfFreedom) * standardError;
 }

@@ -55,11 +55,15 @@ export function warmUp(options: WarmUpOptions): Controller<WarmUpState> {
   }
   return {
     begin(value) {
-      if (value > 0) return { value, recent: [], done: value >= max };
+      if (value > 0) {
+        return { value, recent: [], done: value >= max };
+      }
       throw new Error(`warmUp: the value is ${value}, which no factor raises: begin above 0.`);
     },
     next(state, { minimumSharpness }) {
-      if (state.done) return state;
+      if (state.done) {
+        return state;
+      }
       const recent = [...state.recent, minimumSharpness].slice(-window);
       const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
       const stable = recent.length === window && Math.max(...recent) - Math.min(...recent) <= tolerance * mean;

@@ -12,7 +12,9 @@ export function run<State extends { readonly value: number }>(
     // What it was given must come out unharmed.
     const before = structuredClone(state);
     const after = next(Object.freeze(state), reading);
-    if (JSON.stringify(state) !== JSON.stringify(before)) throw new Error('the controller changed a state');
+    if (JSON.stringify(state) !== JSON.stringify(before)) {
+      throw new Error('the controller changed a state');
+    }
     state = after;
     return state.value;
   });
