@@ -8,7 +8,7 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { mnistDigits } from '../examples/mnist-images.js';
+import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { type Child, howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
 import { writeNetwork } from './exported-network.js';
 import { kernelChart } from './kernel-chart.js';

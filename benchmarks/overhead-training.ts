@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { minimumSharpness, type SharpnessReading } from 'tfjs-sharpness';
-import { mnistDigits } from '../examples/mnist-images.js';
+import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { backendVersion, startBackend } from './backend.js';
 import { type NetworkName, network } from './networks.js';
 import { type ScheduleName, schedules } from './overhead-schedules.js';

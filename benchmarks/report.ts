@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { resolve } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { writeChart } from '../examples/chart.js';
+import { writeChart } from '../examples/shared/chart.js';
 
 /** Where the benchmarks write unless told otherwise. */
 export const resultsFolder = 'benchmarks/results';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { MeasureMethod } from 'tfjs-sharpness';
-import { mnistDigits } from '../examples/mnist-images.js';
+import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { goldenWeight } from '../test/measure/golden-network.js';
 
 /** One point of a sweep: a dense network on jittered MNIST images. */

@@ -4,7 +4,7 @@
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { runWithOptions } from '../examples/command-line.js';
+import { runWithOptions } from '../examples/shared/command-line.js';
 import { type Child, type Repetition, startChild } from './child.js';
 import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
 import { scalingChart } from './scaling-chart.js';

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { mnistDigits } from '../examples/mnist-images.js';
+import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { type NetworkName, network } from './networks.js';
 
 const BATCH = 64;

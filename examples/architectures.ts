@@ -8,9 +8,9 @@ import os from 'node:os';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { measureSharpness } from 'tfjs-sharpness';
-import type { Measurement, Subject } from './architectures/architecture.js';
-import { architectures } from './architectures/index.js';
-import { runWithOptions } from './command-line.js';
+import type { Measurement, Subject } from './shared/architectures/architecture.js';
+import { architectures } from './shared/architectures/index.js';
+import { runWithOptions } from './shared/command-line.js';
 
 const usage = `usage: npx tsx examples/architectures.ts [options]
 

@@ -1,7 +1,7 @@
 /** Training with `fitDataset`, measuring on a dataset: no tensor holds all images. */
 import * as tf from '@tensorflow/tfjs';
 import { minimumSharpness } from 'tfjs-sharpness';
-import { mnistDigits } from './mnist-images.js';
+import { mnistDigits } from './shared/mnist-images.js';
 
 const { images, labels } = mnistDigits('train', 1000);
 const dataset = tf.data

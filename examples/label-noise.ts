@@ -13,10 +13,10 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { type EarlyStopping, earlyStopping, measureSharpness, minimumSharpness } from 'tfjs-sharpness';
 import type { TopLevelSpec } from 'vega-lite';
-import { writeChart } from './chart.js';
-import { runWithOptions } from './command-line.js';
-import { mnistDigits } from './mnist-images.js';
-import { hasNativeBackend } from './native-backend.js';
+import { writeChart } from './shared/chart.js';
+import { runWithOptions } from './shared/command-line.js';
+import { mnistDigits } from './shared/mnist-images.js';
+import { hasNativeBackend } from './shared/native-backend.js';
 
 const usage = `usage: npx tsx examples/label-noise.ts [options]
 

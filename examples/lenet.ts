@@ -13,10 +13,10 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { earlyStopping, minimumSharpness } from 'tfjs-sharpness';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
-import { newLogdir, runWithOptions } from './command-line.js';
-import { mnistDigits } from './mnist-images.js';
-import { hasNativeBackend } from './native-backend.js';
-import { measuringTime, printLastReading, printWhyItEnded, progressTable } from './progress.js';
+import { newLogdir, runWithOptions } from './shared/command-line.js';
+import { mnistDigits } from './shared/mnist-images.js';
+import { hasNativeBackend } from './shared/native-backend.js';
+import { measuringTime, printLastReading, printWhyItEnded, progressTable } from './shared/progress.js';
 
 const usage = `usage: npx tsx examples/lenet.ts [options]
 

@@ -6,9 +6,9 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { earlyStopping, measureSharpness, minimumSharpness } from 'tfjs-sharpness';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
-import { newLogdir, runWithOptions } from './command-line.js';
-import { mnistDigits } from './mnist-images.js';
-import { measuringTime, printLastReading, printWhyItEnded, progressTable } from './progress.js';
+import { newLogdir, runWithOptions } from './shared/command-line.js';
+import { mnistDigits } from './shared/mnist-images.js';
+import { measuringTime, printLastReading, printWhyItEnded, progressTable } from './shared/progress.js';
 
 const usage = `usage: npm run example -- [options]
 

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { bufferCount, filter, map, pairwise, scan } from 'rxjs';
 import { minimumSharpness } from 'tfjs-sharpness';
-import { mnistDigits } from './mnist-images.js';
+import { mnistDigits } from './shared/mnist-images.js';
 
 const { images, labels } = mnistDigits('train', 1000);
 const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });

@@ -14,9 +14,9 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { asam, measureSharpness, sam, sharpnessPenalty } from 'tfjs-sharpness';
 import type { TopLevelSpec } from 'vega-lite';
-import { writeChart } from './chart.js';
-import { runWithOptions } from './command-line.js';
-import { type Digits, mnistDigits } from './mnist-images.js';
+import { writeChart } from './shared/chart.js';
+import { runWithOptions } from './shared/command-line.js';
+import { type Digits, mnistDigits } from './shared/mnist-images.js';
 
 const usage = `usage: npx tsx examples/sharpness-aware.ts [options]
 

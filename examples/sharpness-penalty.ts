@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { measureSharpness, sharpnessPenalty } from 'tfjs-sharpness';
-import { runWithOptions } from './command-line.js';
-import { type Digits, mnistDigits } from './mnist-images.js';
+import { runWithOptions } from './shared/command-line.js';
+import { type Digits, mnistDigits } from './shared/mnist-images.js';
 
 const usage = `usage: npx tsx examples/sharpness-penalty.ts [options]
 

@@ -14,8 +14,8 @@ import {
   withEpochLogs,
 } from 'tfjs-sharpness';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
-import { newLogdir } from './command-line.js';
-import { mnistDigits } from './mnist-images.js';
+import { newLogdir } from './shared/command-line.js';
+import { mnistDigits } from './shared/mnist-images.js';
 
 const logdir = process.argv[2] ?? newLogdir('steer');
 const { images, labels } = mnistDigits('train', 500);

@@ -29,7 +29,7 @@ export function mnistDigits(split: 'train' | 'test', count: number): Digits {
 }
 
 function readIdx(name: string): { shape: number[]; values: Uint8Array } {
-  const bytes = gunzipSync(readFileSync(new URL(`data/${name}`, import.meta.url)));
+  const bytes = gunzipSync(readFileSync(new URL(`../data/${name}`, import.meta.url)));
   const rank = bytes[3];
   const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
   return { shape, values: bytes.subarray(4 + 4 * rank) };
