@@ -5,7 +5,7 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness';
+import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness/optimizers';
 import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { backendVersion, startBackend } from './backend.js';
 import { named } from './named.js';

@@ -10,7 +10,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
-import { measureSharpness, sharpnessPenalty } from 'tfjs-sharpness';
+import { measureSharpness } from 'tfjs-sharpness';
+import { sharpnessPenalty } from 'tfjs-sharpness/optimizers';
 import { runWithOptions } from './shared/command-line.js';
 import { type Digits, mnistDigits } from './shared/mnist-images.js';
 

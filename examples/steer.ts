@@ -4,16 +4,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { merge } from 'rxjs';
-import {
-  learningRateOf,
-  minimumSharpness,
-  raiseWhenRising,
-  steer,
-  warmUp,
-  weightDecayOf,
-  withEpochLogs,
-} from 'tfjs-sharpness';
+import { minimumSharpness } from 'tfjs-sharpness';
+import { learningRateOf, raiseWhenRising, steer, warmUp, weightDecayOf } from 'tfjs-sharpness/control';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
+import { withEpochLogs } from 'tfjs-sharpness/streams';
 import { newLogdir } from './shared/command-line.js';
 import { mnistDigits } from './shared/mnist-images.js';
 

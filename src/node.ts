@@ -1,4 +1,8 @@
-/** The part of the package that needs Node: files. */
+/**
+ * What needs Node: files, for TensorBoard.
+ *
+ * @packageDocumentation
+ */
 export {
   type SummaryFileWriter,
   type TensorBoardWriterOptions,

@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
+import { measureSharpness } from '../../../src/index.js';
 import {
   biasSquaredNorm,
   joinPositions,
   type LayerRule,
-  measureSharpness,
   multiplyEachColumn,
   type Operation,
   registerLayerRule,
-} from '../../../src/index.js';
+} from '../../../src/layers.js';
 import { unfold } from '../../../src/network/graph.js';
 import { layerTable } from '../../../src/network/layers/table.js';
 

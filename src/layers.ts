@@ -1,0 +1,22 @@
+/**
+ * Rules of one's own: how a layer class that tf.js does not have is measured fast and exactly.
+ *
+ * @packageDocumentation
+ */
+export { multiplyEachColumn } from './network/layers/columns.js';
+export type {
+  CallWithDelta,
+  Differentiable,
+  Forward,
+  Layer,
+  Operation,
+  Owner,
+  Parameter,
+  ParameterRole,
+  RecordedCall,
+  ScaleBehaviour,
+} from './network/layers/operation.js';
+export type { LayerRule, ParameterOf } from './network/layers/rule.js';
+export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './network/layers/squared-norms.js';
+export { registerLayerRule } from './network/layers/table.js';
+export type { Weight } from './tfjs/weights.js';

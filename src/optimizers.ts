@@ -1,0 +1,20 @@
+/**
+ * Optimizers that look for flat minima: SAM, ASAM, and the penalty on Minimum Sharpness with its gradient. Importing this module lets
+ * `tf.loadLayersModel` load models that were saved with one of them.
+ *
+ * @packageDocumentation
+ */
+export {
+  type GradientColumns,
+  type GradientOptions,
+  type MinimumSharpnessGradients,
+  minimumSharpnessGradients,
+} from './measure/sharpness-gradients.js';
+export { type AsamOptimizer, type AsamOptions, asam } from './training/optimizers/asam.js';
+export { type SamOptimizer, type SamOptions, sam } from './training/optimizers/sam.js';
+export {
+  type SharpnessPenaltyOptimizer,
+  type SharpnessPenaltyOptions,
+  sharpnessPenalty,
+} from './training/optimizers/sharpness-penalty.js';
+export type { WrappedOptimizer } from './training/optimizers/wrapped-optimizer.js';
