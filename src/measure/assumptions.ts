@@ -1,8 +1,15 @@
 import { enumerateNames } from '../names.js';
-import type { Graph } from '../network/graph.js';
+import { type Graph, parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { Owner } from '../network/layers/operation.js';
+import type { Operation, Owner, Parameter } from '../network/layers/operation.js';
 import { planSteps } from '../network/tape.js';
+import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
+import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
+import type { SampledTraces } from '../traces/sampled-traces.js';
+
+/*
+ * Every sentence of `SharpnessReading.assumptions`.
+ */
 
 /** Why the traces are those of the Gauss-Newton matrix only, one sentence each; none where they are the Hessian's. */
 export function reasonsNotExact(graph: Graph): string[] {
@@ -54,3 +61,131 @@ export function headAssumptions(heads: readonly Head[]): string[] {
   }
   return assumptions;
 }
+
+/**
+ * What Minimum Sharpness takes for granted about the scales of this network, one sentence each. They say what was done with
+ * frozen weights, normalizations and layers that are measured as a whole; `describeSymmetries` goes layer by layer.
+ */
+export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): string[] {
+  const assumptions: string[] = [];
+  const say = (layers: Iterable<{ readonly name: string }>, sentence: (names: string) => string) => {
+    const names = [...new Set(layers)].map(({ name }) => name);
+    if (names.length > 0) {
+      assumptions.push(sentence(enumerateNames(names)));
+    }
+  };
+  const layersWith = (test: (operation: Operation) => boolean) =>
+    graph.steps.filter(({ operation }) => test(operation)).map(({ operation }) => operation.layer);
+
+  if (symmetry.freedom === 0) {
+    assumptions.push(
+      'No layers can exchange scale here, so Minimum Sharpness is the plain trace; describeSymmetries(model) says why.',
+    );
+  }
+  say(
+    parametersOf(graph).flatMap(({ layer, trainable }) => (trainable ? [] : [layer])),
+    (names) =>
+      `The frozen weights of ${names} are left out, and no scale is moved into them; countFrozen: true counts them.`,
+  );
+  say(
+    layersWith(({ inputStatistics }) => inputStatistics !== undefined),
+    (names) =>
+      `Batch normalization (${names}) is measured as in inference, with its moving statistics: it is a layer that can trade ` +
+      'scale like any other, and does not make the weights in front of it count less.',
+  );
+  say(
+    layersWith(({ scale, description }) => scale === 'resets' && !description.startsWith('mask of')),
+    (names) =>
+      `Normalization (${names}) takes away the scale of its input: weights in front of it can be scaled up without changing ` +
+      'the function (with epsilon in proportion), so that their trace need not count.',
+  );
+  // Of a layer that moves with its other weights, such as a recurrent one, only some are held.
+  const all = parametersOf(graph);
+  const moves = ({ layer }: Parameter) => all.some((each) => each.layer === layer && each.role !== 'fixed');
+  const held = all.filter(({ role, trainable }) => role === 'fixed' && trainable);
+  say(
+    held.map((parameter) => (moves(parameter) ? parameter : parameter.layer)),
+    (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`,
+  );
+  return assumptions;
+}
+
+/** That outputs without a loss do not count, one sentence. */
+export function outputAssumptions(withoutLoss: readonly string[]): string[] {
+  return withoutLoss.length > 0
+    ? [`The outputs ${withoutLoss.map((name) => `'${name}'`).join(', ')} have no loss and do not count.`]
+    : [];
+}
+
+/** Of a function of variables: where its scales are not named, and where they are. */
+export const NO_SCALES_NAMED =
+  'No scales are named, so that only the plain traces are measured: pass blocks with from and to for Minimum Sharpness.';
+export const NAMED_SCALES_TRUSTED = 'That the named scales leave the function unchanged is taken on trust.';
+
+/** That no rescaling reaches Minimum Sharpness, where that is so, one sentence. */
+export function minimumAssumptions({ unattained }: ScaleMinimum): string[] {
+  if (!unattained) {
+    return [];
+  }
+  const { quiet, toInfinity, toZero } = unattained;
+  const cause = quiet.length > 0 ? `, since the trace of ${enumerateNames(quiet)} is 0` : '';
+  const ways = [
+    { layers: toInfinity, limit: 'infinity' },
+    { layers: toZero, limit: '0' },
+  ].flatMap(({ layers, limit }) =>
+    layers.length > 0 ? [`the scale of ${enumerateNames(layers)} goes to ${limit}`] : [],
+  );
+  return [`Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(', ')}.`];
+}
+
+/** What pairs that were drawn take for granted, one sentence each. */
+export function pairAssumptions(heads: readonly Head[], sample: SampledTraces): string[] {
+  const isDrawn = sample.shares.some(({ inclusion }) => inclusion.length > 0);
+  return isDrawn && heads.some(({ hessian }) => hessian.name === 'meanSquaredError')
+    ? ['Squared error weighs all outputs alike, so that sampling can only go by the activations and gains less.']
+    : [];
+}
+
+/** That a part of the samples was run, one sentence. */
+export function partAssumptions({ shares, samples }: SampledTraces): string[] {
+  const run = shares.reduce((sum, share) => sum + share.samples, 0);
+  return run < samples
+    ? [`${run} of the ${samples} samples were run, drawn at random; standardError includes what that adds.`]
+    : [];
+}
+
+/**
+ * That a tolerance was missed, one sentence.
+ *
+ * @param bound what bounds the accuracy: the samples run, or the pairs that are kept of a dataset, so many.
+ */
+export function toleranceMissed(tolerance: number, bound: 'samples' | number): string {
+  return bound === 'samples'
+    ? `A relative standard error of ${tolerance} would need a larger part of the samples: raise part.`
+    : `A relative standard error of ${tolerance} would need more than the ${bound} pairs that are kept of a dataset: ` +
+        'pass tensors, { pairs } or more memoryMB.';
+}
+
+/** How the traces of the Hessian were found, one sentence. */
+export function hessianAssumption(curved: readonly Parameter[], probes: number): string {
+  const estimated = curved.map(({ name }) => `'${name}'`).join(', ');
+  return estimated
+    ? `The Hessian's traces of ${estimated} are estimated with ${probes} random probes each.`
+    : 'No weight is curved by the network, so that the traces of the Hessian are exact.';
+}
+
+/** The trace of a Hessian block may be negative. Rescaled, it has no bound, so that the minimum cannot count it. */
+export function negativeTraceAssumptions(parameters: readonly Parameter[], traces: readonly number[]): string[] {
+  const names = parameters.flatMap(({ name }, b) => (traces[b] < 0 ? [`'${name}'`] : []));
+  return names.length > 0
+    ? [`The trace of ${names.join(', ')} is negative, which no rescaling bounds: in Minimum Sharpness it counts as 0.`]
+    : [];
+}
+
+/** Of standard errors that are not reliable. */
+export const UNRELIABLE_MINIBATCH =
+  'The standard error is not reliable, because it rests on few samples: use larger minibatches, or data.';
+export const UNRELIABLE_PROBES =
+  'The standard error is not reliable, because it rests on few probes: ask for more than 20.';
+export const UNRELIABLE_SAMPLE =
+  'The standard error is not reliable, because it rests on a few of what was drawn: ask for more pairs, or a larger part.';

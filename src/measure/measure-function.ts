@@ -4,9 +4,11 @@ import type { Operation, Parameter, ParameterRole } from '../network/layers/oper
 import type { LossFactor } from '../network/output-hessian.js';
 import { namedScales } from '../symmetry/named-scales.js';
 import type { Weight } from '../tfjs/weights.js';
+import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
 import { type DatasetInputs, isLabelled } from './inputs.js';
 import { cutAtLosses, planHeads } from './loss.js';
-import { measureSubject } from './measure-sharpness.js';
+import { measureBy } from './measure-sharpness.js';
+import { tracesOf } from './methods.js';
 import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { batchWeights } from './sample-weights.js';
@@ -86,7 +88,7 @@ export function measureFunctionSharpness(
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
   const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
-  return measureSubject({ makeSubject, inputs, options: options ?? {} }, false);
+  return measureBy((task) => tracesOf(task, options.method), { makeSubject, inputs, options: options ?? {} });
 }
 
 /** The variable as the kernel knows weights. */
@@ -160,11 +162,7 @@ function subjectOfFunction(
       labels: undefined,
     }),
     lossInputs: (samples, labels) => weights.of(samples, labels),
-    assumptions: Array.isArray(blocks)
-      ? [
-          'No scales are named, so that only the plain traces are measured: pass blocks with from and to for Minimum Sharpness.',
-        ]
-      : ['That the named scales leave the function unchanged is taken on trust.'],
+    assumptions: [Array.isArray(blocks) ? NO_SCALES_NAMED : NAMED_SCALES_TRUSTED],
   };
 }
 

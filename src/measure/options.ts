@@ -18,6 +18,9 @@ export type MeasureMethod =
   | { readonly tolerance: number; readonly pairs?: never; readonly hutchinson?: never }
   | { readonly hutchinson: number; readonly pairs?: never; readonly tolerance?: never };
 
+/** What costs little on a whole set, early and late in training: of the callback with `data`, and of shares of the data. */
+export const DEFAULT_METHOD = { tolerance: 0.02 } as const;
+
 /** The methods that draw pairs. */
 export type SampledMethod =
   | { readonly pairs: number; readonly tolerance?: never }

@@ -1,4 +1,14 @@
+import { parametersOf } from '../network/graph.js';
 import type { LayerScale } from '../symmetry/scale-minimum.js';
+import {
+  headAssumptions,
+  minimumAssumptions,
+  negativeTraceAssumptions,
+  reasonsNotExact,
+  regularizerAssumptions,
+} from './assumptions.js';
+import { type Estimate, factorsOf } from './methods.js';
+import type { Subject } from './subject.js';
 
 /** The trace of one weight tensor. */
 export interface ParameterTrace {
@@ -55,4 +65,45 @@ export interface SharpnessReading {
   readonly assumptions: readonly string[];
   /** Wall-clock time that the measurement took, in milliseconds. */
   readonly durationMs: number;
+}
+
+/**
+ * Minimum Sharpness and all that a reading says, from estimated traces.
+ *
+ * @param start when the measurement began, by `performance.now()`.
+ */
+export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, start: number): SharpnessReading {
+  const { graph, heads } = subject;
+  const { traces, minimum } = estimate;
+  // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
+  const error = estimate.errorOf(factorsOf(minimum));
+  const notExact = estimate.matrix === 'Hessian' ? [] : reasonsNotExact(graph);
+  const parameters = parametersOf(graph).filter(({ trainable }) => trainable);
+  return {
+    minimumSharpness: minimum.value,
+    standardError: error.standardError,
+    reliable: error.reliable,
+    trace: traces.reduce((sum, trace) => sum + trace, 0),
+    parameters: parameters.map(({ name, layer }, b) => ({
+      name,
+      layer: layer.name,
+      trace: traces[b],
+      standardError: estimate.errorOf(traces.map((_, c) => (c === b ? 1 : 0))).standardError,
+    })),
+    scales: minimum.scales,
+    samples: estimate.samples,
+    pairs: estimate.pairs,
+    exact: notExact.length === 0,
+    assumptions: [
+      ...notExact,
+      ...headAssumptions(heads),
+      ...regularizerAssumptions(graph),
+      ...subject.assumptions,
+      ...minimumAssumptions(minimum),
+      ...estimate.assumptions,
+      ...negativeTraceAssumptions(parameters, traces),
+      ...(error.reliable ? [] : [estimate.unreliable]),
+    ],
+    durationMs: performance.now() - start,
+  };
 }

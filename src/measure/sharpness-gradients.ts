@@ -74,9 +74,9 @@ export function sharpnessGradientKernel(
     const { traces, factors, gradients } = kernel.gradients(
       inputs,
       (found) => {
-        const { value, exponents } = minimizeOverScales(symmetry, found);
-        minimumSharpness = value;
-        return factorsOf(exponents);
+        const minimum = minimizeOverScales(symmetry, found);
+        minimumSharpness = minimum.value;
+        return factorsOf(minimum);
       },
       columns === 'sign' ? signsInTurn(seed) : undefined,
     );

@@ -1,12 +1,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import { outputHessians } from '../network/output-hessian.js';
 import type { PairSample } from '../traces/sampled-traces.js';
-import { modelAssignment, readingOf, type SharpnessInputs } from './measure-sharpness.js';
-import { estimateOfShares, exactShare, sampledShare } from './methods.js';
-import { checkMeasureOptions, isHutchinson, isSampled, type MeasureOptions } from './options.js';
-import type { SharpnessReading } from './reading.js';
+import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
+import { estimateOfShares, shareOf } from './methods.js';
+import { checkMeasureOptions, DEFAULT_METHOD, isHutchinson, type MeasureOptions } from './options.js';
+import { readingOf, type SharpnessReading } from './reading.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { withTask } from './task.js';
 import { fingerprintOf } from './weight-fingerprint.js';
@@ -38,8 +37,6 @@ export interface SharpnessSample extends PairSample {
 /** How the model was measured, where that differs from what it was compiled with. */
 export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
 
-const DEFAULT_METHOD = { tolerance: 0.02 } as const;
-
 /**
  * Measures one share of the data, to be put together with others: several machines can measure one training set, each its own
  * share of it, disjoint from the others.
@@ -64,7 +61,7 @@ export async function sampleSharpness(
     throw new Error("method: { hutchinson } cannot be merged. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
   }
   return withTask(modelAssignment(model, inputs, { ...options, method }), async (task, subject) => {
-    const { sample, missed } = isSampled(method) ? await sampledShare(task, method) : await exactShare(task);
+    const { sample, missed } = await shareOf(task, method);
     return {
       ...identityOf(subject),
       fingerprint: await fingerprintOf(subject.weights),
@@ -99,7 +96,7 @@ export function mergeSharpnessSamples(
   const subject = subjectOfModel(model, options);
   checkSamples(samples, identityOf(subject));
   const shares = samples.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
-  return readingOf(subject, estimateOfShares(shares, subject.heads), start);
+  return readingOf(subject, estimateOfShares(subject, shares), start);
 }
 
 /** What two samples must have in common, besides the weights. */
@@ -109,8 +106,7 @@ function identityOf({ graph, heads }: Pick<Subject, 'graph' | 'heads'>) {
 }
 
 function lossOf({ name, hessian, lossWeight }: Head): SampledLoss {
-  const known = Object.entries(outputHessians).find(([, each]) => each === hessian);
-  return { output: name, loss: known?.[0] ?? 'factor', lossWeight };
+  return { output: name, loss: hessian.name, lossWeight };
 }
 
 /** @throws Error with one line unless the samples go together and with the model. */

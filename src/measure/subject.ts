@@ -4,12 +4,12 @@ import { type Graph, unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import type { Weight } from '../tfjs/weights.js';
+import { outputAssumptions, symmetryAssumptions } from './assumptions.js';
 import { inputNames, itemParts, orderedInputs, type TensorInputs } from './inputs.js';
 import { checkedLabels, orderedLabels } from './labels.js';
 import { cutAtLosses, type HeadPlan, lossesOf, outputNames, planHeads } from './loss.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights } from './sample-weights.js';
-import { symmetryAssumptions } from './symmetry-assumptions.js';
 
 /** What is measured: a model or a function of the user's, ready for the kernel. */
 export interface Subject {
@@ -59,7 +59,6 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
     checkOutput(shapes[plans[i].place], head);
   });
   const symmetry = scaleSymmetry(graph);
-  const left = names.filter((name) => !plans.some((plan) => plan.name === name));
   return {
     source: model,
     graph,
@@ -89,9 +88,7 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
     },
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
-      ...(left.length > 0
-        ? [`The outputs ${left.map((name) => `'${name}'`).join(', ')} have no loss and do not count.`]
-        : []),
+      ...outputAssumptions(names.filter((name) => !plans.some((plan) => plan.name === name))),
     ],
   };
 }

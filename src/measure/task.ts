@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkSameEngine } from '../tfjs/copies.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset } from './inputs.js';
-import type { Data, Task } from './methods.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
 import { partOfSet, partOfStream, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
@@ -12,6 +11,26 @@ import type { Subject } from './subject.js';
 const defaultMemoryMB = () => (tf.getBackend() === 'tensorflow' ? 1024 : 256);
 /** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
 const YIELD_MS = 50;
+
+/** What a method works on: a subject and its data, checked. */
+export interface Task extends Pick<Subject, 'source' | 'graph' | 'heads' | 'symmetry'> {
+  readonly data: Data;
+  readonly budgetBytes: number;
+  readonly seed: number;
+  /** Called after every chunk with the samples done: progress, and the place to yield to the event loop or to stop. */
+  pause(samples: number): Promise<void>;
+}
+
+/** The data, read by batches: inputs of the graph, [N, ...] each. */
+export interface Data {
+  /** All of it, where it is tensors. */
+  readonly tensors: readonly tf.Tensor[] | null;
+  eachBatch(run: RunBatch): Promise<void>;
+  /** Where the batches hold a random part of the samples: how many there are in all, once they have been read. */
+  readonly population?: () => number;
+}
+
+type RunBatch = (batch: readonly tf.Tensor[]) => Promise<void>;
 
 /** What to measure: a subject, made after the options are known to be right, and its data. */
 export interface Assignment {
@@ -34,72 +53,116 @@ export async function withTask<T>(
   checkMeasureOptions(options);
   options.signal?.throwIfAborted();
   const subject = makeSubject();
-  const { memoryMB = defaultMemoryMB(), seed = 0, part = 1 } = options;
-  const given = isDataset(inputs) ? null : subject.inputs(inputs);
-  checkSameEngine(subject.weights, given ?? undefined);
-  const population = given?.[0].shape[0];
-  if (population === undefined && options.sampleWeight !== undefined) {
-    throw new Error('sampleWeight goes with tensors, not with a dataset: pass the inputs as tensors.');
-  }
-  const ofSet = part < 1 && population !== undefined ? partOfSet(part, population, seed) : null;
-  const weights = given ? await subject.lossInputs(population as number, options.labels) : [];
-  const rows = ofSet && given ? rowsOf(ofSet, [...given, ...weights]) : null;
-  const tensors = given && (rows ?? [...given, ...weights]);
+  const { memoryMB = defaultMemoryMB(), seed = 0 } = options;
+  const checkBatch = batchCheck(subject, check);
+  const data = isDataset(inputs)
+    ? datasetData(subject, inputs, options, checkBatch)
+    : await tensorData(subject, inputs, options, checkBatch);
   try {
     await checkFiniteWeights(subject.weights);
-    let lastYield = performance.now();
-    const pause = async (samples: number) => {
-      options.onProgress?.({ samples, total: tensors?.[0].shape[0] });
-      if (performance.now() - lastYield > YIELD_MS) {
-        await nextTurn();
-        lastYield = performance.now();
-      }
-      options.signal?.throwIfAborted();
-    };
-    let first = true;
-    const checked = async (batch: readonly tf.Tensor[], measure: Measure) => {
-      const ofInputs = batch.slice(0, subject.inputNames.length);
-      await checkFiniteInputs(subject.inputNames, ofInputs);
-      if (first) {
-        check(subject, ofInputs);
-        checkRepeatableForward(subject.graph, batch);
-      }
-      first = false;
-      await measure(batch);
-    };
-    const ofStream = part < 1 && !given ? partOfStream(part, seed) : null;
-    const data: Data = {
-      tensors,
-      ...((ofSet ?? ofStream) && { population: () => (ofSet ?? (ofStream as { population: number })).population }),
-      eachBatch: async (measure) => {
-        if (tensors) {
-          await checked(tensors, measure);
+    const { source, graph, heads, symmetry } = subject;
+    const pause = pauses(options, data.tensors?.[0].shape[0]);
+    return await run({ source, graph, heads, symmetry, data, budgetBytes: memoryMB * 2 ** 20, seed, pause }, subject);
+  } finally {
+    data.dispose();
+  }
+}
+
+/** Data with tensors of its own. */
+interface OwnedData extends Data {
+  dispose(): void;
+}
+
+/** Tensors, which are one batch: all of them, or a random part. */
+async function tensorData(
+  subject: Subject,
+  inputs: unknown,
+  { part = 1, seed = 0, labels }: MeasureOptions,
+  checkBatch: RunBatch,
+): Promise<OwnedData> {
+  const given = subject.inputs(inputs);
+  checkSameEngine(subject.weights, given);
+  const [samples] = given[0].shape;
+  const drawn = part < 1 ? partOfSet(part, samples, seed) : null;
+  const ofLoss = await subject.lossInputs(samples, labels);
+  const all = [...given, ...ofLoss];
+  const rows = drawn && rowsOf(drawn, all);
+  const tensors = rows ?? all;
+  return {
+    tensors,
+    ...(drawn && { population: () => drawn.population }),
+    async eachBatch(run) {
+      await checkBatch(tensors);
+      await run(tensors);
+    },
+    dispose: () => tf.dispose([ofLoss, rows ?? []]),
+  };
+}
+
+/** The batches of a dataset, or a random part of each. */
+function datasetData(
+  subject: Subject,
+  dataset: DatasetInputs,
+  { part = 1, seed = 0, sampleWeight }: MeasureOptions,
+  checkBatch: RunBatch,
+): OwnedData {
+  checkSameEngine(subject.weights);
+  if (sampleWeight !== undefined) {
+    throw new Error('sampleWeight goes with tensors, not with a dataset: pass the inputs as tensors.');
+  }
+  const drawing = part < 1 ? partOfStream(part, seed) : null;
+  return {
+    tensors: null,
+    ...(drawing && { population: () => drawing.population }),
+    async eachBatch(run) {
+      await forEachItem(dataset, async (item) => {
+        const { inputs, labels } = subject.item(item);
+        const [samples] = inputs[0].shape;
+        const drawn = drawing?.next(samples);
+        if (drawn?.places.length === 0) {
           return;
         }
-        await forEachItem(inputs as DatasetInputs, async (item) => {
-          const { inputs: batch, labels } = subject.item(item);
-          const ofBatch = ofStream?.next(batch[0].shape[0]);
-          if (ofBatch?.places.length === 0) {
-            return;
-          }
-          const ofLoss = await subject.lossInputs(batch[0].shape[0], labels);
-          const all = [...batch, ...ofLoss];
-          const drawn = ofBatch && rowsOf(ofBatch, all);
-          try {
-            await checked(drawn ?? all, measure);
-          } finally {
-            tf.dispose([ofLoss, drawn ?? []]);
-          }
-        });
-        ofStream?.end();
-      },
-    };
-    const { graph, heads, symmetry, source } = subject;
-    const task: Task = { source, graph, heads, symmetry, data, budgetBytes: memoryMB * 2 ** 20, seed, pause };
-    return await run(task, subject);
-  } finally {
-    tf.dispose([weights, rows ?? []]);
-  }
+        const ofLoss = await subject.lossInputs(samples, labels);
+        const all = [...inputs, ...ofLoss];
+        const rows = drawn && rowsOf(drawn, all);
+        try {
+          await checkBatch(rows ?? all);
+          await run(rows ?? all);
+        } finally {
+          tf.dispose([ofLoss, rows ?? []]);
+        }
+      });
+      drawing?.end();
+    },
+    dispose() {},
+  };
+}
+
+/** What is looked at before a batch is measured: whether it is finite, and with the first one, whether the network can be measured. */
+function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): RunBatch {
+  let first = true;
+  return async (batch) => {
+    const inputs = batch.slice(0, subject.inputNames.length);
+    await checkFiniteInputs(subject.inputNames, inputs);
+    if (first) {
+      check(subject, inputs);
+      checkRepeatableForward(subject.graph, batch);
+    }
+    first = false;
+  };
+}
+
+/** @param total samples that will be run, where that is known. */
+function pauses({ onProgress, signal }: MeasureOptions, total: number | undefined): Task['pause'] {
+  let lastYield = performance.now();
+  return async (samples) => {
+    onProgress?.({ samples, total });
+    if (performance.now() - lastYield > YIELD_MS) {
+      await nextTurn();
+      lastYield = performance.now();
+    }
+    signal?.throwIfAborted();
+  };
 }
 
 /** A turn of the event loop. A timer sleeps, for a millisecond or, on a busy machine, for many. */
@@ -112,8 +175,6 @@ function nextTurn(): Promise<void> {
     }
   });
 }
-
-type Measure = (batch: readonly tf.Tensor[]) => Promise<void>;
 
 /** Runs through a dataset once. What it yields is disposed, as `fitDataset` does. */
 async function forEachItem(dataset: DatasetInputs, run: (item: unknown) => Promise<void>): Promise<void> {

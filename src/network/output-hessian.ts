@@ -18,6 +18,8 @@ export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
  * Labels are never needed: A does not depend on them.
  */
 export interface OutputHessian {
+  /** The loss; `'factor'` for one of the user's own. */
+  readonly name: LossName | 'factor';
   /** The last activation that the loss expects the network to end in; z is taken before it. Null: z is the output. */
   readonly activation: 'softmax' | 'sigmoid' | null;
   /** Last activations that the loss would apply a second time. */
@@ -108,6 +110,7 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
     return found;
   };
   return {
+    name: 'factor',
     activation,
     columns,
     ...(gradient && { gradient }),
@@ -316,11 +319,16 @@ const squaredError = {
 };
 
 /** Every loss that can be measured. A new loss is one entry here. */
-export const outputHessians: Readonly<Record<LossName, OutputHessian>> = {
+export const outputHessians: Readonly<Record<LossName, OutputHessian>> = named({
   categoricalCrossentropy: { activation: 'softmax', ...softmax },
   sparseCategoricalCrossentropy: { activation: 'softmax', ...sparseSoftmax },
   binaryCrossentropy: { activation: 'sigmoid', ...sigmoid },
   meanSquaredError: { activation: null, ...squaredError },
   softmaxCrossEntropy: { activation: null, refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'], ...softmax },
   sigmoidCrossEntropy: { activation: null, refusedActivations: ['sigmoid', 'softmax', 'logSoftmax'], ...sigmoid },
-};
+});
+
+function named(table: Readonly<Record<LossName, Omit<OutputHessian, 'name'>>>): Record<LossName, OutputHessian> {
+  const entries = Object.entries(table).map(([name, hessian]) => [name, { name, ...hessian }]);
+  return Object.fromEntries(entries) as Record<LossName, OutputHessian>;
+}

@@ -1,4 +1,3 @@
-import { enumerateNames } from '../names.js';
 import { minimizeExponentials } from './exponential-sum.js';
 import type { ScaleSymmetry } from './scale-symmetry.js';
 
@@ -19,8 +18,15 @@ export interface ScaleMinimum {
   readonly exponents: readonly number[];
   /** The factor of every layer whose scale is free: 0 or `Infinity` where the minimum is not attained. */
   readonly scales: readonly LayerScale[];
-  /** One sentence that names the layers where the minimum is not attained; else empty. */
-  readonly assumptions: readonly string[];
+  /**
+   * Null where the minimum is attained. Else the parameters whose trace is 0, and the layers whose scales go to infinity and to 0
+   * on the way to the infimum.
+   */
+  readonly unattained: {
+    readonly quiet: readonly string[];
+    readonly toInfinity: readonly string[];
+    readonly toZero: readonly string[];
+  } | null;
   /** Newton steps taken. */
   readonly steps: number;
 }
@@ -53,18 +59,10 @@ export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly num
   const logScales = layers.map(({ layer, logScale }) => ({ layer: layer.name, log: limitOf(logScale) }));
   const scales = logScales.map(({ layer, log }) => ({ layer, alpha: Math.exp(log) }));
   if (attained) {
-    return { value, exponents, scales, assumptions: [], steps };
+    return { value, exponents, scales, unattained: null, steps };
   }
-
+  const movingTo = (limit: number) => logScales.filter(({ log }) => log === limit).map(({ layer }) => layer);
   const quiet = parameters.filter((_, b) => traces[b] === 0).map(({ parameter }) => parameter.name);
-  const cause = quiet.length > 0 ? `, since the trace of ${enumerateNames(quiet)} is 0` : '';
-  const ways = [
-    { limit: Infinity, text: 'infinity' },
-    { limit: -Infinity, text: '0' },
-  ].flatMap(({ limit, text }) => {
-    const moving = logScales.filter(({ log }) => log === limit).map(({ layer }) => layer);
-    return moving.length > 0 ? [`the scale of ${enumerateNames(moving)} goes to ${text}`] : [];
-  });
-  const sentence = `Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(', ')}.`;
-  return { value, exponents, scales, assumptions: [sentence], steps };
+  const unattained = { quiet, toInfinity: movingTo(Infinity), toZero: movingTo(-Infinity) };
+  return { value, exponents, scales, unattained, steps };
 }

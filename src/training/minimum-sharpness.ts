@@ -2,13 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { isDataset } from '../measure/inputs.js';
-import {
-  checkMinibatchOptions,
-  estimateSharpness,
-  measureSharpness,
-  type SharpnessInputs,
-} from '../measure/measure-sharpness.js';
-import { checkMeasureOptions, isHutchinson, type MeasureOptions } from '../measure/options.js';
+import { estimateSharpness, measureSharpness, type SharpnessInputs } from '../measure/measure-sharpness.js';
+import { checkMinibatchOptions } from '../measure/methods.js';
+import { checkMeasureOptions, DEFAULT_METHOD, isHutchinson, type MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { FitCallback } from '../tfjs/fit-callback.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
@@ -126,9 +122,6 @@ export interface Measuring {
 export function minimumSharpness(options: MinimumSharpnessOptions = {}): SharpnessCallback {
   return new MinimumSharpnessCallback(options, { whole: measureSharpness, minibatch: estimateSharpness });
 }
-
-/** With `data`. */
-const DEFAULT_METHOD = { tolerance: 0.02 } as const;
 
 /** A reading that takes up to this many times what there is time for is not given up: what it overdraws is paid back. */
 const GRACE = 1.5;

@@ -1,6 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
-import { symmetryAssumptions } from '../../src/measure/symmetry-assumptions.js';
+import { symmetryAssumptions } from '../../src/measure/assumptions.js';
 import { unfold } from '../../src/network/graph.js';
 import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 
