@@ -13,8 +13,8 @@ const kernel = [
   'test/{network,traces}/**/*.test.ts',
   'test/training/{control,optimizers,stopping}/**/*.test.ts',
   'test/training/minimum-sharpness*.test.ts',
-  'test/measure/{measure-*,sharpness-*,several-outputs,masks,frozen,describe-symmetries,random-part,golden}.test.ts',
-  'test/measure/{invariance,rescaled-networks}.test.ts',
+  'test/measure/{measure-*,sharpness-*,several-outputs,methods,reading,inputs,sample-weights,masks,masked-forward}.test.ts',
+  'test/measure/{frozen,describe-symmetries,random-part,golden,invariance,rescaled-networks}.test.ts',
   'test/tfjs/saved-weights.test.ts',
 ];
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import { autodiffTraces, type ReferenceHead } from '../brute-force/autodiff-traces.js';
@@ -283,28 +283,6 @@ describe('outputs with positions', () => {
     expect(readings[0]!.standardError).toBeGreaterThan(0);
     expect(readings[0]!.standardError).toBeLessThan(0.3 * exact.minimumSharpness);
     x.dispose();
-  });
-
-  it.each([
-    ['a whole set', measureSharpness, /; method: \{ tolerance: 0.02 \} needs a few hundred/],
-    ['a minibatch, of which none are drawn', estimateSharpness, /; with \{ data, method: \{ tolerance: 0.02 \} \}/],
-  ] as const)('say once what a large exact run of %s costs', async (_what, measure, advice) => {
-    const said = vi.spyOn(console, 'info').mockImplementation(() => {});
-    const x = tfl.input({ shape: [400, 1] });
-    const model = built(x, through(x, layers.dense({ units: 26, useBias: false, name: `many_${++counter}` })));
-    const data = noise([11, 400, 1]);
-    await measureSharpness(model, data, { loss: 'softmaxCrossEntropy', method: { pairs: 64 } });
-    expect(said).not.toHaveBeenCalled();
-    for (let i = 0; i < 2; i++) {
-      // The line comes before the work, for which there is no memory here.
-      const run = measure(model, data, { loss: 'softmaxCrossEntropy', memoryMB: 0.01 });
-      await expect(run).rejects.toThrow(/memoryMB/);
-    }
-    expect(said).toHaveBeenCalledTimes(1);
-    expect(said.mock.calls[0]![0]).toMatch(/11 samples x 10000 columns = 110000 backward rows/);
-    expect(said.mock.calls[0]![0]).toMatch(advice);
-    said.mockRestore();
-    data.dispose();
   });
 });
 

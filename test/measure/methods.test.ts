@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { sampleSharpness } from '../../src/measure/sharpness-sample.js';
+import * as exponentialSum from '../../src/symmetry/exponential-sum.js';
+import { setGoldenWeights } from './golden-network.js';
+
+vi.mock('../../src/symmetry/exponential-sum.js', { spy: true });
+const minimized = vi.mocked(exponentialSum.minimizeExponentials);
+beforeEach(() => {
+  minimized.mockClear();
+});
+
+const { layers } = tfl;
+const loss = 'softmaxCrossEntropy';
+
+function network(units: number): tfl.LayersModel {
+  const model = tfl.sequential({
+    layers: [
+      layers.dense({ units: 6, activation: 'tanh', inputShape: [5] }),
+      layers.dense({ units: 6, activation: 'relu' }),
+      layers.dense({ units }),
+    ],
+  });
+  setGoldenWeights(model, 7);
+  return model;
+}
+
+const noise = (shape: number[]) => tf.randomUniform(shape, -1, 1, 'float32', 3);
+
+it.each([
+  ['exact', undefined],
+  ['a part', { part: 0.5 }],
+  ['pairs', { method: { pairs: 40 } }],
+  ['a tolerance that the first pairs reach', { method: { tolerance: 0.5 } }],
+  ['the Hessian', { method: { hutchinson: 2 } }],
+] as const)('minimises over the scales once a reading: %s', async (_, options) => {
+  const model = network(3);
+  const [x, labels] = [noise([300, 5]), tf.oneHot(tf.zeros([300], 'int32'), 3)];
+  await measureSharpness(model, x, { loss, labels, ...options });
+  expect(minimized).toHaveBeenCalledTimes(1);
+  tf.dispose([x, labels]);
+  model.dispose();
+});
+
+it('minimises once more for every larger sample on the way to a tolerance', async () => {
+  const model = network(20);
+  const x = noise([300, 5]);
+  const { pairs } = await measureSharpness(model, x, { loss, method: { tolerance: 0.02 } });
+  expect(pairs).toBeGreaterThan(256);
+  // 256, 384, 576, 864, ... pairs, each judged once.
+  const samples = Math.ceil(Math.log(pairs / 256) / Math.log(1.5)) + 1;
+  expect(minimized.mock.calls.length).toBeLessThanOrEqual(samples);
+  x.dispose();
+  model.dispose();
+});
+
+it('minimises once for a minibatch, and not at all for a share that is merged elsewhere', async () => {
+  const model = network(3);
+  const x = noise([30, 5]);
+  await estimateSharpness(model, x, { loss });
+  expect(minimized).toHaveBeenCalledTimes(1);
+  await sampleSharpness(model, x, { loss, method: { pairs: 10 } });
+  expect(minimized).toHaveBeenCalledTimes(1);
+  x.dispose();
+  model.dispose();
+});
+
+it.each([
+  ['a whole set', measureSharpness, /; method: \{ tolerance: 0.02 \} needs a few hundred/],
+  ['a minibatch, of which none are drawn', estimateSharpness, /; with \{ data, method: \{ tolerance: 0.02 \} \}/],
+] as const)('says once what a large exact run of %s costs', async (_what, measure, advice) => {
+  const said = vi.spyOn(console, 'info').mockImplementation(() => {});
+  const model = tfl.sequential({ layers: [layers.dense({ units: 26, useBias: false, inputShape: [400, 1] })] });
+  const data = noise([11, 400, 1]);
+  await measureSharpness(model, data, { loss: 'softmaxCrossEntropy', method: { pairs: 64 } });
+  expect(said).not.toHaveBeenCalled();
+  for (let i = 0; i < 2; i++) {
+    // The line comes before the work, for which there is no memory here.
+    const run = measure(model, data, { loss: 'softmaxCrossEntropy', memoryMB: 0.01 });
+    await expect(run).rejects.toThrow(/memoryMB/);
+  }
+  expect(said).toHaveBeenCalledTimes(1);
+  expect(said.mock.calls[0]![0]).toMatch(/11 samples x 10000 columns = 110000 backward rows/);
+  expect(said.mock.calls[0]![0]).toMatch(advice);
+  said.mockRestore();
+  data.dispose();
+  model.dispose();
+});

@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { classifier } from './small-classifier.js';
+
+const { layers } = tfl;
+
+let model: tfl.LayersModel;
+let x: tf.Tensor2D;
+let tensors: number;
+beforeEach(() => {
+  model = classifier();
+  x = tf.randomNormal([12, 5], 0, 1, 'float32', 3);
+  tensors = tf.memory().numTensors;
+});
+afterEach(() => {
+  expect(tf.memory().numTensors).toBe(tensors);
+  model.dispose();
+  x.dispose();
+});
+
+describe('what a reading says of itself', () => {
+  it('counts samples and pairs, adds up the trace, and is exact without remarks for a ReLU network', async () => {
+    const reading = await measureSharpness(model, x);
+    expect(reading.samples).toBe(12);
+    expect(reading.pairs).toBe(12 * 2);
+    expect(reading.trace).toBeCloseTo(
+      reading.parameters.reduce((sum, { trace }) => sum + trace, 0),
+      10,
+    );
+    expect(reading.minimumSharpness).toBeLessThan(reading.trace);
+    expect(reading.exact).toBe(true);
+    expect(reading.assumptions).toEqual([]);
+    expect(reading.parameters.map(({ name, layer }) => [name, layer])).toEqual([
+      ['hidden/kernel', 'hidden'],
+      ['hidden/bias', 'hidden'],
+      ['head/kernel', 'head'],
+      ['head/bias', 'head'],
+    ]);
+  });
+
+  it.each<[string, tfl.layers.Layer[], boolean, RegExp]>([
+    [
+      'a smooth activation',
+      [layers.dense({ units: 4, activation: 'tanh', inputShape: [5], name: 'bent' })],
+      false,
+      /Gauss-Newton .* tanh activation of 'bent'/,
+    ],
+    [
+      'batch normalization',
+      [layers.dense({ units: 4, inputShape: [5] }), layers.batchNormalization({ name: 'norm' })],
+      true,
+      /'norm'\) is measured as in inference/,
+    ],
+    [
+      'frozen weights',
+      [layers.dense({ units: 4, inputShape: [5], name: 'still', trainable: false })],
+      true,
+      /frozen weights of 'still' are left out/,
+    ],
+    [
+      'a regularizer',
+      [layers.dense({ units: 4, inputShape: [5], name: 'held', kernelRegularizer: 'l1l2' })],
+      true,
+      /regularizers of 'held' are not counted/,
+    ],
+  ])('names %s', async (_, body, exact, sentence) => {
+    const other = tfl.sequential({ layers: [...body, layers.dense({ units: 3 })] });
+    const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+    expect(reading.exact).toBe(exact);
+    expect(reading.assumptions.join('\n')).toMatch(sentence);
+    other.dispose();
+  });
+
+  it('is exact when a smooth activation lies below all trained weights', async () => {
+    const other = tfl.sequential({
+      layers: [layers.activation({ activation: 'tanh', inputShape: [5] }), layers.dense({ units: 3 })],
+    });
+    expect((await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' })).exact).toBe(true);
+    other.dispose();
+  });
+});
+
+describe('a network without free scales', () => {
+  it('has its trace for Minimum Sharpness, and says so', async () => {
+    const other = tfl.sequential({ layers: [layers.dense({ units: 3, inputShape: [5] })] });
+    const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+    expect(reading.minimumSharpness / reading.trace).toBeCloseTo(1, 12);
+    expect(reading.scales).toEqual([]);
+    expect(reading.assumptions).toEqual([expect.stringMatching(/^No layers can exchange scale/)]);
+    other.dispose();
+  });
+});
+
+describe('minima that no rescaling reaches', () => {
+  const three = (head: Partial<Parameters<typeof layers.dense>[0]>, trunk = {}) =>
+    tfl.sequential({
+      layers: [
+        layers.dense({ units: 6, activation: 'relu', inputShape: [5], name: 'a', ...trunk }),
+        layers.dense({ units: 6, activation: 'relu', name: 'b', ...trunk }),
+        layers.dense({ units: 3, name: 'head', ...head }),
+      ],
+    });
+  it('is the infimum for a zero-initialised head, which it names', async () => {
+    const other = three({ kernelInitializer: 'zeros' });
+    const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+    // No delta passes a zero head: only its own terms are left, and the kernel's can be scaled away.
+    const bias = reading.parameters.find(({ name }) => name === 'head/bias')?.trace as number;
+    expect(reading.minimumSharpness / bias).toBeCloseTo(1, 10);
+    expect(reading.assumptions.join('\n')).toMatch(/'head'/);
+    other.dispose();
+  });
+
+  it('keeps the scale of frozen layers', async () => {
+    for (const other of [three({ trainable: false }), three({}, { trainable: false })]) {
+      const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
+      expect(reading.minimumSharpness).toBeGreaterThan(0.01 * reading.trace);
+      expect(reading.assumptions.join('\n')).toMatch(/frozen weights of/);
+      other.dispose();
+    }
+  });
+});

@@ -1,0 +1,120 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, test } from 'vitest';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { lcg, setGoldenWeights } from './golden-network.js';
+
+function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
+  const model = tfl.sequential();
+  for (const layer of stack) {
+    model.add(layer);
+  }
+  setGoldenWeights(model, 7);
+  return model;
+}
+
+const { dense } = tfl.layers;
+const softmax = (units: number) => dense({ units, activation: 'softmax' });
+
+function randomInputs(model: tfl.LayersModel, samples: number): tf.Tensor {
+  const shape = [samples, ...(model.inputs[0]!.shape.slice(1) as number[])];
+  return tf.tensor(
+    lcg(
+      3,
+      shape.reduce((a, b) => a * b, 1),
+    ).map((u) => 2 * u - 1),
+    shape,
+  );
+}
+
+describe('a measurement of many chunks', () => {
+  const subject = () => chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
+  const options = { loss: 'categoricalCrossentropy', memoryMB: 0.25 } as const;
+
+  test('reports its progress, rising, up to the total', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const progress: { samples: number; total?: number }[] = [];
+    await measureSharpness(model, inputs, { ...options, onProgress: (p) => progress.push({ ...p }) });
+    expect(progress.length).toBeGreaterThan(5);
+    for (const [i, { samples, total }] of progress.entries()) {
+      expect(total).toBe(700);
+      expect(samples).toBeGreaterThan(progress[i - 1]?.samples ?? 0);
+    }
+    expect(progress.at(-1)!.samples).toBe(700);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('gives the same reading as one of a single chunk', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 300);
+    const chunked = await measureSharpness(model, inputs, options);
+    const whole = await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy' });
+    expect(Math.abs(chunked.minimumSharpness / whole.minimumSharpness - 1)).toBeLessThan(1e-5);
+    for (const [i, { trace }] of chunked.parameters.entries()) {
+      expect(Math.abs(trace / whole.parameters[i]!.trace - 1)).toBeLessThan(1e-5);
+    }
+    expect(chunked.pairs).toBe(whole.pairs);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('stops when its signal aborts, with the reason, and leaves no tensor', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors, numBytes } = tf.memory();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    let chunks = 0;
+    const onProgress = () => {
+      chunks++;
+      if (chunks === 2) {
+        controller.abort(reason);
+      }
+    };
+    await expect(measureSharpness(model, inputs, { ...options, onProgress, signal: controller.signal })).rejects.toBe(
+      reason,
+    );
+    expect(chunks).toBe(2);
+    expect(tf.memory()).toMatchObject({ numTensors, numBytes });
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('lets a timer abort it, since it gives way between chunks', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 20_000);
+    const { numTensors } = tf.memory();
+    await expect(measureSharpness(model, inputs, { ...options, signal: AbortSignal.timeout(1) })).rejects.toThrow(
+      /timeout/i,
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
+    tf.dispose(inputs);
+    model.dispose();
+  }, 120_000);
+
+  test('passes on what onProgress throws, and leaves no tensor', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors } = tf.memory();
+    const onProgress = () => {
+      throw new Error('display is gone');
+    };
+    await expect(measureSharpness(model, inputs, { ...options, onProgress })).rejects.toThrow('display is gone');
+    expect(tf.memory().numTensors).toBe(numTensors);
+    tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test('leaves no tensor when it fails in the middle', async () => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const { numTensors } = tf.memory();
+    const onProgress = () => model.weights[0]!.dispose();
+    await expect(measureSharpness(model, inputs, { ...options, onProgress })).rejects.toThrow(/disposed/);
+    expect(tf.memory().numTensors).toBe(numTensors - 1);
+    tf.dispose(inputs);
+    tf.disposeVariables();
+  });
+});
