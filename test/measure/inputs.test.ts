@@ -1,24 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
-import type * as tfl from '@tensorflow/tfjs-layers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
-import { classifier, expectSameTraces, numbers } from './small-classifier.js';
+import { expectSameTraces, freshClassifier, model, numbers, x } from './small-classifier.js';
 
-let model: tfl.LayersModel;
-let x: tf.Tensor2D;
-let tensors: number;
-beforeEach(() => {
-  model = classifier();
-  x = tf.randomNormal([12, 5], 0, 1, 'float32', 3);
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensors);
-  model.dispose();
-  x.dispose();
-});
+freshClassifier();
 
 describe('inputs', () => {
   it('takes a tensor, an array and tensors by name alike', async () => {

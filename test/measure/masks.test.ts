@@ -5,36 +5,9 @@ import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { unfold } from '../../src/network/graph.js';
 import { masking } from '../../src/network/layers/masking.js';
 import { autodiffTraces } from '../brute-force/autodiff-traces.js';
-import { setGoldenWeights } from './golden-network.js';
+import { built, head, loss, name, type Symbolic, through, tokens, words } from './padded-words.js';
 
 const { layers } = tfl;
-type Symbolic = tfl.SymbolicTensor;
-const through = (x: Symbolic | Symbolic[], ...stack: tfl.layers.Layer[]) =>
-  stack.reduce<Symbolic | Symbolic[]>((y, layer) => layer.apply(y) as Symbolic, x) as Symbolic;
-const loss = 'softmaxCrossEntropy';
-let counter = 0;
-const name = (kind: string) => `${kind}_${++counter}`;
-
-/** Tokens with a padded end: 0 is the padding. */
-const tokens = () =>
-  tf.tensor2d(
-    [
-      [3, 1, 2, 0],
-      [1, 4, 0, 0],
-      [2, 2, 3, 1],
-    ],
-    [3, 4],
-    'float32',
-  );
-const words = (maskZero = true) => layers.embedding({ inputDim: 5, outputDim: 3, maskZero, name: name('words') });
-const head = (units = 3) => layers.dense({ units, name: name('head') });
-
-function built(inputs: Symbolic | Symbolic[], outputs: Symbolic | Symbolic[]): tfl.LayersModel {
-  const model = tfl.model({ inputs, outputs });
-  setGoldenWeights(model, 5);
-  return model;
-}
-
 async function expectTraces(model: tfl.LayersModel, inputs: tf.Tensor[]): Promise<void> {
   const expected = await autodiffTraces(model, [{ loss }], inputs);
   const before = tf.memory().numTensors;

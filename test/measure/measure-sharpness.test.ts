@@ -1,25 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
-import { classifier, numbers } from './small-classifier.js';
+import { classifier, freshClassifier, model, numbers, x } from './small-classifier.js';
 
 const { layers } = tfl;
 
-let model: tfl.LayersModel;
-let x: tf.Tensor2D;
-let tensors: number;
-beforeEach(() => {
-  model = classifier();
-  x = tf.randomNormal([12, 5], 0, 1, 'float32', 3);
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensors);
-  model.dispose();
-  x.dispose();
-});
+freshClassifier();
 
 describe('losses', () => {
   const logits = () => {

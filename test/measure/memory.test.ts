@@ -2,18 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { lcg, setGoldenWeights } from './golden-network.js';
+import { chain, randomInputs } from './stacked-network.js';
 
 const MB = 2 ** 20;
-
-function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
-  const model = tfl.sequential();
-  for (const layer of stack) {
-    model.add(layer);
-  }
-  setGoldenWeights(model, 7);
-  return model;
-}
 
 const { dense, conv2d, maxPooling2d, batchNormalization, reLU, flatten, globalAveragePooling2d } = tfl.layers;
 const softmax = (units: number) => dense({ units, activation: 'softmax' });
@@ -43,17 +34,6 @@ const networks: Record<string, () => tfl.LayersModel> = {
       softmax(10),
     ),
 };
-
-function randomInputs(model: tfl.LayersModel, samples: number): tf.Tensor {
-  const shape = [samples, ...(model.inputs[0]!.shape.slice(1) as number[])];
-  return tf.tensor(
-    lcg(
-      3,
-      shape.reduce((a, b) => a * b, 1),
-    ).map((u) => 2 * u - 1),
-    shape,
-  );
-}
 
 /** The most bytes that lay in tensors at any time during a measurement, above those that lay there before. */
 async function peakBytes(model: tfl.LayersModel, samples: number, memoryMB: number): Promise<number> {

@@ -1,24 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { classifier } from './small-classifier.js';
+import { freshClassifier, model, x } from './small-classifier.js';
 
 const { layers } = tfl;
 
-let model: tfl.LayersModel;
-let x: tf.Tensor2D;
-let tensors: number;
-beforeEach(() => {
-  model = classifier();
-  x = tf.randomNormal([12, 5], 0, 1, 'float32', 3);
-  tensors = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensors);
-  model.dispose();
-  x.dispose();
-});
+freshClassifier();
 
 describe('what a reading says of itself', () => {
   it('counts samples and pairs, adds up the trace, and is exact without remarks for a ReLU network', async () => {

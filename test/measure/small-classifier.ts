@@ -1,5 +1,6 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { expect } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 
 const { layers } = tfl;
@@ -29,5 +30,23 @@ export function expectSameTraces(a: SharpnessReading, b: SharpnessReading): void
   expect(a.minimumSharpness / b.minimumSharpness).toBeCloseTo(1, 6);
   a.parameters.forEach(({ trace }, i) => {
     expect(trace / b.parameters[i].trace).toBeCloseTo(1, 6);
+  });
+}
+
+/** Made anew for each test of a file that calls `freshClassifier`, which then also sees to it that no tensor is left. */
+export let model: tfl.LayersModel;
+export let x: tf.Tensor2D;
+let tensors: number;
+
+export function freshClassifier(): void {
+  beforeEach(() => {
+    model = classifier();
+    x = tf.randomNormal([12, 5], 0, 1, 'float32', 3);
+    tensors = tf.memory().numTensors;
+  });
+  afterEach(() => {
+    expect(tf.memory().numTensors).toBe(tensors);
+    model.dispose();
+    x.dispose();
   });
 }

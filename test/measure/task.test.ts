@@ -2,30 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { lcg, setGoldenWeights } from './golden-network.js';
-
-function chain(...stack: tfl.layers.Layer[]): tfl.LayersModel {
-  const model = tfl.sequential();
-  for (const layer of stack) {
-    model.add(layer);
-  }
-  setGoldenWeights(model, 7);
-  return model;
-}
+import { chain, randomInputs } from './stacked-network.js';
 
 const { dense } = tfl.layers;
 const softmax = (units: number) => dense({ units, activation: 'softmax' });
-
-function randomInputs(model: tfl.LayersModel, samples: number): tf.Tensor {
-  const shape = [samples, ...(model.inputs[0]!.shape.slice(1) as number[])];
-  return tf.tensor(
-    lcg(
-      3,
-      shape.reduce((a, b) => a * b, 1),
-    ).map((u) => 2 * u - 1),
-    shape,
-  );
-}
 
 describe('a measurement of many chunks', () => {
   const subject = () => chain(dense({ units: 60, activation: 'relu', inputShape: [4] }), softmax(10));
