@@ -9,7 +9,7 @@ import { type DatasetInputs, isLabelled } from './inputs.js';
 import { cutAtLosses, planHeads } from './loss.js';
 import { measureBy } from './measure-sharpness.js';
 import { tracesOf } from './methods.js';
-import { isHutchinson, type MeasureOptions, type SampledMethod } from './options.js';
+import { isHutchinson, type MeasureMethod, type MeasureOptions } from './options.js';
 import type { SharpnessReading } from './reading.js';
 import { batchWeights } from './sample-weights.js';
 import type { Subject } from './subject.js';
@@ -41,7 +41,7 @@ export interface MeasureFunctionOptions
     'loss' | 'lossWeights' | 'countFrozen' | 'sampleWeight' | 'classWeight' | 'labels' | 'method'
   > {
   /** As for `measureSharpness`, without `{ hutchinson }`. */
-  readonly method?: 'exact' | SampledMethod;
+  readonly method?: Exclude<MeasureMethod, { readonly hutchinson: number }>;
   /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
   readonly loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
   /** One weight a sample, [N], or a position. */
