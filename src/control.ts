@@ -1,7 +1,7 @@
 /**
  * Steering by sharpness: controllers turn readings into the learning rate, weight decay or any other number.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness/control
  */
 export type { Controller } from './training/control/controllers/controller.js';
 export {

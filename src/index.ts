@@ -2,7 +2,7 @@
  * Minimum Sharpness of a TensorFlow.js network: one measurement, a callback for `model.fit`, and early stopping. Runs wherever
  * tf.js does.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness
  */
 export { type DescribeOptions, describeSymmetries } from './measure/describe-symmetries.js';
 export type { DatasetInputs, NamedTensors, TensorInputs } from './measure/inputs.js';

@@ -1,7 +1,7 @@
 /**
  * Rules of one's own: how a layer class that tf.js does not have is measured fast and exactly.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness/layers
  */
 export { multiplyEachColumn } from './network/layers/columns.js';
 export type {

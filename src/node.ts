@@ -1,7 +1,7 @@
 /**
  * What needs Node: files, for TensorBoard.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness/node
  */
 export {
   type SummaryFileWriter,

@@ -2,7 +2,7 @@
  * Optimizers that look for flat minima: SAM, ASAM, and the penalty on Minimum Sharpness with its gradient. Importing this module lets
  * `tf.loadLayersModel` load models that were saved with one of them.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness/optimizers
  */
 export {
   type GradientColumns,

@@ -1,7 +1,7 @@
 /**
  * RxJS operators for the readings of `minimumSharpness`: moving average, trend, plateau, change point, one layer.
  *
- * @packageDocumentation
+ * @module tfjs-sharpness/streams
  */
 export { type Changed, type ChangePointOptions, changePoint } from './training/streams/change-point.js';
 export { type EpochLogs, type Logged, withEpochLogs } from './training/streams/epoch-logs.js';
