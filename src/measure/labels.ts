@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { OutputHessian } from '../network/output-hessian.js';
 import type { TensorInputs } from './inputs.js';
-import type { Loss } from './loss.js';
 
 /**
  * Labels in the order of the outputs: a tensor, several, or by name.
@@ -42,19 +42,20 @@ export function orderedLabels(
  * int32, one axis less. Also taken: a last axis of length 1 for sparse labels, and its absence where K is 1.
  *
  * @param labels [N, ...positions, K], or classes [N, ...positions].
+ * @param kind what the loss takes for labels.
  * @param output shape of the output, [any, ...positions, K].
  * @returns a tensor of its own, to be disposed by the caller.
  * @throws Error with one line for labels that have another shape or values that the loss cannot mean.
  */
 export async function checkedLabels(
   labels: tf.Tensor,
-  loss: Loss,
+  kind: OutputHessian['labels'],
   output: readonly (number | null)[],
   name: string,
 ): Promise<tf.Tensor> {
   const [samples] = labels.shape;
   const outputs = output[output.length - 1] as number;
-  const sparse = loss === 'sparseCategoricalCrossentropy';
+  const sparse = kind === 'classes';
   const positions = output.slice(1, -1).map((size, i) => size ?? labels.shape[i + 1]);
   const shape = sparse ? [samples, ...positions] : [samples, ...positions, outputs];
   const other = sparse ? [...shape, 1] : outputs === 1 ? shape.slice(0, -1) : shape;
@@ -66,11 +67,11 @@ export async function checkedLabels(
     );
   }
   const values = await labels.data();
-  const wrong = values.findIndex((value: number) => !isLabel(value, loss, outputs));
+  const wrong = values.findIndex((value: number) => !isLabel(value, kind, outputs));
   if (wrong >= 0) {
     const meant = sparse
       ? `classes are whole numbers from 0 to ${outputs - 1}`
-      : loss === 'meanSquaredError' || typeof loss !== 'string'
+      : kind === 'numbers'
         ? 'targets are finite numbers'
         : 'labels are probabilities, from 0 to 1';
     const sample = Math.floor((wrong * samples) / values.length);
@@ -79,9 +80,9 @@ export async function checkedLabels(
   return tf.tidy(() => tf.reshape(tf.cast(labels, sparse ? 'int32' : 'float32'), shape));
 }
 
-function isLabel(value: number, loss: Loss, outputs: number): boolean {
-  if (loss === 'sparseCategoricalCrossentropy') {
+function isLabel(value: number, kind: OutputHessian['labels'], outputs: number): boolean {
+  if (kind === 'classes') {
     return Number.isInteger(value) && value >= 0 && value < outputs;
   }
-  return loss === 'meanSquaredError' || typeof loss !== 'string' ? Number.isFinite(value) : value >= 0 && value <= 1;
+  return kind === 'numbers' ? Number.isFinite(value) : value >= 0 && value <= 1;
 }

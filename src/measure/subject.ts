@@ -76,8 +76,8 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
       try {
         if (labelled) {
           const list = orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
-          for (const { place, loss: ofHead, name } of plans) {
-            found.push(await checkedLabels(list[place], ofHead, shapes[place], name));
+          for (const [i, { place, name }] of plans.entries()) {
+            found.push(await checkedLabels(list[place], heads[i].hessian.labels, shapes[place], name));
           }
         }
         return found;

@@ -20,6 +20,8 @@ export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
 export interface OutputHessian {
   /** The loss; `'factor'` for one of the user's own. */
   readonly name: LossName | 'factor';
+  /** What its labels are: numbers of classes, probabilities from 0 to 1, or any finite numbers. */
+  readonly labels: 'classes' | 'probabilities' | 'numbers';
   /** The last activation that the loss expects the network to end in; z is taken before it. Null: z is the output. */
   readonly activation: 'softmax' | 'sigmoid' | null;
   /** Last activations that the loss would apply a second time. */
@@ -111,6 +113,7 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
   };
   return {
     name: 'factor',
+    labels: 'numbers',
     activation,
     columns,
     ...(gradient && { gradient }),
@@ -320,12 +323,22 @@ const squaredError = {
 
 /** Every loss that can be measured. A new loss is one entry here. */
 export const outputHessians: Readonly<Record<LossName, OutputHessian>> = named({
-  categoricalCrossentropy: { activation: 'softmax', ...softmax },
-  sparseCategoricalCrossentropy: { activation: 'softmax', ...sparseSoftmax },
-  binaryCrossentropy: { activation: 'sigmoid', ...sigmoid },
-  meanSquaredError: { activation: null, ...squaredError },
-  softmaxCrossEntropy: { activation: null, refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'], ...softmax },
-  sigmoidCrossEntropy: { activation: null, refusedActivations: ['sigmoid', 'softmax', 'logSoftmax'], ...sigmoid },
+  categoricalCrossentropy: { labels: 'probabilities', activation: 'softmax', ...softmax },
+  sparseCategoricalCrossentropy: { labels: 'classes', activation: 'softmax', ...sparseSoftmax },
+  binaryCrossentropy: { labels: 'probabilities', activation: 'sigmoid', ...sigmoid },
+  meanSquaredError: { labels: 'numbers', activation: null, ...squaredError },
+  softmaxCrossEntropy: {
+    labels: 'probabilities',
+    activation: null,
+    refusedActivations: ['softmax', 'logSoftmax', 'sigmoid'],
+    ...softmax,
+  },
+  sigmoidCrossEntropy: {
+    labels: 'probabilities',
+    activation: null,
+    refusedActivations: ['sigmoid', 'softmax', 'logSoftmax'],
+    ...sigmoid,
+  },
 });
 
 function named(table: Readonly<Record<LossName, Omit<OutputHessian, 'name'>>>): Record<LossName, OutputHessian> {

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { checkedLabels, orderedLabels } from '../../src/measure/labels.js';
-import type { LossName } from '../../src/network/output-hessian.js';
+import { type LossName, outputHessians } from '../../src/network/output-hessian.js';
 
 async function checked(labels: tf.Tensor, loss: LossName, ...output: (number | null)[]) {
   const before = tf.memory().numTensors;
-  const tensor = await checkedLabels(labels, loss, output, 'out');
+  const tensor = await checkedLabels(labels, outputHessians[loss].labels, output, 'out');
   const found = { shape: tensor.shape, dtype: tensor.dtype, values: [...tensor.dataSync()] };
   tensor.dispose();
   expect(tf.memory().numTensors).toBe(before);
@@ -49,7 +49,9 @@ describe('checkedLabels', () => {
     ['not a number', () => tf.fill([2, 3], Number.NaN), 'meanSquaredError', /NaN at sample 0.*finite/],
   ])('refuses %s', async (_name, make, loss, message) => {
     const labels = make();
-    const failure = await checkedLabels(labels, loss, [null, 3], 'out').catch((error: Error) => error.message);
+    const failure = await checkedLabels(labels, outputHessians[loss].labels, [null, 3], 'out').catch(
+      (error: Error) => error.message,
+    );
     expect(failure).toMatch(message);
     expect(failure).not.toContain('\n');
     labels.dispose();
