@@ -1,4 +1,4 @@
-import { parametersOf } from '../network/graph.js';
+import { trainedParameters } from '../network/graph.js';
 import type { LayerScale } from '../symmetry/scale-minimum.js';
 import {
   headAssumptions,
@@ -78,7 +78,7 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
   // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
   const error = estimate.errorOf(factorsOf(minimum));
   const notExact = estimate.matrix === 'Hessian' ? [] : reasonsNotExact(graph);
-  const parameters = parametersOf(graph).filter(({ trainable }) => trainable);
+  const parameters = trainedParameters(graph);
   return {
     minimumSharpness: minimum.value,
     standardError: error.standardError,

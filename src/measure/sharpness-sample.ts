@@ -1,5 +1,5 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { parametersOf } from '../network/graph.js';
+import { trainedParameters } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { PairSample } from '../traces/sampled-traces.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
@@ -101,7 +101,7 @@ export function mergeSharpnessSamples(
 
 /** What two samples must have in common, besides the weights. */
 function identityOf({ graph, heads }: Pick<Subject, 'graph' | 'heads'>) {
-  const parameters = parametersOf(graph).filter(({ trainable }) => trainable);
+  const parameters = trainedParameters(graph);
   return { parameters: parameters.map(({ name }) => name), losses: heads.map(lossOf) };
 }
 

@@ -205,3 +205,8 @@ export function parametersOf(graph: Graph): Parameter[] {
   );
   return [...parameters.values()];
 }
+
+/** Those of them that are trained. */
+export function trainedParameters(graph: Graph): Parameter[] {
+  return parametersOf(graph).filter(({ trainable }) => trainable);
+}

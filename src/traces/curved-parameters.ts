@@ -1,4 +1,4 @@
-import { type Graph, parametersOf } from '../network/graph.js';
+import { type Graph, trainedParameters } from '../network/graph.js';
 import type { Parameter } from '../network/layers/operation.js';
 
 /**
@@ -24,5 +24,5 @@ export function curvedParameters(graph: Graph): Parameter[] {
       }
     }
   }
-  return parametersOf(graph).filter((parameter) => parameter.trainable && curved.has(parameter));
+  return trainedParameters(graph).filter((parameter) => curved.has(parameter));
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from '../network/backward.js';
-import { type Graph, parametersOf } from '../network/graph.js';
+import { type Graph, trainedParameters } from '../network/graph.js';
 import { columnsOf, deltasOf, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
@@ -52,7 +52,7 @@ interface StartedChunk {
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(maximaFirst(graph));
-  const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
+  const parameters = trainedParameters(graph);
 
   /**
    * All columns of one chunk of samples.

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from '../network/backward.js';
-import { type Graph, parametersOf } from '../network/graph.js';
+import { type Graph, trainedParameters } from '../network/graph.js';
 import { deltasOfEach, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
@@ -38,7 +38,7 @@ export interface PairKernel {
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
   const plan = planSteps(maximaFirst(graph));
-  const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
+  const parameters = trainedParameters(graph);
 
   /** [parameters, count], and how many pairs fit. */
   function tracesOf(makeRows: () => PairRows, count: number): [tf.Tensor2D, number] {

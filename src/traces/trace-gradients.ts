@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms } from '../network/backward.js';
-import { type Graph, parametersOf } from '../network/graph.js';
+import { type Graph, trainedParameters } from '../network/graph.js';
 import { columnsOf, combinationOf, deltasOf, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
 import type { DrawSigns } from '../network/output-hessian.js';
@@ -51,7 +51,7 @@ export interface TraceGradientKernel {
 export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGradientKernel {
   const graph = differentiableGraph(cut);
   const plan = planSteps(graph);
-  const parameters = parametersOf(graph).filter((parameter) => parameter.trainable);
+  const parameters = trainedParameters(graph);
 
   /** T of one batch on the tape, [parameters]. */
   function tracesOf(inputs: readonly tf.Tensor[], signs?: DrawSigns): tf.Tensor1D {

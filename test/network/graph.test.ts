@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { type Graph, parametersOf, reaching, unfold } from '../../src/network/graph.js';
+import { type Graph, parametersOf, reaching, trainedParameters, unfold } from '../../src/network/graph.js';
 import { generic } from '../../src/network/layers/generic.js';
 import { registerLayerRule } from '../../src/network/layers/table.js';
 
@@ -59,6 +59,19 @@ describe('unfold', () => {
     });
     const trainable = Object.fromEntries(parametersOf(unfold(model)).map((each) => [each.name, each.trainable]));
     expect(trainable).toEqual({ 'frozen/kernel': false, 'frozen/bias': false, 'bn/gamma': true, 'bn/beta': true });
+  });
+
+  it('names the trained weights, each once, in the order of the steps', () => {
+    const x = tfl.input({ shape: [4] });
+    const shared = layers.dense({ units: 4, name: 'shared' });
+    const frozen = symbolic(layers.dense({ units: 4, name: 'still', trainable: false }), symbolic(shared, x));
+    const outputs = symbolic(layers.batchNormalization({ name: 'norm' }), symbolic(shared, frozen));
+    expect(trainedParameters(unfold(tfl.model({ inputs: x, outputs }))).map(({ name }) => name)).toEqual([
+      'shared/kernel',
+      'shared/bias',
+      'norm/gamma',
+      'norm/beta',
+    ]);
   });
 
   it('keeps every output, and drops what no output needs', () => {

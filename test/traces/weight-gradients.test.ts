@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parametersOf, unfold } from '../../src/network/graph.js';
+import { trainedParameters, unfold } from '../../src/network/graph.js';
 import { rawVariable } from '../../src/network/layers/generic.js';
 import { planSteps, record } from '../../src/network/tape.js';
 import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
@@ -95,12 +95,10 @@ function gradients(model: tfl.LayersModel, x: tf.Tensor, r: tf.Tensor2D, hold: b
   const used = hold ? holdPieces(graph, tape) : graph;
   try {
     return new Map(
-      parametersOf(graph)
-        .filter(({ trainable }) => trainable)
-        .map((parameter) => [
-          rawVariable(parameter.variable).name,
-          gradientAbove(used, tape, parameter)(new Map([[0, r]]), gauge),
-        ]),
+      trainedParameters(graph).map((parameter) => [
+        rawVariable(parameter.variable).name,
+        gradientAbove(used, tape, parameter)(new Map([[0, r]]), gauge),
+      ]),
     );
   } finally {
     tape.dispose();
