@@ -6,7 +6,15 @@ import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record } from '../network/tape.js';
 import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
-import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, shapesOfSample } from './chunks.js';
+import {
+  type ChunkSize,
+  chunksOf,
+  readBehind,
+  type StartedChunk,
+  samplesOf,
+  shapesOfSample,
+  valuesOf,
+} from './chunks.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
 export interface TraceChunk {
@@ -30,10 +38,10 @@ export interface TraceKernel {
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }
 
-/** A chunk whose norms may still be on their way. */
-interface StartedChunk {
-  /** [parameters, samples]. */
-  readonly sums: tf.Tensor2D;
+/** A chunk of samples with all of its columns. */
+interface SummedChunk extends StartedChunk {
+  /** Norms summed over the columns, [parameters, samples]. */
+  readonly found: tf.Tensor2D;
   readonly samples: number;
   readonly columns: number;
   /** Highest number of bytes on the way. */
@@ -65,9 +73,9 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     samples: number,
     columnsAtOnce: number[],
     trial: boolean,
-  ): StartedChunk {
+  ): SummedChunk {
     const gauge = memoryGauge();
-    const slices = inputs.map((x) => (samples === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, samples)));
+    const slices = samplesOf(inputs, begin, samples);
     let sums: tf.Tensor2D | null = null;
     let columns = 0;
     try {
@@ -83,11 +91,15 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
             const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
             const earlier: tf.Tensor2D | null = sums;
-            sums = tf.tidy(() => {
-              const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
-              return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
-            });
-            tf.dispose([...(earlier ? [earlier] : []), ...norms.values()]);
+            try {
+              sums = tf.tidy(() => {
+                const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
+                return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
+              });
+            } finally {
+              tf.dispose([...norms.values()]);
+            }
+            earlier?.dispose();
             first += count;
             if (trial) {
               columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
@@ -98,7 +110,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
           peak = Math.max(peak, peakOfHead);
           columns += ofHead;
         }
-        return { sums: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
+        return { found: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
       } finally {
         tape.dispose();
       }
@@ -113,41 +125,31 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
   /** What fits the budget at once. */
   function trial(inputs: readonly tf.Tensor[]): ChunkSize {
     const columns = heads.map(() => 1);
-    const { sums, peak } = traceChunk(inputs, 0, 1, columns, true);
-    sums.dispose();
+    const { found, peak } = traceChunk(inputs, 0, 1, columns, true);
+    found.dispose();
     return { samples: fitting(budgetBytes, 1, peak, false), columns };
+  }
+
+  async function read({ found, samples, columns }: SummedChunk): Promise<TraceChunk> {
+    const values = await valuesOf(found);
+    const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
+    return { samples, norms, pairs: samples * columns };
   }
 
   return {
     parameters,
-    async *traces(inputs) {
-      const all = inputs[0].shape[0];
-      const pass: ChunkedPass = { name: 'exact', plan, heads, budgetBytes };
-      const size = rememberedChunk(pass, shapesOfSample(inputs), () => trial(inputs));
-      const readAndDispose = async ({ sums, samples, columns }: StartedChunk): Promise<TraceChunk> => {
-        const values = (await sums.data()) as Float32Array;
-        sums.dispose();
-        const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
-        return { samples, norms, pairs: samples * columns };
-      };
-      // A chunk is read when the next has been started, so that a GPU is not left waiting in between.
-      let started: StartedChunk | null = null;
-      try {
-        for (let begin = 0; begin < all; ) {
-          const earlier: StartedChunk | null = started;
-          const count = nextChunk(all - begin, size.samples);
-          started = traceChunk(inputs, begin, count, [...size.columns], false);
-          begin += count;
-          if (earlier) {
-            yield await readAndDispose(earlier);
-          }
-        }
-        if (started) {
-          yield await readAndDispose(started);
-        }
-      } finally {
-        started?.sums.dispose();
-      }
+    traces(inputs) {
+      const chunks = chunksOf({
+        name: 'exact',
+        plan,
+        heads,
+        budgetBytes,
+        length: inputs[0].shape[0],
+        shapes: shapesOfSample(inputs),
+        trial: () => trial(inputs),
+        start: (begin, count, { columns }) => traceChunk(inputs, begin, count, [...columns], false),
+      });
+      return readBehind(chunks, read);
     },
   };
 }

@@ -5,10 +5,10 @@ import { rawVariable } from '../network/layers/generic.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
 import { fitting, gaugedTensors, gaugedTidy, type MemoryGauge, memoryGauge } from '../tfjs/memory-gauge.js';
+import { type Pause, samplesOf } from './chunks.js';
 import { curvedParameters } from './curved-parameters.js';
 import { traceKernel } from './exact.js';
 import { holdPieces } from './held-pieces.js';
-import type { Pause } from './pair-sampler.js';
 import { randomSigns } from './sampling/signs.js';
 import { TraceSums } from './trace-sums.js';
 import { gradientAbove, rememberInputs } from './weight-gradients.js';
@@ -212,7 +212,7 @@ export function hutchinsonTraces(
       for (let begin = 0; begin < samples; ) {
         const count = Math.min(chunkSize, samples - begin);
         const done = before + begin;
-        const slices = inputs.map((x) => tf.slice(x, begin, count));
+        const slices = samplesOf(inputs, begin, count);
         try {
           await addChunk(slices, h, () => pause(done));
         } finally {

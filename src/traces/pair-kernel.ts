@@ -6,7 +6,7 @@ import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record } from '../network/tape.js';
 import { fitting, gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
-import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, twiceTried } from './chunks.js';
+import { chunksOf, type StartedChunk, trialOfSamples, valuesOf } from './chunks.js';
 
 /** Consecutive (sample, column) pairs of a list. */
 export interface PairRows {
@@ -35,15 +35,23 @@ export interface PairKernel {
   ): AsyncGenerator<Float32Array[], void, void>;
 }
 
+/** A chunk of pairs. */
+interface PairChunk extends StartedChunk {
+  /** [parameters, count]. */
+  readonly found: tf.Tensor2D;
+  readonly count: number;
+  /** How many pairs fit the budget at once. */
+  readonly fit: number;
+}
+
 /** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
 
-  /** [parameters, count], and how many pairs fit. */
-  function tracesOf(makeRows: () => PairRows, count: number): [tf.Tensor2D, number] {
+  function traceChunk(rows: RowsOf, begin: number, count: number): PairChunk {
     const gauge = memoryGauge();
-    const { inputs, columns } = makeRows();
+    const { inputs, columns } = rows(begin, count);
     try {
       const tape = record(graph, plan, inputs, gauge);
       try {
@@ -52,7 +60,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
         try {
           const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
           const ofBlocks = () => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count])));
-          return [tf.tidy(ofBlocks) as tf.Tensor2D, fit];
+          return { found: tf.tidy(ofBlocks) as tf.Tensor2D, count, fit };
         } finally {
           tf.dispose([...norms.values()]);
         }
@@ -64,32 +72,15 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
     }
   }
 
-  function trial(length: number, rows: RowsOf): ChunkSize {
-    const samples = twiceTried((wanted) => {
-      const count = Math.min(wanted, length);
-      const [found, fit] = tracesOf(() => rows(0, count), count);
-      found.dispose();
-      return fit;
-    });
-    return { samples, columns: [] };
-  }
-
   return {
     parameters,
     async *traces(length, shapes, rows) {
-      if (length === 0) {
-        return;
-      }
-      const pass: ChunkedPass = { name: 'pairs', plan, heads, budgetBytes };
-      const { samples: chunk } = rememberedChunk(pass, shapes, () => trial(length, rows));
-      for (let begin = 0; begin < length; ) {
-        const count = nextChunk(length - begin, chunk);
-        const start = begin;
-        const [found] = tracesOf(() => rows(start, count), count);
-        const values = (await found.data()) as Float32Array;
-        found.dispose();
+      const start = (begin: number, count: number) => traceChunk(rows, begin, count);
+      const trial = () => trialOfSamples(length, start);
+      const pass = { name: 'pairs', plan, heads, budgetBytes, length, shapes, trial, start } as const;
+      for (const { found, count } of chunksOf(pass)) {
+        const values = await valuesOf(found);
         yield parameters.map((_, b) => values.subarray(b * count, (b + 1) * count));
-        begin += count;
       }
     },
   };

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
-import { shapesOfSample } from './chunks.js';
+import { type Pause, shapesOfSample } from './chunks.js';
 import { type PairRows, pairKernel } from './pair-kernel.js';
 import { InputActivity, type PairWeights, pairWeighing } from './pair-weights.js';
 import { type PairSample, SampledTraces } from './sampled-traces.js';
@@ -27,9 +27,6 @@ export interface SampleSize {
   /** Whether this sample will do; if not, one of half as many pairs again takes its place. */
   readonly enough: (sample: SampledTraces) => boolean;
 }
-
-/** Samples seen, after every chunk: the place to yield to the event loop. */
-export type Pause = (samples: number) => Promise<void>;
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {

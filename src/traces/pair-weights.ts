@@ -5,7 +5,7 @@ import type { Operation } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, withoutBackward } from '../network/tape.js';
 import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
-import { type ChunkedPass, type ChunkSize, nextChunk, rememberedChunk, shapesOfSample, twiceTried } from './chunks.js';
+import { chunksOf, type StartedChunk, samplesOf, shapesOfSample, trialOfSamples, valuesOf } from './chunks.js';
 
 /** What a forward pass says of the curvature of consecutive samples. */
 export interface PairWeights {
@@ -26,6 +26,15 @@ export interface PairWeighing {
   weights(inputs: readonly tf.Tensor[]): AsyncGenerator<PairWeights, void, void>;
 }
 
+/** A chunk of samples. */
+interface WeighedChunk extends StartedChunk {
+  /** The weights of its pairs, then the norms of the inputs of its calls: [samples, R + calls]. */
+  readonly found: tf.Tensor2D;
+  readonly columnsOfHeads: readonly number[];
+  /** How many samples fit at once. */
+  readonly fit: number;
+}
+
 /** The event loop gets its turn between two batches. */
 const LARGEST_CHUNK = 1024;
 /** tfjs-node is quick, has no page to keep alive, and multiplies large batches faster. */
@@ -39,10 +48,9 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
   const forwardPlan = withoutBackward(plan);
   const weighted = plan.flatMap(({ leavesNorms }, i) => (leavesNorms ? [i] : []));
 
-  /** The weights, then the norms, [samples, R + calls], the columns of each head, and how many samples fit. */
-  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): [tf.Tensor2D, number[], number] {
+  function weigh(inputs: readonly tf.Tensor[], begin: number, samples: number): WeighedChunk {
     const gauge = memoryGauge();
-    const slices = inputs.map((x) => tf.slice(x, begin, samples));
+    const slices = samplesOf(inputs, begin, samples);
     const norms: tf.Tensor[] = [];
     try {
       const tape = record(graph, forwardPlan, slices, gauge, (step, stepInputs) => {
@@ -63,7 +71,7 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
           fitting(LARGEST_BYTES, samples, gauge.peak, false),
         );
         const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
-        return [tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads, fit];
+        return { found: tf.concat(norms, 1) as tf.Tensor2D, columnsOfHeads, fit };
       } finally {
         tape.dispose();
       }
@@ -72,40 +80,33 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
     }
   }
 
-  function trial(inputs: readonly tf.Tensor[]): ChunkSize {
-    const samples = twiceTried((count) => {
-      const [found, , fit] = weigh(inputs, 0, Math.min(count, inputs[0].shape[0]));
-      found.dispose();
-      return fit;
-    });
-    return { samples, columns: [] };
+  async function read({ found, columnsOfHeads }: WeighedChunk): Promise<PairWeights> {
+    const [samples, width] = found.shape;
+    const columns = width - weighted.length;
+    const values = await valuesOf(found);
+    const weights = new Float32Array(samples * columns);
+    const inputNorms = weighted.map(() => new Float32Array(samples));
+    for (let n = 0, from = 0, to = 0; n < samples; n++) {
+      for (let r = 0; r < columns; r++) {
+        weights[to++] = values[from++];
+      }
+      for (const norms of inputNorms) {
+        norms[n] = values[from++];
+      }
+    }
+    return { samples, columnsOfHeads, weights, inputNorms };
   }
 
   return {
     calls: weighted.map((step) => plan[step].step.operation),
     async *weights(inputs) {
-      const samples = inputs[0].shape[0];
-      const pass: ChunkedPass = { name: 'weights', plan, heads, budgetBytes };
-      const { samples: chunk } = rememberedChunk(pass, shapesOfSample(inputs), () => trial(inputs));
-      for (let begin = 0; begin < samples; ) {
-        const count = nextChunk(samples - begin, chunk);
-        const [found, columnsOfHeads] = weigh(inputs, begin, count);
-        const [, width] = found.shape;
-        const columns = width - weighted.length;
-        const values = (await found.data()) as Float32Array;
-        found.dispose();
-        const weights = new Float32Array(count * columns);
-        const inputNorms = weighted.map(() => new Float32Array(count));
-        for (let n = 0, from = 0, to = 0; n < count; n++) {
-          for (let r = 0; r < columns; r++) {
-            weights[to++] = values[from++];
-          }
-          for (const norms of inputNorms) {
-            norms[n] = values[from++];
-          }
-        }
-        yield { samples: count, columnsOfHeads, weights, inputNorms };
-        begin += count;
+      const [length] = inputs[0].shape;
+      const shapes = shapesOfSample(inputs);
+      const start = (begin: number, count: number) => weigh(inputs, begin, count);
+      const trial = () => trialOfSamples(length, start);
+      const pass = { name: 'weights', plan, heads, budgetBytes, length, shapes, trial, start } as const;
+      for (const chunk of chunksOf(pass)) {
+        yield await read(chunk);
       }
     },
   };

@@ -1,9 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { nextChunk, twiceTried } from '../../src/traces/chunks.js';
+import {
+  type ChunkedPass,
+  chunksOf,
+  nextChunk,
+  readBehind,
+  type StartedChunk,
+  samplesOf,
+  shapesOfSample,
+  trialOfSamples,
+  twiceTried,
+  valuesOf,
+} from '../../src/traces/chunks.js';
+
+afterEach(() => {
+  tf.disposeVariables();
+});
 
 it('cuts samples into as few chunks as the largest allows, of about one size', () => {
   fc.assert(
@@ -52,4 +67,147 @@ it.each(['exact', { tolerance: 0.2 }] as const)('tries once a network: %s', asyn
   expect(second.length).toBeLessThan(first.length);
   expect(await rowsOf(700, 32)).toContain(1);
   model.dispose();
+});
+
+/** A pass that adds up the numbers of each sample, with what happened to it one after the other. */
+function rowSums(x: tf.Tensor2D, most: number) {
+  const events: string[] = [];
+  const pass: ChunkedPass<StartedChunk & { readonly begin: number }> = {
+    name: 'exact',
+    plan: [],
+    heads: [],
+    budgetBytes: 1,
+    length: x.shape[0],
+    shapes: shapesOfSample([x]),
+    trial: () => {
+      events.push('trial');
+      return { samples: most, columns: [7] };
+    },
+    start: (begin, count, size) => {
+      events.push(`start ${begin}`);
+      expect(size.columns).toEqual([7]);
+      const [part] = samplesOf([x], begin, count) as [tf.Tensor];
+      const found = tf.sum(part, 1);
+      part.dispose();
+      return { found, begin };
+    },
+  };
+  const read = async ({ found, begin }: StartedChunk & { readonly begin: number }) => {
+    events.push(`read ${begin}`);
+    return [...(await valuesOf(found))];
+  };
+  return { pass, read, events };
+}
+
+describe('chunksOf and readBehind', () => {
+  const numbers = () => tf.tensor2d([...Array(14).keys()], [7, 2]);
+  const sums = [1, 5, 9, 13, 17, 21, 25];
+
+  it('run every sample once, and read a chunk when the next has been started', async () => {
+    const x = numbers();
+    const before = tf.memory().numTensors;
+    const { pass, read, events } = rowSums(x, 3);
+    const chunks: number[][] = [];
+    for await (const chunk of readBehind(chunksOf(pass), read)) {
+      chunks.push(chunk);
+    }
+    expect(chunks).toEqual([sums.slice(0, 3), sums.slice(3, 5), sums.slice(5)]);
+    expect(events).toEqual(['trial', 'start 0', 'start 3', 'read 0', 'start 5', 'read 3', 'read 5']);
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('start nothing, not even a trial, where there are no samples', async () => {
+    const { pass, read, events } = rowSums(tf.zeros([0, 2]), 3);
+    expect((await readBehind(chunksOf(pass), read).next()).done).toBe(true);
+    expect(events).toEqual([]);
+  });
+
+  it('leave nothing behind when who reads stops early', async () => {
+    const x = numbers();
+    const before = tf.memory().numTensors;
+    const { pass, read } = rowSums(x, 2);
+    for await (const chunk of readBehind(chunksOf(pass), read)) {
+      expect(chunk).toEqual(sums.slice(0, 2));
+      // The second has been started.
+      expect(tf.memory().numTensors).toBe(before + 1);
+      break;
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it.each([0, 2, 6])('leave nothing behind when the chunk at %d cannot be started', async (broken) => {
+    const x = numbers();
+    const before = tf.memory().numTensors;
+    const { pass, read } = rowSums(x, 2);
+    const start: typeof pass.start = (begin, count, size) => {
+      if (begin >= broken) {
+        throw new Error('no memory');
+      }
+      return pass.start(begin, count, size);
+    };
+    const all = async () => {
+      for await (const _ of readBehind(chunksOf({ ...pass, start }), read)) {
+      }
+    };
+    await expect(all()).rejects.toThrow('no memory');
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it.each([0, 2, 6])('leave nothing behind when the chunk at %d cannot be read', async (broken) => {
+    const x = numbers();
+    const before = tf.memory().numTensors;
+    const { pass, read } = rowSums(x, 2);
+    const lost: typeof read = (chunk) => {
+      if (chunk.begin >= broken) {
+        chunk.found.data = () => Promise.reject(new Error('device lost'));
+      }
+      return read(chunk);
+    };
+    const all = async () => {
+      for await (const _ of readBehind(chunksOf(pass), lost)) {
+      }
+    };
+    await expect(all()).rejects.toThrow('device lost');
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+});
+
+it('finds by two trials how many samples fit, and disposes what they gave', () => {
+  const before = tf.memory().numTensors;
+  const tried: [number, number][] = [];
+  const start = (begin: number, count: number) => {
+    tried.push([begin, count]);
+    return { found: tf.zeros([count]), fit: 40 };
+  };
+  expect(trialOfSamples(100, start)).toEqual({ samples: 40, columns: [] });
+  expect(trialOfSamples(5, start)).toEqual({ samples: 40, columns: [] });
+  expect(tried).toEqual([
+    [0, 1],
+    [0, 16],
+    [0, 1],
+    [0, 5],
+  ]);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+it('takes consecutive samples of every input, and none where one input is gone', () => {
+  const [x, y] = [tf.tensor2d([...Array(12).keys()], [4, 3]), tf.tensor1d([5, 6, 7, 8], 'int32')];
+  const before = tf.memory().numTensors;
+  const parts = samplesOf([x, y], 1, 2);
+  expect(parts.map((part) => [...part.dataSync()])).toEqual([
+    [3, 4, 5, 6, 7, 8],
+    [6, 7],
+  ]);
+  const all = samplesOf([x, y], 0, 4);
+  expect(shapesOfSample(all)).toEqual([[3], []]);
+  tf.dispose([parts, all]);
+  y.dispose();
+  expect(() => samplesOf([x, y], 2, 2)).toThrow();
+  expect(tf.memory().numTensors).toBe(before - 1);
+  expect([...x.dataSync()]).toHaveLength(12);
+  x.dispose();
 });
