@@ -8,7 +8,8 @@ import { type LossName, outputHessians } from '../../src/network/output-hessian.
 import { minimizeOverScales } from '../../src/symmetry/scale-minimum.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 import { pairKernel } from '../../src/traces/pair-kernel.js';
-import { InputActivity, pairWeighing } from '../../src/traces/pair-weights.js';
+import { InputActivity } from '../../src/traces/pair-sizes.js';
+import { pairWeighing } from '../../src/traces/pair-weights.js';
 import { type PairSample, SampledTraces } from '../../src/traces/sampled-traces.js';
 import type { Draw } from '../../src/traces/sampling/draw.js';
 import { paretoSample } from '../../src/traces/sampling/pareto.js';

@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { unfold } from '../../src/network/graph.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
-import { InputActivity, pairWeighing } from '../../src/traces/pair-weights.js';
+import { pairWeighing } from '../../src/traces/pair-weights.js';
 import { oneHead } from '../network/one-head.js';
 
 const hessian = outputHessians.softmaxCrossEntropy;
@@ -115,42 +115,5 @@ describe('pairWeighing', () => {
     expect(inputNorms[1][0]).toBeGreaterThan(0);
     x.dispose();
     model.dispose();
-  });
-});
-
-describe('InputActivity', () => {
-  const norms = [
-    [3, 1, 0],
-    [10, 20, 90],
-    [7, 7, 7],
-  ];
-  const weights = [1, 2, 0.5];
-
-  it('is the mean over the calls that count, each against its weighted mean, with a share for the biases', () => {
-    const activity = new InputActivity([0, 1]);
-    activity.add(norms, weights);
-    const mean = (call: number) => weights.reduce((sum, w, n) => sum + w * (norms[call][n] + 1), 0) / 3.5;
-    [0, 1, 2].forEach((n) => {
-      const ofCalls = ((norms[0][n] + 1) / mean(0) + (norms[1][n] + 1) / mean(1)) / 2;
-      expect(activity.of(norms, n)).toBeCloseTo(0.3 + 0.7 * ofCalls, 12);
-    });
-    // Seen in two parts, it is the same.
-    const parts = new InputActivity([0, 1]);
-    parts.add(
-      norms.map((row) => row.slice(0, 1)),
-      weights.slice(0, 1),
-    );
-    parts.add(
-      norms.map((row) => row.slice(1)),
-      weights.slice(1),
-    );
-    expect(parts.of(norms, 2)).toBeCloseTo(activity.of(norms, 2), 12);
-  });
-
-  it('is 1 where nothing tells samples apart', () => {
-    const none = new InputActivity([]);
-    none.add(norms, weights);
-    expect(none.of(norms, 0)).toBe(1);
-    expect(new InputActivity([0]).of(norms, 0)).toBe(1);
   });
 });
