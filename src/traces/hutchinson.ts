@@ -4,12 +4,14 @@ import { type Head, residualsOf } from '../network/heads.js';
 import { rawVariable } from '../network/layers/generic.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
-import { fitting, gaugedTensors, gaugedTidy, type MemoryGauge, memoryGauge } from '../tfjs/memory-gauge.js';
-import { type Pause, samplesOf } from './chunks.js';
+import { fitting, gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
+import { type Pause, samplesOf, valuesOf } from './chunks.js';
 import { curvedParameters } from './curved-parameters.js';
 import { traceKernel } from './exact.js';
 import { holdPieces } from './held-pieces.js';
-import { randomSigns } from './sampling/signs.js';
+import { probeQuotient, probeSigns } from './probe.js';
+import { probeSteps } from './probe-steps.js';
+import { probeSums } from './probe-sums.js';
 import { TraceSums } from './trace-sums.js';
 import { gradientAbove, rememberInputs } from './weight-gradients.js';
 
@@ -50,13 +52,6 @@ export interface HutchinsonTraces {
 }
 
 /**
- * Change of a weight by a probe, relative to the root mean square of its tensor. Against float64, q was off by this much of the
- * Gauss-Newton trace at worst, in networks with tanh, sigmoid and softplus: 3e-3 at 0.01 and 7e-4 at 0.005 (falling with the
- * square, third derivatives), 1.3e-4 at 0.002, and from there on rounding.
- */
-const RELATIVE_STEP = 0.003;
-
-/**
  * Trace of each diagonal block of the Hessian of the mean loss, for networks where Gauss-Newton is not enough. With
  * r_n = d l_n / d z_n the block b has the Gauss-Newton trace and that of the curvature of the network itself,
  *
@@ -95,39 +90,14 @@ export function hutchinsonTraces(
   const curved = curvedParameters(graph);
   const places = curved.map((parameter) => parameters.indexOf(parameter));
   const variables = curved.map(({ variable }) => rawVariable(variable));
+  const sizes = variables.map(({ size }) => size);
   const remembering = rememberInputs(graph);
   const plan = planSteps(remembering);
   const sums = new TraceSums(parameters.length);
-  /** Sums over samples of q, one row a probe and one column a curved block. */
-  const curvature = Array.from({ length: probes }, () => new Float64Array(curved.length));
+  /** Of the curvature of the network itself: one block a curved parameter. */
+  const curvature = probeSums(probes, curved.length);
   let steps: readonly number[] | null = null;
   let chunkSize = 1;
-
-  /** q of one probe and block for one chunk, times its samples. */
-  function quotient(probe: number, block: number, h: number, gradient: () => tf.Tensor, gauge: MemoryGauge): tf.Tensor {
-    const variable = variables[block];
-    const signs = signsOf(variables, block, seed, probe);
-    const original = variable.clone();
-    const gradientAt = (step: number) => {
-      const moved = tf.tidy(() => tf.add(original, tf.mul(signs, step)));
-      // The variable itself: `LayerVariable.write` would apply a constraint.
-      variable.assign(moved as tf.Variable);
-      moved.dispose();
-      return gradient();
-    };
-    const gradients: tf.Tensor[] = [];
-    try {
-      gradients.push(gradientAt(h));
-      gradients.push(gradientAt(-h));
-      return gaugedTidy(gauge, () => {
-        const [up, down] = gradients;
-        return tf.div(tf.sum(tf.mul(tf.sub(up, down), signs)), 2 * h);
-      });
-    } finally {
-      variable.assign(original as tf.Variable);
-      tf.dispose([signs, original, gradients]);
-    }
-  }
 
   /** All probes of all blocks on one chunk of samples. */
   async function addChunk(inputs: tf.Tensor[], h: readonly number[], pause: () => Promise<void>): Promise<void> {
@@ -145,10 +115,10 @@ export function hutchinsonTraces(
       for (const [block, parameter] of curved.entries()) {
         const gradient = gradientAbove(held, recorded, parameter);
         for (let probe = 0; probe < probes; probe++) {
-          const q = quotient(probe, block, h[block], () => gradient(residuals, gauge), gauge);
-          const [value] = await q.data();
-          q.dispose();
-          curvature[probe][block] += value;
+          const signs = probeSigns(sizes, block, seed, probe);
+          const q = probeQuotient(variables[block], signs, h[block], () => gradient(residuals, gauge), gauge);
+          const [ofChunk] = await valuesOf(q);
+          curvature.add(probe, block, ofChunk);
           await pause();
         }
       }
@@ -174,25 +144,16 @@ export function hutchinsonTraces(
     },
     get traces() {
       const traces = [...sums.traces];
-      places.forEach((b, block) => {
-        traces[b] += curvature.reduce((sum, row) => sum + row[block], 0) / probes / sums.samples;
+      curvature.traces(sums.samples).forEach((trace, block) => {
+        traces[places[block]] += trace;
       });
       return traces;
     },
-    standardError(factors) {
-      if (curved.length === 0) {
-        return 0;
-      }
-      if (probes < 2) {
-        return Number.POSITIVE_INFINITY;
-      }
-      const values = curvature.map(
-        (row) => row.reduce((sum, q, block) => sum + factors[places[block]] * q, 0) / sums.samples,
-      );
-      const mean = values.reduce((sum, value) => sum + value, 0) / probes;
-      const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-      return Math.sqrt(squares / (probes - 1) / probes);
-    },
+    standardError: (factors) =>
+      curvature.standardError(
+        places.map((b) => factors[b]),
+        sums.samples,
+      ),
     async add(inputs, pause) {
       const before = sums.samples;
       for await (const chunk of kernel.traces(inputs)) {
@@ -203,12 +164,14 @@ export function hutchinsonTraces(
         await pause(sums.samples);
         return;
       }
-      steps ??= await stepsOf(
+      steps ??= await probeSteps(
         variables,
         places.map((b) => sums.traces[b]),
       );
       const h = steps;
       const samples = inputs[0].shape[0];
+      // Not by `chunksOf`: a chunk moves the weights and is read on the way, so that none is started ahead, and every chunk is
+      // measured anew, the first being one sample.
       for (let begin = 0; begin < samples; ) {
         const count = Math.min(chunkSize, samples - begin);
         const done = before + begin;
@@ -223,29 +186,4 @@ export function hutchinsonTraces(
       }
     },
   };
-}
-
-/** Random signs in the shape of a variable. Probe and seed tell which: the same ones for every chunk of samples. */
-function signsOf(variables: readonly tf.Variable[], block: number, seed: number, probe: number): tf.Tensor {
-  const sizeOf = (some: readonly tf.Variable[]) => some.reduce((sum, { size }) => sum + size, 0);
-  const first = probe * sizeOf(variables) + sizeOf(variables.slice(0, block));
-  const { size, shape } = variables[block];
-  return tf.tensor(randomSigns(seed, first, size), shape);
-}
-
-/**
- * h for each block: relative to the weights of a matrix. A bias, which may be 0, moves z as much as the matrices do, by their
- * Gauss-Newton traces.
- */
-async function stepsOf(variables: readonly tf.Variable[], traces: readonly number[]): Promise<number[]> {
-  const sizes = tf.tidy(() => tf.stack(variables.map((x) => tf.sqrt(tf.mean(tf.square(x))))));
-  const rms = await sizes.data();
-  sizes.dispose();
-  const isMatrix = (b: number) => variables[b].rank >= 2 && rms[b] > 0;
-  const effects = variables.flatMap((_, b) => (isMatrix(b) && traces[b] > 0 ? [rms[b] * Math.sqrt(traces[b])] : []));
-  const effect = Math.min(...effects);
-  return variables.map((_, b) => {
-    const scale = isMatrix(b) || effects.length === 0 || traces[b] <= 0 ? rms[b] || 1 : effect / Math.sqrt(traces[b]);
-    return RELATIVE_STEP * scale;
-  });
 }
