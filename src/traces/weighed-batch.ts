@@ -14,7 +14,7 @@ export interface WeighedBatch extends PairWeights {
  * The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample and head.
  *
  * @param heads how many the network has.
- * @throws RangeError with one line that names the first sample for which the network overflows.
+ * @throws RangeError with one line that names a sample for which the network overflows.
  */
 export async function weighBatch(
   weighing: PairWeighing,

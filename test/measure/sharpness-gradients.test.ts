@@ -224,41 +224,6 @@ describe('minimumSharpnessGradients', () => {
     );
   });
 
-  it.each(losses)('is the mean of the gradients of single sign combinations: %s', (loss) => {
-    const model = chain([3], dense({ units: 3, activation: 'relu' }), head(loss));
-    setGoldenWeights(model, 11);
-    const inputs = batchFor(model, 2, 11);
-    const { graph, heads } = subjectOfModel(model, { loss });
-    const kernel = traceGradientKernel(graph, heads);
-    const weigh = () => [0.5, 2, 3, 0.25];
-    const add = (a: Float64Array[], { traces, gradients }: ReturnType<typeof kernel.gradients>) => {
-      const values = [traces, ...gradients.map((gradient) => gradient.dataSync())];
-      tf.dispose(gradients);
-      return values.map((value, b) => Float64Array.from(value, (v, i) => v + (a[b]?.[i] ?? 0)));
-    };
-    const exact = add([], kernel.gradients(inputs, weigh));
-    // Each sample's signs enter its own summand only: both samples may have the same ones.
-    let sum: Float64Array[] = [];
-    for (let choice = 0; choice < 8; choice++) {
-      const signs = [1, 2, 4].map((bit) => (choice & bit ? 1 : -1));
-      const drawn = (shape: readonly number[]) => {
-        expect(shape).toEqual([2, 3]);
-        return tf.tensor2d([signs, signs]);
-      };
-      sum = add(sum, kernel.gradients(inputs, weigh, drawn));
-    }
-    exact.forEach((values, b) => {
-      expect(
-        difference(
-          sum[b]!.map((v) => v / 8),
-          values,
-        ),
-      ).toBeLessThan(1e-5 * norm(values) + 1e-7);
-    });
-    tf.dispose(inputs);
-    model.dispose();
-  });
-
   it('takes outputs with positions', () => {
     const positions = (...end: tfl.layers.Layer[]) =>
       chain([3, 2], dense({ units: 4, activation: 'relu' }), dense({ units: 2 }), ...end);

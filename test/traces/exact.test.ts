@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { unfold } from '../../src/network/graph.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { type TraceChunk, traceKernel } from '../../src/traces/exact.js';
-import { TraceSums } from '../../src/traces/trace-sums.js';
 import { oneHead } from '../network/one-head.js';
 
 const hessian = outputHessians.softmaxCrossEntropy;
@@ -123,33 +122,5 @@ describe('a layer that tf.js has no gradient for', () => {
     expect(tf.memory().numTensors).toBe(before);
     x.dispose();
     model.dispose();
-  });
-});
-
-describe('TraceSums', () => {
-  const chunk = (norms: number[][]): TraceChunk => ({
-    samples: norms[0].length,
-    norms: norms.map((row) => Float32Array.from(row)),
-    pairs: 0,
-  });
-
-  it('is the mean over samples, and its error the spread of any combination of blocks', () => {
-    const a = [1, 4, 2, 8, 5, 7];
-    const b = [3, 1, 4, 1, 5, 9];
-    const sums = new TraceSums(2);
-    sums.add(chunk([a.slice(0, 2), b.slice(0, 2)]));
-    sums.add(chunk([a.slice(2), b.slice(2)]));
-    const mean = (x: number[]) => x.reduce((s, v) => s + v, 0) / x.length;
-    expect(sums.traces[0]).toBeCloseTo(mean(a), 12);
-    expect(sums.traces[1]).toBeCloseTo(mean(b), 12);
-    const u = a.map((value, n) => 2 * value - 0.5 * b[n]);
-    const variance = u.reduce((s, v) => s + (v - mean(u)) ** 2, 0) / 5;
-    expect(sums.standardError([2, -0.5])).toBeCloseTo(Math.sqrt(variance / 6), 12);
-  });
-
-  it('knows nothing of the spread from one sample', () => {
-    const sums = new TraceSums(1);
-    sums.add(chunk([[1]]));
-    expect(sums.standardError([1])).toBe(Number.POSITIVE_INFINITY);
   });
 });
