@@ -1,6 +1,6 @@
 /** a, b and c */
-export function enumerate(texts: readonly string[]): string {
-  return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
+export function enumerate(texts: readonly string[], conjunction: 'and' | 'or' = 'and'): string {
+  return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${conjunction} ${texts.at(-1)}`;
 }
 
 /** 'a', 'b' and 'c'; of more than four, 'a', 'b', 'c' and 7 more: networks have dozens of layers of a kind. */

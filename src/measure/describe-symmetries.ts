@@ -1,10 +1,17 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions } from '../checks.js';
 import { type SymmetryDescription, symmetryDescription } from '../symmetry/description.js';
-import type { MeasureOptions } from './options.js';
+import { checkMeasureOptions, type MeasureOptions } from './options.js';
 import { subjectOfModel } from './subject.js';
 
 /** What decides where the network ends: those of `measureSharpness`. */
 export type DescribeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
+
+const knownOptions = {
+  loss: true,
+  lossWeights: true,
+  countFrozen: true,
+} satisfies Record<keyof DescribeOptions, true>;
 
 /**
  * Says which layers of a model can trade scale without a change of what it computes, and why the others cannot: all that
@@ -17,8 +24,11 @@ export type DescribeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'cou
  * @param model a built model.
  * @returns plain data; as a string (`${describeSymmetries(model)}`) a text with a line for each group and each other layer.
  * @throws Error with one line, the same as `measureSharpness`, for a model that is not built, without trained weights or with
- *   a layer that cannot be measured, and for a loss that is not known or does not belong to the model's end.
+ *   a layer that cannot be measured, for a loss that is not known or does not belong to the model's end, and for options that
+ *   there are not or that are out of range.
  */
 export function describeSymmetries(model: tfl.LayersModel, options: DescribeOptions = {}): SymmetryDescription {
+  checkKnownOptions('describeSymmetries', options, knownOptions);
+  checkMeasureOptions(options);
   return symmetryDescription(subjectOfModel(model, options).graph);
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { checkKnownOptions } from '../checks.js';
 import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
 import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
@@ -48,6 +49,17 @@ export interface MeasureFunctionOptions
   readonly sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
 }
 
+const knownOptions = {
+  loss: true,
+  method: true,
+  part: true,
+  seed: true,
+  memoryMB: true,
+  sampleWeight: true,
+  signal: true,
+  onProgress: true,
+} satisfies Record<keyof MeasureFunctionOptions, true>;
+
 /** The output of a function, for messages. */
 const OUTPUT = 'output';
 
@@ -81,12 +93,13 @@ const OUTPUT = 'output';
  *   { loss: 'softmaxCrossEntropy' },
  * );
  */
-export function measureFunctionSharpness(
+export async function measureFunctionSharpness(
   f: SampleFunction,
   blocks: FunctionBlocks,
   inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
+  checkKnownOptions('measureFunctionSharpness', options, knownOptions);
   const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
   return measureBy((task) => tracesOf(task, options.method), { makeSubject, inputs, options: options ?? {} });
 }

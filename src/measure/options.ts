@@ -1,4 +1,4 @@
-import { checkKnownOptions } from '../checks.js';
+import { checkBoolean, checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
 import type { TensorInputs } from './inputs.js';
 import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
 import { type ClassWeights, checkClassWeight, type SampleWeights } from './sample-weights.js';
@@ -96,7 +96,8 @@ export function isHutchinson(method: MeasureOptions['method']): method is { read
   return typeof method === 'object' && method.hutchinson !== undefined;
 }
 
-const knownOptions = {
+/** Every option of `measureSharpness`. */
+export const measureOptionNames = {
   loss: true,
   lossWeights: true,
   method: true,
@@ -111,9 +112,9 @@ const knownOptions = {
   onProgress: true,
 } satisfies Record<keyof MeasureOptions, true>;
 
-/** @throws Error with one line for options that are out of range, whatever the model. */
+/** @throws Error with one line for options that there are not or that are out of range, whatever the model. */
 export function checkMeasureOptions(options: MeasureOptions): void {
-  checkKnownOptions('options', options, knownOptions);
+  checkKnownOptions('measureSharpness', options, measureOptionNames);
   const {
     loss,
     lossWeights,
@@ -136,17 +137,17 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   if (method !== undefined && method !== 'exact') {
     checkMethod(method);
   }
-  if (part !== undefined && !(typeof part === 'number' && part > 0 && part <= 1)) {
-    throw new RangeError(`part: ${part} is not a share of the samples. Pass a number in (0, 1], for example 0.1.`);
+  if (part !== undefined) {
+    checkNumber('part', part, { above: 0, atMost: 1 }, 'pass a share of the samples, for example 0.1');
   }
   if (part !== undefined && part < 1 && isHutchinson(method)) {
     throw new Error("part goes with method: 'exact', { pairs } or { tolerance }, not with { hutchinson }.");
   }
-  if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new RangeError(`seed: ${seed} is not a whole number. Pass one, for example 1.`);
+  if (seed !== undefined) {
+    checkWhole('seed', seed);
   }
-  if (memoryMB !== undefined && !(Number.isFinite(memoryMB) && memoryMB > 0)) {
-    throw new RangeError(`memoryMB: ${memoryMB} is not a positive number. Pass megabytes, for example 256.`);
+  if (memoryMB !== undefined) {
+    checkNumber('memoryMB', memoryMB, { above: 0 }, 'pass megabytes, for example 256');
   }
   if (sampleWeight !== undefined && (typeof sampleWeight !== 'object' || sampleWeight === null)) {
     throw new Error(
@@ -156,8 +157,8 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   if (classWeight !== undefined) {
     checkClassWeight(classWeight);
   }
-  if (countFrozen !== undefined && typeof countFrozen !== 'boolean') {
-    throw new Error(`countFrozen must be true or false, but it is ${countFrozen}.`);
+  if (countFrozen !== undefined) {
+    checkBoolean('countFrozen', countFrozen);
   }
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw new Error('signal must be an AbortSignal: pass controller.signal.');
@@ -177,17 +178,14 @@ function checkMethod(method: unknown): void {
       `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 }, { tolerance: 0.01 } or { hutchinson: 30 }.`,
     );
   }
-  if (kind === 'hutchinson' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
-    throw new RangeError(
-      `method: hutchinson is ${value}. Pass a whole number of probes of at least 2, for example 30.`,
-    );
+  const name = `method: ${kind}`;
+  if (kind === 'hutchinson') {
+    checkWhole(name, value, { atLeast: 2 }, 'pass a number of probes, for example 30');
   }
-  if (kind === 'pairs' && !(Number.isSafeInteger(value) && (value as number) >= 2)) {
-    throw new RangeError(`method: pairs is ${value}. Pass a whole number of at least 2, for example 256.`);
+  if (kind === 'pairs') {
+    checkWhole(name, value, { atLeast: 2 }, 'pass a number of pairs, for example 256');
   }
-  if (kind === 'tolerance' && !(typeof value === 'number' && value > 0 && value < 1)) {
-    throw new RangeError(
-      `method: tolerance is ${value}. Pass a relative error between 0 and 1, for example 0.01 for one percent.`,
-    );
+  if (kind === 'tolerance') {
+    checkNumber(name, value, { above: 0, below: 1 }, 'pass a relative error, for example 0.01 for one percent');
   }
 }

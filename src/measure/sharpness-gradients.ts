@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
 import { unfold } from '../network/graph.js';
 import type { DrawSigns, LossName } from '../network/output-hessian.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
@@ -25,6 +26,8 @@ export interface GradientOptions {
   readonly seed?: number;
 }
 
+const knownOptions = { loss: true, columns: true, seed: true } satisfies Record<keyof GradientOptions, true>;
+
 /** Minimum Sharpness of one batch and its gradient. */
 export interface MinimumSharpnessGradients {
   readonly minimumSharpness: number;
@@ -49,14 +52,18 @@ export interface MinimumSharpnessGradients {
  *
  * @param model a built model.
  * @param inputs [N, ...] for each input of the model.
- * @throws Error with one line as `measureSharpness` does, and for layers through which such gradients do not pass: see
- *   `Operation.differentiable`.
+ * @throws Error with one line as `measureSharpness` does, for options that there are not or that are out of range, and for layers
+ *   through which such gradients do not pass: see `Operation.differentiable`.
  */
 export function minimumSharpnessGradients(
   model: tfl.LayersModel,
   inputs: TensorInputs,
-  { loss, columns = 'all', seed = 0 }: GradientOptions = {},
+  options: GradientOptions = {},
 ): MinimumSharpnessGradients {
+  checkKnownOptions('minimumSharpnessGradients', options, knownOptions);
+  const { loss, columns = 'all', seed = 0 } = options;
+  checkOneOf('columns', columns, ['all', 'sign']);
+  checkWhole('seed', seed);
   const gradientsOf = sharpnessGradientKernel(model, loss);
   return gradientsOf(orderedInputs(model, inputs), columns, seed);
 }

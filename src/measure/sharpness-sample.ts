@@ -1,10 +1,17 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions } from '../checks.js';
 import { trainedParameters } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { PairSample } from '../traces/sampled-traces.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
 import { estimateOfShares, shareOf } from './methods.js';
-import { checkMeasureOptions, DEFAULT_METHOD, isHutchinson, type MeasureOptions } from './options.js';
+import {
+  checkMeasureOptions,
+  DEFAULT_METHOD,
+  isHutchinson,
+  type MeasureOptions,
+  measureOptionNames,
+} from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { withTask } from './task.js';
@@ -37,6 +44,12 @@ export interface SharpnessSample extends PairSample {
 /** How the model was measured, where that differs from what it was compiled with. */
 export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
 
+const mergeOptions = {
+  loss: true,
+  lossWeights: true,
+  countFrozen: true,
+} satisfies Record<keyof MergeOptions, true>;
+
 /**
  * Measures one share of the data, to be put together with others: several machines can measure one training set, each its own
  * share of it, disjoint from the others.
@@ -45,7 +58,7 @@ export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countF
  *   must be drawn independently: give each a `seed` of its own.
  * @returns plain data: `JSON.parse(JSON.stringify(sample))` is the same sample. It takes a few numbers for each pair drawn
  *   and weight tensor; with `part`, also two or so for each sample run.
- * @throws Error as `measureSharpness` does.
+ * @throws Error with one line as `measureSharpness` does.
  *
  * @example
  * const sample = await sampleSharpness(model, xShare, { seed: machine });
@@ -55,6 +68,7 @@ export async function sampleSharpness(
   inputs: SharpnessInputs,
   options: MeasureOptions = {},
 ): Promise<SharpnessSample> {
+  checkKnownOptions('sampleSharpness', options, measureOptionNames);
   const { method = DEFAULT_METHOD, seed = 0 } = options;
   checkMeasureOptions(options);
   if (isHutchinson(method)) {
@@ -81,7 +95,7 @@ export async function sampleSharpness(
  * @param options `loss`, `lossWeights` and `countFrozen` as they were passed to `sampleSharpness`.
  * @returns a reading for all shares; `durationMs` is that of the merging.
  * @throws Error with one line when there are no samples, when they are not of this model, of the same loss and the same weights,
- *   or when two were drawn with the same seed.
+ *   when two were drawn with the same seed, and for options that there are not or that are out of range.
  *
  * @example
  * const reading = mergeSharpnessSamples(model, [await sampleSharpness(model, x1, { seed: 1 }), JSON.parse(received)]);
@@ -92,6 +106,7 @@ export function mergeSharpnessSamples(
   options: MergeOptions = {},
 ): SharpnessReading {
   const start = performance.now();
+  checkKnownOptions('mergeSharpnessSamples', options, mergeOptions);
   checkMeasureOptions(options);
   const subject = subjectOfModel(model, options);
   checkSamples(samples, identityOf(subject));

@@ -1,10 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
+import { checkKnownOptions, checkText, checkWhole } from '../checks.js';
 import { isDataset } from '../measure/inputs.js';
 import { estimateSharpness, measureSharpness, type SharpnessInputs } from '../measure/measure-sharpness.js';
 import { checkMinibatchOptions } from '../measure/methods.js';
-import { checkMeasureOptions, DEFAULT_METHOD, isHutchinson, type MeasureOptions } from '../measure/options.js';
+import {
+  checkMeasureOptions,
+  DEFAULT_METHOD,
+  isHutchinson,
+  type MeasureOptions,
+  measureOptionNames,
+} from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { FitCallback } from '../tfjs/fit-callback.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
@@ -44,6 +51,14 @@ export interface MinimumSharpnessOptions extends MeasureOptions {
   /** Batches that the model was trained on before this callback saw any, for a resumed run. Default 0. */
   readonly initialStep?: number;
 }
+
+const knownOptions = {
+  data: true,
+  every: true,
+  name: true,
+  initialStep: true,
+  ...measureOptionNames,
+} satisfies Record<keyof MinimumSharpnessOptions, true>;
 
 /** A callback for `fit` and `fitDataset` that measures Minimum Sharpness; see {@link minimumSharpness}. */
 export interface SharpnessCallback extends tfl.Callback {
@@ -116,7 +131,7 @@ export interface Measuring {
  *
  * **Errors.** A measurement that fails, and a subscriber that throws, leave training alone: see `problems$`.
  *
- * @throws in one line for options that contradict each other or are out of range. What can only be known with the
+ * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be known with the
  *   model, such as a loss that is not supported, goes to `problems$` and one console warning when it is found.
  */
 export function minimumSharpness(options: MinimumSharpnessOptions = {}): SharpnessCallback {
@@ -163,18 +178,15 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
     super();
+    checkKnownOptions('minimumSharpness', options, knownOptions);
     const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
     checkSchedule(every);
     checkMeasureOptions(measureOptions);
     if (data === null || (data !== undefined && typeof data !== 'object')) {
       throw new Error(`data must be a tensor, several tensors or a dataset, but it is ${data}.`);
     }
-    if (typeof name !== 'string' || name === '') {
-      throw new Error('name must be a non-empty string: it is the key of the readings in the epoch logs.');
-    }
-    if (!Number.isInteger(initialStep) || initialStep < 0) {
-      throw new Error(`initialStep must be a whole number of at least 0, but it is ${initialStep}.`);
-    }
+    checkText('name', name, 'be a non-empty string, the key of the readings in the epoch logs');
+    checkWhole('initialStep', initialStep, { atLeast: 0 });
     for (const option of ['sampleWeight', 'classWeight'] as const) {
       if (data === undefined && measureOptions[option] !== undefined) {
         throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);

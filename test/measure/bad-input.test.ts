@@ -248,7 +248,7 @@ const badCalls: Record<string, BadCall> = {
     options: { loss },
     names: [/bad_state/, /stateful/],
   },
-  'memoryMB of zero': { model: classifier, options: { loss, memoryMB: 0 }, names: [/memoryMB/, /positive/] },
+  'memoryMB of zero': { model: classifier, options: { loss, memoryMB: 0 }, names: [/memoryMB/, /above 0/] },
   'negative memoryMB': { model: classifier, options: { loss, memoryMB: -5 }, names: [/memoryMB/, /-5/] },
   'memoryMB that is no number': { model: classifier, options: { loss, memoryMB: '64' }, names: [/memoryMB/, /64/] },
   'NaN as memoryMB': { model: classifier, options: { loss, memoryMB: Number.NaN }, names: [/memoryMB/, /NaN/] },

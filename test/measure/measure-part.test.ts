@@ -148,7 +148,7 @@ describe('a part of the samples', () => {
     withoutLeak(12, async (model, x) => {
       for (const part of [0, -0.1, 1.5, Number.NaN, '0.5']) {
         expect(() => checkMeasureOptions({ part: part as number })).toThrow(
-          /^part: .* is not a share of the samples\./,
+          /^part must be a number above 0 and at most 1, but it is .*: pass a share of the samples, /,
         );
       }
       expect(() => checkMeasureOptions({ part: 0.5, method: { hutchinson: 5 } })).toThrow(/^part goes with method/);

@@ -356,18 +356,18 @@ describe('options', () => {
     [null, /method: null is not known/],
     [{ pairs: 3, tolerance: 0.1 }, /is not known/],
     [{ rows: 3 }, /is not known/],
-    [{ pairs: 0 }, /pairs is 0\. Pass a whole number of at least 2/],
-    [{ pairs: 1.5 }, /pairs is 1\.5/],
-    [{ pairs: '9' }, /pairs is 9/],
-    [{ tolerance: 0 }, /tolerance is 0\. Pass a relative error between 0 and 1/],
-    [{ tolerance: 1 }, /tolerance is 1/],
-    [{ tolerance: Number.NaN }, /tolerance is NaN/],
+    [{ pairs: 0 }, /pairs must be a whole number of at least 2, but it is 0: pass a number/],
+    [{ pairs: 1.5 }, /pairs must .* it is 1\.5:/],
+    [{ pairs: '9' }, /pairs must .* it is 9:/],
+    [{ tolerance: 0 }, /tolerance must be a number above 0 and below 1, but it is 0: pass a relative error/],
+    [{ tolerance: 1 }, /tolerance must .* it is 1:/],
+    [{ tolerance: Number.NaN }, /tolerance must .* it is NaN:/],
   ])('refuses the method %j in one line', (method, message) => {
     expect(() => checkMeasureOptions({ method: method as never })).toThrow(message);
   });
 
   it('refuses a seed that is no whole number', () => {
-    expect(() => checkMeasureOptions({ seed: 0.5 })).toThrow(/seed: 0.5 is not a whole number/);
+    expect(() => checkMeasureOptions({ seed: 0.5 })).toThrow(/^seed must be a whole number, but it is 0\.5\.$/);
     expect(() => checkMeasureOptions({ seed: 2 ** 60 })).toThrow(/seed/);
     checkMeasureOptions({ seed: -4 });
   });

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkNumber } from '../../checks.js';
 import type { Setting } from './setting.js';
 
 /** What is public of it in none of tf.js' optimizers. */
@@ -23,13 +24,11 @@ function checkOptimizer(caller: string, optimizer: unknown): HasLearningRate {
  * number in every step: `adam`, `adamax`, `adagrad`, `adadelta`, `rmsprop`. RMSProp accumulates steps that
  * already hold the rate, so with its own momentum an old rate fades away only step by step.
  *
- * @throws in one line if the optimizer has no learning rate, or `value` is not a finite number of at least 0.
+ * @throws Error with one line if the optimizer has no learning rate, or `value` is not a finite number of at least 0.
  */
 export function setLearningRate(optimizer: tf.Optimizer, value: number): void {
   const found = checkOptimizer('setLearningRate', optimizer);
-  if (!(Number.isFinite(value) && value >= 0)) {
-    throw new Error(`setLearningRate: the learning rate must be a finite number of at least 0, but it is ${value}.`);
-  }
+  checkNumber('setLearningRate: the learning rate', value, { atLeast: 0 });
   if (typeof found.setLearningRate === 'function') {
     found.setLearningRate(value);
   } else {

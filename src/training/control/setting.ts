@@ -1,3 +1,5 @@
+import { checkText } from '../../checks.js';
+
 /** A number that can be set while a model trains, such as a learning rate. */
 export interface Setting {
   /** Its name in `changes$` and in TensorBoard. */
@@ -20,7 +22,7 @@ export interface Setting {
  * @param object that has the property; it may be a getter with a setter.
  * @param key of the property.
  * @param name in `changes$` and in TensorBoard. Default `key`.
- * @throws in one line if the property is not a number now, or the name is empty.
+ * @throws Error with one line if the property is not a number now, or the name is empty.
  */
 export function property<Key extends string>(object: { [Name in Key]: number }, key: Key, name: string = key): Setting {
   const isObject = (typeof object === 'object' && object !== null) || typeof object === 'function';
@@ -28,9 +30,7 @@ export function property<Key extends string>(object: { [Name in Key]: number }, 
     const found = isObject ? `${String(key)} is ${String(object[key])}` : `the object is ${String(object)}`;
     throw new Error(`property: an object and the name of a number in it are wanted, but ${found}.`);
   }
-  if (typeof name !== 'string' || name === '') {
-    throw new Error('property: name must be a non-empty string.');
-  }
+  checkText('property: name', name);
   return {
     name,
     get: () => object[key],

@@ -1,4 +1,5 @@
 import { filter, type Observable, ReplaySubject, Subject } from 'rxjs';
+import { checkNumber } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import type { Moment } from '../streams/field.js';
 import { isolated } from '../streams/isolated.js';
@@ -53,7 +54,7 @@ export interface Steering {
  * @param readings$ of the callback, or piped from it.
  * @param controller `lowerWhenRising`, `raiseWhenRising`, `warmUp`, or a pair of functions of your own.
  * @param setting `learningRateOf(model)`, `weightDecayOf(regularizer)`, `property(optimizer, 'rho')`, or your own.
- * @throws in one line if one of them is missing, the setting has no value, or the controller cannot begin with it.
+ * @throws Error with one line if one of them is missing, the setting has no value, or the controller cannot begin with it.
  */
 export function steer<State extends { readonly value: number }>(
   readings$: Observable<SharpnessReading>,
@@ -77,7 +78,7 @@ export function steer<State extends { readonly value: number }>(
     );
   }
   const { name } = setting;
-  let known = checkFinite(setting.get(), 'the present value');
+  let known = finite(setting.get(), 'the present value');
   let asked = known;
   let state = controller.begin(known);
 
@@ -99,18 +100,18 @@ export function steer<State extends { readonly value: number }>(
 
   const handle = (reading: SharpnessReading) => {
     moment = { step: reading.step, epoch: reading.epoch };
-    const present = checkFinite(setting.get(), 'the present value');
+    const present = finite(setting.get(), 'the present value');
     if (present !== known) {
       known = asked = present;
       state = controller.begin(present);
     }
     const next = controller.next(state, reading);
-    const value = checkFinite(next.value, "the controller's value");
+    const value = finite(next.value, "the controller's value");
     if (value !== asked) {
       setting.set(value);
       asked = value;
       // Not `value` itself, since the setting may round: else that would look like somebody else's doing.
-      known = checkFinite(setting.get(), 'the value that was set');
+      known = finite(setting.get(), 'the value that was set');
     }
     state = next;
     values.next({ ...moment, name, value: known, previous: present });
@@ -145,9 +146,7 @@ export function steer<State extends { readonly value: number }>(
   };
 }
 
-function checkFinite(value: unknown, what: string): number {
-  if (Number.isFinite(value)) {
-    return value as number;
-  }
-  throw new Error(`${what} must be a finite number, but it is ${String(value)}.`);
+function finite(value: unknown, what: string): number {
+  checkNumber(what, value);
+  return value;
 }

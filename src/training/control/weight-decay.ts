@@ -13,7 +13,7 @@ import type { Setting } from './setting.js';
  * The factor multiplies the sum of squared weights in the loss: in plain gradient descent a step takes 2 × learning rate × factor off
  * every weight, as a share. Its name is `weight_decay`.
  *
- * @throws in one line for anything else, and for a factor of 0, which tf.js' regularizers never look at again.
+ * @throws Error with one line for anything else, and for a factor of 0, which tf.js' regularizers never look at again.
  */
 export function weightDecayOf(regularizer: object): Setting {
   const l2 = regularizer as { l2: unknown };

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkKnownOptions } from '../../checks.js';
-import { checkedLength, PerturbingOptimizer } from './perturbing-optimizer.js';
+import { checkKnownOptions, checkNumber } from '../../checks.js';
+import { PerturbingOptimizer } from './perturbing-optimizer.js';
 import { registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
 
 export interface AsamOptions {
@@ -9,6 +9,8 @@ export interface AsamOptions {
   /** Added to the size of every weight, so that small ones are moved too. In units of the weights. Default 0.01. */
   readonly eta?: number;
 }
+
+const knownOptions = { rho: true, eta: true } satisfies Record<keyof AsamOptions, true>;
 
 /** What {@link asam} returns. */
 export interface AsamOptimizer extends WrappedOptimizer {
@@ -39,7 +41,7 @@ export interface AsamOptimizer extends WrappedOptimizer {
  * @throws Error with one line for a rho or an eta that is no finite number of at least 0, and where {@link sam} does.
  */
 export function asam(base: tf.Optimizer, options: AsamOptions): AsamOptimizer {
-  checkKnownOptions('asam', options, { rho: true, eta: true } satisfies Record<keyof AsamOptions, true>);
+  checkKnownOptions('asam', options, knownOptions);
   return new Asam(base, options);
 }
 
@@ -48,7 +50,9 @@ class Asam extends PerturbingOptimizer implements AsamOptimizer {
 
   constructor(base: tf.Optimizer, options: AsamOptions) {
     super(base, options?.rho);
-    this.eta = checkedLength('eta', options.eta ?? 0.01);
+    const eta = options.eta ?? 0.01;
+    checkNumber('eta', eta, { atLeast: 0 });
+    this.eta = eta;
   }
 
   protected override normalization(variable: tf.Variable): tf.Tensor | undefined {

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { checkNumber } from '../../checks.js';
 import { perturbedGradients } from './perturbed-gradients.js';
 import { OptimizerWrapper } from './wrapped-optimizer.js';
 
@@ -19,7 +20,8 @@ export abstract class PerturbingOptimizer extends OptimizerWrapper {
   }
 
   set rho(value: number) {
-    this.#rho = checkedLength('rho', value);
+    checkNumber('rho', value, { atLeast: 0 });
+    this.#rho = value;
   }
 
   protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
@@ -29,12 +31,4 @@ export abstract class PerturbingOptimizer extends OptimizerWrapper {
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), rho: this.#rho };
   }
-}
-
-/** @throws Error with one line for anything but a finite number of at least 0. */
-export function checkedLength(name: string, value: unknown): number {
-  if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) {
-    return value;
-  }
-  throw new Error(`${name} must be a finite number of at least 0, but it is ${value}.`);
 }

@@ -8,6 +8,8 @@ export interface SamOptions {
   readonly rho: number;
 }
 
+const knownOptions = { rho: true } satisfies Record<keyof SamOptions, true>;
+
 /** What {@link sam} returns. */
 export interface SamOptimizer extends WrappedOptimizer {
   /** As in {@link SamOptions}. May be changed between steps; 0 is plain training. */
@@ -40,7 +42,7 @@ export interface SamOptimizer extends WrappedOptimizer {
  *   stateful recurrent layers.
  */
 export function sam(base: tf.Optimizer, options: SamOptions): SamOptimizer {
-  checkKnownOptions('sam', options, { rho: true } satisfies Record<keyof SamOptions, true>);
+  checkKnownOptions('sam', options, knownOptions);
   return new Sam(base, options);
 }
 

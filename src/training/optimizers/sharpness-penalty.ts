@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { checkKnownOptions } from '../../checks.js';
+import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../../checks.js';
 import { checkLoss } from '../../measure/loss.js';
 import {
   checkGradientsPass,
@@ -36,6 +36,16 @@ export interface SharpnessPenaltyOptions {
   /** Chooses the random signs, together with the step: a whole number, default 0. */
   readonly seed?: number;
 }
+
+const knownOptions = {
+  lambda: true,
+  model: true,
+  every: true,
+  samples: true,
+  columns: true,
+  loss: true,
+  seed: true,
+} satisfies Record<keyof SharpnessPenaltyOptions, true>;
 
 /** What {@link sharpnessPenalty} returns. */
 export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
@@ -84,16 +94,6 @@ export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOp
   return new SharpnessPenalty(base, options);
 }
 
-const knownOptions = {
-  lambda: true,
-  model: true,
-  every: true,
-  samples: true,
-  columns: true,
-  loss: true,
-  seed: true,
-} satisfies Record<keyof SharpnessPenaltyOptions, true>;
-
 class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
   #lambda = 0;
   readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
@@ -107,14 +107,10 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
     super(base);
     const { lambda, model, every = 1, samples = 32, columns = 'sign', loss, seed = 0 } = options ?? {};
     this.lambda = lambda as number;
-    checkCount('every', every);
-    checkCount('samples', samples);
-    if (columns !== 'sign' && columns !== 'all') {
-      throw new Error(`columns must be 'sign' or 'all', but it is ${columns}.`);
-    }
-    if (!Number.isSafeInteger(seed)) {
-      throw new Error(`seed must be a whole number, but it is ${seed}.`);
-    }
+    checkWhole('every', every, { atLeast: 1 });
+    checkWhole('samples', samples, { atLeast: 1 });
+    checkOneOf('columns', columns, ['sign', 'all']);
+    checkWhole('seed', seed);
     if (loss != null) {
       checkLoss(loss);
     }
@@ -130,9 +126,7 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
   }
 
   set lambda(value: number) {
-    if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw new Error(`lambda must be a finite number of at least 0, but it is ${value}.`);
-    }
+    checkNumber('lambda', value, { atLeast: 0 });
     this.#lambda = value;
   }
 
@@ -249,10 +243,3 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
   }
 }
 registerOptimizer('SharpnessPenalty', SharpnessPenalty);
-
-/** @throws Error with one line for anything but a whole number of at least 1. */
-function checkCount(name: string, value: unknown): void {
-  if (!(Number.isSafeInteger(value) && (value as number) >= 1)) {
-    throw new Error(`${name} must be a whole number of at least 1, but it is ${value}.`);
-  }
-}

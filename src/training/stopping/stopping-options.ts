@@ -1,4 +1,4 @@
-import { checkKnownOptions } from '../../checks.js';
+import { checkBoolean, checkKnownOptions, checkNumber, checkOneOf, checkText, checkWhole } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { type Comparison, plateau, worsensAsLossFalls } from './stopping-criterion.js';
@@ -76,7 +76,7 @@ const knownOptions = {
 /** Options with their defaults in place, and the criterion that they ask for. */
 export type StoppingSettings = ReturnType<typeof checkStoppingOptions>;
 
-/** @throws in one line for options that contradict each other or are out of range. */
+/** @throws Error with one line for options that contradict each other or are out of range. */
 export function checkStoppingOptions(options: EarlyStoppingOptions) {
   checkKnownOptions('earlyStopping', options, knownOptions);
   const { readings, when = 'plateau', mode = 'auto', baseline, startFromAccuracy } = options ?? {};
@@ -87,43 +87,27 @@ export function checkStoppingOptions(options: EarlyStoppingOptions) {
       'readings must be a sharpness callback: const sharpness = minimumSharpness(), then { readings: sharpness }.',
     );
   }
-  if (typeof monitor !== 'string' || monitor === '') {
-    throw new Error("monitor must name a field of the epoch logs, for example { monitor: 'minimumSharpness' }.");
-  }
+  checkText('monitor', monitor, "name a field of the epoch logs, for example { monitor: 'minimumSharpness' }");
   if (readings !== undefined && !readingFields.includes(monitor)) {
     throw new Error(`with readings, monitor must be one of ${readingFields.join(', ')}, but it is '${monitor}'.`);
   }
-  if (when !== 'plateau' && when !== 'worsensAsLossFalls') {
-    throw new Error(`when must be 'plateau' or 'worsensAsLossFalls', but it is ${when}.`);
-  }
-  for (const [name, value] of Object.entries({ minDelta, standardErrors })) {
-    if (!(Number.isFinite(value) && value >= 0)) {
-      throw new Error(`${name} must be a finite number of at least 0, but it is ${value}.`);
-    }
-  }
-  for (const [name, value] of Object.entries({ patience, startFromEpoch })) {
-    if (!Number.isInteger(value) || value < 0) {
-      throw new Error(`${name} must be a whole number of at least 0, but it is ${value}.`);
-    }
-  }
-  if (mode !== 'min' && mode !== 'max' && mode !== 'auto') {
-    throw new Error(`mode must be 'min', 'max' or 'auto', but it is ${mode}.`);
-  }
-  if (baseline !== undefined && !Number.isFinite(baseline)) {
-    throw new Error(`baseline must be a finite number, but it is ${baseline}.`);
+  checkOneOf('when', when, ['plateau', 'worsensAsLossFalls']);
+  checkNumber('minDelta', minDelta, { atLeast: 0 });
+  checkNumber('standardErrors', standardErrors, { atLeast: 0 });
+  checkWhole('patience', patience, { atLeast: 0 });
+  checkWhole('startFromEpoch', startFromEpoch, { atLeast: 0 });
+  checkOneOf('mode', mode, ['min', 'max', 'auto']);
+  if (baseline !== undefined) {
+    checkNumber('baseline', baseline);
   }
   if (baseline !== undefined && when !== 'plateau') {
     throw new Error(`baseline goes with when: 'plateau' only, but when is '${when}': leave one of them out.`);
   }
-  if (startFromAccuracy !== undefined && !(startFromAccuracy >= 0 && startFromAccuracy <= 1)) {
-    throw new Error(`startFromAccuracy must be a number from 0 to 1, but it is ${startFromAccuracy}.`);
+  if (startFromAccuracy !== undefined) {
+    checkNumber('startFromAccuracy', startFromAccuracy, { atLeast: 0, atMost: 1 });
   }
-  if (typeof restoreBestWeights !== 'boolean') {
-    throw new Error(`restoreBestWeights must be true or false, but it is ${restoreBestWeights}.`);
-  }
-  if (!(smoothing >= 0 && smoothing < 1)) {
-    throw new Error(`smoothing must be at least 0 and less than 1, but it is ${smoothing}.`);
-  }
+  checkBoolean('restoreBestWeights', restoreBestWeights);
+  checkNumber('smoothing', smoothing, { atLeast: 0, below: 1 });
   if (standardErrors > 0 && readings === undefined) {
     throw new Error('standardErrors needs readings, since logs hold no standard error: pass { readings: sharpness }.');
   }

@@ -1,4 +1,5 @@
 import { concatMap, defer, type OperatorFunction } from 'rxjs';
+import { checkKnownOptions, checkNumber, checkWhole } from '../../checks.js';
 import { checkField, type Having, numberOf } from './field.js';
 
 export interface ChangePointOptions<Field extends string = 'minimumSharpness'> {
@@ -11,6 +12,13 @@ export interface ChangePointOptions<Field extends string = 'minimumSharpness'> {
   /** The number to watch. Default `'minimumSharpness'`. */
   readonly field?: Field;
 }
+
+const knownOptions = {
+  threshold: true,
+  tolerance: true,
+  minReadings: true,
+  field: true,
+} satisfies Record<keyof ChangePointOptions, true>;
 
 /** What {@link changePoint} adds to the reading at which it fired. */
 export interface Changed<T> {
@@ -56,21 +64,16 @@ interface Side<T> {
  *
  * Values that are not finite are left out.
  *
- * @throws in one line, at the call, for options that are out of range.
+ * @throws Error with one line, at the call, for options that there are not or that are out of range.
  */
 export function changePoint<T extends Having<Field>, Field extends string = 'minimumSharpness'>(
   options: ChangePointOptions<Field>,
 ): OperatorFunction<T, T & Changed<T>> {
+  checkKnownOptions('changePoint', options, knownOptions);
   const { threshold, tolerance = 0, minReadings = 5, field = 'minimumSharpness' } = options ?? {};
-  if (!(Number.isFinite(threshold) && threshold > 0)) {
-    throw new Error(`changePoint: threshold must be a finite number above 0, but it is ${threshold}.`);
-  }
-  if (!(Number.isFinite(tolerance) && tolerance >= 0)) {
-    throw new Error(`changePoint: tolerance must be a finite number of at least 0, but it is ${tolerance}.`);
-  }
-  if (!Number.isInteger(minReadings) || minReadings < 1) {
-    throw new Error(`changePoint: minReadings must be a whole number of at least 1, but it is ${minReadings}.`);
-  }
+  checkNumber('changePoint: threshold', threshold, { above: 0 });
+  checkNumber('changePoint: tolerance', tolerance, { atLeast: 0 });
+  checkWhole('changePoint: minReadings', minReadings, { atLeast: 1 });
   checkField('changePoint', field);
   return (readings$) =>
     defer(() => {

@@ -1,4 +1,5 @@
 import { defer, map, type OperatorFunction } from 'rxjs';
+import { checkKnownOptions, checkNumber } from '../../checks.js';
 import { checkField, type Having, numberOf } from './field.js';
 
 export interface ExponentialMovingAverageOptions<Field extends string = 'minimumSharpness'> {
@@ -7,6 +8,11 @@ export interface ExponentialMovingAverageOptions<Field extends string = 'minimum
   /** The number to average. Default `'minimumSharpness'`. */
   readonly field?: Field;
 }
+
+const knownOptions = {
+  smoothing: true,
+  field: true,
+} satisfies Record<keyof ExponentialMovingAverageOptions, true>;
 
 /** What {@link exponentialMovingAverage} adds to a reading. */
 export interface Smoothed {
@@ -31,16 +37,15 @@ export interface Smoothed {
  *
  * Averages begin anew for each subscriber.
  *
- * @throws in one line, at the call, for options that are out of range.
+ * @throws Error with one line, at the call, for options that there are not or that are out of range.
  */
 export function exponentialMovingAverage<T extends Having<Field>, Field extends string = 'minimumSharpness'>(
   options: ExponentialMovingAverageOptions<Field> = {},
 ): OperatorFunction<T, T & Smoothed> {
   const operator = 'exponentialMovingAverage';
+  checkKnownOptions(operator, options, knownOptions);
   const { smoothing = 0.6, field = 'minimumSharpness' } = options;
-  if (!(smoothing >= 0 && smoothing < 1)) {
-    throw new Error(`${operator}: smoothing must be a number of at least 0 and below 1, but it is ${smoothing}.`);
-  }
+  checkNumber(`${operator}: smoothing`, smoothing, { atLeast: 0, below: 1 });
   checkField(operator, field);
   // Deferred, so that each subscriber has an average of its own.
   return (readings$) =>

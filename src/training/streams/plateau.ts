@@ -1,4 +1,5 @@
 import { concatMap, defer, type OperatorFunction } from 'rxjs';
+import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../../checks.js';
 import { checkField, type Having, numberOf } from './field.js';
 
 export interface PlateauOptions<Field extends string = 'minimumSharpness'> {
@@ -11,6 +12,13 @@ export interface PlateauOptions<Field extends string = 'minimumSharpness'> {
   /** The number to watch. Default `'minimumSharpness'`. */
   readonly field?: Field;
 }
+
+const knownOptions = {
+  patience: true,
+  minDelta: true,
+  mode: true,
+  field: true,
+} satisfies Record<keyof PlateauOptions, true>;
 
 /** What {@link plateau} adds to a reading. */
 export interface OnPlateau {
@@ -29,21 +37,16 @@ export interface OnPlateau {
  * one by more than `minDelta`; NaN never does, and before the first number it does not count. A plateau that goes on is
  * emitted again after every further `patience` readings; `take(1)` keeps the first. The best value stays the best for good.
  *
- * @throws in one line, at the call, for options that are out of range.
+ * @throws Error with one line, at the call, for options that there are not or that are out of range.
  */
 export function plateau<T extends Having<Field>, Field extends string = 'minimumSharpness'>(
   options: PlateauOptions<Field>,
 ): OperatorFunction<T, T & OnPlateau> {
+  checkKnownOptions('plateau', options, knownOptions);
   const { patience, minDelta = 0, mode = 'min', field = 'minimumSharpness' } = options ?? {};
-  if (!Number.isInteger(patience) || patience < 0) {
-    throw new Error(`plateau: patience must be a whole number of readings, at least 0, but it is ${patience}.`);
-  }
-  if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
-    throw new Error(`plateau: minDelta must be a finite number of at least 0, but it is ${minDelta}.`);
-  }
-  if (mode !== 'min' && mode !== 'max') {
-    throw new Error(`plateau: mode must be 'min' or 'max', but it is ${mode}.`);
-  }
+  checkWhole('plateau: patience', patience, { atLeast: 0 });
+  checkNumber('plateau: minDelta', minDelta, { atLeast: 0 });
+  checkOneOf('plateau: mode', mode, ['min', 'max']);
   checkField('plateau', field);
   const improves = (value: number, best: number) =>
     mode === 'min' ? value < best - minDelta : value > best + minDelta;

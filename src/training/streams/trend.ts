@@ -1,4 +1,5 @@
 import { concatMap, defer, type OperatorFunction } from 'rxjs';
+import { checkKnownOptions, checkWhole } from '../../checks.js';
 import { checkField, type Having, numberOf } from './field.js';
 import { type Slope, slopeOf } from './slope.js';
 
@@ -8,6 +9,8 @@ export interface TrendOptions<Field extends string = 'minimumSharpness'> {
   /** The number whose trend it is. Default `'minimumSharpness'`. */
   readonly field?: Field;
 }
+
+const knownOptions = { window: true, field: true } satisfies Record<keyof TrendOptions, true>;
 
 /** What {@link trend} adds to a reading. */
 export interface Trending {
@@ -40,15 +43,14 @@ export interface Trending {
  * Readings without a step count as one step after the last. Values that are not finite are left out: no line goes through
  * them, and nothing is emitted. The slope is NaN where all readings of the window have the same step.
  *
- * @throws in one line, at the call, for options that are out of range.
+ * @throws Error with one line, at the call, for options that there are not or that are out of range.
  */
 export function trend<T extends Having<Field>, Field extends string = 'minimumSharpness'>(
   options: TrendOptions<Field> = {},
 ): OperatorFunction<T, T & Trending> {
+  checkKnownOptions('trend', options, knownOptions);
   const { window = 10, field = 'minimumSharpness' } = options;
-  if (!Number.isInteger(window) || window < 3) {
-    throw new Error(`trend: window must be a whole number of readings, at least 3, but it is ${window}.`);
-  }
+  checkWhole('trend: window', window, { atLeast: 3 });
   checkField('trend', field);
   return (readings$) =>
     defer(() => {

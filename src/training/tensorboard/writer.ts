@@ -1,4 +1,5 @@
 import type { Observer } from 'rxjs';
+import { checkKnownOptions, checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import type { ControlledValue } from '../control/steer.js';
 import { DataClass, DataType } from './event_pb.js';
@@ -22,6 +23,8 @@ export interface TensorBoardWriterOptions {
    */
   readonly prefix?: string;
 }
+
+const knownOptions = { prefix: true } satisfies Record<keyof TensorBoardWriterOptions, true>;
 
 /** Where points go. */
 interface Sink {
@@ -85,10 +88,10 @@ function openSink(target: string | SummaryFileWriter): Sink {
     if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
       return summaryFileWriterSink(target);
     }
-    throw new TypeError('tensorBoardWriter: expected a log folder or a tf.node.summaryFileWriter');
+    throw new Error('tensorBoardWriter: expected a log folder or a tf.node.summaryFileWriter');
   }
   if (target === '') {
-    throw new TypeError("tensorBoardWriter: the log folder is '', give its path, for example 'logs/run1'");
+    throw new Error("tensorBoardWriter: the log folder is '', give its path, for example 'logs/run1'");
   }
   try {
     return eventFileSink(target);
@@ -121,16 +124,16 @@ function openSink(target: string | SummaryFileWriter): Sink {
  * one warning on the console, and later readings are tried again. Completion and error close the file; readings after
  * that are dropped. Use one writer a stream.
  *
- * @throws {Error} when the folder cannot be made or written to.
- * @throws {TypeError} when `target` is neither a folder nor a summary file writer, or `prefix` is empty.
+ * @throws Error with one line when the folder cannot be made or written to, when `target` is neither a folder nor a summary file
+ *   writer, when `prefix` is empty, and for an option that there is not.
  */
 export function tensorBoardWriter(
   target: string | SummaryFileWriter,
-  { prefix = 'sharpness' }: TensorBoardWriterOptions = {},
+  options: TensorBoardWriterOptions = {},
 ): Observer<SharpnessReading | ControlledValue> {
-  if (typeof prefix !== 'string' || prefix === '') {
-    throw new TypeError("tensorBoardWriter: prefix must name the charts, for example 'sharpness'");
-  }
+  checkKnownOptions('tensorBoardWriter', options, knownOptions);
+  const { prefix = 'sharpness' } = options;
+  checkText('tensorBoardWriter: prefix', prefix, "name the charts, for example 'sharpness'");
   const sink = openSink(target);
   let nextStep = 0;
   let closed = false;

@@ -45,6 +45,6 @@ describe('property', () => {
   });
 
   it('wants a name', () => {
-    expect(() => property({ rho: 1 }, 'rho', '')).toThrow('property: name must be a non-empty string.');
+    expect(() => property({ rho: 1 }, 'rho', '')).toThrow("property: name must be a non-empty string, but it is ''.");
   });
 });

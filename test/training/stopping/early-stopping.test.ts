@@ -247,7 +247,7 @@ describe('earlyStopping', () => {
     [{ monitor: 'value', startFromAccuracy: 98 }, /^startFromAccuracy must be a number from 0 to 1, but it is 98/],
     [{ monitor: 'value', startFromAccuracy: -0.1 }, /^startFromAccuracy must/],
     [{ monitor: 'value', restoreBestWeights: 'yes' }, /^restoreBestWeights must/],
-    [{ monitor: 'value', smoothing: 1 }, /^smoothing must be at least 0 and less than 1, but it is 1/],
+    [{ monitor: 'value', smoothing: 1 }, /^smoothing must be a number of at least 0 and below 1, but it is 1/],
     [{ monitor: 'value', smoothing: -0.1 }, /^smoothing must/],
     [{ monitor: 'value', standardErrors: -1 }, /^standardErrors must/],
     [{ monitor: 'value', standardErrors: 1 }, /^standardErrors needs readings/],

@@ -15,7 +15,7 @@ import type { SharpnessReading } from '../../../measure/reading.js';
  * @template State at least the value to set.
  */
 export interface Controller<State extends { readonly value: number }> {
-  /** The state before the first reading, from the value that is set now. @throws in one line for one that it cannot begin with. */
+  /** The state before the first reading, from the value that is set now. @throws Error with one line for one that it cannot begin with. */
   begin(value: number): State;
   /** The state after a reading. */
   next(state: State, reading: SharpnessReading): State;

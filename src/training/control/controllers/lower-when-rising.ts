@@ -1,5 +1,6 @@
+import { checkKnownOptions, checkNumber } from '../../../checks.js';
 import type { Controller } from './controller.js';
-import { checkRising, isRising, type Points, type RisingOptions, withReading } from './rising.js';
+import { checkRising, isRising, type Points, type RisingOptions, risingOptions, withReading } from './rising.js';
 
 export interface LowerWhenRisingOptions extends RisingOptions {
   /** What the value is multiplied by, above 0 and below 1. Default 0.5. */
@@ -7,6 +8,12 @@ export interface LowerWhenRisingOptions extends RisingOptions {
   /** The value goes no lower. Default 0. */
   readonly min?: number;
 }
+
+const knownOptions = {
+  factor: true,
+  min: true,
+  ...risingOptions,
+} satisfies Record<keyof LowerWhenRisingOptions, true>;
 
 /** What {@link lowerWhenRising} remembers. */
 export interface LowerWhenRisingState {
@@ -32,17 +39,14 @@ export interface LowerWhenRisingState {
  * Chance: on 50 readings that only scatter around one value, independently, the defaults lower 0.4 times on average; a
  * confidence of 0.95 lowers 1.6 times (3,000 simulated runs).
  *
- * @throws in one line for options that are out of range.
+ * @throws Error with one line for options that there are not or that are out of range.
  */
 export function lowerWhenRising(options: LowerWhenRisingOptions = {}): Controller<LowerWhenRisingState> {
+  checkKnownOptions('lowerWhenRising', options, knownOptions);
   const { factor = 0.5, min = 0 } = options;
   const rising = checkRising('lowerWhenRising', options);
-  if (!(factor > 0 && factor < 1)) {
-    throw new Error(`lowerWhenRising: factor must be a number above 0 and below 1, but it is ${factor}.`);
-  }
-  if (!(Number.isFinite(min) && min >= 0)) {
-    throw new Error(`lowerWhenRising: min must be a finite number of at least 0, but it is ${min}.`);
-  }
+  checkNumber('lowerWhenRising: factor', factor, { above: 0, below: 1 });
+  checkNumber('lowerWhenRising: min', min, { atLeast: 0 });
   return {
     begin: (value) => ({ value, points: [] }),
     next({ value, points: before }, reading) {

@@ -1,5 +1,6 @@
+import { checkKnownOptions, checkNumber } from '../../../checks.js';
 import type { Controller } from './controller.js';
-import { checkRising, isRising, type Points, type RisingOptions, withReading } from './rising.js';
+import { checkRising, isRising, type Points, type RisingOptions, risingOptions, withReading } from './rising.js';
 
 export interface RaiseWhenRisingOptions extends RisingOptions {
   /** The value goes no higher. */
@@ -7,6 +8,12 @@ export interface RaiseWhenRisingOptions extends RisingOptions {
   /** What the value is multiplied by, above 1. Default 2. */
   readonly factor?: number;
 }
+
+const knownOptions = {
+  max: true,
+  factor: true,
+  ...risingOptions,
+} satisfies Record<keyof RaiseWhenRisingOptions, true>;
 
 /** What {@link raiseWhenRising} remembers. */
 export interface RaiseWhenRisingState {
@@ -30,17 +37,15 @@ export interface RaiseWhenRisingState {
  * t the quantile of Student's distribution. After a change the window is filled anew, so that the next decision rests on
  * readings that the change had a part in. A value that is `max` already or higher stays.
  *
- * @throws in one line for options that are out of range, and in `begin` for a value that is not above 0: no factor raises it.
+ * @throws Error with one line for options that there are not or that are out of range, and in `begin` for a value that is not
+ *   above 0: no factor raises it.
  */
 export function raiseWhenRising(options: RaiseWhenRisingOptions): Controller<RaiseWhenRisingState> {
+  checkKnownOptions('raiseWhenRising', options, knownOptions);
   const { max, factor = 2 } = options ?? {};
   const rising = checkRising('raiseWhenRising', options ?? {});
-  if (!(Number.isFinite(max) && max > 0)) {
-    throw new Error(`raiseWhenRising: max must be a finite number above 0, but it is ${max}.`);
-  }
-  if (!(Number.isFinite(factor) && factor > 1)) {
-    throw new Error(`raiseWhenRising: factor must be a finite number above 1, but it is ${factor}.`);
-  }
+  checkNumber('raiseWhenRising: max', max, { above: 0 });
+  checkNumber('raiseWhenRising: factor', factor, { above: 1 });
   return {
     begin(value) {
       if (value > 0) {

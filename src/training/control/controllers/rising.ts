@@ -1,3 +1,4 @@
+import { checkNumber, checkWhole } from '../../../checks.js';
 import type { SharpnessReading } from '../../../measure/reading.js';
 import { studentTQuantile } from '../../../traces/sampling/student-t.js';
 import { slopeOf } from '../../streams/slope.js';
@@ -9,6 +10,9 @@ export interface RisingOptions {
   /** How sure the rise must be, from 0.5 to less than 1. Default 0.99. */
   readonly confidence?: number;
 }
+
+/** What controllers with these options know besides their own. */
+export const risingOptions = { window: true, confidence: true } satisfies Record<keyof RisingOptions, true>;
 
 /** `[step, minimumSharpness]` of the latest readings, oldest first. */
 export type Points = readonly (readonly [step: number, value: number])[];
@@ -31,14 +35,10 @@ export function isRising(points: Points, { window, confidence }: Required<Rising
   return slope > studentTQuantile(confidence, degreesOfFreedom) * standardError;
 }
 
-/** The options with their defaults. @throws in one line, in the name of `controller`, where they are out of range. */
+/** The options with their defaults. @throws Error with one line, in the name of `controller`, where they are out of range. */
 export function checkRising(controller: string, options: RisingOptions): Required<RisingOptions> {
   const { window = 6, confidence = 0.99 } = options;
-  if (!Number.isInteger(window) || window < 3) {
-    throw new Error(`${controller}: window must be a whole number of readings, at least 3, but it is ${window}.`);
-  }
-  if (!(confidence >= 0.5 && confidence < 1)) {
-    throw new Error(`${controller}: confidence must be a number from 0.5 to less than 1, but it is ${confidence}.`);
-  }
+  checkWhole(`${controller}: window`, window, { atLeast: 3 });
+  checkNumber(`${controller}: confidence`, confidence, { atLeast: 0.5, below: 1 });
   return { window, confidence };
 }

@@ -1,3 +1,4 @@
+import { checkKnownOptions, checkNumber, checkWhole } from '../../../checks.js';
 import type { Controller } from './controller.js';
 
 export interface WarmUpOptions {
@@ -10,6 +11,13 @@ export interface WarmUpOptions {
   /** How far they may lie apart: (largest - smallest) / mean. Default 0.1. */
   readonly tolerance?: number;
 }
+
+const knownOptions = {
+  max: true,
+  factor: true,
+  window: true,
+  tolerance: true,
+} satisfies Record<keyof WarmUpOptions, true>;
 
 /** What {@link warmUp} remembers. */
 export interface WarmUpState {
@@ -37,22 +45,16 @@ export interface WarmUpState {
  * instability in deep learning, arXiv 2110.04369); the rule itself is this package's. Readings with an error of their own,
  * from minibatches, lie apart by that error alone: the tolerance must be wider. A rate too small to change anything looks stable as well: begin with one that lowers the loss.
  *
- * @throws in one line for options that are out of range, and in `begin` for a value that is not above 0: no factor raises it.
+ * @throws Error with one line for options that there are not or that are out of range, and in `begin` for a value that is not
+ *   above 0: no factor raises it.
  */
 export function warmUp(options: WarmUpOptions): Controller<WarmUpState> {
+  checkKnownOptions('warmUp', options, knownOptions);
   const { max, factor = 1.5, window = 4, tolerance = 0.1 } = options ?? {};
-  if (!(Number.isFinite(max) && max > 0)) {
-    throw new Error(`warmUp: max must be a finite number above 0, but it is ${max}.`);
-  }
-  if (!(Number.isFinite(factor) && factor > 1)) {
-    throw new Error(`warmUp: factor must be a finite number above 1, but it is ${factor}.`);
-  }
-  if (!Number.isInteger(window) || window < 2) {
-    throw new Error(`warmUp: window must be a whole number of readings, at least 2, but it is ${window}.`);
-  }
-  if (!(Number.isFinite(tolerance) && tolerance >= 0)) {
-    throw new Error(`warmUp: tolerance must be a finite number of at least 0, but it is ${tolerance}.`);
-  }
+  checkNumber('warmUp: max', max, { above: 0 });
+  checkNumber('warmUp: factor', factor, { above: 1 });
+  checkWhole('warmUp: window', window, { atLeast: 2 });
+  checkNumber('warmUp: tolerance', tolerance, { atLeast: 0 });
   return {
     begin(value) {
       if (value > 0) {
