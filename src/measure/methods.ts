@@ -6,6 +6,7 @@ import { hutchinsonTraces } from '../traces/hutchinson.js';
 import { pairSampler } from '../traces/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/sampled-traces.js';
 import { TraceSums } from '../traces/trace-sums.js';
+import { informOnce } from '../warnings.js';
 import {
   hessianAssumption,
   pairAssumptions,
@@ -231,19 +232,18 @@ async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChun
   return sums;
 }
 
-/** Sources whose cost has been said; a training run measures the same network again and again. */
-const announced = new WeakSet<object>();
+/** Once a source: a training run measures the same network again and again. */
+const announceOnce = informOnce('tfjs-sharpness');
 
 /** Says what a long exact measurement costs, and what is cheaper. */
 function announceCost({ source, heads }: Task, samples: number, cheaper: string): void {
   const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
-  if (samples * columns <= MANY_ROWS || announced.has(source)) {
-    return;
+  if (samples * columns > MANY_ROWS) {
+    announceOnce(
+      `an exact reading runs ${samples} samples x ${columns} columns = ${samples * columns} backward rows; ${cheaper}`,
+      source,
+    );
   }
-  announced.add(source);
-  console.info(
-    `tfjs-sharpness: an exact reading runs ${samples} samples x ${columns} columns = ${samples * columns} backward rows; ${cheaper}`,
-  );
 }
 
 /** What shares of the data say together. */

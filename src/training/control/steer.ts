@@ -1,6 +1,7 @@
 import { filter, type Observable, ReplaySubject, Subject } from 'rxjs';
 import { checkNumber } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
+import { reasonOf, warnOnce } from '../../warnings.js';
 import type { Moment } from '../streams/field.js';
 import { isolated } from '../streams/isolated.js';
 import type { Controller } from './controllers/controller.js';
@@ -84,16 +85,10 @@ export function steer<State extends { readonly value: number }>(
 
   const values = new ReplaySubject<ControlledValue>(1);
   const problems = new Subject<ControlProblem>();
-  const warned = new Set<string>();
+  const warn = warnOnce(`tfjs-sharpness, steer ${name}`);
   let moment: Moment = {};
-  const warn = (message: string) => {
-    if (!warned.has(message)) {
-      console.warn(`tfjs-sharpness, steer ${name}: ${message}`);
-    }
-    warned.add(message);
-  };
   const fail = (what: string, error: unknown) => {
-    const message = `${what}${error instanceof Error ? error.message : String(error)}`;
+    const message = `${what}${reasonOf(error)}`;
     warn(message);
     problems.next({ ...moment, message, error });
   };

@@ -12,6 +12,7 @@ import type { LossName } from '../../network/output-hessian.js';
 import { recordMinibatches } from '../../tfjs/minibatch-recorder.js';
 import { modelOfLoss } from '../../tfjs/trained-model.js';
 import { uniform } from '../../traces/sampling/uniform.js';
+import { reasonOf, warnOnce } from '../../warnings.js';
 import { OptimizerWrapper, registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
 
 export interface SharpnessPenaltyOptions {
@@ -94,6 +95,9 @@ export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOp
   return new SharpnessPenalty(base, options);
 }
 
+/** Said once, whatever the reasons: they may name a number that differs from step to step. */
+const PLAIN_STEPS = 'steps without a penalty';
+
 class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
   #lambda = 0;
   readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
@@ -101,7 +105,7 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
   };
   #model: tfl.LayersModel | undefined;
   #kernel: { readonly of: readonly unknown[]; readonly run: ReturnType<typeof sharpnessGradientKernel> } | undefined;
-  #warned = false;
+  readonly #warn = warnOnce('tfjs-sharpness, sharpnessPenalty');
 
   constructor(base: tf.Optimizer, options: SharpnessPenaltyOptions) {
     super(base);
@@ -140,7 +144,7 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
       try {
         return { value, grads: this.#added(grads, kernel, inputs) };
       } catch (error) {
-        this.#warn(error);
+        this.#warn(`${PLAIN_STEPS}, because ${reasonOf(error)}`, PLAIN_STEPS);
         return { value, grads };
       }
     } finally {
@@ -221,15 +225,6 @@ class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptim
       }
     }
     return all;
-  }
-
-  #warn(error: unknown): void {
-    if (this.#warned) {
-      return;
-    }
-    this.#warned = true;
-    const reason = error instanceof Error ? error.message : String(error);
-    console.warn(`tfjs-sharpness, sharpnessPenalty: steps without a penalty, because ${reason}`);
   }
 
   override getConfig(): tf.serialization.ConfigDict {

@@ -4,6 +4,7 @@ import type { Subscription } from 'rxjs';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { FitCallback } from '../../tfjs/fit-callback.js';
 import { copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
+import { warnOnce } from '../../warnings.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { BatchMeans } from './batch-means.js';
 import { type Average, nextAverage } from './smoothing.js';
@@ -111,7 +112,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   stoppedEpoch: number | undefined;
 
   readonly #settings: StoppingSettings;
-  readonly #warned = new Set<string>();
+  readonly #warn = warnOnce('tfjs-sharpness, earlyStopping');
   #fit: Fit | undefined;
 
   constructor(options: EarlyStoppingOptions) {
@@ -237,11 +238,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   }
 
   protected override complain(message: string): void {
-    if (this.#warned.has(message)) {
-      return;
-    }
-    this.#warned.add(message);
-    console.warn(`tfjs-sharpness, earlyStopping: ${message}`);
+    this.#warn(message);
   }
 
   /** Says why this fit is not stopped, once a fit. */

@@ -1,6 +1,7 @@
 import type { Observer } from 'rxjs';
 import { checkKnownOptions, checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
+import { reasonOf, warnOnce } from '../../warnings.js';
 import type { ControlledValue } from '../control/steer.js';
 import { DataClass, DataType } from './event_pb.js';
 import { openEventFile } from './event-file.js';
@@ -25,6 +26,9 @@ export interface TensorBoardWriterOptions {
 }
 
 const knownOptions = { prefix: true } satisfies Record<keyof TensorBoardWriterOptions, true>;
+
+/** Said once, whatever the reasons. */
+const MISSING = 'TensorBoard misses readings, writing failed';
 
 /** Where points go. */
 interface Sink {
@@ -79,10 +83,6 @@ function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
   };
 }
 
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function openSink(target: string | SummaryFileWriter): Sink {
   if (typeof target !== 'string') {
     if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
@@ -96,7 +96,7 @@ function openSink(target: string | SummaryFileWriter): Sink {
   try {
     return eventFileSink(target);
   } catch (error) {
-    throw new Error(`tensorBoardWriter: cannot write to the log folder '${target}': ${message(error)}`, {
+    throw new Error(`tensorBoardWriter: cannot write to the log folder '${target}': ${reasonOf(error)}`, {
       cause: error,
     });
   }
@@ -137,16 +137,13 @@ export function tensorBoardWriter(
   const sink = openSink(target);
   let nextStep = 0;
   let closed = false;
-  let warned = false;
+  const warn = warnOnce('tensorBoardWriter');
 
   function attempt(action: () => void): void {
     try {
       action();
     } catch (error) {
-      if (!warned) {
-        console.warn(`tensorBoardWriter: TensorBoard misses readings, writing failed: ${message(error)}`);
-      }
-      warned = true;
+      warn(`${MISSING}: ${reasonOf(error)}`, MISSING);
     }
   }
 
@@ -171,7 +168,7 @@ export function tensorBoardWriter(
       attempt(() => sink.write(isReading ? scalarPoints(value, prefix) : controlPoints(value, prefix), step));
     },
     error(error) {
-      console.warn(`tensorBoardWriter: no more readings, their stream failed: ${message(error)}`);
+      console.warn(`tensorBoardWriter: no more readings, their stream failed: ${reasonOf(error)}`);
       close();
     },
     complete: close,

@@ -1,0 +1,37 @@
+/**
+ * Says a line the first time.
+ *
+ * @param about what must not be said again: the line itself where nothing else is given. An object is not kept alive by it.
+ */
+export type SayOnce = (message: string, about?: string | object) => void;
+
+/** Warnings on the console, each once, that begin with `scope`. */
+export function warnOnce(scope: string): SayOnce {
+  return once((message) => console.warn(`${scope}: ${message}`));
+}
+
+/** The same for what is no warning. */
+export function informOnce(scope: string): SayOnce {
+  return once((message) => console.info(`${scope}: ${message}`));
+}
+
+/** What was thrown, in its own words. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function once(say: (message: string) => void): SayOnce {
+  const lines = new Set<string>();
+  const objects = new WeakSet<object>();
+  return (message, about = message) => {
+    if (typeof about === 'string' ? lines.has(about) : objects.has(about)) {
+      return;
+    }
+    if (typeof about === 'string') {
+      lines.add(about);
+    } else {
+      objects.add(about);
+    }
+    say(message);
+  };
+}

@@ -1,0 +1,48 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { informOnce, reasonOf, warnOnce } from '../src/warnings.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe.each([
+  ['warnOnce', 'warn', warnOnce],
+  ['informOnce', 'info', informOnce],
+] as const)('%s', (_, method, make) => {
+  it('says each line once, after the scope', () => {
+    const said = vi.spyOn(console, method).mockImplementation(() => {});
+    const say = make('tfjs-sharpness, here');
+    for (const line of ['one', 'two', 'one', 'two', '', '']) {
+      say(line);
+    }
+    expect(said.mock.calls).toEqual([
+      ['tfjs-sharpness, here: one'],
+      ['tfjs-sharpness, here: two'],
+      ['tfjs-sharpness, here: '],
+    ]);
+  });
+
+  it('says one line about one thing, in words or an object', () => {
+    const said = vi.spyOn(console, method).mockImplementation(() => {});
+    const say = make('s');
+    const [first, second] = [{}, {}];
+    say('loss is 1', 'loss');
+    say('loss is 2', 'loss');
+    say('model 1', first);
+    say('model 1', second);
+    say('model 2', first);
+    expect(said.mock.calls).toEqual([['s: loss is 1'], ['s: model 1'], ['s: model 1']]);
+  });
+
+  it('remembers for each scope on its own', () => {
+    const said = vi.spyOn(console, method).mockImplementation(() => {});
+    make('a')('line');
+    make('a')('line');
+    expect(said).toHaveBeenCalledTimes(2);
+  });
+});
+
+it('reasonOf is the message of an error, and whatever else was thrown as text', () => {
+  expect(reasonOf(new RangeError('too large'))).toBe('too large');
+  expect([reasonOf('text'), reasonOf(undefined), reasonOf(3)]).toEqual(['text', 'undefined', '3']);
+});
