@@ -29,12 +29,9 @@ export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
 export type { LayerScale } from './symmetry/scale-minimum.js';
 export type { PartOfSamples } from './traces/sampled-traces.js';
-export {
-  type MinimumSharpnessOptions,
-  minimumSharpness,
-  type Problem,
-  type SharpnessCallback,
-} from './training/minimum-sharpness.js';
+export type { MinimumSharpnessOptions } from './training/callback-options.js';
+export { minimumSharpness, type SharpnessCallback } from './training/minimum-sharpness.js';
+export type { Problem } from './training/problems.js';
 export type { Schedule } from './training/schedule.js';
 export { type EarlyStopping, earlyStopping } from './training/stopping/early-stopping.js';
 export type { EarlyStoppingOptions } from './training/stopping/stopping-options.js';

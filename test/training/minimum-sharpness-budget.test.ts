@@ -3,12 +3,10 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
-import {
-  type Measuring,
-  MinimumSharpnessCallback,
-  type MinimumSharpnessOptions,
-  type Problem,
-} from '../../src/training/minimum-sharpness.js';
+import type { MinimumSharpnessOptions } from '../../src/training/callback-options.js';
+import { MinimumSharpnessCallback } from '../../src/training/minimum-sharpness.js';
+import type { Problem } from '../../src/training/problems.js';
+import type { Measuring } from '../../src/training/sharpness-reader.js';
 
 /** The clock that everybody reads: it moves when a batch has been trained on and while a reading is taken. */
 let time = 0;

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
-import { minimumSharpness, type Problem } from '../../src/training/minimum-sharpness.js';
+import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
+import type { Problem } from '../../src/training/problems.js';
 import { type EpochLogs, withEpochLogs } from '../../src/training/streams/epoch-logs.js';
 
 describe('logs$ of minimumSharpness', () => {

@@ -5,14 +5,14 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, type MockInstance, vi } from 'vitest';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
+import type { MinimumSharpnessOptions } from '../../src/training/callback-options.js';
 import {
-  type Measuring,
   MinimumSharpnessCallback,
-  type MinimumSharpnessOptions,
   minimumSharpness,
-  type Problem,
   type SharpnessCallback,
 } from '../../src/training/minimum-sharpness.js';
+import type { Problem } from '../../src/training/problems.js';
+import type { Measuring } from '../../src/training/sharpness-reader.js';
 
 const samples = 10;
 const batchSize = 4; // 3 batches an epoch, the last one of 2

@@ -3,7 +3,8 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.j
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type MinimumSharpnessOptions, minimumSharpness } from '../../src/training/minimum-sharpness.js';
+import type { MinimumSharpnessOptions } from '../../src/training/callback-options.js';
+import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
 
 /** mulberry32: a small generator that stands in for Math.random, from which tf.js takes its seeds and its shuffling. */
 function seeded(seed: number): () => number {

@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Subscription } from 'rxjs';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { FitCallback } from '../../tfjs/fit-callback.js';
 import { copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
 import { warnOnce } from '../../warnings.js';
+import { type Logs, loggedValue } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { BatchMeans } from './batch-means.js';
 import { type Average, nextAverage } from './smoothing.js';
@@ -70,17 +70,6 @@ export interface EarlyStopping extends tfl.Callback {
  */
 export function earlyStopping(options: EarlyStoppingOptions): EarlyStopping {
   return new EarlyStoppingCallback(options);
-}
-
-type Logs = Record<string, number | tf.Tensor>;
-
-/** A field of the logs, if it is there and a number. Metrics are scalars until someone asks; History disposes them. */
-async function loggedValue(logs: Logs, field: string | undefined): Promise<number | undefined> {
-  const logged = field === undefined ? undefined : logs[field];
-  if (logged instanceof tf.Tensor) {
-    return (await logged.data())[0];
-  }
-  return typeof logged === 'number' ? logged : undefined;
 }
 
 /** What belongs to one fit. */

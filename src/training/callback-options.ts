@@ -1,0 +1,78 @@
+import { checkKnownOptions, checkText, checkWhole } from '../checks.js';
+import { isDataset } from '../measure/inputs.js';
+import type { SharpnessInputs } from '../measure/measure-sharpness.js';
+import { checkMinibatchOptions } from '../measure/methods.js';
+import {
+  checkMeasureOptions,
+  DEFAULT_METHOD,
+  isHutchinson,
+  type MeasureOptions,
+  measureOptionNames,
+} from '../measure/options.js';
+import { checkSchedule, type Schedule } from './schedule.js';
+
+export interface MinimumSharpnessOptions extends MeasureOptions {
+  /**
+   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose. The
+   * value speaks for all of it, to a relative standard error of 2% unless `method` says otherwise.
+   * By default the minibatches that the model is trained on, which is free of a second copy of the data but noisy.
+   */
+  readonly data?: SharpnessInputs;
+  /**
+   * When to measure: `{ epochs: k }`, `{ batches: k }`, or `{ overhead: 0.05 }` as often as that takes no more than this share
+   * of the training time. Default `{ epochs: 1 }`.
+   */
+  readonly every?: Schedule;
+  /** Key in the epoch logs. Default `'minimumSharpness'`. Two callbacks in one fit need two names. */
+  readonly name?: string;
+  /** Batches that the model was trained on before this callback saw any, for a resumed run. Default 0. */
+  readonly initialStep?: number;
+}
+
+const knownOptions = {
+  data: true,
+  every: true,
+  name: true,
+  initialStep: true,
+  ...measureOptionNames,
+} satisfies Record<keyof MinimumSharpnessOptions, true>;
+
+/** Options with their defaults in place. */
+export interface CallbackSettings {
+  /** Without it, minibatches are measured. */
+  readonly data: SharpnessInputs | undefined;
+  readonly every: Schedule;
+  readonly name: string;
+  readonly initialStep: number;
+  /** For every reading. */
+  readonly measureOptions: MeasureOptions;
+}
+
+/** @throws Error with one line for options that there are not, that contradict each other or are out of range. */
+export function checkCallbackOptions(options: MinimumSharpnessOptions): CallbackSettings {
+  checkKnownOptions('minimumSharpness', options, knownOptions);
+  const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
+  checkSchedule(every);
+  checkMeasureOptions(measureOptions);
+  if (data === null || (data !== undefined && typeof data !== 'object')) {
+    throw new Error(`data must be a tensor, several tensors or a dataset, but it is ${data}.`);
+  }
+  checkText('name', name, 'be a non-empty string, the key of the readings in the epoch logs');
+  checkWhole('initialStep', initialStep, { atLeast: 0 });
+  for (const option of ['sampleWeight', 'classWeight'] as const) {
+    if (data === undefined && measureOptions[option] !== undefined) {
+      throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
+    }
+  }
+  if (data === undefined) {
+    checkMinibatchOptions(measureOptions);
+    return { data, every, name, initialStep, measureOptions };
+  }
+  const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
+  if (needsLabels && measureOptions.labels === undefined && !isDataset(data)) {
+    const what = isHutchinson(measureOptions.method) ? 'method: { hutchinson }' : 'classWeight';
+    throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
+  }
+  // All of the data, to 2%, costs less than a batch late in training, where a random minibatch is noise.
+  return { data, every, name, initialStep, measureOptions: { method: DEFAULT_METHOD, ...measureOptions } };
+}

@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** What `fit` tells callbacks of a batch or an epoch. Metrics are scalars until someone needs their value; History disposes them. */
+export type Logs = Record<string, number | tf.Tensor>;
+
+/** A field of the logs, if it is there and a number. */
+export async function loggedValue(logs: Logs, field: string | undefined): Promise<number | undefined> {
+  const logged: unknown = field === undefined ? undefined : logs[field];
+  if (logged instanceof tf.Tensor) {
+    return (await logged.data())[0];
+  }
+  return typeof logged === 'number' ? logged : undefined;
+}
+
+/** All fields that are numbers, in their order. */
+export async function loggedValues(logs: Logs): Promise<Record<string, number>> {
+  const values: Record<string, number> = {};
+  for (const field of Object.keys(logs)) {
+    const value = await loggedValue(logs, field);
+    if (value !== undefined) {
+      values[field] = value;
+    }
+  }
+  return values;
+}

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import type { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
+import type { MeasureOptions } from '../measure/options.js';
+import type { SharpnessReading } from '../measure/reading.js';
+import type { Limits } from './budgeted-reading.js';
+import type { CallbackSettings } from './callback-options.js';
+import type { Problems } from './problems.js';
+
+/** The two ways of measuring: on the data that the value shall speak for, and on a random minibatch of it. */
+export interface Measuring {
+  readonly whole: typeof measureSharpness;
+  readonly minibatch: typeof estimateSharpness;
+}
+
+/**
+ * Takes a reading of a model, and never throws: what went wrong is with the problems.
+ *
+ * @param minibatch what to measure where there is no data; it is disposed.
+ * @param limits of a reading that may be given up.
+ * @returns the reading; or `'failed'`, and trying again is likely to be in vain; or `'none'`: given up, or nothing to measure.
+ */
+export type SharpnessReader = (
+  model: tfl.LayersModel,
+  minibatch: tf.Tensor[] | undefined,
+  limits?: Limits,
+) => Promise<SharpnessReading | 'failed' | 'none'>;
+
+/** @param disposal aborted once nobody wants readings any more; what then fails is no problem. */
+export function sharpnessReader(
+  { data, measureOptions }: CallbackSettings,
+  measuring: Measuring,
+  problems: Problems,
+  disposal: AbortSignal,
+): SharpnessReader {
+  const { signal: given, onProgress } = measureOptions;
+  const signal = given ? AbortSignal.any([given, disposal]) : disposal;
+  const optionsWithin = (limits: Limits): MeasureOptions => ({
+    ...measureOptions,
+    signal: AbortSignal.any([limits.signal, signal]),
+    onProgress(progress) {
+      limits.onProgress(progress);
+      onProgress?.(progress);
+    },
+  });
+  return async (model, minibatch, limits) => {
+    const options = limits ? optionsWithin(limits) : { ...measureOptions, signal };
+    try {
+      let reading: SharpnessReading;
+      if (data !== undefined) {
+        reading = await measuring.whole(model, data, options);
+      } else if (minibatch !== undefined) {
+        reading = await measuring.minibatch(model, minibatch, options);
+      } else {
+        problems.skip('no minibatch was seen: pass { data } to minimumSharpness().');
+        return 'none';
+      }
+      return disposal.aborted ? 'none' : reading;
+    } catch (error) {
+      if (disposal.aborted || limits?.signal.aborted) {
+        return 'none';
+      }
+      if (given?.aborted) {
+        problems.skip('no reading, since the signal given in the options was aborted.');
+      } else {
+        problems.fail(undefined, error);
+      }
+      return 'failed';
+    } finally {
+      tf.dispose(minibatch ?? []);
+    }
+  };
+}
