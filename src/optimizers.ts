@@ -1,5 +1,5 @@
 /**
- * Optimizers that look for flat minima: SAM, ASAM, and the penalty on Minimum Sharpness with its gradient. Importing this module lets
+ * Optimizers that look for flat minima: SAM, ASAM, and the penalty on Minimum Sharpness with its gradient. `registerOptimizers` lets
  * `tf.loadLayersModel` load models that were saved with one of them.
  *
  * @module tfjs-sharpness/optimizers
@@ -11,6 +11,7 @@ export {
   minimumSharpnessGradients,
 } from './measure/sharpness-gradients.js';
 export { type AsamOptimizer, type AsamOptions, asam } from './training/optimizers/asam.js';
+export { registerOptimizers } from './training/optimizers/registered-optimizers.js';
 export { type SamOptimizer, type SamOptions, sam } from './training/optimizers/sam.js';
 export {
   type SharpnessPenaltyOptimizer,

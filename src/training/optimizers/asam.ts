@@ -45,7 +45,7 @@ export function asam(base: tf.Optimizer, options: AsamOptions): AsamOptimizer {
   return new Asam(base, options);
 }
 
-class Asam extends PerturbingOptimizer implements AsamOptimizer {
+export class Asam extends PerturbingOptimizer implements AsamOptimizer {
   readonly eta: number;
 
   constructor(base: tf.Optimizer, options: AsamOptions) {

@@ -34,8 +34,8 @@ export interface SamOptimizer extends WrappedOptimizer {
  * metrics that `fit` reports, and the moving averages of batch normalization, are those at w. Regularizers are part of the loss.
  * A step that throws leaves the weights as they were.
  *
- * The optimizer is saved and loaded with its model (`includeOptimizer: true`) where the base can be; a program that
- * loads it has to import this package. It goes on bit for bit. `dispose` disposes the base.
+ * The optimizer is saved and loaded with its model (`includeOptimizer: true`) where the base can be, and goes on bit for bit; a
+ * program that loads it calls {@link registerOptimizers} first. `dispose` disposes the base.
  *
  * @throws Error with one line for a rho that is no finite number of at least 0, for a base that is no tf.js optimizer
  *   (a name, say), is wrapped already or belongs to another copy of tf.js; and, in the first step, for a model with
@@ -46,7 +46,7 @@ export function sam(base: tf.Optimizer, options: SamOptions): SamOptimizer {
   return new Sam(base, options);
 }
 
-class Sam extends PerturbingOptimizer implements SamOptimizer {
+export class Sam extends PerturbingOptimizer implements SamOptimizer {
   constructor(base: tf.Optimizer, options: SamOptions) {
     super(base, options?.rho);
   }

@@ -83,8 +83,8 @@ export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
  * time the reason is a console warning. A step waits for the values of the traces (`dataSync`).
  *
  * The optimizer is saved and loaded with its model (`includeOptimizer: true`) where the base can be; a program that loads it
- * has to import this package. The model itself is not part of it: the loaded optimizer finds it in its first step. `dispose`
- * disposes the base.
+ * calls {@link registerOptimizers} first. The model itself is not part of it: the loaded optimizer finds it in its first step.
+ * `dispose` disposes the base.
  *
  * @throws Error with one line for options out of range, a base that cannot be wrapped (see {@link sam}), and a model that has not
  *   been built or has a layer that cannot be penalized; in the first step, before any weight has moved, also for a loss that is not
@@ -98,7 +98,7 @@ export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOp
 /** Said once, whatever the reasons: they may name a number that differs from step to step. */
 const PLAIN_STEPS = 'steps without a penalty';
 
-class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
+export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
   #lambda = 0;
   readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
     loss?: SharpnessPenaltyOptions['loss'];
