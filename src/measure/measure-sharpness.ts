@@ -27,7 +27,7 @@ export type SharpnessInputs = TensorInputs | DatasetInputs;
  * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
  *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
  *   last activation that do not belong together, a layer that cannot be measured, options out of range.
- * @throws RangeError when `memoryMB` does not hold one sample.
+ * @throws RangeError with one line when `memoryMB` does not hold one sample.
  *
  * @example
  * const { minimumSharpness } = await measureSharpness(model, xTrain);

@@ -81,7 +81,7 @@ async function compile(directory: string, tools: Toolchain, say: Say): Promise<v
  * installed without its install script, and without the download that script needs: on the TensorFlow C library of the PyPI
  * wheel `tensorflow-cpu`, or `tensorflow`, fetched by version and sha256. Finished steps are kept: a second run does only what
  * is missing, and one that finds a working addon does nothing.
- * @throws one line that says what is missing and how to get it
+ * @throws Error with one line that says what is missing and how to get it
  */
 export async function buildNative(name: NativePackage, say: Say, project = process.cwd()): Promise<void> {
   const directory = packageDirectory(name, project);

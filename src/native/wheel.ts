@@ -102,7 +102,7 @@ function directoryBytes(directory: string): number {
 /**
  * The wheel's path in the cache, downloaded by pip (which knows the user's index, proxy and certificates) where it is not
  * there yet. A file whose sha256 is not the pinned one is never used: pip refuses it, a damaged cached one is fetched again.
- * @throws one line when pip cannot fetch it or the disk is full
+ * @throws Error with one line when pip cannot fetch it or the disk is full
  */
 export async function fetchWheel(wheel: Wheel, python: string, say: Say, cache = cacheDirectory()): Promise<string> {
   const path = join(cache, wheel.file);

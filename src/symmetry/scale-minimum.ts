@@ -37,7 +37,7 @@ export interface ScaleMinimum {
  *
  * @param symmetry What `scaleSymmetry` found in the network.
  * @param traces T_b, one a parameter, in the order of `symmetry.parameters`.
- * @throws RangeError when a trace is negative or not finite, naming the parameter.
+ * @throws RangeError with one line when a trace is negative or not finite, naming the parameter.
  */
 export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly number[]): ScaleMinimum {
   const { parameters, layers } = symmetry;

@@ -24,7 +24,7 @@ export interface MinibatchRecorder {
  * Only training calls are seen (`kwargs.training` is true in `fit`, `fitDataset` and `trainOnBatch`, not in validation or
  * prediction), and nothing is copied but the batches asked for. A copy shares its values with the original.
  *
- * @throws in one line for an input that no layer takes in.
+ * @throws Error with one line for an input that no layer takes in.
  */
 export function recordMinibatches(model: LayersModel): MinibatchRecorder {
   const kept: (tf.Tensor | undefined)[] = model.inputs.map(() => undefined);

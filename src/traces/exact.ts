@@ -33,7 +33,7 @@ export interface TraceKernel {
    * Traces of a batch, chunk by chunk.
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
-   * @throws RangeError when one sample and one column alone do not fit the memory budget.
+   * @throws RangeError with one line when one sample and one column alone do not fit the memory budget.
    */
   traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
 }

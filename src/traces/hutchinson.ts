@@ -46,7 +46,7 @@ export interface HutchinsonTraces {
    *
    * @param inputs one tensor for each input of the graph, labels included, [N, ...]; they stay the caller's.
    * @param pause called after every chunk and probe with the samples done; what it throws ends the measurement.
-   * @throws RangeError when one sample does not fit the memory budget.
+   * @throws RangeError with one line when one sample does not fit the memory budget.
    */
   add(inputs: readonly tf.Tensor[], pause: Pause): Promise<void>;
 }

@@ -76,8 +76,8 @@ export interface SharpnessCallback extends tfl.Callback {
  *
  * **Errors.** A measurement that fails, and a subscriber that throws, leave training alone: see `problems$`.
  *
- * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be known with the
- *   model, such as a loss that is not supported, goes to `problems$` and one console warning when it is found.
+ * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be
+ *   known with the model, such as a loss that is not supported, goes to `problems$` and one console warning when it is found.
  */
 export function minimumSharpness(options: MinimumSharpnessOptions = {}): SharpnessCallback {
   return new MinimumSharpnessCallback(options, { whole: measureSharpness, minibatch: estimateSharpness });

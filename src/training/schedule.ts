@@ -8,7 +8,7 @@ export type Schedule =
   | { readonly batches: number; readonly epochs?: never; readonly overhead?: never }
   | { readonly overhead: number; readonly epochs?: never; readonly batches?: never };
 
-/** @throws in one line, unless `every` is `{ epochs: k }`, `{ batches: k }` or `{ overhead: share }`, in range. */
+/** @throws Error with one line unless `every` is `{ epochs: k }`, `{ batches: k }` or `{ overhead: share }`, in range. */
 export function checkSchedule(every: unknown): asserts every is Schedule {
   const entries = typeof every === 'object' && every !== null ? Object.entries(every) : [];
   const given = entries.filter(([, value]) => value !== undefined);

@@ -65,8 +65,8 @@ export interface EarlyStopping extends tfl.Callback {
  * callbacks does not matter. `smoothing` and `standardErrors` keep noise from being taken for a change; the errors of
  * two readings are taken as independent.
  *
- * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be known with the model,
- *   such as a field that the logs do not have, is one console warning, and training goes on.
+ * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be
+ *   known with the model, such as a field that the logs do not have, is one console warning, and training goes on.
  */
 export function earlyStopping(options: EarlyStoppingOptions): EarlyStopping {
   return new EarlyStoppingCallback(options);

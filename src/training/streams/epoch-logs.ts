@@ -34,7 +34,7 @@ export interface Logged {
  * step, which belongs to no epoch.
  *
  * @param logs$ of the callback that the readings come from.
- * @throws in one line, at the call, if `logs$` is not a stream.
+ * @throws Error with one line, at the call, if `logs$` is not a stream.
  */
 export function withEpochLogs<T extends Moment>(logs$: Observable<EpochLogs>): OperatorFunction<T, T & Logged> {
   if (typeof logs$?.subscribe !== 'function') {

@@ -37,7 +37,7 @@ function missing(operator: string, what: string, name: string, present: readonly
  * Where models nested in one another have two tensors of the same name, the first in the reading counts.
  *
  * @param name as in `reading.parameters`: `Variable.originalName`.
- * @throws in one line, at the call, for an empty name. For a name that a reading does not have, the stream fails with a line
+ * @throws Error with one line, at the call, for an empty name. For a name that a reading does not have, the stream fails with a line
  *   that lists those it has.
  */
 export function parameterTrace(name: string): OperatorFunction<SharpnessReading, ParameterTraceReading> {
@@ -60,7 +60,7 @@ export function parameterTrace(name: string): OperatorFunction<SharpnessReading,
  * An operator that keeps the trace of one layer, the sum over its trainable weight tensors, with step and epoch.
  *
  * @param layer its name.
- * @throws in one line, at the call, for an empty name. For a layer that a reading has no trainable weights of, the stream
+ * @throws Error with one line, at the call, for an empty name. For a layer that a reading has no trainable weights of, the stream
  *   fails with a line that lists those it has.
  */
 export function layerTrace(layer: string): OperatorFunction<SharpnessReading, LayerTraceReading> {
@@ -84,7 +84,7 @@ export function layerTrace(layer: string): OperatorFunction<SharpnessReading, La
  * Minimum Sharpness multiplies the layer's kernel. 0 or `Infinity` where it is only approached.
  *
  * @param layer its name.
- * @throws in one line, at the call, for an empty name. For a layer that has no free scale in a reading, the stream fails
+ * @throws Error with one line, at the call, for an empty name. For a layer that has no free scale in a reading, the stream fails
  *   with a line that lists those that do.
  */
 export function layerScale(layer: string): OperatorFunction<SharpnessReading, LayerScaleReading> {
