@@ -6,13 +6,14 @@ const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/{benchmarks,browser,docs,examples,native,symmetry}/**/*.test.ts',
-  'test/training/tensorboard/{record,writer,real-tensorboard}.test.ts',
+  'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',
+  'test/{throws,warnings}.test.ts',
 ];
 /** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */
 const kernel = [
   'test/{network,traces}/**/*.test.ts',
   'test/training/{control,optimizers,stopping}/**/*.test.ts',
-  'test/training/minimum-sharpness*.test.ts',
+  'test/training/{minimum-sharpness*,monitor,sharpness-reader,callback-options,logged-values}.test.ts',
   'test/measure/{measure-*,sharpness-*,several-outputs,methods,reading,inputs,sample-weights,masks,masked-forward}.test.ts',
   'test/measure/{frozen,describe-symmetries,random-part,golden,invariance,rescaled-networks}.test.ts',
   'test/tfjs/saved-weights.test.ts',

@@ -565,30 +565,4 @@ describe('minimumSharpness', () => {
     await train([fresh()], { epochs: 1 });
     expect(info.mock.calls).toEqual([[expect.stringContaining('minimumSharpness({ data: xTrain })')]]);
   });
-
-  it.each<[string, object, RegExp]>([
-    ['every without a unit', { every: {} }, /^every must be/],
-    ['every with both units', { every: { epochs: 1, batches: 1 } }, /^every must be/],
-    ['a share of an epoch', { every: { epochs: 0.5 } }, /^every must be/],
-    ['an empty name', { name: '' }, /^name must be/],
-    ['a number for a name', { name: 3 }, /^name must be/],
-    ['a negative initialStep', { initialStep: -1 }, /^initialStep must be/],
-    ['a fractional initialStep', { initialStep: 1.5 }, /^initialStep must be/],
-    ['data that is null', { data: null }, /^data must be/],
-    ['data that is a string', { data: 'xTrain' }, /^data must be/],
-    ['sampleWeight for minibatches', { sampleWeight: [1, 2] }, /^sampleWeight needs data/],
-    ['measuring options out of range', { memoryMB: -1 }, /memoryMB/],
-    ['an unknown loss', { loss: 'hinge' }, /loss/],
-    ['a signal that is none', { signal: {} }, /signal/],
-  ])('refuses %s in one line', (_, options, message) => {
-    expect(() => minimumSharpness(options as MinimumSharpnessOptions)).toThrow(message);
-    expect(() => minimumSharpness(options as MinimumSharpnessOptions)).toThrow(/^[^\n]+$/);
-  });
-
-  it('does not compile with wrong options', () => {
-    // @ts-expect-error both units
-    expect(() => minimumSharpness({ every: { epochs: 1, batches: 1 } })).toThrow();
-    // @ts-expect-error no unit
-    expect(() => minimumSharpness({ every: {} })).toThrow();
-  });
 });

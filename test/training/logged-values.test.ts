@@ -1,0 +1,26 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, it } from 'vitest';
+import { type Logs, loggedValue, loggedValues } from '../../src/training/logged-values.js';
+
+it('a field is a number, a scalar, or not there', async () => {
+  const loss = tf.scalar(0.25);
+  const logs = { size: 4, loss, text: 'a', nothing: null } as unknown as Logs;
+  expect(await loggedValue(logs, 'size')).toBe(4);
+  expect(await loggedValue(logs, 'loss')).toBe(0.25);
+  for (const field of ['text', 'nothing', 'acc', undefined]) {
+    expect(await loggedValue(logs, field), field).toBeUndefined();
+  }
+  expect(loss.isDisposed).toBe(false);
+  loss.dispose();
+});
+
+it('all fields that are numbers keep their order', async () => {
+  const [loss, acc] = [tf.scalar(0.25), tf.scalar(0.5)];
+  const logs = { loss, text: 'a', ms: Number.NaN, acc } as unknown as Logs;
+  expect(Object.entries(await loggedValues(logs))).toEqual([
+    ['loss', 0.25],
+    ['ms', Number.NaN],
+    ['acc', 0.5],
+  ]);
+  tf.dispose([loss, acc]);
+});
