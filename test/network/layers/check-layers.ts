@@ -8,13 +8,12 @@ import { planSteps, record } from '../../../src/network/tape.js';
 import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { lcg } from '../../measure/golden-network.js';
 import type { Plain, PlainLayer } from './plain-layers.js';
-import * as plain from './plain-layers.js';
 
 const SAMPLES = 3;
 const COLUMNS = 2;
 
 /** A layer by its class and arguments, on inputs of these shapes; `integer` inputs run from 0 to that number. */
-interface LayerCase {
+export interface LayerCase {
   readonly name: string;
   readonly layer: () => tfl.layers.Layer;
   readonly shapes: number[][];
@@ -23,623 +22,42 @@ interface LayerCase {
   readonly plain?: PlainLayer;
   /** Backends on which tf.js computes the layer's output wrong: only the plain loops judge there. */
   readonly wrongInTfjs?: readonly string[];
+  /** Backends on which tf.js lacks a kernel that the layer, or the reference gradient of one without plain loops, needs. */
+  readonly notOn?: readonly string[];
   /** The layer is called on each of two inputs, and its outputs are added. */
   readonly twice?: boolean;
+  /** The case is checked once more with the layer called twice; for that, it needs plain loops. */
+  readonly alsoTwice?: boolean;
 }
 
-const image = [[6, 5, 2]];
-function one(
+/** One image of 6 x 5 pixels with two channels. */
+export const image = [[6, 5, 2]];
+
+/** One layer, called once. */
+export function one(
   name: string,
   layer: () => tfl.layers.Layer,
   shapes: number[][],
-  more: Pick<LayerCase, 'integer' | 'plain' | 'wrongInTfjs'> = {},
+  more: Omit<LayerCase, 'name' | 'layer' | 'shapes' | 'twice'> = {},
 ): LayerCase {
   return { name, layer, shapes, ...more };
 }
 
 const { layers } = tfl;
 
-const cases: LayerCase[] = [
-  one('masking', () => layers.masking({ maskValue: 0 }), [[3, 2]], { plain: plain.masking }),
-  one('masking of another value', () => layers.masking({ maskValue: 0.5 }), [[3, 2]], { plain: plain.masking }),
-  one('dense', () => layers.dense({ units: 4, biasInitializer: 'randomNormal' }), [[5]]),
-  one('dense without bias', () => layers.dense({ units: 4, useBias: false }), [[5]]),
-  one('dense on a sequence', () => layers.dense({ units: 4, activation: 'relu' }), [[3, 5]], { plain: plain.dense }),
-  one('dense, tanh', () => layers.dense({ units: 4, activation: 'tanh' }), [[5]]),
-  one('dense, softmax', () => layers.dense({ units: 4, activation: 'softmax' }), [[5]]),
-  one('conv2d valid', () => layers.conv2d({ filters: 3, kernelSize: [2, 3] }), image, { plain: plain.convolution }),
-  one('conv2d same, stride 2', () => layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' }), image, {
-    plain: plain.convolution,
-  }),
-  one(
-    'conv2d valid, stride 2 that leaves a rest',
-    () => layers.conv2d({ filters: 3, kernelSize: 2, strides: [2, 3] }),
-    image,
-    { plain: plain.convolution },
-  ),
-  one('conv2d dilated', () => layers.conv2d({ filters: 3, kernelSize: [2, 3], dilationRate: 2 }), image, {
-    plain: plain.convolution,
-  }),
-  one('conv2d 1x1', () => layers.conv2d({ filters: 3, kernelSize: 1, useBias: false }), image, {
-    plain: plain.convolution,
-  }),
-  one(
-    'conv2d channels first',
-    () => layers.conv2d({ filters: 3, kernelSize: 2, strides: [1, 2], dataFormat: 'channelsFirst' }),
-    [[2, 5, 4]],
-    { plain: plain.withChannelsFirst(plain.convolution) },
-  ),
-  one(
-    'conv1d',
-    () => layers.conv1d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }),
-    [[7, 2]],
-    {
-      plain: plain.convolution,
-    },
-  ),
-  one('conv1d dilated', () => layers.conv1d({ filters: 3, kernelSize: 2, dilationRate: 3 }), [[7, 2]], {
-    plain: plain.convolution,
-  }),
-  one('conv1d channels first', () => layers.conv1d({ filters: 4, kernelSize: 2, dataFormat: 'channelsFirst' }), [
-    [2, 5],
-  ]),
-  one('conv3d', () => layers.conv3d({ filters: 3, kernelSize: [2, 3, 2] }), [[4, 3, 4, 2]], {
-    plain: plain.convolution,
-  }),
-  one(
-    'conv3d same, strides, relu',
-    () => layers.conv3d({ filters: 2, kernelSize: [3, 2, 2], strides: [2, 1, 2], padding: 'same', activation: 'relu' }),
-    [[4, 3, 5, 2]],
-    { plain: plain.convolution },
-  ),
-  one('conv3d dilated', () => layers.conv3d({ filters: 2, kernelSize: 2, dilationRate: [2, 1, 3] }), [[4, 3, 5, 2]], {
-    plain: plain.convolution,
-  }),
-  one(
-    'conv3d channels first',
-    () => layers.conv3d({ filters: 2, kernelSize: 2, dataFormat: 'channelsFirst' }),
-    [[2, 3, 3, 4]],
-    { plain: plain.withChannelsFirst(plain.convolution) },
-  ),
-  one('conv2dTranspose', () => layers.conv2dTranspose({ filters: 3, kernelSize: [3, 2] }), [[3, 4, 2]], {
-    plain: plain.transposedConvolution,
-  }),
-  one(
-    'conv2dTranspose same, strides, relu',
-    () => layers.conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }),
-    [[3, 4, 2]],
-    { plain: plain.transposedConvolution },
-  ),
-  one(
-    'conv2dTranspose valid, stride beyond the kernel',
-    () => layers.conv2dTranspose({ filters: 3, kernelSize: 2, strides: [3, 2], useBias: false }),
-    [[3, 2, 2]],
-    { plain: plain.transposedConvolution },
-  ),
-  one(
-    'conv2dTranspose channels first',
-    () => layers.conv2dTranspose({ filters: 3, kernelSize: 2, strides: 2, dataFormat: 'channelsFirst' }),
-    [[2, 3, 2]],
-    { plain: plain.withChannelsFirst(plain.transposedConvolution) },
-  ),
-  one(
-    'conv3dTranspose',
-    () => layers.conv3dTranspose({ filters: 2, kernelSize: 2, strides: [1, 2, 2] }),
-    [[2, 3, 2, 2]],
-    {
-      plain: plain.transposedConvolution,
-    },
-  ),
-  one(
-    'conv3dTranspose same',
-    () => layers.conv3dTranspose({ filters: 2, kernelSize: [3, 2, 3], strides: [2, 1, 2], padding: 'same' }),
-    [[2, 3, 2, 2]],
-    { plain: plain.transposedConvolution },
-  ),
-  one('depthwiseConv2d', () => layers.depthwiseConv2d({ kernelSize: 2 }), image, { plain: plain.depthwiseConvolution }),
-  one(
-    'depthwiseConv2d same, stride, multiplier, relu',
-    () =>
-      layers.depthwiseConv2d({ kernelSize: 3, strides: 2, depthMultiplier: 3, padding: 'same', activation: 'relu' }),
-    image,
-    { plain: plain.depthwiseConvolution },
-  ),
-  one(
-    'depthwiseConv2d, stride that leaves a rest, no bias',
-    () => layers.depthwiseConv2d({ kernelSize: [2, 1], strides: 3, useBias: false }),
-    [[6, 8, 2]],
-    { plain: plain.depthwiseConvolution },
-  ),
-  one(
-    'depthwiseConv2d channels first',
-    () => layers.depthwiseConv2d({ kernelSize: [2, 3], dataFormat: 'channelsFirst' }),
-    [[2, 4, 5]],
-    { plain: plain.withChannelsFirst(plain.depthwiseConvolution) },
-  ),
-  one('separableConv2d', () => layers.separableConv2d({ filters: 3, kernelSize: 2 }), image, {
-    plain: plain.separableConvolution,
-  }),
-  one(
-    'separableConv2d same, stride, multiplier, relu',
-    () =>
-      layers.separableConv2d({
-        filters: 3,
-        kernelSize: 3,
-        strides: 2,
-        depthMultiplier: 2,
-        padding: 'same',
-        activation: 'relu',
-      }),
-    image,
-    { plain: plain.separableConvolution },
-  ),
-  one(
-    'separableConv2d dilated',
-    () =>
-      layers.separableConv2d({ filters: 2, kernelSize: 2, dilationRate: [2, 3], depthMultiplier: 2, useBias: false }),
-    image,
-    { plain: plain.separableConvolution },
-  ),
-  one(
-    'batch normalization',
-    () => layers.batchNormalization({ gammaInitializer: 'randomNormal', movingMeanInitializer: 'randomNormal' }),
-    image,
-  ),
-  one('batch normalization on another axis', () => layers.batchNormalization({ axis: 1 }), image, {
-    plain: plain.batchNormalization,
-    wrongInTfjs: ['cpu', 'wasm'],
-  }),
-  one('batch normalization without scale', () => layers.batchNormalization({ scale: false }), [[5]], {
-    plain: plain.batchNormalization,
-  }),
-  one('batch normalization without center', () => layers.batchNormalization({ center: false }), [[5]], {
-    plain: plain.batchNormalization,
-  }),
-  one('layer normalization', () => layers.layerNormalization({ gammaInitializer: 'randomNormal' }), [[5]], {
-    plain: plain.layerNormalization,
-  }),
-  one(
-    'layer normalization on a sequence',
-    () => layers.layerNormalization({ gammaInitializer: 'randomNormal', epsilon: 0.1 }),
-    [[3, 5]],
-    { plain: plain.layerNormalization },
-  ),
-  one(
-    'layer normalization over other axes',
-    () => layers.layerNormalization({ axis: [3, 1], gammaInitializer: 'randomNormal' }),
-    [[3, 4, 2]],
-    { plain: plain.layerNormalization },
-  ),
-  one('layer normalization without scale', () => layers.layerNormalization({ scale: false }), [[3, 5]], {
-    plain: plain.layerNormalization,
-  }),
-  one('layer normalization without center', () => layers.layerNormalization({ center: false }), [[3, 5]], {
-    plain: plain.layerNormalization,
-  }),
-  one('layer normalization alone', () => layers.layerNormalization({ center: false, scale: false }), [[3, 5]], {
-    plain: plain.layerNormalization,
-  }),
-  one('PReLU', () => layers.prelu({ alphaInitializer: 'randomNormal' }), [[5]], { plain: plain.prelu }),
-  one('PReLU, shared', () => layers.prelu({ alphaInitializer: 'randomNormal', sharedAxes: [1, 2] }), image, {
-    plain: plain.prelu,
-  }),
-  one('embedding', () => layers.embedding({ inputDim: 7, outputDim: 3 }), [[4]], {
-    integer: 7,
-    plain: plain.embedding,
-  }),
-  one('embedding of few tokens many times', () => layers.embedding({ inputDim: 3, outputDim: 2 }), [[3, 4]], {
-    integer: 3,
-    plain: plain.embedding,
-  }),
-  one('embedding of trained numbers', () => layers.embedding({ inputDim: 3, outputDim: 2 }), [[4]], {
-    plain: plain.embedding,
-  }),
-  one('dense at every time step', () => layers.timeDistributed({ layer: layers.dense({ units: 3 }) }), [[4, 2]], {
-    plain: plain.timeDistributed(plain.dense),
-  }),
-  one(
-    'convolution at every time step',
-    () => layers.timeDistributed({ layer: layers.conv2d({ filters: 2, kernelSize: 2, activation: 'relu' }) }),
-    [[3, 3, 4, 2]],
-    { plain: plain.timeDistributed(plain.convolution) },
-  ),
-  one(
-    'separable convolution at every time step',
-    () => layers.timeDistributed({ layer: layers.separableConv2d({ filters: 2, kernelSize: 2 }) }),
-    [[3, 3, 4, 2]],
-    { plain: plain.timeDistributed(plain.separableConvolution) },
-  ),
-  one(
-    'layer normalization at every time step',
-    () => layers.timeDistributed({ layer: layers.layerNormalization({}) }),
-    [[4, 3]],
-    {
-      plain: plain.timeDistributed(plain.layerNormalization),
-    },
-  ),
-  one(
-    'LSTM at every time step',
-    () => layers.timeDistributed({ layer: layers.lstm({ units: 2, recurrentInitializer: 'glorotNormal' }) }),
-    [[2, 3, 2]],
-    { plain: plain.timeDistributed(plain.recurrent(plain.lstmCell, 2)) },
-  ),
-  one(
-    'a model at every time step',
-    () =>
-      layers.timeDistributed({
-        layer: tfl.sequential({ layers: [layers.dense({ units: 2, inputShape: [3] })] }) as unknown as tfl.layers.Layer,
-      }),
-    [[4, 3]],
-    { plain: plain.timeDistributed(plain.dense) },
-  ),
-  one(
-    'simple RNN',
-    () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', biasInitializer: 'randomNormal' }),
-    [[4, 2]],
-    { plain: plain.recurrent(plain.simpleCell, 1) },
-  ),
-  one(
-    'GRU',
-    () => layers.gru({ units: 3, recurrentInitializer: 'glorotNormal', biasInitializer: 'randomNormal' }),
-    [[4, 2]],
-    { plain: plain.recurrent(plain.gruCell, 1) },
-  ),
-  one(
-    'RNN of a cell',
-    () =>
-      layers.rnn({
-        cell: layers.simpleRNNCell({ units: 3, recurrentInitializer: 'glorotNormal' }),
-      }) as tfl.layers.Layer,
-    [[4, 2]],
-    { plain: plain.recurrent(plain.simpleCell, 1) },
-  ),
-  one(
-    'Bidirectional LSTM',
-    () =>
-      layers.bidirectional({
-        layer: layers.lstm({ units: 2, recurrentInitializer: 'glorotNormal', returnSequences: true }) as tfl.RNN,
-        mergeMode: 'concat',
-      }),
-    [[4, 2]],
-  ),
-  ...(['concat', 'sum', 'ave', 'mul'] as const).map((mergeMode) =>
-    one(
-      `Bidirectional GRU, ${mergeMode}, backwards first`,
-      () =>
-        layers.bidirectional({
-          layer: layers.gru({ units: 2, recurrentInitializer: 'glorotNormal', goBackwards: true }) as tfl.RNN,
-          mergeMode,
-        }),
-      [[4, 2]],
-    ),
-  ),
-  one(
-    'Bidirectional GRU, sum of sequences, backwards first',
-    () =>
-      layers.bidirectional({
-        layer: layers.gru({
-          units: 2,
-          recurrentInitializer: 'glorotNormal',
-          goBackwards: true,
-          returnSequences: true,
-        }) as tfl.RNN,
-        mergeMode: 'sum',
-      }),
-    [[4, 2]],
-  ),
-  one(
-    'LSTM, backwards, sequences, no bias',
-    () =>
-      layers.lstm({
-        units: 3,
-        recurrentInitializer: 'glorotNormal',
-        goBackwards: true,
-        returnSequences: true,
-        useBias: false,
-        recurrentActivation: 'sigmoid',
-      }),
-    [[4, 2]],
-  ),
-  one(
-    'simple RNN, softmax',
-    () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'softmax' }),
-    [[4, 2]],
-  ),
-  one(
-    'simple RNN, linear',
-    () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'linear' }),
-    [[4, 2]],
-  ),
-  one(
-    'RNN of two cells',
-    () =>
-      layers.rnn({
-        cell: [
-          layers.simpleRNNCell({ units: 3, recurrentInitializer: 'glorotNormal' }),
-          layers.gruCell({ units: 2, recurrentInitializer: 'glorotNormal' }),
-        ],
-      }) as tfl.layers.Layer,
-    [[4, 2]],
-  ),
-  one(
-    'ConvLSTM2D',
-    () => layers.convLstm2d({ filters: 2, kernelSize: 2, recurrentInitializer: 'glorotNormal' }) as tfl.layers.Layer,
-    [[2, 3, 4, 2]],
-  ),
-  one('LSTM', () => layers.lstm({ units: 3, recurrentInitializer: 'glorotNormal' }), [[4, 2]], {
-    plain: plain.recurrent(plain.lstmCell, 2),
-  }),
-  one('ReLU', () => layers.reLU(), [[5]]),
-  one('ReLU up to 0.5', () => layers.reLU({ maxValue: 0.5 }), [[5]]),
-  one('LeakyReLU', () => layers.leakyReLU({ alpha: 0.3 }), [[5]]),
-  one('ELU', () => layers.elu(), [[5]]),
-  one('ThresholdedReLU', () => layers.thresholdedReLU({ theta: 0.2 }), [[5]], {
-    plain: plain.merge(([x]) => (x! > 0.2 ? x! : 0)),
-  }),
-  one('Softmax', () => layers.softmax({ axis: -1 }), [[5]], { plain: plain.softmax }),
-  one('Softmax of positions', () => layers.softmax({ axis: 2 }), [[4, 3]], { plain: plain.softmax }),
-  one('softmax activation of positions', () => layers.activation({ activation: 'softmax' }), [[4, 3]], {
-    plain: plain.softmax,
-  }),
-  ...(
-    [
-      'relu6',
-      'sigmoid',
-      'hardSigmoid',
-      'softplus',
-      'softsign',
-      'selu',
-      'elu',
-      'swish',
-      'mish',
-      'gelu',
-      'logSoftmax',
-    ] as const
-  ).map((activation) =>
-    one(`${activation} activation`, () => layers.activation({ activation: activation as 'relu' }), [[5]]),
-  ),
-  one('max pooling', () => layers.maxPooling2d({ poolSize: 2 }), image, { plain: plain.pooling(plain.largest) }),
-  one('max pooling 3d', () => layers.maxPooling3d({ poolSize: [2, 3, 2] }), [[4, 6, 5, 2]], {
-    plain: plain.pooling(plain.largest),
-  }),
-  one(
-    'max pooling 3d, overlapping, same',
-    () => layers.maxPooling3d({ poolSize: 3, strides: 2, padding: 'same' }),
-    [[4, 6, 5, 2]],
-    {
-      plain: plain.pooling(plain.largest),
-    },
-  ),
-  one(
-    'max pooling 3d channels first',
-    () => layers.maxPooling3d({ poolSize: 2, dataFormat: 'channelsFirst' }),
-    [[2, 4, 2, 3]],
-    {
-      plain: plain.withChannelsFirst(plain.pooling(plain.largest)),
-    },
-  ),
-  one('average pooling 3d', () => layers.averagePooling3d({ poolSize: [1, 2, 2] }), [[4, 6, 5, 2]], {
-    plain: plain.pooling(plain.mean),
-  }),
-  one(
-    'average pooling 3d, overlapping, same',
-    () => layers.averagePooling3d({ poolSize: 3, strides: 2, padding: 'same' }),
-    [[4, 6, 5, 2]],
-    { plain: plain.pooling(plain.mean) },
-  ),
-  one('max pooling 3x3', () => layers.maxPooling2d({ poolSize: 3, padding: 'same' }), image, {
-    plain: plain.pooling(plain.largest),
-  }),
-  one('max pooling same', () => layers.maxPooling2d({ poolSize: [4, 2], padding: 'same' }), image, {
-    plain: plain.pooling(plain.largest),
-  }),
-  one('max pooling, overlapping', () => layers.maxPooling2d({ poolSize: 3, strides: 1 }), image, {
-    plain: plain.pooling(plain.largest),
-  }),
-  one('max pooling, wider than upsampling is exact', () => layers.maxPooling1d({ poolSize: 9 }), [[20, 2]], {
-    plain: plain.pooling(plain.largest),
-  }),
-  one('max pooling 1d', () => layers.maxPooling1d({ poolSize: 3 }), [[8, 2]], { plain: plain.pooling(plain.largest) }),
-  one(
-    'max pooling, overlapping, stride 2, same',
-    () => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
-    image,
-    { plain: plain.pooling(plain.largest) },
-  ),
-  one('max pooling, stride beyond the window', () => layers.maxPooling2d({ poolSize: 2, strides: 3 }), image, {
-    plain: plain.pooling(plain.largest),
-  }),
-  one(
-    'max pooling channels first',
-    () => layers.maxPooling2d({ poolSize: 2, dataFormat: 'channelsFirst' }),
-    [[2, 6, 5]],
-    {
-      plain: plain.withChannelsFirst(plain.pooling(plain.largest)),
-    },
-  ),
-  one('global average pooling channels first', () => layers.globalAveragePooling2d({ dataFormat: 'channelsFirst' }), [
-    [2, 6, 5],
-  ]),
-  one('average pooling', () => layers.averagePooling2d({ poolSize: 2 }), image),
-  one(
-    'average pooling same, overlapping',
-    () => layers.averagePooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
-    image,
-    { plain: plain.pooling(plain.mean) },
-  ),
-  one('average pooling same, separate', () => layers.averagePooling2d({ poolSize: [4, 2], padding: 'same' }), image, {
-    plain: plain.pooling(plain.mean),
-  }),
-  one('average pooling 1d', () => layers.averagePooling1d({ poolSize: 2 }), [[7, 2]]),
-  one(
-    'average pooling channels first',
-    () => layers.averagePooling2d({ poolSize: 2, padding: 'same', dataFormat: 'channelsFirst' }),
-    [[2, 6, 4]],
-  ),
-  one('global average pooling', () => layers.globalAveragePooling2d({}), image),
-  one('global average pooling 1d', () => layers.globalAveragePooling1d(), [[7, 2]]),
-  one('global max pooling', () => layers.globalMaxPooling2d({}), image),
-  one('global max pooling 1d', () => layers.globalMaxPooling1d({}), [[7, 2]]),
-  one('global max pooling channels first', () => layers.globalMaxPooling2d({ dataFormat: 'channelsFirst' }), [
-    [2, 6, 5],
-  ]),
-  one('flatten', () => layers.flatten(), image),
-  one('flatten channels first', () => layers.flatten({ dataFormat: 'channelsFirst' }), image, {
-    plain: plain.flattenChannelsFirst,
-  }),
-  one('reshape', () => layers.reshape({ targetShape: [5, 12] }), image),
-  one('permute', () => layers.permute({ dims: [2, 3, 1] }), image, { plain: plain.permute }),
-  one('repeat', () => layers.repeatVector({ n: 3 }), [[5]], { plain: plain.repeatVector }),
-  one(
-    'zero padding',
-    () =>
-      layers.zeroPadding2d({
-        padding: [
-          [1, 2],
-          [0, 3],
-        ],
-      }),
-    image,
-  ),
-  one(
-    'cropping',
-    () =>
-      layers.cropping2D({
-        cropping: [
-          [1, 2],
-          [0, 3],
-        ],
-      }),
-    image,
-    { plain: plain.cropping },
-  ),
-  one(
-    'cropping channels first',
-    () =>
-      layers.cropping2D({
-        cropping: [
-          [1, 0],
-          [1, 2],
-        ],
-        dataFormat: 'channelsFirst',
-      }),
-    [[2, 3, 5]],
-    { plain: plain.withChannelsFirst(plain.cropping) },
-  ),
-  one('zero padding channels first', () => layers.zeroPadding2d({ padding: 1, dataFormat: 'channelsFirst' }), [
-    [2, 3, 3],
-  ]),
-  one('upsampling', () => layers.upSampling2d({ size: [2, 3] }), image, { plain: plain.upSampling }),
-  one('upsampling, bilinear', () => layers.upSampling2d({ size: [2, 3], interpolation: 'bilinear' }), image, {
-    plain: plain.upSampling,
-  }),
-  one(
-    'upsampling channels first',
-    () => layers.upSampling2d({ size: [2, 2], dataFormat: 'channelsFirst' }),
-    [[2, 3, 2]],
-    {
-      plain: plain.withChannelsFirst(plain.upSampling),
-    },
-  ),
-  one('rescaling', () => layers.rescaling({ scale: 3, offset: 0.5 }), [[5]], {
-    plain: plain.merge(([x]) => 3 * x! + 0.5),
-  }),
-  one('dropout', () => layers.dropout({ rate: 0.5 }), [[5]]),
-  one('spatial dropout', () => layers.spatialDropout1d({ rate: 0.5 }), [[4, 3]]),
-  one('alpha dropout', () => layers.alphaDropout({ rate: 0.5 }), [[5]]),
-  one('gaussian dropout', () => layers.gaussianDropout({ rate: 0.5 }), [[5]]),
-  one(
-    'category encoding of trained numbers',
-    () => layers.categoryEncoding({ numTokens: 3, outputMode: 'multiHot' }),
-    [[5]],
-    {
-      plain: plain.multiHot,
-    },
-  ),
-  one('gaussian noise', () => layers.gaussianNoise({ stddev: 1 }), [[5]]),
-  one('add', () => layers.add(), [[5], [5], [5]]),
-  one('add, broadcast', () => layers.add(), [
-    [4, 5],
-    [1, 5],
-  ]),
-  ...(
-    [
-      ['add', layers.add, (v) => v.reduce((a, b) => a + b)],
-      ['average', layers.average, (v) => v.reduce((a, b) => a + b) / v.length],
-      ['maximum', layers.maximum, (v) => Math.max(...v)],
-      ['minimum', layers.minimum, (v) => Math.min(...v)],
-      ['multiply', layers.multiply, (v) => v.reduce((a, b) => a * b)],
-    ] as [string, () => tfl.layers.Layer, (values: number[]) => number][]
-  ).flatMap(([name, layer, combine]) => [
-    one(`${name} of three`, layer, [[5], [5], [5]], { plain: plain.merge(combine) }),
-    one(
-      `${name}, broadcast over positions and channels`,
-      layer,
-      [
-        [4, 3],
-        [1, 3],
-        [4, 1],
-      ],
-      { plain: plain.merge(combine) },
-    ),
-    one(`${name}, of different ranks`, layer, [[4, 3], [3]], { plain: plain.merge(combine) }),
-  ]),
-  one('concatenate', () => layers.concatenate(), [[5], [3]]),
-  one('concatenate along axis 1', () => layers.concatenate({ axis: 1 }), [
-    [2, 3, 1],
-    [4, 3, 1],
-  ]),
-  ...(
-    [
-      [1, [5], [5]],
-      [-1, [5], [5]],
-      [1, [4, 2], [4, 3]],
-      [2, [2, 4], [3, 4]],
-      [
-        [1, 2],
-        [4, 2],
-        [3, 4],
-      ],
-      [
-        [2, 1],
-        [2, 4],
-        [4, 3],
-      ],
-      [[2, 1], [2, 4], [4]],
-      [[1, 1], [4, 2], [4]],
-      [[1, 2], [4], [3, 4]],
-      [[1, 1], [4], [4, 3]],
-    ] as [number | [number, number], number[], number[]][]
-  ).flatMap(([axes, x, y]) => {
-    const pair = [axes].flat().length === 1 ? [axes, axes] : axes;
-    const [a, b] = [x, y].map(
-      (shape, i) => (pair as number[])[i]! + ((pair as number[])[i]! < 0 ? shape.length + 1 : 0),
-    );
-    return [
-      one(`dot, axes ${axes} of [${x}] and [${y}]`, () => layers.dot({ axes }), [x, y], { plain: plain.dot([a!, b!]) }),
-    ];
-  }),
-  one('dot, normalized', () => layers.dot({ axes: [2, 1], normalize: true }), [[2, 4], [4]], {
-    plain: plain.dot([2, 1], true),
-  }),
-];
-
 /**
  * The layer above one dense layer an input, so that deltas have to pass through it, against gradients that tf.js takes for
  * one sample and one column at a time.
  */
-async function check({
-  layer: make,
-  shapes,
-  integer,
-  plain: plainLayer,
-  twice,
-  wrongInTfjs,
-}: LayerCase): Promise<void> {
+async function check(
+  className: string,
+  { layer: make, shapes, integer, plain: plainLayer, twice, wrongInTfjs }: LayerCase,
+): Promise<void> {
   const below = integer === undefined;
   const inputs = shapes.map((shape) => tfl.input({ shape }));
   const trunk = inputs.map((x, i) => (below ? affineBelow(x, `below${i}`) : x));
   const layer = make();
+  expect(layer.getClassName()).toBe(className);
   const output = twice
     ? (layers.add().apply(trunk.map((x) => layer.apply(x) as tfl.SymbolicTensor)) as tfl.SymbolicTensor)
     : (layer.apply(trunk.length === 1 ? trunk[0] : trunk) as tfl.SymbolicTensor);
@@ -816,56 +234,33 @@ function normsFromDifferences(
   );
 }
 
-/** Where tf.js takes the reference gradients: what the wasm backend has no kernel for. */
-const noReferenceOnWasm = /conv1d channels first/i;
-/** What tf.js has no forward kernel for on the native backend (on a CPU). */
-const notOnNative = /conv3d dilated|category encoding/;
+/** The layer on each of two inputs: the gradients of the calls add up before they are squared. */
+function calledTwice(each: LayerCase): LayerCase {
+  return {
+    ...each,
+    name: `${each.name}, called twice`,
+    shapes: [each.shapes[0]!, each.shapes[0]!],
+    plain: (inputs, weights, layer) => {
+      const [first, second] = inputs.map((x) => each.plain!([x], weights, layer)) as [Plain, Plain];
+      return { shape: first.shape, data: first.data.map((v, i) => v + second.data[i]!) };
+    },
+    twice: true,
+  };
+}
 
-/** Layers with weights, called twice: the gradients of the calls add up before they are squared. */
-const sharedCases = cases
-  .filter(({ name }) =>
-    [
-      'dense on a sequence',
-      'conv2d same, stride 2',
-      'conv3d same, strides, relu',
-      'conv2dTranspose same, strides, relu',
-      'depthwiseConv2d same, stride, multiplier, relu',
-      'separableConv2d same, stride, multiplier, relu',
-      'layer normalization over other axes',
-      'PReLU, shared',
-      'PReLU',
-      'embedding',
-      'convolution at every time step',
-      'LSTM',
-    ].includes(name),
-  )
-  .map(
-    (each): LayerCase => ({
-      ...each,
-      name: `${each.name}, called twice`,
-      shapes: [each.shapes[0]!, each.shapes[0]!],
-      plain: (inputs, weights, layer) => {
-        const [first, second] = inputs.map((x) => each.plain!([x], weights, layer)) as [Plain, Plain];
-        return { shape: first.shape, data: first.data.map((v, i) => v + second.data[i]!) };
-      },
-      twice: true,
-    }),
-  );
-
-describe('deltas and squared gradient norms of each layer', () => {
-  for (const each of [...cases, ...sharedCases]) {
-    const { wasm } = layerTable[each.layer().getClassName()]!;
-    const skipped =
-      (tf.getBackend() === 'wasm' && !(wasm && (each.plain || !noReferenceOnWasm.test(each.name)))) ||
-      (tf.getBackend() === 'tensorflow' && notOnNative.test(each.name));
-    it.skipIf(skipped)(each.name, () => check(each));
-  }
-
-  it('are checked for every class that the table does not refuse', () => {
-    const checked = new Set(cases.map(({ layer }) => layer().getClassName()));
-    const answered = Object.entries(layerTable).filter(
-      ([, { support }]) => support !== 'refused' && support !== 'unfolded',
-    );
-    expect(answered.map(([name]) => name).filter((name) => !checked.has(name))).toEqual(['CenterCrop']);
+/**
+ * Tests that layers pass deltas on, and leave the squared gradient norms of their weights, as their functions say.
+ *
+ * @param casesOf the cases of each layer class, by its name in tf.js.
+ */
+export function checkLayers(casesOf: Readonly<Record<string, readonly LayerCase[]>>): void {
+  describe('deltas and squared gradient norms of each layer', () => {
+    for (const [className, cases] of Object.entries(casesOf)) {
+      const lacking = layerTable[className]!.wasm ? [] : ['wasm'];
+      for (const each of [...cases, ...cases.filter(({ alsoTwice }) => alsoTwice).map(calledTwice)]) {
+        const skipped = [...lacking, ...(each.notOn ?? [])].includes(tf.getBackend());
+        it.skipIf(skipped)(each.name, () => check(className, each));
+      }
+    }
   });
-});
+}

@@ -4,6 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { unfold } from '../../../src/network/graph.js';
 import { maximaFirst } from '../../../src/network/maxima-first.js';
 import { lcg } from '../../measure/golden-network.js';
+import { checkLayers, image, one } from './check-layers.js';
+import * as plain from './plain-layers.js';
+
+const { layers } = tfl;
 
 /** Where max pooling of one [H, W] image sends the delta of each window: to the first maximum, row by row. */
 function route(image: number[][], delta: number[][], [size, stride]: [number, number]): number[][] {
@@ -96,4 +100,72 @@ describe.each([
     });
     model.dispose();
   });
+});
+
+checkLayers({
+  MaxPooling1D: [
+    one('max pooling, wider than upsampling is exact', () => layers.maxPooling1d({ poolSize: 9 }), [[20, 2]], {
+      plain: plain.pooling(plain.largest),
+    }),
+    one('max pooling 1d', () => layers.maxPooling1d({ poolSize: 3 }), [[8, 2]], {
+      plain: plain.pooling(plain.largest),
+    }),
+  ],
+  MaxPooling2D: [
+    one('max pooling', () => layers.maxPooling2d({ poolSize: 2 }), image, { plain: plain.pooling(plain.largest) }),
+    one('max pooling 3x3', () => layers.maxPooling2d({ poolSize: 3, padding: 'same' }), image, {
+      plain: plain.pooling(plain.largest),
+    }),
+    one('max pooling same', () => layers.maxPooling2d({ poolSize: [4, 2], padding: 'same' }), image, {
+      plain: plain.pooling(plain.largest),
+    }),
+    one('max pooling, overlapping', () => layers.maxPooling2d({ poolSize: 3, strides: 1 }), image, {
+      plain: plain.pooling(plain.largest),
+    }),
+    one(
+      'max pooling, overlapping, stride 2, same',
+      () => layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
+      image,
+      { plain: plain.pooling(plain.largest) },
+    ),
+    one('max pooling, stride beyond the window', () => layers.maxPooling2d({ poolSize: 2, strides: 3 }), image, {
+      plain: plain.pooling(plain.largest),
+    }),
+    one(
+      'max pooling channels first',
+      () => layers.maxPooling2d({ poolSize: 2, dataFormat: 'channelsFirst' }),
+      [[2, 6, 5]],
+      {
+        plain: plain.withChannelsFirst(plain.pooling(plain.largest)),
+      },
+    ),
+  ],
+  MaxPooling3D: [
+    one('max pooling 3d', () => layers.maxPooling3d({ poolSize: [2, 3, 2] }), [[4, 6, 5, 2]], {
+      plain: plain.pooling(plain.largest),
+    }),
+    one(
+      'max pooling 3d, overlapping, same',
+      () => layers.maxPooling3d({ poolSize: 3, strides: 2, padding: 'same' }),
+      [[4, 6, 5, 2]],
+      {
+        plain: plain.pooling(plain.largest),
+      },
+    ),
+    one(
+      'max pooling 3d channels first',
+      () => layers.maxPooling3d({ poolSize: 2, dataFormat: 'channelsFirst' }),
+      [[2, 4, 2, 3]],
+      {
+        plain: plain.withChannelsFirst(plain.pooling(plain.largest)),
+      },
+    ),
+  ],
+  GlobalMaxPooling1D: [one('global max pooling 1d', () => layers.globalMaxPooling1d({}), [[7, 2]])],
+  GlobalMaxPooling2D: [
+    one('global max pooling', () => layers.globalMaxPooling2d({}), image),
+    one('global max pooling channels first', () => layers.globalMaxPooling2d({ dataFormat: 'channelsFirst' }), [
+      [2, 6, 5],
+    ]),
+  ],
 });

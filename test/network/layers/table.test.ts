@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
@@ -64,6 +65,22 @@ describe('the table of layers', () => {
       /^Layer '.+' \(CenterCrop\) cannot be measured: it has no gradient in tf\.js.+before the first layer with weights\.$/,
     );
     x.dispose();
+  });
+});
+
+describe('deltas and squared gradient norms of each layer', () => {
+  it('are checked for every class that the table does not refuse', () => {
+    const here = new URL('.', import.meta.url);
+    const text = readdirSync(here)
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => readFileSync(new URL(file, here), 'utf8'))
+      .join('\n');
+    const cases = [...text.matchAll(/^checkLayers\(\{$(.*?)^\}\);$/gms)].map(([, each]) => each).join('\n');
+    const checked = new Set([...cases.matchAll(/^ {2}(\w+): /gm)].map(([, className]) => className));
+    const answered = Object.entries(layerTable).filter(
+      ([, { support }]) => support !== 'refused' && support !== 'unfolded',
+    );
+    expect(answered.map(([name]) => name).filter((name) => !checked.has(name))).toEqual(['CenterCrop']);
   });
 });
 

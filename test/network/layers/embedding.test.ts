@@ -1,0 +1,22 @@
+import * as tfl from '@tensorflow/tfjs-layers';
+import { checkLayers, one } from './check-layers.js';
+import * as plain from './plain-layers.js';
+
+const { layers } = tfl;
+
+checkLayers({
+  Embedding: [
+    one('embedding', () => layers.embedding({ inputDim: 7, outputDim: 3 }), [[4]], {
+      integer: 7,
+      plain: plain.embedding,
+      alsoTwice: true,
+    }),
+    one('embedding of few tokens many times', () => layers.embedding({ inputDim: 3, outputDim: 2 }), [[3, 4]], {
+      integer: 3,
+      plain: plain.embedding,
+    }),
+    one('embedding of trained numbers', () => layers.embedding({ inputDim: 3, outputDim: 2 }), [[4]], {
+      plain: plain.embedding,
+    }),
+  ],
+});

@@ -1,0 +1,34 @@
+import * as tfl from '@tensorflow/tfjs-layers';
+import { checkLayers, one } from './check-layers.js';
+import * as plain from './plain-layers.js';
+
+const { layers } = tfl;
+
+checkLayers({
+  LayerNormalization: [
+    one('layer normalization', () => layers.layerNormalization({ gammaInitializer: 'randomNormal' }), [[5]], {
+      plain: plain.layerNormalization,
+    }),
+    one(
+      'layer normalization on a sequence',
+      () => layers.layerNormalization({ gammaInitializer: 'randomNormal', epsilon: 0.1 }),
+      [[3, 5]],
+      { plain: plain.layerNormalization },
+    ),
+    one(
+      'layer normalization over other axes',
+      () => layers.layerNormalization({ axis: [3, 1], gammaInitializer: 'randomNormal' }),
+      [[3, 4, 2]],
+      { plain: plain.layerNormalization, alsoTwice: true },
+    ),
+    one('layer normalization without scale', () => layers.layerNormalization({ scale: false }), [[3, 5]], {
+      plain: plain.layerNormalization,
+    }),
+    one('layer normalization without center', () => layers.layerNormalization({ center: false }), [[3, 5]], {
+      plain: plain.layerNormalization,
+    }),
+    one('layer normalization alone', () => layers.layerNormalization({ center: false, scale: false }), [[3, 5]], {
+      plain: plain.layerNormalization,
+    }),
+  ],
+});

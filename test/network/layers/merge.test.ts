@@ -1,0 +1,86 @@
+import * as tfl from '@tensorflow/tfjs-layers';
+import { checkLayers, type LayerCase, one } from './check-layers.js';
+import * as plain from './plain-layers.js';
+
+const { layers } = tfl;
+
+/** A merge of elements on inputs of one shape, of shapes that are broadcast, and of different ranks. */
+function elementwise(
+  name: string,
+  layer: () => tfl.layers.Layer,
+  combine: (values: number[]) => number,
+): readonly LayerCase[] {
+  return [
+    one(`${name} of three`, layer, [[5], [5], [5]], { plain: plain.merge(combine) }),
+    one(
+      `${name}, broadcast over positions and channels`,
+      layer,
+      [
+        [4, 3],
+        [1, 3],
+        [4, 1],
+      ],
+      { plain: plain.merge(combine) },
+    ),
+    one(`${name}, of different ranks`, layer, [[4, 3], [3]], { plain: plain.merge(combine) }),
+  ];
+}
+
+checkLayers({
+  Add: [
+    one('add', () => layers.add(), [[5], [5], [5]]),
+    one('add, broadcast', () => layers.add(), [
+      [4, 5],
+      [1, 5],
+    ]),
+    ...elementwise('add', layers.add, (v) => v.reduce((a, b) => a + b)),
+  ],
+  Average: elementwise('average', layers.average, (v) => v.reduce((a, b) => a + b) / v.length),
+  Maximum: elementwise('maximum', layers.maximum, (v) => Math.max(...v)),
+  Minimum: elementwise('minimum', layers.minimum, (v) => Math.min(...v)),
+  Concatenate: [
+    one('concatenate', () => layers.concatenate(), [[5], [3]]),
+    one('concatenate along axis 1', () => layers.concatenate({ axis: 1 }), [
+      [2, 3, 1],
+      [4, 3, 1],
+    ]),
+  ],
+  Multiply: elementwise('multiply', layers.multiply, (v) => v.reduce((a, b) => a * b)),
+  Dot: [
+    ...(
+      [
+        [1, [5], [5]],
+        [-1, [5], [5]],
+        [1, [4, 2], [4, 3]],
+        [2, [2, 4], [3, 4]],
+        [
+          [1, 2],
+          [4, 2],
+          [3, 4],
+        ],
+        [
+          [2, 1],
+          [2, 4],
+          [4, 3],
+        ],
+        [[2, 1], [2, 4], [4]],
+        [[1, 1], [4, 2], [4]],
+        [[1, 2], [4], [3, 4]],
+        [[1, 1], [4], [4, 3]],
+      ] as [number | [number, number], number[], number[]][]
+    ).flatMap(([axes, x, y]) => {
+      const pair = [axes].flat().length === 1 ? [axes, axes] : axes;
+      const [a, b] = [x, y].map(
+        (shape, i) => (pair as number[])[i]! + ((pair as number[])[i]! < 0 ? shape.length + 1 : 0),
+      );
+      return [
+        one(`dot, axes ${axes} of [${x}] and [${y}]`, () => layers.dot({ axes }), [x, y], {
+          plain: plain.dot([a!, b!]),
+        }),
+      ];
+    }),
+    one('dot, normalized', () => layers.dot({ axes: [2, 1], normalize: true }), [[2, 4], [4]], {
+      plain: plain.dot([2, 1], true),
+    }),
+  ],
+});

@@ -1,0 +1,111 @@
+import * as tfl from '@tensorflow/tfjs-layers';
+import { checkLayers, one } from './check-layers.js';
+import * as plain from './plain-layers.js';
+
+const { layers } = tfl;
+
+checkLayers({
+  SimpleRNN: [
+    one(
+      'simple RNN',
+      () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', biasInitializer: 'randomNormal' }),
+      [[4, 2]],
+      { plain: plain.recurrent(plain.simpleCell, 1) },
+    ),
+    one(
+      'simple RNN, softmax',
+      () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'softmax' }),
+      [[4, 2]],
+    ),
+    one(
+      'simple RNN, linear',
+      () => layers.simpleRNN({ units: 3, recurrentInitializer: 'glorotNormal', activation: 'linear' }),
+      [[4, 2]],
+    ),
+  ],
+  GRU: [
+    one(
+      'GRU',
+      () => layers.gru({ units: 3, recurrentInitializer: 'glorotNormal', biasInitializer: 'randomNormal' }),
+      [[4, 2]],
+      { plain: plain.recurrent(plain.gruCell, 1) },
+    ),
+  ],
+  LSTM: [
+    one(
+      'LSTM, backwards, sequences, no bias',
+      () =>
+        layers.lstm({
+          units: 3,
+          recurrentInitializer: 'glorotNormal',
+          goBackwards: true,
+          returnSequences: true,
+          useBias: false,
+          recurrentActivation: 'sigmoid',
+        }),
+      [[4, 2]],
+    ),
+    one('LSTM', () => layers.lstm({ units: 3, recurrentInitializer: 'glorotNormal' }), [[4, 2]], {
+      plain: plain.recurrent(plain.lstmCell, 2),
+      alsoTwice: true,
+    }),
+  ],
+  RNN: [
+    one(
+      'RNN of a cell',
+      () =>
+        layers.rnn({
+          cell: layers.simpleRNNCell({ units: 3, recurrentInitializer: 'glorotNormal' }),
+        }) as tfl.layers.Layer,
+      [[4, 2]],
+      { plain: plain.recurrent(plain.simpleCell, 1) },
+    ),
+    one(
+      'RNN of two cells',
+      () =>
+        layers.rnn({
+          cell: [
+            layers.simpleRNNCell({ units: 3, recurrentInitializer: 'glorotNormal' }),
+            layers.gruCell({ units: 2, recurrentInitializer: 'glorotNormal' }),
+          ],
+        }) as tfl.layers.Layer,
+      [[4, 2]],
+    ),
+  ],
+  Bidirectional: [
+    one(
+      'Bidirectional LSTM',
+      () =>
+        layers.bidirectional({
+          layer: layers.lstm({ units: 2, recurrentInitializer: 'glorotNormal', returnSequences: true }) as tfl.RNN,
+          mergeMode: 'concat',
+        }),
+      [[4, 2]],
+    ),
+    ...(['concat', 'sum', 'ave', 'mul'] as const).map((mergeMode) =>
+      one(
+        `Bidirectional GRU, ${mergeMode}, backwards first`,
+        () =>
+          layers.bidirectional({
+            layer: layers.gru({ units: 2, recurrentInitializer: 'glorotNormal', goBackwards: true }) as tfl.RNN,
+            mergeMode,
+          }),
+        [[4, 2]],
+      ),
+    ),
+    one(
+      'Bidirectional GRU, sum of sequences, backwards first',
+      () =>
+        layers.bidirectional({
+          layer: layers.gru({
+            units: 2,
+            recurrentInitializer: 'glorotNormal',
+            goBackwards: true,
+            returnSequences: true,
+          }) as tfl.RNN,
+          mergeMode: 'sum',
+        }),
+      [[4, 2]],
+    ),
+  ],
+});
