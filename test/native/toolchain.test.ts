@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { checkPlatform, findToolchain } from '../../src/native/toolchain.js';
+import { ownFolder } from './own-folder.js';
+
+const { bin, command } = ownFolder();
+
+describe('one line says what is missing', () => {
+  test('a platform that has a wheel', () => {
+    expect(() => checkPlatform('darwin', 'arm64')).toThrow('unsupported platform darwin arm64');
+    expect(() => checkPlatform('linux', 'x64', '')).toThrow('this is not glibc');
+    expect(() => checkPlatform('linux', 'x64', '2.17')).toThrow('this is glibc 2.17');
+    expect(() => checkPlatform('linux', 'x64', '2.27')).not.toThrow();
+  });
+
+  test('Python, pip, make, a compiler, node-gyp', () => {
+    vi.stubEnv('PATH', bin());
+    expect(() => findToolchain()).toThrow('no Python 3.8 or newer');
+    command('python3', 'case "$2" in *pip*) exit 1;; esac');
+    expect(() => findToolchain()).toThrow('python3 has no pip');
+    command('python3', 'exit 0');
+    expect(() => findToolchain()).toThrow('no make');
+    command('make', 'exit 0');
+    expect(() => findToolchain()).toThrow('no C++ compiler');
+    command('g++', 'exit 0');
+    vi.stubEnv('npm_config_node_gyp', undefined);
+    expect(() => findToolchain()).toThrow('no node-gyp');
+    vi.stubEnv('npm_config_node_gyp', join(bin(), 'g++'));
+    expect(findToolchain()).toMatchObject({ python: 'python3', nodeGyp: join(bin(), 'g++') });
+  });
+});
