@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { enumerate, enumerateNames } from '../src/names.js';
+
+describe('names in a sentence', () => {
+  it.each([
+    [[], ''],
+    [['a'], 'a'],
+    [['a', 'b'], 'a and b'],
+    [['a', 'b', 'c'], 'a, b and c'],
+  ])('%j reads as %j', (texts, sentence) => {
+    expect(enumerate(texts)).toBe(sentence);
+  });
+
+  it('are quoted, and counted from the fifth on', () => {
+    expect(enumerateNames(['a', 'b'])).toBe("'a' and 'b'");
+    expect(enumerateNames(new Set(['a', 'b', 'c', 'd']))).toBe("'a', 'b', 'c' and 'd'");
+    expect(enumerateNames(['a', 'b', 'c', 'd', 'e'])).toBe("'a', 'b', 'c' and 2 more");
+  });
+});
