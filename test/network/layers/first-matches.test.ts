@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { unfold } from '../../../src/network/graph.js';
+import { firstMatches } from '../../../src/network/layers/first-matches.js';
 
 /** Where inputs tie, a delta goes to the first of them, whole, as in the gradients of tf.js. */
 describe('ties', () => {
@@ -25,5 +26,30 @@ describe('ties', () => {
         : [[[1, 2, 0, 4]], [[0, 0, 0, 0]], [[0, 0, 3, 0]]];
     expect(found).toEqual(expected);
     model.dispose();
+  });
+});
+
+describe('firstMatches', () => {
+  const candidates = () => [tf.tensor1d([1, 2, 3, 0]), tf.tensor1d([1, 3, 3, 0]), tf.tensor1d([0, 3, 3, 0])];
+  const target = () => tf.tensor1d([1, 3, 3, 5]);
+
+  it('marks the first that equals the target, and nothing where none does', () => {
+    const found = tf.tidy(() => tf.stack(firstMatches(candidates(), target())).arraySync());
+    expect(found).toEqual([
+      [1, 0, 1, 0],
+      [0, 1, 0, 0],
+      [0, 0, 0, 0],
+    ]);
+  });
+
+  it('puts a given number in place of 1', () => {
+    const value = tf.tensor1d([0.5, -2, 0, 7]);
+    const found = tf.tidy(() => tf.stack(firstMatches(candidates(), target(), value)).arraySync());
+    value.dispose();
+    expect((found as number[][]).map((row) => row.map((v) => v + 0))).toEqual([
+      [0.5, 0, 0, 0],
+      [0, -2, 0, 0],
+      [0, 0, 0, 0],
+    ]);
   });
 });

@@ -12,7 +12,8 @@ import {
   registerLayerRule,
 } from '../../../src/layers.js';
 import { unfold } from '../../../src/network/graph.js';
-import { layerTable } from '../../../src/network/layers/table.js';
+import { generic } from '../../../src/network/layers/generic.js';
+import { layerTable, ruleOf } from '../../../src/network/layers/table.js';
 
 const { layers } = tfl;
 
@@ -148,6 +149,13 @@ describe('registerLayerRule', () => {
     expect(generic.scales.length).toBe(0);
     expect(byRule.minimumSharpness).toBeLessThan(generic.minimumSharpness);
     x.dispose();
+  });
+
+  it('leaves classes that nobody knows to the generic way, whatever their names', () => {
+    registerLayerRule('Gain', gainRule);
+    expect(ruleOf('Gain')).toBe(gainRule);
+    expect(ruleOf('Dense')).toBe(layerTable.Dense!.rule);
+    expect(['UnknownGain', 'constructor', 'toString'].map(ruleOf)).toEqual([generic, generic, generic]);
   });
 
   it('takes a later rule for the same class', () => {

@@ -1,0 +1,173 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { type Graph, unfold } from '../../src/network/graph.js';
+import type { Layer, Operation, Parameter } from '../../src/network/layers/operation.js';
+import { planSteps, record, withoutBackward } from '../../src/network/tape.js';
+import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
+
+/** Adds 1 and saves what it made; with a parameter, frozen or trained. */
+function plusOne(name: string, trained?: boolean): Operation {
+  const layer = { name } as Layer;
+  const variable = {} as Parameter['variable'];
+  const parameter: Parameter = { name: `${name}/weight`, layer, role: 'fixed', trainable: trained === true, variable };
+  return {
+    layer,
+    description: name,
+    scale: 'ties',
+    piecewiseLinear: true,
+    parameters: trained === undefined ? [] : [parameter],
+    forward([x]) {
+      const output = tf.add(x!, 1);
+      return { output, saved: [tf.square(x!)] };
+    },
+    backward: (_call, delta) => [delta],
+  };
+}
+
+/** x -> a -> b -> c, with a side way a -> d. */
+function branched(trained: readonly string[], outputs = [3, 4]): Graph {
+  const step = (name: string, input: number, output: number) => ({
+    operation: plusOne(name, trained.includes(name) ? true : name === 'a' ? false : undefined),
+    inputs: [input],
+    output,
+  });
+  return { inputs: [0], outputs, steps: [step('a', 0, 1), step('b', 1, 2), step('c', 2, 3), step('d', 1, 4)] };
+}
+
+describe('planSteps', () => {
+  const marks = (trained: readonly string[]) =>
+    planSteps(branched(trained)).map(({ step, carriesDelta, leavesNorms }) => [
+      step.operation.description,
+      carriesDelta,
+      leavesNorms,
+    ]);
+
+  it('carries deltas down to the first trained weights, and no further', () => {
+    expect(marks(['b'])).toEqual([
+      ['a', false, false],
+      ['b', false, true],
+      ['c', true, false],
+      ['d', false, false],
+    ]);
+    expect(marks(['a'])).toEqual([
+      ['a', false, true],
+      ['b', true, false],
+      ['c', true, false],
+      ['d', true, false],
+    ]);
+  });
+
+  it('asks nothing of a plan for a forward pass alone', () => {
+    const plan = withoutBackward(planSteps(branched(['a', 'c'])));
+    expect(plan.map(({ step }) => step.operation.description)).toEqual(['a', 'b', 'c', 'd']);
+    expect(plan.some(({ carriesDelta, leavesNorms }) => carriesDelta || leavesNorms)).toBe(false);
+  });
+});
+
+describe('record', () => {
+  it('computes what the model computes, and keeps what the backward pass needs', () => {
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.dense({ units: 4, inputShape: [3], activation: 'tanh', trainable: false }),
+        tfl.layers.dense({ units: 2, activation: 'relu' }),
+      ],
+    });
+    const x = tf.randomUniform([5, 3], -1, 1, 'float32', 1);
+    const before = tf.memory().numTensors;
+    const graph = unfold(model);
+    const tape = record(graph, planSteps(graph), [x], memoryGauge());
+    const difference = tf.tidy(() =>
+      tf.max(tf.abs(tf.sub(tape.outputs[0]!, model.predict(x) as tf.Tensor))).dataSync(),
+    );
+    expect(difference[0]).toBeLessThan(1e-6);
+    expect(tape.calls.map((call) => call && [call.saved.length, call.inputShapes])).toEqual([
+      null,
+      null,
+      [1, [[5, 4]]],
+      [1, [[5, 2]]],
+    ]);
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(x.isDisposed).toBe(false);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('holds no tensor longer than a later step, an output or the backward pass needs it', () => {
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const held: number[] = [];
+    const graph = branched([]);
+    const look = (_step: number, inputs: readonly tf.Tensor[]) => {
+      held.push(tf.memory().numTensors - before);
+      expect(inputs.some(({ isDisposed }) => isDisposed)).toBe(false);
+    };
+    const tape = record(graph, planSteps(graph), [x], memoryGauge(), look);
+    // a's output lives until d has read it, b's until c has: outputs 3 and 4 remain.
+    expect(held).toEqual([0, 1, 2, 2]);
+    expect(tf.memory().numTensors - before).toBe(2);
+    expect(tape.calls).toEqual([null, null, null, null]);
+    expect(tape.outputs.map((y) => y.dataSync()[0])).toEqual([4, 3]);
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('keeps an input that is an output too, and takes one that a step hands through', () => {
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const through: Operation = {
+      ...plusOne('through', true),
+      forward: ([y]) => ({ output: tf.clone(y!), saved: [y!] }),
+    };
+    const graph: Graph = { inputs: [0], outputs: [1, 0], steps: [{ operation: through, inputs: [0], output: 1 }] };
+    const tape = record(graph, planSteps(graph), [x], memoryGauge());
+    expect(tape.outputs[1]).toBe(x);
+    tape.dispose();
+    expect(x.isDisposed).toBe(false);
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('hands a mask to the step that reads it, and keeps it for the way back', () => {
+    const masks: (tf.Tensor | undefined)[] = [];
+    const reads: Operation = {
+      ...plusOne('reads', true),
+      forward([x], _recording, mask) {
+        masks.push(mask);
+        return { output: tf.add(x!, 1), saved: [] };
+      },
+    };
+    const steps = [
+      { operation: plusOne('mask'), inputs: [0], output: 1 },
+      { operation: reads, inputs: [0], mask: 1, output: 2 },
+    ];
+    const graph: Graph = { inputs: [0], outputs: [2], steps };
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const tape = record(graph, planSteps(graph), [x], memoryGauge());
+    expect(tape.calls[1]!.mask).toBe(masks[0]);
+    expect([...masks[0]!.dataSync()]).toEqual([2, 2]);
+    tape.dispose();
+    const alone = record(graph, withoutBackward(planSteps(graph)), [x], memoryGauge());
+    expect(masks[1]!.isDisposed).toBe(true);
+    alone.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('leaves nothing behind when a step fails, and names the layer', () => {
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const graph = branched(['a', 'b']);
+    graph.steps[2]!.operation.forward = () => {
+      throw new Error('no kernel');
+    };
+    expect(() => record(graph, planSteps(graph), [x], memoryGauge())).toThrow(
+      "Layer 'c' (c) cannot be measured: no kernel",
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+});
