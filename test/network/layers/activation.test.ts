@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { describe, expect, it } from 'vitest';
+import { checkLayers, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -39,4 +40,35 @@ checkLayers({
     one('Softmax', () => layers.softmax({ axis: -1 }), [[5]], { plain: plain.softmax }),
     one('Softmax of positions', () => layers.softmax({ axis: 2 }), [[4, 3]], { plain: plain.softmax }),
   ],
+});
+
+describe('activations', () => {
+  it.each<[string, () => tfl.layers.Layer, string[]]>([
+    ['linear', () => layers.activation({ activation: 'linear' }), []],
+    ['relu', () => layers.activation({ activation: 'relu' }), ['relu activation, ties']],
+    ['relu6', () => layers.activation({ activation: 'relu6' }), ['relu6 activation, pins']],
+    ['tanh', () => layers.activation({ activation: 'tanh' }), ['tanh activation, pins']],
+    ['ReLU', () => layers.reLU(), ['relu activation, ties']],
+    ['ReLU up to 2', () => layers.reLU({ maxValue: 2 }), ['ReLU up to 2, pins']],
+    ['LeakyReLU', () => layers.leakyReLU({ alpha: 0.3 }), ['LeakyReLU, ties']],
+    ['ELU', () => layers.elu(), ['elu activation, pins']],
+    ['ThresholdedReLU at 0', () => layers.thresholdedReLU({ theta: 0 }), ['ThresholdedReLU, ties']],
+    ['ThresholdedReLU above', () => layers.thresholdedReLU({ theta: 0.2 }), ['ThresholdedReLU, pins']],
+    ['Softmax', () => layers.softmax({}), ['Softmax, pins']],
+  ])('let the scale of their input through where they are homogeneous: %s', (_, layer, traits) => {
+    expect(traitsOf(layer(), [4])).toEqual(traits);
+  });
+
+  it.each<[string, () => tfl.layers.Layer, boolean, boolean]>([
+    ['relu', () => layers.reLU(), true, true],
+    ['ReLU up to 2', () => layers.reLU({ maxValue: 2 }), true, true],
+    ['a LeakyReLU that falls', () => layers.leakyReLU({ alpha: -0.3 }), true, false],
+    ['hard sigmoid', () => layers.activation({ activation: 'hardSigmoid' }), true, false],
+    ['tanh', () => layers.activation({ activation: 'tanh' }), false, false],
+  ])('say whether they are piecewise linear, and monotone: %s', (_, layer, piecewiseLinear, monotone) => {
+    const [operation] = operationsOf(layer(), [4]);
+    expect(operation!.piecewiseLinear).toBe(piecewiseLinear);
+    expect(operation!.monotone ?? false).toBe(monotone);
+    expect(operation!.onPieceOf !== undefined).toBe(piecewiseLinear);
+  });
 });

@@ -1,5 +1,7 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, image, one, operationsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -41,4 +43,14 @@ checkLayers({
     ]),
     one('global average pooling', () => layers.globalAveragePooling2d({}), image),
   ],
+});
+
+it('average pooling is linear, and keeps nothing', () => {
+  for (const layer of [layers.averagePooling2d({ poolSize: 2 }), layers.globalAveragePooling2d({})]) {
+    const [operation] = operationsOf(layer, [4, 4, 1]);
+    expect(operation).toMatchObject({ scale: 'ties', piecewiseLinear: true, differentiable: 'linear' });
+    tf.tidy(() => {
+      expect(operation!.forward([tf.ones([1, 4, 4, 1])]).saved).toEqual([]);
+    });
+  }
 });

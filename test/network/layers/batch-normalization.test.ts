@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, image, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -22,4 +23,18 @@ checkLayers({
       plain: plain.batchNormalization,
     }),
   ],
+});
+
+it('batch normalization has a kernel and a bias, and a mean that follows the scale of its input', () => {
+  const layer = layers.batchNormalization({ name: 'bn' });
+  const [operation, ...rest] = operationsOf(layer, [4]);
+  expect(rest).toEqual([]);
+  expect(operation!.parameters.map(({ name, role }) => [name, role])).toEqual([
+    ['bn/gamma', 'kernel'],
+    ['bn/beta', 'bias'],
+  ]);
+  expect(operation!.inputStatistics!.map((weight) => (weight as tfl.LayerVariable).originalName)).toEqual([
+    'bn/moving_mean',
+  ]);
+  expect(traitsOf(layers.batchNormalization({ scale: false }), [4])).toEqual(['BatchNormalization, affine, bias']);
 });

@@ -3,6 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { squaredNorms } from '../../../src/network/backward.js';
 import { unfold } from '../../../src/network/graph.js';
+import type { Operation } from '../../../src/network/layers/operation.js';
 import { layerTable } from '../../../src/network/layers/table.js';
 import { planSteps, record } from '../../../src/network/tape.js';
 import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
@@ -44,6 +45,20 @@ export function one(
 }
 
 const { layers } = tfl;
+
+/** The operations that a layer is taken apart into, on inputs of these shapes. */
+export function operationsOf(layer: tfl.layers.Layer, ...shapes: number[][]): Operation[] {
+  const inputs = shapes.map((shape) => tfl.input({ shape }));
+  const outputs = layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as tfl.SymbolicTensor;
+  return unfold(tfl.model({ inputs, outputs })).steps.map(({ operation }) => operation);
+}
+
+/** What each of them says of itself: its name, what it does to scales, and the roles of its weights. */
+export function traitsOf(layer: tfl.layers.Layer, ...shapes: number[][]): string[] {
+  return operationsOf(layer, ...shapes).map(({ description, scale, parameters }) =>
+    [description, scale, ...parameters.map(({ role }) => role)].join(', '),
+  );
+}
 
 /**
  * The layer above one dense layer an input, so that deltas have to pass through it, against gradients that tf.js takes for

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, image, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -112,4 +113,23 @@ checkLayers({
       { plain: plain.transposedConvolution },
     ),
   ],
+});
+
+it('what tf.js computes in another way than the rule goes the generic way', () => {
+  const traits = (dataFormat: 'channelsFirst' | 'channelsLast') =>
+    traitsOf(layers.conv1d({ filters: 4, kernelSize: 2, dataFormat, activation: 'relu' }), [4, 4]);
+  expect(traits('channelsLast')).toEqual(['Conv1D, affine, kernel, bias', 'relu activation, ties']);
+  expect(traits('channelsFirst')).toEqual(['Conv1D, pins, fixed, fixed']);
+});
+
+it('gradients of sharpness pass through convolutions of images that are not dilated', () => {
+  const { conv2d, conv3d, conv2dTranspose } = layers;
+  const [plain, dilated, volume, transposed] = [
+    operationsOf(conv2d({ filters: 2, kernelSize: 2 }), [5, 5, 1]),
+    operationsOf(conv2d({ filters: 2, kernelSize: 2, dilationRate: 2 }), [5, 5, 1]),
+    operationsOf(conv3d({ filters: 2, kernelSize: 2 }), [5, 5, 5, 1]),
+    operationsOf(conv2dTranspose({ filters: 2, kernelSize: 2 }), [5, 5, 1]),
+  ].map(([operation]) => operation!.differentiable);
+  expect(plain).toBe('smooth');
+  expect([dilated, volume, transposed]).toEqual([undefined, undefined, undefined]);
 });

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, image, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -55,4 +56,11 @@ checkLayers({
       { plain: plain.separableConvolution },
     ),
   ],
+});
+
+it('a separable convolution has two kernels, each with a scale, unless its channels come first', () => {
+  const traits = (dataFormat: 'channelsFirst' | 'channelsLast') =>
+    traitsOf(layers.separableConv2d({ filters: 5, kernelSize: 2, dataFormat }), [5, 5, 5]);
+  expect(traits('channelsLast')).toEqual(['SeparableConv2D, affine, kernel', 'SeparableConv2D, affine, kernel, bias']);
+  expect(traits('channelsFirst')).toEqual(['SeparableConv2D, pins, fixed, fixed, fixed']);
 });

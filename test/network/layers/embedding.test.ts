@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -19,4 +20,11 @@ checkLayers({
       plain: plain.embedding,
     }),
   ],
+});
+
+it('an embedding is a kernel over tokens, whose scale is fixed', () => {
+  expect(traitsOf(layers.embedding({ inputDim: 3, outputDim: 2 }), [4])).toEqual([
+    'tokens of Embedding, pins',
+    'Embedding, affine, kernel',
+  ]);
 });

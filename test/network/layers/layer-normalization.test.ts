@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -31,4 +32,14 @@ checkLayers({
       plain: plain.layerNormalization,
     }),
   ],
+});
+
+it('layer normalization takes the scale of its input away, then comes a kernel and a bias', () => {
+  expect(traitsOf(layers.layerNormalization({}), [4])).toEqual([
+    'LayerNormalization, resets',
+    'LayerNormalization, affine, kernel, bias',
+  ]);
+  expect(traitsOf(layers.layerNormalization({ scale: false, center: false }), [4])).toEqual([
+    'LayerNormalization, resets',
+  ]);
 });

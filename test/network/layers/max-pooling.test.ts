@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { unfold } from '../../../src/network/graph.js';
 import { maximaFirst } from '../../../src/network/maxima-first.js';
 import { lcg } from '../../measure/golden-network.js';
-import { checkLayers, image, one } from './check-layers.js';
+import { checkLayers, image, one, operationsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -99,6 +99,20 @@ describe.each([
       expect(new Set(active.saved[0]!.dataSync())).toEqual(new Set([0, 1]));
     });
     model.dispose();
+  });
+});
+
+it.each([
+  ['overlap', 3, 1],
+  ['stand side by side', 2, 2],
+])('no padding is taken for a maximum: windows that %s', (_, poolSize, strides) => {
+  const [operation] = operationsOf(layers.maxPooling2d({ poolSize, strides, padding: 'same' }), [3, 3, 1]);
+  tf.tidy(() => {
+    const x = tf.zeros([1, 3, 3, 1]);
+    const { output, saved } = operation!.forward([x]);
+    const [back] = operation!.backward({ saved, inputShapes: [x.shape] }, tf.onesLike(output), 1);
+    // No delta is lost to the padding.
+    expect(tf.sum(back!).dataSync()[0]).toBe(output.size);
   });
 });
 

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, type LayerCase, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, type LayerCase, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -83,4 +84,16 @@ checkLayers({
       plain: plain.dot([2, 1], true),
     }),
   ],
+});
+
+it.each<[string, () => tfl.layers.Layer, string]>([
+  ['add', () => layers.add(), 'Add, ties'],
+  ['average', () => layers.average(), 'Average, ties'],
+  ['maximum', () => layers.maximum(), 'Maximum, ties'],
+  ['concatenate', () => layers.concatenate(), 'Concatenate, ties'],
+  ['multiply', () => layers.multiply(), 'Multiply, adds'],
+  ['dot', () => layers.dot({ axes: 1 }), 'Dot, adds'],
+  ['dot, normalized', () => layers.dot({ axes: 1, normalize: true }), 'Dot, resets'],
+])('what %s does to the scales of its inputs', (_, layer, traits) => {
+  expect(traitsOf(layer(), [4], [4])).toEqual([traits]);
 });

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { expect, it } from 'vitest';
+import { checkLayers, image, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -15,4 +16,8 @@ checkLayers({
       alsoTwice: true,
     }),
   ],
+});
+
+it('alpha takes no part in a rescaling, which PReLU lets through', () => {
+  expect(traitsOf(layers.prelu(), [4])).toEqual(['PReLU, ties, fixed']);
 });

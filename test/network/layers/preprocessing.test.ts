@@ -1,5 +1,7 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { describe, expect, it } from 'vitest';
+import { checkLayers, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -21,4 +23,23 @@ checkLayers({
       },
     ),
   ],
+});
+
+describe('preprocessing', () => {
+  it('lets a scale through where it only multiplies', () => {
+    expect(traitsOf(layers.rescaling({ scale: 3, offset: 0 }), [4])).toEqual(['Rescaling, ties']);
+    expect(traitsOf(layers.rescaling({ scale: 3, offset: 1 }), [4])).toEqual(['Rescaling, pins']);
+    expect(traitsOf(layers.categoryEncoding({ numTokens: 3, outputMode: 'multiHot' }), [4])).toEqual([
+      'CategoryEncoding, pins',
+    ]);
+  });
+
+  it('says where a layer without a gradient can stand', () => {
+    const [crop] = operationsOf(layers.centerCrop({ height: 2, width: 2 }), [4, 4, 1]);
+    const delta = tf.ones([1, 2, 2, 1]);
+    expect(() => crop!.backward({ saved: [], inputShapes: [[1, 4, 4, 1]] }, delta, 1)).toThrow(
+      /^it has no gradient in tf\.js, .+ before the first layer with weights\.$/,
+    );
+    delta.dispose();
+  });
 });

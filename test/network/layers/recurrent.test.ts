@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { describe, expect, it } from 'vitest';
+import { checkLayers, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -108,4 +109,27 @@ checkLayers({
       [[4, 2]],
     ),
   ],
+});
+
+describe('recurrent layers', () => {
+  const recurrentInitializer = 'glorotNormal';
+
+  it('have a kernel and a bias in front, and a recurrence that holds the scale', () => {
+    expect(traitsOf(layers.lstm({ units: 2, recurrentInitializer }), [3, 2])).toEqual([
+      'input of LSTM, affine, kernel, bias',
+      'LSTM, pins, fixed',
+    ]);
+    const layer = layers.gru({ units: 2, recurrentInitializer }) as tfl.RNN;
+    expect(traitsOf(layers.bidirectional({ layer, mergeMode: 'concat' }), [3, 2])).toEqual([
+      'input of Bidirectional, affine, kernel, bias, kernel, bias',
+      'Bidirectional, pins, fixed, fixed',
+    ]);
+  });
+
+  it('go the generic way with several cells', () => {
+    const cell = [1, 2].map((units) => layers.simpleRNNCell({ units, recurrentInitializer }));
+    expect(traitsOf(layers.rnn({ cell }) as tfl.layers.Layer, [3, 2])).toEqual([
+      'RNN, pins, fixed, fixed, fixed, fixed, fixed, fixed',
+    ]);
+  });
 });

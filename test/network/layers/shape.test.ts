@@ -1,5 +1,7 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, image, one } from './check-layers.js';
+import { describe, expect, it } from 'vitest';
+import { checkLayers, image, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -76,4 +78,35 @@ checkLayers({
   AlphaDropout: [one('alpha dropout', () => layers.alphaDropout({ rate: 0.5 }), [[5]])],
   GaussianDropout: [one('gaussian dropout', () => layers.gaussianDropout({ rate: 0.5 }), [[5]])],
   GaussianNoise: [one('gaussian noise', () => layers.gaussianNoise({ stddev: 1 }), [[5]])],
+});
+
+describe('layers that change the shape', () => {
+  it('are linear, let every scale through and keep nothing', () => {
+    const images = [
+      layers.flatten(),
+      layers.reshape({ targetShape: [32] }),
+      layers.permute({ dims: [3, 1, 2] }),
+      layers.zeroPadding2d({}),
+      layers.cropping2D({ cropping: 1 }),
+      layers.upSampling2d({}),
+    ];
+    for (const layer of images) {
+      const [operation, ...rest] = operationsOf(layer, [4, 4, 2]);
+      expect(rest).toEqual([]);
+      expect(operation).toMatchObject({
+        scale: 'ties',
+        piecewiseLinear: true,
+        differentiable: 'linear',
+        parameters: [],
+      });
+      tf.tidy(() => {
+        expect(operation!.forward([tf.ones([1, 4, 4, 2])]).saved).toEqual([]);
+      });
+    }
+  });
+
+  it('are no operation at all where they change nothing in inference', () => {
+    expect(traitsOf(layers.dropout({ rate: 0.5 }), [4])).toEqual([]);
+    expect(traitsOf(layers.gaussianNoise({ stddev: 1 }), [4])).toEqual([]);
+  });
 });

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkLayers, one } from './check-layers.js';
+import { describe, expect, it } from 'vitest';
+import { checkLayers, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
@@ -47,4 +48,20 @@ checkLayers({
       { plain: plain.timeDistributed(plain.dense) },
     ),
   ],
+});
+
+describe('a layer at every time step', () => {
+  it('is taken apart as the layer inside, under the name of the wrapper', () => {
+    const layer = layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }), name: 'every' });
+    expect(operationsOf(layer, [3, 2]).map((operation) => operation.layer.name)).toEqual(['every', 'every']);
+    expect(traitsOf(layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }) }), [3, 2])).toEqual(
+      ['TimeDistributed Dense, affine, kernel, bias', 'TimeDistributed relu activation, ties'],
+    );
+  });
+
+  it('goes the generic way where it is a model', () => {
+    const inside = tfl.sequential({ layers: [layers.dense({ units: 2, inputShape: [2] })] });
+    const layer = layers.timeDistributed({ layer: inside as unknown as tfl.layers.Layer });
+    expect(traitsOf(layer, [3, 2])).toEqual(['TimeDistributed, pins, fixed, fixed']);
+  });
 });
