@@ -73,42 +73,6 @@ checkLayers({
       [[4, 2]],
     ),
   ],
-  Bidirectional: [
-    one(
-      'Bidirectional LSTM',
-      () =>
-        layers.bidirectional({
-          layer: layers.lstm({ units: 2, recurrentInitializer: 'glorotNormal', returnSequences: true }) as tfl.RNN,
-          mergeMode: 'concat',
-        }),
-      [[4, 2]],
-    ),
-    ...(['concat', 'sum', 'ave', 'mul'] as const).map((mergeMode) =>
-      one(
-        `Bidirectional GRU, ${mergeMode}, backwards first`,
-        () =>
-          layers.bidirectional({
-            layer: layers.gru({ units: 2, recurrentInitializer: 'glorotNormal', goBackwards: true }) as tfl.RNN,
-            mergeMode,
-          }),
-        [[4, 2]],
-      ),
-    ),
-    one(
-      'Bidirectional GRU, sum of sequences, backwards first',
-      () =>
-        layers.bidirectional({
-          layer: layers.gru({
-            units: 2,
-            recurrentInitializer: 'glorotNormal',
-            goBackwards: true,
-            returnSequences: true,
-          }) as tfl.RNN,
-          mergeMode: 'sum',
-        }),
-      [[4, 2]],
-    ),
-  ],
 });
 
 describe('recurrent layers', () => {
@@ -118,11 +82,6 @@ describe('recurrent layers', () => {
     expect(traitsOf(layers.lstm({ units: 2, recurrentInitializer }), [3, 2])).toEqual([
       'input of LSTM, affine, kernel, bias',
       'LSTM, pins, fixed',
-    ]);
-    const layer = layers.gru({ units: 2, recurrentInitializer }) as tfl.RNN;
-    expect(traitsOf(layers.bidirectional({ layer, mergeMode: 'concat' }), [3, 2])).toEqual([
-      'input of Bidirectional, affine, kernel, bias, kernel, bias',
-      'Bidirectional, pins, fixed, fixed',
     ]);
   });
 
