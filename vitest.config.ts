@@ -5,6 +5,7 @@ import { addonPath } from './src/native/addon.js';
 const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
+  'test/{mirror,names}.test.ts',
   'test/{benchmarks,browser,docs,examples,native,symmetry}/**/*.test.ts',
   'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',
   'test/{throws,warnings}.test.ts',
