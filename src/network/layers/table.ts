@@ -8,6 +8,7 @@ import {
 } from './activation.js';
 import { averagePooling, averagePooling3d, globalAveragePooling } from './average-pooling.js';
 import { batchNormalization } from './batch-normalization.js';
+import { bidirectional } from './bidirectional.js';
 import { convolution, transposedConvolution } from './convolution.js';
 import { dense } from './dense.js';
 import { depthwiseConvolution, separableConvolution } from './depthwise.js';
@@ -19,7 +20,7 @@ import { globalMaxPooling, maxPooling, maxPooling3d } from './max-pooling.js';
 import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
 import { prelu } from './prelu.js';
 import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
-import { bidirectional, recurrent } from './recurrent.js';
+import { recurrent } from './recurrent.js';
 import { type LayerRule, refused } from './rule.js';
 import { cropping, flatten, identity, permute, repeatVector, reshape, upSampling, zeroPadding } from './shape.js';
 import { timeDistributed } from './time-distributed.js';
