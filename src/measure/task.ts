@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isNative } from '../tfjs/backend.js';
 import { checkSameEngine } from '../tfjs/copies.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset } from './inputs.js';
@@ -8,7 +9,7 @@ import { checkRepeatableForward } from './repeatable-forward.js';
 import type { Subject } from './subject.js';
 
 /** Larger chunks are faster, and the native backend has the machine's memory rather than a browser tab's. */
-const defaultMemoryMB = () => (tf.getBackend() === 'tensorflow' ? 1024 : 256);
+const defaultMemoryMB = () => (isNative() ? 1024 : 256);
 /** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
 const YIELD_MS = 50;
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { constantForGradients } from '../tfjs/gradient-tape.js';
+import { oneHot } from '../tfjs/mended-operations.js';
 
 /** The losses whose output Hessian has a known factor. */
 export type LossName =
@@ -167,16 +168,6 @@ function choosing(
 /** One-hot rows as booleans, for any number of classes (tf.oneHot wants two or more): [..., 1] -> [..., outputs]. */
 function isClass(classes: tf.Tensor, outputs: number): tf.Tensor {
   return tf.equal(classes, tf.range(0, outputs, 1, 'int32'));
-}
-
-/**
- * One-hot rows for two classes or more: [...] -> [..., outputs]. wasm's OneHot ignores the type asked for; the native one does not,
- * and a launch less is what counts there.
- */
-function oneHot(classes: tf.Tensor, outputs: number): tf.Tensor {
-  return tf.getBackend() === 'tensorflow'
-    ? tf.oneHot(classes, outputs, 1, 0, 'float32')
-    : tf.cast(tf.oneHot(classes, outputs), 'float32');
 }
 
 /** The class m of each sample, [N]. Which one it is does not change A, so gradients take it for a constant. */

@@ -1,6 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import type { StepPlan } from '../network/tape.js';
+import { backendName } from '../tfjs/backend.js';
 
 /** Samples seen, after every chunk: the place to yield to the event loop. */
 export type Pause = (samples: number) => Promise<void>;
@@ -98,7 +99,7 @@ function rememberedSize(pass: ChunkedPass<StartedChunk>): ChunkSize {
     carriesDelta,
     leavesNorms,
   ]);
-  const kind = JSON.stringify([name, tf.getBackend(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
+  const kind = JSON.stringify([name, backendName(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
   const ofNetwork = known.get(network) ?? new Map<string, ChunkSize>();
   known.set(network, ofNetwork);
   const chunk = ofNetwork.get(kind) ?? pass.trial();

@@ -4,6 +4,7 @@ import { columnsOf, type Head, squaredNormsOf } from '../network/heads.js';
 import type { Operation } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, withoutBackward } from '../network/tape.js';
+import { isNative } from '../tfjs/backend.js';
 import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
 import { chunksOf, type StartedChunk, samplesOf, shapesOfSample, trialOfSamples, valuesOf } from './chunks.js';
 
@@ -66,7 +67,7 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
         const weights = gaugedTidy(gauge, () => squaredNormsOf(heads, tape.outputs));
         norms.unshift(weights);
         const fit = Math.min(
-          tf.getBackend() === 'tensorflow' ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
+          isNative() ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
           fitting(budgetBytes, samples, gauge.peak, samples === 1),
           fitting(LARGEST_BYTES, samples, gauge.peak, false),
         );

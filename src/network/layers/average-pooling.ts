@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { averagePoolBack } from '../../tfjs/gradient-kernels.js';
 import type { Operation } from './operation.js';
 import {
   fitTo,
@@ -6,6 +7,7 @@ import {
   type Pair,
   type PoolingLayer,
   poolingRule,
+  type Shape4,
   type Windows,
   windowGrid,
 } from './pooling-windows.js';
@@ -26,7 +28,7 @@ function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
 
 /**
  * Average pooling: linear, so nothing of the forward pass is kept. With padding, the mean is over the cells inside of the
- * image. The gradient kernels of tf.js divide by the whole window, so they are given the padded image.
+ * image.
  */
 function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: Windows): Operation {
   const { size, strides, padding } = windows;
@@ -46,11 +48,9 @@ function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: 
       const pooled = view.toImage(delta);
       const [rows, , , channels] = pooled.shape;
       const { top, left, below, right } = windowGrid([rows, ...imageSize, channels], windows);
-      const overWindow = tf.mul(pooled, tf.div(size[0] * size[1], cellsOfWindows(imageSize, windows)));
-      // The kernel reads the shape of its input only.
-      const input = tf.zeros([rows, top + imageSize[0] + below, left + imageSize[1] + right, channels]);
-      const attributes = { filterSize: size, strides, pad: 'valid' };
-      const back = tf.engine().runKernel('AvgPoolGrad', { dy: overWindow, input }, attributes) as tf.Tensor4D;
+      const overWindow: tf.Tensor4D = tf.mul(pooled, tf.div(size[0] * size[1], cellsOfWindows(imageSize, windows)));
+      const padded: Shape4 = [rows, top + imageSize[0] + below, left + imageSize[1] + right, channels];
+      const back = averagePoolBack(overWindow, padded, size, strides);
       return [view.fromImage(fitTo(back, imageSize, top, left), delta.shape)];
     },
   };

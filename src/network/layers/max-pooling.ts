@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { repeatPixels } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import type { Operation } from './operation.js';
@@ -96,18 +97,6 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
   return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
-/** Every pixel in each cell of its window. Its gradient is a sum over the window; tf.js's own is wrong on the cpu backend. */
-function repeatOverWindows(x: tf.Tensor4D, size: Pair): tf.Tensor4D {
-  return tf.customGrad((...inputs) => {
-    const pixels = inputs[0] as tf.Tensor4D;
-    const [, h, w] = pixels.shape;
-    return {
-      value: tf.image.resizeNearestNeighbor(pixels, [h * size[0], w * size[1]]),
-      gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, size, size, 'valid'), size[0] * size[1]),
-    };
-  })(x) as tf.Tensor4D;
-}
-
 /** Windows that move by one pixel, up to this size, are pooled by maxima of shifted images. */
 const LARGEST_SHIFTED = 3;
 
@@ -161,7 +150,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
       const [batch, , , channels] = pooled.shape;
       const { top, left } = windowGrid([batch, ...imageSize, channels], windows);
       if (separate) {
-        const repeated = repeatOverWindows(pooled, windows.size);
+        const repeated = repeatPixels(pooled, windows.size);
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
         return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }

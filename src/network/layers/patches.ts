@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { spreadAxis, stridedSlice } from '../../tfjs/mended-operations.js';
 import { type KernelInputs, kernelInputsOf } from './squared-norms.js';
 
 /** A convolution over two or three spatial axes, with one entry an axis. */
@@ -29,26 +30,6 @@ function slideAlong(axis: number, length: number, geometry: Geometry): Slide {
     padding,
   );
   return { positions: outHeight, before: padInfo.top, behind: padInfo.bottom };
-}
-
-/** Zeros between the entries of one axis, so that they stand `step` apart: n entries become (n - 1) step + 1. */
-function spreadAxis(x: tf.Tensor, axis: number, step: number): tf.Tensor {
-  if (step === 1) {
-    return x;
-  }
-  const size = x.shape[axis];
-  const outer = x.shape.slice(0, axis);
-  const inner = x.shape.slice(axis + 1);
-  const rows = outer.reduce((product, d) => product * d, 1);
-  const zeros: [number, number][] = [
-    [0, 0],
-    [0, step - 1],
-    [0, 0],
-  ];
-  const padded = tf.pad(tf.reshape(x, [rows * size, 1, -1]), zeros);
-  const spread: tf.Tensor3D = tf.reshape(padded, [rows, size * step, -1]);
-  const length = (size - 1) * step + 1;
-  return tf.reshape(tf.slice(spread, [0, 0, 0], [rows, length, spread.shape[2]]), [...outer, length, ...inner]);
 }
 
 /** Zeros between the taps of a kernel [...spatial, in, out]: a convolution with it is the dilated one. */
@@ -208,15 +189,5 @@ function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: readon
     return tf.slice(x, begin, size);
   }
   const end = begin.map((b, axis) => b + size[axis]) as Shape4;
-  // tf.js has no gradient of a strided slice: zeros between the entries, and around them.
-  return tf.customGrad((...inputs) => ({
-    value: tf.stridedSlice(inputs[0] as tf.Tensor4D, begin, end, [1, ...strides, 1]),
-    gradFunc: (dy: tf.Tensor) => {
-      const spread = strides.reduce((all, stride, axis) => spreadAxis(all, axis + 1, stride), dy);
-      return tf.pad(
-        spread,
-        begin.map((before, axis): [number, number] => [before, x.shape[axis] - before - spread.shape[axis]]),
-      );
-    },
-  }))(x);
+  return stridedSlice(x, begin, end, [1, ...strides, 1]);
 }

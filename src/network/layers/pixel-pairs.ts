@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isNative } from '../../tfjs/backend.js';
+import { convolutionFilterGradient } from '../../tfjs/gradient-kernels.js';
 import { type Geometry, type Shape4, transposePadding } from './patches.js';
 
 /**
@@ -12,7 +14,7 @@ import { type Geometry, type Shape4, transposePadding } from './patches.js';
  */
 export function isFasterByPairs([, taps, channels]: Shape4, [, , width]: Shape4, strides: readonly number[]): boolean {
   const saves = channels <= 8 && taps >= 4 && width > 2 && strides.every((stride) => stride === 1);
-  return saves && tf.getBackend() === 'tensorflow';
+  return saves && isNative();
 }
 
 /**
@@ -35,16 +37,10 @@ export function convolveBackByPairs(
     save([d, k]);
     return {
       value: byPairs(d, k, shape, geometry),
-      // Those of the transpose in its plain form; tf.js has no public function for the second.
+      // Those of the transpose in its plain form.
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => [
         tf.conv2d(dy as tf.Tensor4D, saved[1] as tf.Tensor4D, 1, padding),
-        tf
-          .engine()
-          .runKernel(
-            'Conv2DBackpropFilter',
-            { x: dy, dy: saved[0] },
-            { strides: [1, 1], pad: padding, dataFormat: 'NHWC', filterShape: kernel.shape },
-          ),
+        convolutionFilterGradient(dy as tf.Tensor4D, saved[0] as tf.Tensor4D, kernel.shape, padding),
       ],
     };
   })(delta, kernel) as tf.Tensor4D;

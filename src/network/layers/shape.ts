@@ -125,7 +125,8 @@ function interpolation(from: number, to: number): tf.Tensor2D {
 
 /**
  * Larger images. Nearest neighbours: every pixel is repeated, and the deltas of its copies add up. Bilinear: a product with
- * one matrix for the rows and one for the columns. (The gradient kernels of tf.js for both are not used: DESIGN, facts.)
+ * one matrix for the rows and one for the columns. (tf.js' own gradient of the first is wrong on the cpu backend for several
+ * images.)
  */
 export const upSampling: LayerRule = (anyLayer) => {
   const layer = anyLayer as typeof anyLayer & { size: [number, number]; interpolation: string; dataFormat: string };

@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { isNative } from './backend.js';
+
+/*
+ * Operations as tf.js has them, where a backend or a gradient of theirs is wrong or missing.
+ */
+
+/**
+ * One-hot rows for two classes or more, as numbers: [...] -> [..., classes]. wasm's OneHot ignores the type asked for; the native
+ * one does not, and a launch less is what counts there.
+ */
+export function oneHot(indices: tf.Tensor, classes: number): tf.Tensor {
+  return isNative() ? tf.oneHot(indices, classes, 1, 0, 'float32') : tf.cast(tf.oneHot(indices, classes), 'float32');
+}
+
+/**
+ * Every pixel repeated over a window: [B, h, w, C] -> [B, h size[0], w size[1], C]. Its gradient is a sum over the window; tf.js' own
+ * of resizeNearestNeighbor is wrong on the cpu backend for more than one image.
+ */
+export function repeatPixels(x: tf.Tensor4D, size: [number, number]): tf.Tensor4D {
+  return tf.customGrad((...inputs) => {
+    const pixels = inputs[0] as tf.Tensor4D;
+    const [, h, w] = pixels.shape;
+    return {
+      value: tf.image.resizeNearestNeighbor(pixels, [h * size[0], w * size[1]]),
+      gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, size, size, 'valid'), size[0] * size[1]),
+    };
+  })(x) as tf.Tensor4D;
+}
+
+/** Zeros between the entries of one axis, so that they stand `step` apart: n entries become (n - 1) step + 1. */
+export function spreadAxis(x: tf.Tensor, axis: number, step: number): tf.Tensor {
+  if (step === 1) {
+    return x;
+  }
+  const size = x.shape[axis];
+  const outer = x.shape.slice(0, axis);
+  const inner = x.shape.slice(axis + 1);
+  const rows = outer.reduce((product, d) => product * d, 1);
+  const zeros: [number, number][] = [
+    [0, 0],
+    [0, step - 1],
+    [0, 0],
+  ];
+  const padded = tf.pad(tf.reshape(x, [rows * size, 1, -1]), zeros);
+  const spread: tf.Tensor3D = tf.reshape(padded, [rows, size * step, -1]);
+  const length = (size - 1) * step + 1;
+  return tf.reshape(tf.slice(spread, [0, 0, 0], [rows, length, spread.shape[2]]), [...outer, length, ...inner]);
+}
+
+/** `tf.stridedSlice` with a gradient, which tf.js has not: zeros between the entries, and around them. */
+export function stridedSlice<T extends tf.Tensor>(
+  x: T,
+  begin: readonly number[],
+  end: readonly number[],
+  strides: readonly number[],
+): T {
+  return tf.customGrad((...inputs) => ({
+    value: tf.stridedSlice(inputs[0] as T, [...begin], [...end], [...strides]),
+    gradFunc: (dy: tf.Tensor) => {
+      const spread = strides.reduce((all, stride, axis) => spreadAxis(all, axis, stride), dy);
+      return tf.pad(
+        spread,
+        begin.map((before, axis): [number, number] => [before, x.shape[axis] - before - spread.shape[axis]]),
+      );
+    },
+  }))(x) as T;
+}
