@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { inputNames } from '../tfjs/model-graph.js';
 
 export type NamedTensors = { readonly [name: string]: tf.Tensor };
 
@@ -13,11 +14,6 @@ export interface DatasetInputs {
 
 export function isDataset(inputs: unknown): inputs is DatasetInputs {
   return typeof (inputs as DatasetInputs | null)?.iterator === 'function';
-}
-
-/** `model.inputNames`, which a Sequential leaves empty until something runs it. */
-export function inputNames(model: tfl.LayersModel): string[] {
-  return model.inputs.map((symbol) => symbol.sourceLayer.name);
 }
 
 /**

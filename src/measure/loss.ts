@@ -10,6 +10,7 @@ import {
   type OutputHessian,
   outputHessians,
 } from '../network/output-hessian.js';
+import { callsOf, outputNames } from '../tfjs/model-graph.js';
 
 /** A loss: its name, or the factor of its output Hessian. */
 export type Loss = LossName | LossFactor;
@@ -153,11 +154,6 @@ export function forEachOutput<T>(
   return names.map((name) => (Object.hasOwn(byName, name) ? byName[name] : undefined));
 }
 
-/** `model.outputNames`, which a Sequential leaves empty until something runs it. */
-export function outputNames(model: tfl.LayersModel): string[] {
-  return model.outputs.map((symbol) => symbol.sourceLayer.name);
-}
-
 /** The name of a loss, for messages. */
 function nameOf(loss: Loss): string {
   return typeof loss === 'string' ? `'${loss}'` : 'of your own';
@@ -168,7 +164,7 @@ function nameOf(loss: Loss): string {
  * come before.
  */
 function onlyMoves({ operation: { layer, description } }: Step, activation: string): boolean {
-  const { dims, inboundNodes } = layer as Layer & { dims?: number[] };
+  const { dims } = layer as Layer & { dims?: number[] };
   if (activation !== 'softmax') {
     return ['Reshape', 'Flatten', 'Permute'].includes(description);
   }
@@ -178,8 +174,8 @@ function onlyMoves({ operation: { layer, description } }: Step, activation: stri
   if (description !== 'Reshape') {
     return false;
   }
-  const [before, after] = [inboundNodes[0].inputTensors[0].shape, inboundNodes[0].outputTensors[0].shape];
-  return before.at(-1) === after.at(-1);
+  const [{ inputs, outputs }] = callsOf(layer as Layer);
+  return inputs[0].shape.at(-1) === outputs[0].shape.at(-1);
 }
 
 /** Where a loss takes z, and the steps that bring it into the shape of the output. */

@@ -3,11 +3,12 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
+import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import type { Weight } from '../tfjs/weights.js';
 import { outputAssumptions, symmetryAssumptions } from './assumptions.js';
-import { inputNames, itemParts, orderedInputs, type TensorInputs } from './inputs.js';
+import { itemParts, orderedInputs, type TensorInputs } from './inputs.js';
 import { checkedLabels, orderedLabels } from './labels.js';
-import { cutAtLosses, type HeadPlan, lossesOf, outputNames, planHeads } from './loss.js';
+import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights } from './sample-weights.js';
 

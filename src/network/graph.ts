@@ -1,4 +1,5 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-graph.js';
 import { learnedWeights } from '../tfjs/weights.js';
 import type { Layer, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
@@ -28,9 +29,6 @@ export interface Graph {
   readonly steps: readonly Step[];
 }
 
-/** A model called as a layer. Its own graph takes the place of the call. */
-type Container = Layer & { inputs: tfl.SymbolicTensor[]; outputs: tfl.SymbolicTensor[] };
-
 /** A tensor of the graph, and its mask where a layer has made one. */
 interface Value {
   readonly tensor: number;
@@ -40,12 +38,6 @@ interface Value {
 export interface UnfoldOptions {
   /** Weights of layers with `trainable = false` count as the others. Default false. */
   readonly countFrozen?: boolean;
-}
-
-type Node = Layer['inboundNodes'][number];
-
-function isContainer(layer: Layer): layer is Container {
-  return 'inputLayers' in layer;
 }
 
 /** Layers that carry state from batch to batch, which the trace kernel does not follow. */
@@ -93,27 +85,28 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     return tensors++;
   }
 
-  function callLayer(layer: Layer, node: Node, inputs: Value[]): Value[] {
-    if (isContainer(layer)) {
-      // A model inside of a model hands no mask on.
-      return unfoldContainer(layer, inputs).map(({ tensor }) => ({ tensor }));
+  function addCall(call: LayerCall, inputs: Value[]): Value[] {
+    const { layer } = call;
+    if (isModel(layer)) {
+      // The graph of a model inside takes the place of the call. It hands no mask on.
+      return unfoldModel(layer, inputs).map(({ tensor }) => ({ tensor }));
     }
     let current = inputs.map(({ tensor }) => tensor);
     for (const operation of operations(layer)) {
       current = [add(operation, current, inputs[0]?.mask)];
     }
-    const shapes = node.outputTensors.map(({ shape }) => shape);
+    const shapes = call.outputs.map(({ shape }) => shape);
     const outputs =
       shapes.length === 1 ? current : shapes.map((_, i) => add(partOf(layer, operations(layer), shapes, i), current));
     // tf.js gives every output of a layer the same mask.
-    const mask = maskFor(layer, node, inputs);
+    const mask = maskFor(call, inputs);
     return outputs.map((tensor) => (mask === undefined ? { tensor } : { tensor, mask }));
   }
 
-  function maskFor(layer: Layer, node: Node, inputs: readonly Value[]): number | undefined {
+  function maskFor({ layer, inputs: symbols }: LayerCall, inputs: readonly Value[]): number | undefined {
     const made = maskOfCall(
       layer,
-      node.inputTensors,
+      symbols,
       inputs.map(({ mask }) => mask !== undefined),
     );
     if (made === 'first') {
@@ -123,28 +116,26 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     return made && add(made, [...inputs.map(({ tensor }) => tensor), ...masks]);
   }
 
-  function unfoldContainer(container: Container, inputs: readonly Value[]): Value[] {
-    const numbered = new Map<number, Value>(container.inputs.map((symbol, i) => [symbol.id, inputs[i]]));
+  function unfoldModel(inner: ModelLayer, inputs: readonly Value[]): Value[] {
+    const numbered = new Map<number, Value>(inner.inputs.map((symbol, i) => [symbol.id, inputs[i]]));
     const visit = (symbol: tfl.SymbolicTensor): Value => {
       const seen = numbered.get(symbol.id);
       if (seen !== undefined) {
         return seen;
       }
-      const layer = symbol.sourceLayer as Layer;
-      const node = layer.inboundNodes[symbol.nodeIndex as number];
-      const outputs = callLayer(layer, node, node.inputTensors.map(visit));
-      node.outputTensors.forEach((output, i) => {
+      const call = callOf(symbol);
+      const outputs = addCall(call, call.inputs.map(visit));
+      call.outputs.forEach((output, i) => {
         numbered.set(output.id, outputs[i]);
       });
       return numbered.get(symbol.id) as Value;
     };
-    return container.outputs.map(visit);
+    return inner.outputs.map(visit);
   }
 
-  const container = model as unknown as Container;
-  const inputs = container.inputs.map(() => tensors++);
-  const outputs = unfoldContainer(
-    container,
+  const inputs = model.inputs.map(() => tensors++);
+  const outputs = unfoldModel(
+    model,
     inputs.map((tensor) => ({ tensor })),
   ).map(({ tensor }) => tensor);
   const graph = reaching({ inputs, outputs, steps }, outputs);

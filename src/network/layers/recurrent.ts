@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { callsOf } from '../../tfjs/model-graph.js';
 import { matrixProduct } from './dense.js';
 import { generic } from './generic.js';
 import { kernelAndBias } from './kernel-and-bias.js';
@@ -17,7 +18,7 @@ export function projection(wrapper: Layer, { cell }: RecurrentLayer, parameter: 
 
 /** Whether nothing but a sequence goes in: no states, and nothing but its output comes out. */
 export function isPlain(wrapper: Layer, { returnState }: RecurrentLayer): boolean {
-  return !returnState && wrapper.inboundNodes.every(({ inputTensors }) => inputTensors.length === 1);
+  return !returnState && callsOf(wrapper).every(({ inputs }) => inputs.length === 1);
 }
 
 /**

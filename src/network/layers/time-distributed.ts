@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isModel } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
 import type { LayerRule } from './rule.js';
@@ -86,7 +87,7 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
 export function timeDistributed(ruleOf: (className: string) => LayerRule): LayerRule {
   return (anyLayer, parameter) => {
     const wrapper = anyLayer as Wrapper;
-    if ('inputLayers' in wrapper.layer) {
+    if (isModel(wrapper.layer)) {
       return generic(wrapper, parameter);
     }
     const inside = ruleOf(wrapper.layer.getClassName())(wrapper.layer, parameter);
