@@ -1,19 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { identityOfValues } from '../tfjs/value-identity.js';
 import type { Weight } from '../tfjs/weights.js';
 
-/** Data known to be finite. A tensor does not change: a variable that is assigned to has new data. */
+/** Values known to be finite, by what stands for them. */
 const knownFinite = new WeakSet<object>();
 
 /** Whether every element of each tensor is finite; what has been looked at before is not looked at again. */
 async function areFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
-  const unknown = tensors.filter(({ dataId }) => !knownFinite.has(dataId));
+  const unknown = tensors.filter((x) => !knownFinite.has(identityOfValues(x)));
   const finite = await allFinite(unknown);
-  unknown.forEach(({ dataId }, i) => {
+  unknown.forEach((x, i) => {
     if (finite[i]) {
-      knownFinite.add(dataId);
+      knownFinite.add(identityOfValues(x));
     }
   });
-  return tensors.map(({ dataId }) => knownFinite.has(dataId));
+  return tensors.map((x) => knownFinite.has(identityOfValues(x)));
 }
 
 /** A sum is not finite if a term is not; a sum may also overflow. */

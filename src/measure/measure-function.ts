@@ -4,7 +4,7 @@ import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
 import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
 import { namedScales } from '../symmetry/named-scales.js';
-import type { Weight } from '../tfjs/weights.js';
+import { weightOf } from '../tfjs/weights.js';
 import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
 import { type DatasetInputs, isLabelled } from './inputs.js';
 import { cutAtLosses, planHeads } from './loss.js';
@@ -102,11 +102,6 @@ export async function measureFunctionSharpness(
   checkKnownOptions('measureFunctionSharpness', options, knownOptions);
   const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
   return measureBy((task) => tracesOf(task, options.method), { makeSubject, inputs, options: options ?? {} });
-}
-
-/** The variable as the kernel knows weights. */
-function weightOf(name: string, variable: tf.Variable): Weight & { readonly val: tf.Variable } {
-  return { originalName: name, val: variable, read: () => variable };
 }
 
 function subjectOfFunction(

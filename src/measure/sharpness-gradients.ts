@@ -4,6 +4,7 @@ import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
 import { unfold } from '../network/graph.js';
 import type { DrawSigns, LossName } from '../network/output-hessian.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
+import { variableOf } from '../tfjs/weights.js';
 import { differentiableGraph } from '../traces/differentiable.js';
 import { randomSigns } from '../traces/sampling/signs.js';
 import { traceGradientKernel } from '../traces/trace-gradients.js';
@@ -90,7 +91,7 @@ export function sharpnessGradientKernel(
     return {
       minimumSharpness,
       parameters: kernel.parameters.map(({ variable }, b) => ({
-        name: (variable.read() as tf.Variable).name,
+        name: variableOf(variable).name,
         trace: traces[b],
         factor: factors[b],
         gradient: gradients[b],

@@ -25,3 +25,29 @@ export function withoutLeftovers<T>(run: () => T): T {
     throw error;
   }
 }
+
+/**
+ * Gradients of a number by each of the variables, in their order; null for one that it does not depend on. (`tf.variableGrads`
+ * throws where it depends on none, and `tf.grads` wants a function of the variables.)
+ */
+export function gradientsBy(f: () => tf.Tensor, variables: readonly tf.Tensor[]): (tf.Tensor | null)[] {
+  return tf.engine().gradients(f, [...variables], undefined, true).grads;
+}
+
+/** `tf.variableGrads`, also by variables that are not `trainable`, as those of frozen layers: tf.js leaves these out. */
+export function gradientsEvenFrozen(
+  f: () => tf.Scalar,
+  variables: readonly tf.Variable[],
+): ReturnType<typeof tf.variableGrads> {
+  const before = variables.map(({ trainable }) => trainable);
+  for (const variable of variables) {
+    variable.trainable = true;
+  }
+  try {
+    return tf.variableGrads(f, [...variables]);
+  } finally {
+    variables.forEach((variable, i) => {
+      variable.trainable = before[i];
+    });
+  }
+}

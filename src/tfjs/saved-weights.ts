@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { identityOfValues } from './value-identity.js';
+import { allVariables, variableOf } from './weights.js';
 
 /** All weights of a model as they were at one point of time. */
 export interface WeightCopies {
@@ -15,7 +17,7 @@ export function copyWeights(model: tfl.LayersModel): WeightCopies {
     restore() {
       // Not `setWeights`: it applies constraints once more, and maxNorm or unitNorm then change the last bits.
       for (const { weight, copy } of copies) {
-        (weight.read() as tf.Variable).assign(copy);
+        variableOf(weight).assign(copy);
       }
     },
     dispose() {
@@ -31,11 +33,14 @@ export function copyWeights(model: tfl.LayersModel): WeightCopies {
  * @returns a function that gives every variable that was assigned since its value back, bit for bit.
  */
 export function snapshotVariables(): () => void {
-  const all = Object.values(tf.engine().registeredVariables);
-  const remembered = all.map((variable) => ({ variable, dataId: variable.dataId, value: tf.clone(variable) }));
+  const remembered = allVariables().map((variable) => ({
+    variable,
+    identity: identityOfValues(variable),
+    value: tf.clone(variable),
+  }));
   return () => {
-    for (const { variable, dataId, value } of remembered) {
-      if (!variable.isDisposed && variable.dataId !== dataId) {
+    for (const { variable, identity, value } of remembered) {
+      if (!variable.isDisposed && identityOfValues(variable) !== identity) {
         variable.assign(value);
       }
     }

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 /** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
@@ -6,6 +6,21 @@ export interface Weight {
   /** The name that readings show. */
   readonly originalName: string;
   read(): tf.Tensor;
+}
+
+/** The variable inside of a weight: what a layer's variable gives to read is that itself, by its type a tensor. */
+export function variableOf(weight: Weight): tf.Variable {
+  return weight.read() as tf.Variable;
+}
+
+/** A variable of the user's as a weight. */
+export function weightOf(name: string, variable: tf.Variable): Weight {
+  return { originalName: name, read: () => variable };
+}
+
+/** All variables that there are: weights, moving averages, what optimizers keep. The engine knows them; nobody else has a list. */
+export function allVariables(): tf.Variable[] {
+  return Object.values(tf.engine().registeredVariables);
 }
 
 /** Where tf.js' layers keep their weights and the layers inside of them; a frozen layer says that it has none to train. */

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../network/graph.js';
 import { type Head, residualsOf } from '../network/heads.js';
-import { rawVariable } from '../network/layers/generic.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
 import { fitting, gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
+import { variableOf } from '../tfjs/weights.js';
 import { type Pause, samplesOf, valuesOf } from './chunks.js';
 import { curvedParameters } from './curved-parameters.js';
 import { traceKernel } from './exact.js';
@@ -89,7 +89,7 @@ export function hutchinsonTraces(
   const { parameters } = kernel;
   const curved = curvedParameters(graph);
   const places = curved.map((parameter) => parameters.indexOf(parameter));
-  const variables = curved.map(({ variable }) => rawVariable(variable));
+  const variables = curved.map(({ variable }) => variableOf(variable));
   const sizes = variables.map(({ size }) => size);
   const remembering = rememberInputs(graph);
   const plan = planSteps(remembering);

@@ -5,7 +5,7 @@ import { columnsOf, combinationOf, deltasOf, type Head } from '../network/heads.
 import type { Parameter } from '../network/layers/operation.js';
 import type { DrawSigns } from '../network/output-hessian.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
-import { withoutLeftovers } from '../tfjs/gradient-tape.js';
+import { gradientsBy, withoutLeftovers } from '../tfjs/gradient-tape.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
 import { differentiableGraph } from './differentiable.js';
 
@@ -84,9 +84,9 @@ export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGr
           return tf.sum(tf.mul(onTape, tf.tensor1d([...factors])));
         };
         const gradients = tf.tidy(() => {
-          // Not tf.variableGrads, which throws where the traces depend on no weight: of one linear layer, say.
-          const { grads } = tf.engine().gradients(weightedSum, variables, undefined, true);
-          return variables.map((variable, b) => grads[b] ?? tf.zerosLike(variable));
+          // Null where the traces depend on no weight: of one linear layer, say.
+          const found = gradientsBy(weightedSum, variables);
+          return variables.map((variable, b) => found[b] ?? tf.zerosLike(variable));
         });
         return { traces, factors, gradients };
       }),

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sendBack } from '../network/backward.js';
 import type { Graph } from '../network/graph.js';
-import { evenFrozen, rawVariable } from '../network/layers/generic.js';
 import type { CallWithDelta, Operation, Parameter, RecordedCall } from '../network/layers/operation.js';
 import { record, type StepPlan, type Tape } from '../network/tape.js';
+import { gradientsEvenFrozen } from '../tfjs/gradient-tape.js';
 import type { MemoryGauge } from '../tfjs/memory-gauge.js';
+import { variableOf } from '../tfjs/weights.js';
 
 /** What the operation itself saved in a call of a graph that remembers inputs. */
 export function ownCall<Call extends RecordedCall>(call: Call): Call {
@@ -93,13 +94,13 @@ export function gradientAbove(
 }
 
 function gradientsByTfjs(operation: Operation, calls: readonly CallWithDelta[]): (tf.Tensor | null)[] {
-  const variables = operation.parameters.flatMap((each) => (each.trainable ? [rawVariable(each.variable)] : []));
+  const variables = operation.parameters.flatMap((each) => (each.trainable ? [variableOf(each.variable)] : []));
   const product = () =>
     tf.addN(
       calls.map((call) => tf.sum(tf.mul(operation.forward(inputsOf(call), false, call.mask).output, call.delta))),
     ) as tf.Scalar;
-  const { grads } = evenFrozen(variables, () => tf.variableGrads(product, variables));
+  const { grads } = gradientsEvenFrozen(product, variables);
   return operation.parameters.map((each) =>
-    each.trainable ? (grads[rawVariable(each.variable).name] ?? tf.zerosLike(rawVariable(each.variable))) : null,
+    each.trainable ? (grads[variableOf(each.variable).name] ?? tf.zerosLike(variableOf(each.variable))) : null,
   );
 }

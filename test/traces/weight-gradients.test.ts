@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { trainedParameters, unfold } from '../../src/network/graph.js';
-import { rawVariable } from '../../src/network/layers/generic.js';
 import { planSteps, record } from '../../src/network/tape.js';
 import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
+import { variableOf } from '../../src/tfjs/weights.js';
 import { holdPieces } from '../../src/traces/held-pieces.js';
 import { gradientAbove, rememberInputs } from '../../src/traces/weight-gradients.js';
 import { lcg, setGoldenWeights } from '../measure/golden-network.js';
@@ -96,7 +96,7 @@ function gradients(model: tfl.LayersModel, x: tf.Tensor, r: tf.Tensor2D, hold: b
   try {
     return new Map(
       trainedParameters(graph).map((parameter) => [
-        rawVariable(parameter.variable).name,
+        variableOf(parameter.variable).name,
         gradientAbove(used, tape, parameter)(new Map([[0, r]]), gauge),
       ]),
     );

@@ -1,29 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Weight } from '../../tfjs/weights.js';
+import { withoutCallHook } from '../../tfjs/call-hook.js';
+import { gradientsEvenFrozen } from '../../tfjs/gradient-tape.js';
+import { variableOf } from '../../tfjs/weights.js';
 import { repeatForColumns } from './columns.js';
 import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour } from './operation.js';
 import { packOutputs } from './output-part.js';
 import type { LayerRule } from './rule.js';
-
-/** The private slot of `Layer.setCallHook`: the user's hook must not see our calls. */
-interface WithCallHook {
-  _callHook: unknown;
-}
 
 /**
  * Runs the layer as `model.predict` does, without firing a call hook that the user may have set. Several outputs come packed
  * into one.
  */
 export function callLayer(layer: Layer, inputs: tf.Tensor[], mask?: tf.Tensor): tf.Tensor {
-  const hooked = layer as unknown as WithCallHook;
-  const hook = hooked._callHook;
-  hooked._callHook = null;
-  try {
-    const output = layer.apply(inputs, mask ? { mask } : {}) as tf.Tensor | tf.Tensor[];
-    return !Array.isArray(output) ? output : output.length === 1 ? output[0] : packOutputs(output);
-  } finally {
-    hooked._callHook = hook;
-  }
+  const output = withoutCallHook(layer, () => layer.apply(inputs, mask ? { mask } : {}) as tf.Tensor | tf.Tensor[]);
+  return !Array.isArray(output) ? output : output.length === 1 ? output[0] : packOutputs(output);
 }
 
 interface GenericProperties {
@@ -97,7 +87,7 @@ export function perSampleNorms(
   const trainable = parameters.filter((each) => each.trainable);
   return (calls, columns) => {
     const samples = calls[0].saved[0].shape[0];
-    const variables = trainable.map((each) => rawVariable(each.variable));
+    const variables = trainable.map((each) => variableOf(each.variable));
     const norms = new Map<string, tf.Tensor[]>(variables.map((variable) => [variable.name, []]));
     for (let sample = 0; sample < samples; sample++) {
       const perColumn = gradientsOfSample(call, calls, columns, sample, variables);
@@ -106,7 +96,7 @@ export function perSampleNorms(
       }
     }
     return parameters.map((each) =>
-      each.trainable ? tf.stack(norms.get(rawVariable(each.variable).name) as tf.Tensor[]) : null,
+      each.trainable ? tf.stack(norms.get(variableOf(each.variable).name) as tf.Tensor[]) : null,
     );
   };
 }
@@ -130,31 +120,11 @@ function gradientsOfSample(
             return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
           }),
         ) as tf.Scalar;
-      const { grads } = evenFrozen(variables, () => tf.variableGrads(contribution, variables));
+      const { grads } = gradientsEvenFrozen(contribution, variables);
       // A weight that this sample does not reach has no gradient at all.
       return Object.fromEntries(
         variables.map(({ name }) => [name, grads[name] ? tf.sum(tf.square(grads[name])) : tf.scalar(0)]),
       );
     }),
   );
-}
-
-/** tf.js has no gradients for variables of frozen layers, which a measurement may count. */
-export function evenFrozen<T>(variables: readonly tf.Variable[], run: () => T): T {
-  const before = variables.map(({ trainable }) => trainable);
-  for (const variable of variables) {
-    variable.trainable = true;
-  }
-  try {
-    return run();
-  } finally {
-    variables.forEach((variable, i) => {
-      variable.trainable = before[i];
-    });
-  }
-}
-
-/** The tf.Variable inside a tfjs-layers variable, which it keeps to itself; a user's own is one. */
-export function rawVariable(weight: Weight): tf.Variable {
-  return (weight as unknown as { val: tf.Variable }).val;
 }
