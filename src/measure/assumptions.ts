@@ -1,10 +1,11 @@
 import { enumerateNames } from '../names.js';
 import { type Graph, parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { Operation, Owner, Parameter } from '../network/layers/operation.js';
+import type { Operation, Parameter } from '../network/layers/operation.js';
 import { planSteps } from '../network/tape.js';
 import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
+import { hasRegularizer } from '../tfjs/regularizers.js';
 import type { SampledTraces } from '../traces/sampled-traces.js';
 
 /*
@@ -39,8 +40,7 @@ export function reasonsNotExact(graph: Graph): string[] {
 
 /** What the loss has besides, one sentence. */
 export function regularizerAssumptions(graph: Graph): string[] {
-  const hasOne = (layer: Owner) => Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value);
-  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasOne);
+  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasRegularizer);
   return layers.length > 0
     ? [`The regularizers of ${enumerateNames(layers.map(({ name }) => name))} are not counted.`]
     : [];

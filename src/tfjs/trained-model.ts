@@ -40,3 +40,8 @@ export function withoutMetrics<T>(model: tfl.LayersModel | undefined, loss: () =
     model.metricsTensors = metricsTensors;
   }
 }
+
+/** Whether a `fit` of the model is under way. tf.js has this in a protected field, and clears it also where a fit throws. */
+export function isBeingTrained(model: tfl.LayersModel | null | undefined): boolean {
+  return (model as unknown as { readonly isTraining?: boolean } | null | undefined)?.isTraining === true;
+}

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { FitCallback } from '../tfjs/fit-callback.js';
+import { isBeingTrained } from '../tfjs/trained-model.js';
 import { informOnce } from '../warnings.js';
 import { checkCallbackOptions, type MinimumSharpnessOptions } from './callback-options.js';
 import type { Logs } from './logged-values.js';
@@ -117,7 +118,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
 
   override setModel(model: Parameters<tfl.Callback['setModel']>[0]): void {
     // `fit` refuses to train a model twice at once, but two models may train at the same time.
-    if (this.model !== model && (this.model as unknown as { isTraining?: boolean } | null)?.isTraining) {
+    if (this.model !== model && isBeingTrained(this.model)) {
       this.complain(
         'this callback serves two fits at the same time, which mixes their batch counts: make one for each.',
       );

@@ -1,18 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkNumber } from '../../checks.js';
+import { assignLearningRate, learningRateIn } from '../../tfjs/optimizer-fields.js';
 import type { Setting } from './setting.js';
 
-/** What is public of it in none of tf.js' optimizers. */
-interface HasLearningRate {
-  learningRate: number;
-  setLearningRate?(value: number): void;
-}
-
-function checkOptimizer(caller: string, optimizer: unknown): HasLearningRate {
-  const found = optimizer as HasLearningRate | null | undefined;
-  if (typeof found?.learningRate === 'number') {
-    return found;
+function checkedRate(caller: string, optimizer: tf.Optimizer): number {
+  const rate = learningRateIn(optimizer);
+  if (typeof rate === 'number') {
+    return rate;
   }
   throw new Error(`${caller}: the optimizer has no number learningRate, as those of tf.train have.`);
 }
@@ -20,20 +15,14 @@ function checkOptimizer(caller: string, optimizer: unknown): HasLearningRate {
 /**
  * Sets the learning rate of an optimizer of `tf.train`, from its next step on. What it has accumulated, such as momentum, stays.
  *
- * `sgd` and `momentum` keep the rate in a tensor beside the number; their `setLearningRate` renews it. The others read the
- * number in every step: `adam`, `adamax`, `adagrad`, `adadelta`, `rmsprop`. RMSProp accumulates steps that
- * already hold the rate, so with its own momentum an old rate fades away only step by step.
+ * RMSProp accumulates steps that already hold the rate, so with its own momentum an old rate fades away only step by step.
  *
  * @throws Error with one line if the optimizer has no learning rate, or `value` is not a finite number of at least 0.
  */
 export function setLearningRate(optimizer: tf.Optimizer, value: number): void {
-  const found = checkOptimizer('setLearningRate', optimizer);
+  checkedRate('setLearningRate', optimizer);
   checkNumber('setLearningRate: the learning rate', value, { atLeast: 0 });
-  if (typeof found.setLearningRate === 'function') {
-    found.setLearningRate(value);
-  } else {
-    found.learningRate = value;
-  }
+  assignLearningRate(optimizer, value);
 }
 
 /**
@@ -51,7 +40,7 @@ export function learningRateOf(model: tfl.LayersModel): Setting {
   };
   return {
     name: 'learning_rate',
-    get: () => checkOptimizer('learningRateOf', optimizer()).learningRate,
+    get: () => checkedRate('learningRateOf', optimizer()),
     set: (value) => setLearningRate(optimizer(), value),
   };
 }

@@ -1,3 +1,4 @@
+import { hasL2Factor } from '../../tfjs/regularizers.js';
 import type { Setting } from './setting.js';
 
 /**
@@ -16,18 +17,17 @@ import type { Setting } from './setting.js';
  * @throws Error with one line for anything else, and for a factor of 0, which tf.js' regularizers never look at again.
  */
 export function weightDecayOf(regularizer: object): Setting {
-  const l2 = regularizer as { l2: unknown };
-  if (typeof regularizer !== 'object' || regularizer === null || typeof l2.l2 !== 'number') {
+  if (!hasL2Factor(regularizer)) {
     throw new Error('weightDecayOf: a regularizer made by tf.regularizers.l2 or l1l2 is wanted.');
   }
-  if (l2.l2 === 0) {
+  if (regularizer.l2 === 0) {
     throw new Error('weightDecayOf: the factor is 0, for which tf.js leaves the term out for good: begin above 0.');
   }
   return {
     name: 'weight_decay',
-    get: () => l2.l2 as number,
+    get: () => regularizer.l2,
     set(value) {
-      l2.l2 = value;
+      regularizer.l2 = value;
     },
   };
 }

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTensorsOfThisEngine } from '../../tfjs/copies.js';
+import {
+  assignLearningRate,
+  isMadeBy,
+  learningRateIn,
+  tensorsOfOptimizer,
+  unsavedVariables,
+} from '../../tfjs/optimizer-fields.js';
 import { snapshotVariables } from '../../tfjs/saved-weights.js';
+import { allVariables } from '../../tfjs/weights.js';
 import { repeatableLoss } from './repeatable-loss.js';
 
 /**
@@ -37,16 +45,11 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   protected abstract gradients(...args: Parameters<LossGradients>): ReturnType<LossGradients>;
 
   get learningRate(): number {
-    return (this.base as Partial<WithLearningRate>).learningRate as number;
+    return learningRateIn(this.base) as number;
   }
 
   set learningRate(value: number) {
-    const base = this.base as Partial<WithLearningRate>;
-    if (base.setLearningRate) {
-      base.setLearningRate(value);
-    } else if ('learningRate' in base) {
-      base.learningRate = value;
-    } else {
+    if (!assignLearningRate(this.base, value)) {
       throw new Error(`${this.base.getClassName()} has no learning rate that could be set.`);
     }
   }
@@ -69,7 +72,7 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   }
 
   override computeGradients(loss: () => tf.Scalar, variables?: tf.Variable[]): ReturnType<LossGradients> {
-    const chosen = variables ?? Object.values(tf.engine().registeredVariables).filter(({ trainable }) => trainable);
+    const chosen = variables ?? allVariables().filter(({ trainable }) => trainable);
     checkTensorsOfThisEngine('the model', chosen);
     return tf.tidy(() => this.gradients(repeatableLoss(loss), chosen));
   }
@@ -87,36 +90,25 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   }
 
   override async getWeights(): Promise<NamedTensor[]> {
-    const counters = Object.entries(this.#counters()).map(([name, tensor]) => ({ name: COUNTER + name, tensor }));
+    const counters = Object.entries(unsavedVariables(this.base)).map(([name, tensor]) => ({
+      name: COUNTER + name,
+      tensor,
+    }));
     return [...(await this.base.getWeights()), ...counters];
   }
 
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     const isCounter = ({ name }: NamedTensor) => name.startsWith(COUNTER);
     await this.base.setWeights(weights.filter((weight) => !isCounter(weight)));
-    const counters = this.#counters();
+    const counters = unsavedVariables(this.base);
     for (const { name, tensor } of weights.filter(isCounter)) {
       counters[name.slice(COUNTER.length)]?.assign(tensor);
     }
   }
-
-  /**
-   * Variables of the base that its own `getWeights` leaves out: Adam's powers of beta. Its `setWeights` computes them anew,
-   * rounded otherwise, and training would not go on bit for bit.
-   */
-  #counters(): Record<string, tf.Variable> {
-    return Object.fromEntries(
-      Object.entries(this.base).filter((entry): entry is [string, tf.Variable] => entry[1] instanceof tf.Variable),
-    );
-  }
 }
 
+/** Begins the names of variables that the base's own weights lack. */
 const COUNTER = 'base/';
-
-interface WithLearningRate {
-  learningRate: number;
-  setLearningRate?(value: number): void;
-}
 
 type NamedTensor = Awaited<ReturnType<tf.Optimizer['getWeights']>>[number];
 type Config = Readonly<Record<string, unknown>>;
@@ -151,12 +143,8 @@ function checkBase(base: tf.Optimizer): void {
     const what = typeof given === 'string' ? `the name '${given}'` : `${given === null ? null : typeof given}`;
     throw new Error(`The optimizer to wrap must be one such as tf.train.adam(0.001), but it is ${what}.`);
   }
-  // Not instanceof: tf.js takes everything with the methods of an optimizer for an instance, also of a subclass.
-  if (Object.prototype.isPrototypeOf.call(OptimizerWrapper.prototype, given)) {
+  if (isMadeBy(OptimizerWrapper, given)) {
     throw new Error(`The optimizer to wrap is wrapped already, by ${given.getClassName()}: give the one inside of it.`);
   }
-  checkTensorsOfThisEngine(
-    'the optimizer',
-    Object.values(given).filter((value): value is tf.Tensor => value instanceof tf.Tensor),
-  );
+  checkTensorsOfThisEngine('the optimizer', tensorsOfOptimizer(given));
 }

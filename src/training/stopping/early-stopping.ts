@@ -3,6 +3,7 @@ import type { Subscription } from 'rxjs';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { FitCallback } from '../../tfjs/fit-callback.js';
 import { copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
+import { isBeingTrained } from '../../tfjs/trained-model.js';
 import { warnOnce } from '../../warnings.js';
 import { type Logs, loggedValue } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
@@ -116,7 +117,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   }
 
   override async onTrainBegin(): Promise<void> {
-    const before = this.#fit?.model as (tfl.LayersModel & { isTraining?: boolean }) | undefined;
+    const before = this.#fit?.model;
     this.dispose(); // a fit that threw has left its copies
     this.best = undefined;
     this.bestEpoch = undefined;
@@ -125,7 +126,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (model === null) {
       return;
     }
-    if (before?.isTraining && before !== model) {
+    if (isBeingTrained(before) && before !== model) {
       this.complain('this callback serves two fits at the same time, which it cannot: make one for each.');
     }
     const fit: Fit = {
