@@ -27,10 +27,11 @@ export function withoutLeftovers<T>(run: () => T): T {
 }
 
 /**
- * Gradients of a number by each of the variables, in their order; null for one that it does not depend on. (`tf.variableGrads`
- * throws where it depends on none, and `tf.grads` wants a function of the variables.)
+ * Gradients of a number by each of the variables, in their order; undefined for one that it does not depend on.
+ * (`tf.variableGrads` throws where it depends on none, and `tf.grads` wants a function of the variables.) Belongs inside of a
+ * `tf.tidy`, which disposes the number.
  */
-export function gradientsBy(f: () => tf.Tensor, variables: readonly tf.Tensor[]): (tf.Tensor | null)[] {
+export function gradientsBy(f: () => tf.Tensor, variables: readonly tf.Tensor[]): (tf.Tensor | undefined)[] {
   return tf.engine().gradients(f, [...variables], undefined, true).grads;
 }
 

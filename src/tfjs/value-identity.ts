@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 
 /**
- * An object that stands for the values of a tensor: as long as it is the same, they are. tf.js never changes values in place;
- * `assign` gives a variable new ones, also from equal numbers, and `clone` shares those of the original.
+ * An object that stands for the values of a tensor: where two have the same one, they have the same values. tf.js never changes
+ * values in place; `assign` gives a variable those of another tensor. (A clone shares them, except on the wasm backend.)
  */
 export function identityOfValues({ dataId }: tf.Tensor): object {
   return dataId;

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import type { StepPlan } from '../network/tape.js';
 import { backendName } from '../tfjs/backend.js';

@@ -84,7 +84,7 @@ export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGr
           return tf.sum(tf.mul(onTape, tf.tensor1d([...factors])));
         };
         const gradients = tf.tidy(() => {
-          // Null where the traces depend on no weight: of one linear layer, say.
+          // None where the traces depend on no weight: of one linear layer, say.
           const found = gradientsBy(weightedSum, variables);
           return variables.map((variable, b) => found[b] ?? tf.zerosLike(variable));
         });

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { expect, it } from 'vitest';
-import { copyWeights } from '../../src/tfjs/saved-weights.js';
+import { describe, expect, it } from 'vitest';
+import { copyWeights, snapshotVariables } from '../../src/tfjs/saved-weights.js';
+import { identityOfValues } from '../../src/tfjs/value-identity.js';
 
 it('puts all weights back, bit for bit, and leaves no tensor', () => {
   const model = tfl.sequential({
@@ -40,4 +41,29 @@ it('puts all weights back, bit for bit, and leaves no tensor', () => {
   expect(tf.memory().numTensors).toBe(tensors);
   expect(values()).toEqual(before);
   model.dispose();
+});
+
+describe('snapshotVariables', () => {
+  it('gives back what was assigned to since, bit for bit, and touches nothing else', () => {
+    const [moved, still, gone] = tf.tidy(() => [1.1, 2.2, 3.3].map((value) => tf.variable(tf.scalar(value))));
+    const values = () => [moved, still].map((variable) => variable.dataSync()[0]);
+    const before = values();
+    const identity = identityOfValues(still);
+    const tensors = tf.memory().numTensors;
+    tf.tidy(() => {
+      const restore = snapshotVariables();
+      moved.assign(tf.scalar(7));
+      gone.assign(tf.scalar(9));
+      gone.dispose();
+      expect(values()).not.toEqual(before);
+      restore();
+      expect(values()).toEqual(before);
+      moved.assign(tf.scalar(8));
+      restore();
+    });
+    expect(values()).toEqual(before);
+    expect(identityOfValues(still)).toBe(identity);
+    expect(tf.memory().numTensors).toBe(tensors - 1);
+    tf.dispose([moved, still]);
+  });
 });

@@ -1,0 +1,85 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { fitting, gaugedTensors, gaugedTidy, memoryGauge } from '../../src/tfjs/memory-gauge.js';
+
+/** Bytes of a number. */
+const FLOAT = 4;
+
+describe('gaugedTidy', () => {
+  it('sees tensors that come and go inside of tidies of their own', () => {
+    const gauge = memoryGauge();
+    const left = gaugedTidy(gauge, () => {
+      tf.tidy(() => {
+        tf.zeros([100]);
+        tf.zeros([50]);
+      });
+      return tf.zeros([10]);
+    });
+    expect(gauge.peak).toBe(150 * FLOAT);
+    expect(left.shape).toEqual([10]);
+    left.dispose();
+  });
+
+  it('counts from what was there when the gauge was made, and keeps the highest of several scopes', () => {
+    const there = tf.zeros([1000]);
+    const gauge = memoryGauge();
+    for (const size of [5, 20, 10]) {
+      gaugedTidy(gauge, () => void tf.zeros([size]));
+    }
+    expect(gauge.peak).toBe(20 * FLOAT);
+    tf.dispose(gaugedTidy(gauge, () => tf.zeros([7])));
+    expect(gauge.peak).toBe(20 * FLOAT);
+    there.dispose();
+  });
+
+  it('leaves the engine as it was, also where the scope throws', () => {
+    const { trackTensor } = tf.engine();
+    const before = tf.memory().numTensors;
+    const gauge = memoryGauge();
+    const failing = () => {
+      tf.zeros([3]);
+      throw new Error('too much');
+    };
+    expect(() => gaugedTidy(gauge, failing)).toThrow('too much');
+    expect(gauge.peak).toBe(3 * FLOAT);
+    expect(tf.engine().trackTensor).toBe(trackTensor);
+    expect(tf.memory().numTensors).toBe(before);
+    tf.zeros([99]).dispose();
+    expect(gauge.peak).toBe(3 * FLOAT);
+  });
+});
+
+it('gaugedTensors keeps each tensor with its number', () => {
+  const gauge = memoryGauge();
+  const before = tf.memory().numTensors;
+  const found = gaugedTensors(
+    gauge,
+    () =>
+      new Map([
+        [7, tf.square(tf.tensor1d([3]))],
+        [2, tf.tensor1d([4])],
+      ]),
+  );
+  expect([...found].map(([key, tensor]) => [key, tensor.dataSync()[0]])).toEqual([
+    [7, 9],
+    [2, 4],
+  ]);
+  expect(tf.memory().numTensors).toBe(before + 2);
+  expect(gauge.peak).toBe(3 * FLOAT);
+  tf.dispose([...found.values()]);
+});
+
+describe('fitting', () => {
+  it('goes by proportion', () => {
+    expect(fitting(1000, 4, 100, false)).toBe(40);
+    expect(fitting(999, 1, 100, true)).toBe(9);
+  });
+
+  it('is 1 at least, and refuses where even the smallest part is too large', () => {
+    expect(fitting(50, 4, 1000, false)).toBe(1);
+    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(RangeError);
+    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(
+      /^memoryMB: 1 is too small:[^\n]* 3 MB\. Raise memoryMB\.$/,
+    );
+  });
+});

@@ -1,0 +1,87 @@
+import * as tf from '@tensorflow/tfjs-core';
+// tfjs-core has no gradients of its own: this registers them.
+import '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { oneHot, repeatPixels, spreadAxis, stridedSlice } from '../../src/tfjs/mended-operations.js';
+import { expectClose, transposeOf } from './transpose.js';
+
+it('oneHot gives numbers that count, on every backend', () => {
+  tf.tidy(() => {
+    const rows = oneHot(tf.tensor1d([2, 0], 'int32'), 3);
+    expect(rows.dtype).toBe('float32');
+    expect(rows.arraySync()).toEqual([
+      [0, 0, 1],
+      [1, 0, 0],
+    ]);
+    expect(tf.mul(rows, 0.5).arraySync()).toEqual([
+      [0, 0, 0.5],
+      [0.5, 0, 0],
+    ]);
+  });
+});
+
+describe('repeatPixels', () => {
+  it('repeats every pixel over its window', () => {
+    tf.tidy(() => {
+      const image = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+      expect(tf.squeeze(repeatPixels(image, [1, 2])).arraySync()).toEqual([
+        [1, 1, 2, 2],
+        [3, 3, 4, 4],
+      ]);
+    });
+  });
+
+  it('has the gradient of that, for several images', () => {
+    tf.tidy(() => {
+      const shape: [number, number, number, number] = [2, 3, 2, 2];
+      const repeat = (x: tf.Tensor) => repeatPixels(x as tf.Tensor4D, [2, 3]);
+      const delta = tf.randomNormal([2, 6, 6, 2], 0, 1, 'float32', 1);
+      expectClose(tf.grad(repeat)(tf.zeros(shape), delta), transposeOf(repeat, shape, delta));
+    });
+  });
+});
+
+it('spreadAxis puts zeros between the entries of an axis, and none behind the last', () => {
+  tf.tidy(() => {
+    const x = tf.tensor2d([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(spreadAxis(x, 1, 1)).toBe(x);
+    expect(spreadAxis(x, 1, 3).arraySync()).toEqual([
+      [1, 0, 0, 2],
+      [3, 0, 0, 4],
+    ]);
+    expect(spreadAxis(x, 0, 2).arraySync()).toEqual([
+      [1, 2],
+      [0, 0],
+      [3, 4],
+    ]);
+  });
+});
+
+describe('stridedSlice', () => {
+  const [begin, end, strides] = [
+    [0, 1, 0],
+    [2, 6, 5],
+    [1, 2, 3],
+  ];
+
+  it("is tf.js'", () => {
+    tf.tidy(() => {
+      const x = tf.randomNormal([2, 7, 5], 0, 1, 'float32', 1);
+      expect(stridedSlice(x, begin, end, strides).arraySync()).toEqual(
+        tf.stridedSlice(x, begin, end, strides).arraySync(),
+      );
+    });
+  });
+
+  it('and has a gradient, which that has not', () => {
+    tf.tidy(() => {
+      const cut = (x: tf.Tensor) => stridedSlice(x, begin, end, strides);
+      const delta = tf.randomNormal([2, 3, 2], 0, 1, 'float32', 2);
+      expectClose(tf.grad(cut)(tf.zeros([2, 7, 5]), delta), transposeOf(cut, [2, 7, 5], delta));
+      expect(() => tf.grad((x) => tf.stridedSlice(x, begin, end, strides))(tf.zeros([2, 7, 5]), delta)).toThrow();
+    });
+  });
+});
