@@ -1,4 +1,4 @@
-/** Runs every benchmark, one after the other, with the same options, and writes the tables of README.md anew. */
+/** Runs every benchmark, one after the other, with the same options, and writes the tables of the pages anew. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

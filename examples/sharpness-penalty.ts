@@ -1,6 +1,6 @@
 /**
  * Training with a penalty on Minimum Sharpness against plain stochastic gradient descent, compared at the same training loss:
- * MS falls with the loss anyway (see "How to read the number"), so that comparing after the same number of epochs would say
+ * MS falls with the loss anyway (see docs/reading-the-number.md), so that comparing after the same number of epochs would say
  * little. Both start from the same weights and see the same minibatches; the seed changes all of it.
  *
  * The loss compared at is the one with which the penalized training ends. Plain training passes it earlier: what it has there is

@@ -1,5 +1,5 @@
 /*
- * Writes the table of layers into README.md, between its markers, from the table that the package works by:
+ * Writes the table of layers into docs/what-is-exact.md, between its markers, from the table that the package works by:
  *
  *     npx tsx scripts/layer-table.ts
  */
@@ -17,8 +17,8 @@ const meaning: Readonly<Record<LayerSupport, string>> = {
 
 const [begin, end] = ['<!-- layers: npx tsx scripts/layer-table.ts -->', '<!-- /layers -->'];
 
-/** `readme` with the table of layers as it is now. */
-export function withLayerTable(readme: string): string {
+/** The page with the table of layers as it is now. */
+export function withLayerTable(page: string): string {
   const rows = new Map<string, { answer: LayerAnswer; names: string[] }>();
   for (const [name, answer] of Object.entries(layerTable)) {
     const key = JSON.stringify([answer.support, answer.wasm, answer.note]);
@@ -31,14 +31,14 @@ export function withLayerTable(readme: string): string {
     return `| ${names.join(', ')} | ${meaning[answer.support]} | ${wasm} | ${answer.note ?? ''} |`;
   });
   const table = ['| layers | measured | wasm | |', '| --- | --- | --- | --- |', ...lines].join('\n');
-  const [first, last] = [readme.indexOf(begin), readme.indexOf(end)];
+  const [first, last] = [page.indexOf(begin), page.indexOf(end)];
   if (first < 0 || last < first) {
-    throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+    throw new Error(`docs/what-is-exact.md lacks the markers ${begin} and ${end}.`);
   }
-  return `${readme.slice(0, first + begin.length)}\n${table}\n${readme.slice(last)}`;
+  return `${page.slice(0, first + begin.length)}\n${table}\n${page.slice(last)}`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const readme = new URL('../README.md', import.meta.url);
-  writeFileSync(readme, withLayerTable(readFileSync(readme, 'utf8')));
+  const page = new URL('../docs/what-is-exact.md', import.meta.url);
+  writeFileSync(page, withLayerTable(readFileSync(page, 'utf8')));
 }

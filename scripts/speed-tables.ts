@@ -1,5 +1,6 @@
 /**
- * Writes what README.md tells of costs, in tables and a sentence, from the reports of the benchmarks; a test holds it to those.
+ * Writes what docs/speed.md and docs/optimizers.md tell of costs, in tables and a sentence, from the reports of the benchmarks; a test
+ * holds them to those.
  *
  * usage: npx tsx scripts/speed-tables.ts
  */
@@ -74,25 +75,33 @@ function penalty(): string {
     const ratios = steps.map((cells) => Number(/\*\*(.*?)\*\*/.exec(cells[3]!)![1]));
     return `${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)}`;
   });
-  const source = '[other networks](benchmarks/results/optimizers.md)';
+  const source = '[other networks](../benchmarks/results/optimizers.md)';
   return `In ${source} a step takes as long as ${large} plain ones on 256 images, and ${small} on 32.`;
 }
 
-const blocks: Readonly<Record<string, () => string>> = { penalty, kernel, 'one-percent': onePercent, overhead };
+/** What each page has between its markers. */
+const blocks: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  'docs/speed.md': { kernel, 'one-percent': onePercent, overhead },
+  'docs/optimizers.md': { penalty },
+};
 
-/** `readme` with the tables as the reports have them now. */
-export function withSpeedTables(readme: string): string {
-  return Object.entries(blocks).reduce((text, [name, table]) => {
+export const pagesOfCosts = Object.keys(blocks);
+
+/** The text of a page with the tables as the reports have them now. */
+export function withSpeedTables(page: string, text: string): string {
+  return Object.entries(blocks[page]!).reduce((filled, [name, table]) => {
     const [begin, end] = [`<!-- ${name}: npx tsx scripts/speed-tables.ts -->`, `<!-- /${name} -->`];
-    const [first, last] = [text.indexOf(begin), text.indexOf(end)];
+    const [first, last] = [filled.indexOf(begin), filled.indexOf(end)];
     if (first < 0 || last < first) {
-      throw new Error(`README.md lacks the markers ${begin} and ${end}.`);
+      throw new Error(`${page} lacks the markers ${begin} and ${end}.`);
     }
-    return `${text.slice(0, first + begin.length)}\n${table()}\n${text.slice(last)}`;
-  }, readme);
+    return `${filled.slice(0, first + begin.length)}\n${table()}\n${filled.slice(last)}`;
+  }, text);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const readme = new URL('../README.md', import.meta.url);
-  writeFileSync(readme, withSpeedTables(readFileSync(readme, 'utf8')));
+  for (const page of pagesOfCosts) {
+    const file = new URL(`../${page}`, import.meta.url);
+    writeFileSync(file, withSpeedTables(page, readFileSync(file, 'utf8')));
+  }
 }

@@ -1,84 +1,68 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { withLayerTable } from '../../scripts/layer-table.js';
-import { withSpeedTables } from '../../scripts/speed-tables.js';
+import { pagesOfCosts, withSpeedTables } from '../../scripts/speed-tables.js';
 import { wheels } from '../../src/native/wheel.js';
 import { layerTable } from '../../src/network/layers/table.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
+import { anchorsOf, pages, proseOf, root } from './pages.js';
 
-const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
-const readme = read('README.md');
+const page = (path: string) => pages[path]!;
+const paths = Object.keys(pages);
 
-/** What the code blocks take for granted: a compiled model and its data. */
-const prelude = `
-import * as preludeTf from '@tensorflow/tfjs';
-const model = preludeTf.sequential({
-  layers: [
-    preludeTf.layers.dense({ units: 8, inputShape: [4], activation: 'relu' }),
-    preludeTf.layers.dense({ units: 3, activation: 'softmax' }),
-  ],
+test('the README fits on 150 lines', () => {
+  expect(page('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
-model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
-const xTrain = preludeTf.randomNormal([60, 4]);
-const yTrain = preludeTf.oneHot(preludeTf.randomUniformInt([60], 0, 3), 3);
-`;
 
-/** Each TypeScript block, with what the README says that it prints, if it does. */
-const blocks = [...readme.matchAll(/```ts\n(.*?)```\n(?:\n```text\n(.*?)```)?/gs)].map(([, code, output]) => ({
-  code: code!,
-  output,
-}));
+describe('links', () => {
+  /** Files and pages that a page links to, by their path in the repository, with what stands behind the #. */
+  const linksOf = (path: string) =>
+    [...proseOf(path).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target]) => target!)
+      .filter((target) => !/^https?:/.test(target))
+      .map((target) => {
+        const [file, anchor] = target.split('#') as [string, string?];
+        return { target, to: file === '' ? path : join(dirname(path), file), anchor };
+      });
 
-describe('code blocks', () => {
-  let folder: string;
-  beforeAll(() => {
-    mkdirSync(join(root, '.cache'), { recursive: true });
-    folder = mkdtempSync(join(root, '.cache', 'readme-'));
-    blocks.forEach(({ code }, i) => {
-      writeFileSync(join(folder, `block-${i}.ts`), prelude + code);
-    });
-    const compilerOptions = { noUnusedLocals: false };
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
-    );
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  test('there are some, and every fence is of a known kind', () => {
-    expect(blocks.length).toBeGreaterThanOrEqual(4);
-    const fences = [...readme.matchAll(/^```(\w*)$/gm)].map(([, language]) => language);
-    expect(fences.filter((language, i) => i % 2 === 0 && !['ts', 'text'].includes(language!))).toEqual([]);
-  });
-
-  test('their types are right', () => {
-    const { status, stdout } = spawnSync('npx', ['tsc', '--project', folder], { cwd: root, encoding: 'utf8' });
-    expect(stdout).toBe('');
-    expect(status).toBe(0);
-  });
-
-  test.each(blocks.map((block, i) => ({ ...block, i })))('block $i runs', ({ i, output }) => {
-    const { status, stdout, stderr } = spawnSync('npx', ['tsx', `block-${i}.ts`], { cwd: folder, encoding: 'utf8' });
-    expect(status, stderr).toBe(0);
-    expect(stderr).not.toContain('tfjs-sharpness');
-    expect(stdout).not.toMatch(/NaN|undefined/);
-    if (output !== undefined) {
-      expect(stdout).toBe(output);
+  test.each(paths)('of %s lead somewhere', (path) => {
+    for (const { target, to, anchor } of linksOf(path)) {
+      expect(existsSync(join(root, to)), target).toBe(true);
+      if (anchor !== undefined) {
+        expect(pages, target).toHaveProperty([to]);
+        expect(anchorsOf(to), target).toContain(anchor);
+      }
     }
-    if (blocks[i]!.code.includes("'logs/run1'")) {
-      expect(readdirSync(join(folder, 'logs/run1'))).toHaveLength(1);
+  });
+
+  test('every page is one click from the README', () => {
+    const linked = linksOf('README.md').map(({ to }) => to);
+    expect(linked).toEqual(expect.arrayContaining(paths.filter((path) => path !== 'README.md')));
+  });
+
+  test('the package has what its pages link to', () => {
+    const { files } = JSON.parse(read('package.json')) as { files: string[] };
+    const packed = (path: string) =>
+      [...files, 'README.md', 'LICENSE', 'package.json'].some((each) => !relative(each, path).startsWith('..'));
+    // The README says that these are in the repository.
+    const elsewhere = ['examples/README.md', 'CONTRIBUTING.md'];
+    for (const path of paths.filter(packed)) {
+      for (const { to } of linksOf(path).filter(({ to }) => !elsewhere.includes(to))) {
+        expect(packed(to), `${path}: ${to}`).toBe(true);
+      }
     }
   });
 });
 
-describe('commands and links', () => {
+describe('commands', () => {
   const { scripts, bin, name, version } = JSON.parse(read('package.json'));
+  const all = paths.map(page).join('\n');
 
   test('every npm script exists', () => {
-    const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, script]) => script!);
+    const named = [...all.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, script]) => script!);
     expect(named).toEqual(expect.arrayContaining(['example', 'native']));
     for (const script of [...named, 'test']) {
       expect(scripts).toHaveProperty([script]);
@@ -86,41 +70,68 @@ describe('commands and links', () => {
   });
 
   test('the two command lines are there', () => {
-    expect(readme).toMatch(/^ {4}npm ci && npm run example\b/m);
-    expect(readme).toMatch(/^ {4}npm ci && npm test\b/m);
+    expect(page('README.md')).toMatch(/^ {4}npm ci && npm run example\b/m);
+    expect(page('README.md')).toMatch(/^ {4}npm ci && npm test\b/m);
   });
 
   test('npx runs what exists, and the tarball has the name that npm pack gives', () => {
-    expect(Object.keys(bin)).toContain(/npx (\S+) native/.exec(readme)![1]);
-    expect(readme).toContain(`./${name}-${version}.tgz`);
+    const run = [...all.matchAll(/npx (?!tsx\b|--)([\w@/-]+)/g)].map(([, program]) => program!);
+    expect(run).toContain('tfjs-sharpness');
+    for (const program of run) {
+      expect([...Object.keys(bin), 'vitest', 'biome']).toContain(program);
+    }
+    const tarballs = [...all.matchAll(/[\w./-]+\.tgz/g)].map(([tarball]) => tarball);
+    expect(new Set(tarballs)).toEqual(new Set([`./${name}-${version}.tgz`]));
   });
 
-  test('what it says of the native build is so', () => {
+  test('programs, tests and scripts that the pages name exist', () => {
+    const named = paths.flatMap((path) =>
+      [...page(path).matchAll(/\b(?:examples|test|scripts|src|benchmarks)\/[\w/.-]+\.(?:ts|sh|md|svg)\b/g)].map(
+        ([file]) => ({ path, file }),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    for (const { path, file } of named) {
+      expect(existsSync(join(root, file)), `${path}: ${file}`).toBe(true);
+    }
+  });
+
+  test('shell lines begin with a program that a reader has', () => {
+    const lines = paths.flatMap((path) =>
+      [...proseOf(path).matchAll(/(?<=\n\n)(?: {4}.*\n)+/g)]
+        .flatMap(([block]) => block.trimEnd().split('\n'))
+        .flatMap((line) => line.replace(/ +#.*/, '').split('&&')),
+    );
+    expect(lines.length).toBeGreaterThanOrEqual(6);
+    for (const line of lines) {
+      expect(line.trim()).toMatch(/^(npm|npx|pip|tensorboard|scripts\/\S+\.sh)( |$)/);
+    }
+  });
+
+  test('what is said of the native build is so', () => {
+    const native = page('docs/native.md');
     const { status, stdout } = spawnSync('npx', ['tsx', 'src/cli.ts', 'native', '--help'], {
       cwd: root,
       encoding: 'utf8',
     });
     expect(status).toBe(0);
-    const [command] = /npx tfjs-sharpness native --\w+/.exec(readme)!;
+    const [command] = /npx tfjs-sharpness native --\w+/.exec(native)!;
     expect(stdout).toContain(`${command.split(' ').at(-1)} `);
     const tens = ({ bytes }: { bytes: number }) => Math.round(bytes / 1e7) * 10;
     const [gpu, cpu] = [wheels['@tensorflow/tfjs-node-gpu'], wheels['@tensorflow/tfjs-node']].map(tens);
-    expect(readme).toContain(`(${gpu} MB, without \`--gpu\` ${cpu} MB;`);
-    expect(readme).toContain(`TensorFlow ${wheels['@tensorflow/tfjs-node-gpu'].version.slice(0, 4)} wants`);
-    const glibc = readme.match(/glibc 2\.(\d+) or newer/)![1];
+    expect(native).toContain(`(${gpu} MB, without \`--gpu\` ${cpu} MB;`);
+    expect(native).toContain(`TensorFlow ${wheels['@tensorflow/tfjs-node-gpu'].version.slice(0, 4)} wants`);
+    const glibc = native.match(/glibc 2\.(\d+) or newer/)![1];
     expect(wheels['@tensorflow/tfjs-node-gpu'].platform).toBe(`manylinux_2_${glibc}_x86_64`);
   });
 
-  test('files and sections that it points to exist', () => {
-    const targets = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target!);
-    const files = targets.filter((target) => !/^(https:|#)/.test(target));
-    const mentioned = [...readme.matchAll(/\b(?:examples|test)\/[\w/-]+\.ts/g)].map(([path]) => path);
-    for (const path of [...files, ...mentioned]) {
-      expect(existsSync(join(root, path)), path).toBe(true);
-    }
-    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replaceAll(' ', '-'));
-    for (const target of targets.filter((each) => each.startsWith('#'))) {
-      expect(anchors).toContain(target.slice(1));
+  test('every program of examples/ is listed, with the command that runs it', () => {
+    const listed = [...page('examples/README.md').matchAll(/^\| \[([\w-]+\.ts)\]\(\1\) \| .* \| `(.*)` \|$/gm)];
+    const programs = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'));
+    expect(listed.map(([, file]) => file).sort()).toEqual(programs.sort());
+    for (const [, file, command] of listed) {
+      const run = /^npm run ([\w:]+)/.exec(command!)?.[1];
+      expect(run === undefined ? command : scripts[run]).toMatch(new RegExp(`tsx examples/${file}`));
     }
   });
 });
@@ -133,14 +144,15 @@ describe('tables', () => {
   }
 
   test.each([
-    ['src/training/minimum-sharpness.ts', 'MinimumSharpnessOptions', 4],
-    ['src/measure/options.ts', 'MeasureOptions', 6],
-    ['src/training/stopping/stopping-options.ts', 'EarlyStoppingOptions', 13],
-  ])('every option of %s %s is listed', (path, interfaceName, atLeast) => {
-    const options = fields(path, interfaceName);
+    ['docs/options.md', 'src/training/minimum-sharpness.ts', 'MinimumSharpnessOptions', 4],
+    ['docs/options.md', 'src/measure/options.ts', 'MeasureOptions', 6],
+    ['docs/early-stopping.md', 'src/training/stopping/stopping-options.ts', 'EarlyStoppingOptions', 13],
+    ['docs/optimizers.md', 'src/training/optimizers/sharpness-penalty.ts', 'SharpnessPenaltyOptions', 7],
+  ])('%s lists every option of %s %s', (path, source, interfaceName, atLeast) => {
+    const options = fields(source, interfaceName);
     expect(options.length).toBeGreaterThanOrEqual(atLeast);
     for (const option of options) {
-      expect(readme).toContain(`| \`${option}\` |`);
+      expect(page(path)).toContain(`| \`${option}\` |`);
     }
   });
 
@@ -149,29 +161,32 @@ describe('tables', () => {
     ['raiseWhenRising', 'raise-when-rising', 'RaiseWhenRisingOptions'],
     ['warmUp', 'warm-up', 'WarmUpOptions'],
   ])('every option of the controller %s is named', (controller, file, interfaceName) => {
-    const [, listed] = new RegExp(`^\\| \`${controller}\\(\\{ (.*?) \\}\\)\` \\|`, 'm').exec(readme)!;
+    const [, listed] = new RegExp(`^\\| \`${controller}\\(\\{ (.*?) \\}\\)\` \\|`, 'm').exec(page('docs/control.md'))!;
     const own = fields(`src/training/control/controllers/${file}.ts`, interfaceName);
     const rising = controller === 'warmUp' ? [] : fields('src/training/control/controllers/rising.ts', 'RisingOptions');
     expect(listed!.split(', ').sort()).toEqual([...own, ...rising].sort());
   });
 
   test('what a reading costs is what the benchmarks reported', () => {
-    expect(readme).toBe(withSpeedTables(readme));
-    const [, section] = /^## Speed\n(.*?)^## /ms.exec(readme)!;
+    expect(pagesOfCosts).toEqual(['docs/speed.md', 'docs/optimizers.md']);
+    for (const path of pagesOfCosts) {
+      expect(page(path)).toBe(withSpeedTables(path, page(path)));
+    }
     for (const name of ['kernel', 'one-percent', 'overhead']) {
-      const [, block] = new RegExp(`<!-- ${name}:.*?-->\n(.*?)<!-- /${name} -->`, 's').exec(section!)!;
+      const [, block] = new RegExp(`<!-- ${name}:.*?-->\n(.*?)<!-- /${name} -->`, 's').exec(page('docs/speed.md'))!;
       expect(block!.split('\n').length).toBeGreaterThan(4);
       expect(block).not.toMatch(/undefined|NaN/);
     }
   });
 
   test('every loss is named, and the table of layers is that of the package', () => {
+    const exact = page('docs/what-is-exact.md');
     for (const loss of Object.keys(outputHessians)) {
-      expect(readme).toContain(`\`${loss}\``);
+      expect(exact).toContain(`\`${loss}\``);
     }
-    expect(readme).toBe(withLayerTable(readme));
+    expect(exact).toBe(withLayerTable(exact));
     for (const layer of Object.keys(layerTable)) {
-      expect(readme, layer).toContain(`\`${layer}\``);
+      expect(exact, layer).toContain(`\`${layer}\``);
     }
   });
 });

@@ -1,21 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import { numbers } from '../examples/example-run.js';
+import { blocksOf, fencesOf } from './pages.js';
+import { type BlockRuns, runBlocks } from './run-blocks.js';
 
-const root = join(import.meta.dirname, '../..');
-const page = readFileSync(join(root, 'docs/streams.md'), 'utf8');
-const [, setup] = /```ts setup\n(.*?)```/s.exec(page)!;
-/** Each TypeScript block by the title above it. */
-const recipes = page
-  .split(/^### /m)
-  .slice(1)
-  .map((section) => {
-    const [, title, code] = /^(.*?)\n.*?```ts\n(.*?)```/s.exec(section)!;
-    return { title: title!, code: code! };
-  });
+const page = 'docs/streams.md';
+const [setup] = fencesOf(page).filter(({ language }) => language === 'ts setup');
+/** Each TypeScript block, by the title above it. */
+const recipes = blocksOf(page);
 
 /** What the blocks take for granted, and what comes after them: 8 epochs of 5 batches. */
 const before = `
@@ -40,58 +34,42 @@ console.log('readings: ' + JSON.stringify(preludeReadings));
 `;
 
 describe('docs/streams.md', () => {
-  let folder: string;
-  let status: number | null;
-  let stderr: string;
+  let all: BlockRuns;
   let latest: number[];
   const outputs = new Map<string, { output: string; readings: SharpnessReading[] }>();
 
-  beforeAll(() => {
-    mkdirSync(join(root, '.cache'), { recursive: true });
-    folder = mkdtempSync(join(root, '.cache', 'streams-'));
-    recipes.forEach(({ code }, i) => {
+  beforeAll(async () => {
+    const programs = recipes.map(({ code }) => {
       // A block that imports what the setup has imported already stands for itself.
-      const imported = /^import .*\bminimumSharpness\b/m.test(code) ? setup!.replace(/^import.*\n/, '') : setup;
-      writeFileSync(join(folder, `recipe-${i}.ts`), before + imported + code + after);
+      const imported = /^import .*\bminimumSharpness\b/m.test(code);
+      return before + (imported ? setup!.content.replace(/^import.*\n/, '') : setup!.content) + code + after;
     });
-    const steps = recipes.map((_, i) => `console.log('recipe ${i}');\nawait import('./recipe-${i}.js');\n`);
-    writeFileSync(join(folder, 'all.ts'), `${steps.join('')}export {};\n`);
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({
-        extends: '../../tsconfig.json',
-        compilerOptions: { noUnusedLocals: false },
-        include: ['*.ts'],
-      }),
-    );
-    const run = spawnSync('npx', ['tsx', 'all.ts'], { cwd: folder, encoding: 'utf8' });
-    ({ status, stderr } = run);
+    all = await runBlocks(recipes, programs);
     // Printed by a timer, perhaps while other recipes run.
-    latest = numbers(run.stdout, /^latest: batch (\d+)$/gm);
-    for (const part of run.stdout
-      .replace(/^latest: .*\n/gm, '')
-      .split(/^recipe /m)
-      .slice(1)) {
-      const [, i, output, readings] = /^(\d+)\n(.*?)readings: ([^\n]*)\n/s.exec(part) ?? [];
-      if (i) {
-        outputs.set(recipes[Number(i)]!.title, { output: output!, readings: JSON.parse(readings!) });
+    latest = numbers(all.runs.map(({ stdout }) => stdout).join(''), /^latest: batch (\d+)$/gm);
+    all.runs.forEach(({ stdout }, i) => {
+      const [, output, readings] = /^(.*?)readings: ([^\n]*)\n/s.exec(stdout.replace(/^latest: .*\n/gm, '')) ?? [];
+      if (readings) {
+        outputs.set(recipes[i]!.title, { output: output!, readings: JSON.parse(readings) });
       }
-    }
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
+    });
+  }, 180_000);
+  afterAll(() => all?.remove());
 
   test('its types are right', () => {
-    const { stdout } = spawnSync('npx', ['tsc', '--project', folder], { cwd: root, encoding: 'utf8' });
-    expect(stdout).toBe('');
+    expect(all.typeErrors).toBe('');
   });
 
   test('its blocks run', () => {
-    expect(status, stderr).toBe(0);
-    expect(stderr).not.toContain('tfjs-sharpness');
+    for (const { failed, stderr } of all.runs) {
+      expect(failed, stderr).toBe(false);
+      expect(stderr).not.toContain('tfjs-sharpness');
+    }
     expect([...outputs.keys()]).toEqual(recipes.map(({ title }) => title));
-    expect([...page.matchAll(/^```ts/gm)]).toHaveLength(recipes.length + 1);
+    expect(fencesOf(page).filter(({ language }) => /^ts/.test(language))).toHaveLength(recipes.length + 1);
   });
 
+  const folderOf = (recipe: string) => all.runs[recipes.findIndex(({ title }) => title === recipe)]!.folder;
   const valuesOf = (readings: SharpnessReading[]) => readings.map(({ minimumSharpness }) => minimumSharpness);
   const near = (actual: number[], expected: number[], digits = 1) => {
     expect(actual).toHaveLength(expected.length);
@@ -151,9 +129,17 @@ describe('docs/streams.md', () => {
       );
       expect(numbers(output, /batch (\d+)/g)).toEqual(best.map(({ step }) => step));
     },
+    'An alert when it doubles': (output, readings) => {
+      const values = valuesOf(readings);
+      const doubled = readings.filter((_, i) => i > 0 && values[i]! > 2 * values[i - 1]!);
+      expect(numbers(output, /doubled before batch (\d+)/g)).toEqual(doubled.map(({ step }) => step));
+    },
+    'What went wrong': (output) => expect(output).toBe(''),
+    'Event files': () => expect(readdirSync(join(folderOf('Event files'), 'logs/run1/train'))).toHaveLength(1),
     'Only readings that can be trusted': (output) => expect(numbers(output, /batch (\d+)/g)).toHaveLength(8),
     'Save every reading in a file': (_, readings) => {
-      const lines = readFileSync(join(folder, 'readings.jsonl'), 'utf8').trimEnd().split('\n');
+      const file = join(folderOf('Save every reading in a file'), 'readings.jsonl');
+      const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
       expect(lines.map((line) => JSON.parse(line))).toEqual(readings);
     },
     'All readings, at the end': (output) => expect(output).toBe('8 readings\n'),

@@ -197,12 +197,12 @@ describe('label-noise.ts', () => {
     expect(wrong.stderr).toContain('--noise must be at most 1, but it is 1.5.');
   });
 
-  test('the report that the README speaks of was made by the defaults', () => {
+  test('the report that docs/early-stopping.md speaks of was made by the defaults', () => {
     const report = readFileSync(join(import.meta.dirname, '../../examples/results/label-noise.md'), 'utf8');
     expect(report).toContain('Made by `npx tsx examples/label-noise.ts`:');
     expect(report).toContain('Means over 5 seeds (1 to 5');
-    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-    const quoted = readme.match(/0\.\d{4} ± 0\.\d{4}/g)!;
+    const page = readFileSync(join(import.meta.dirname, '../../docs/early-stopping.md'), 'utf8');
+    const quoted = page.match(/0\.\d{4} ± 0\.\d{4}/g)!;
     expect(quoted.length).toBe(4);
     for (const accuracy of quoted) {
       expect(report).toContain(`| ${accuracy} |`);
