@@ -156,6 +156,13 @@ describe('tables', () => {
     }
   });
 
+  test('docs/reading-the-number.md lists every field of a reading', () => {
+    const listed = [...page('docs/reading-the-number.md').matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell]) =>
+      cell!.replaceAll('`', '').split(', '),
+    );
+    expect(listed.sort()).toEqual(fields('src/measure/reading.ts', 'SharpnessReading').sort());
+  });
+
   test.each([
     ['lowerWhenRising', 'lower-when-rising', 'LowerWhenRisingOptions'],
     ['raiseWhenRising', 'raise-when-rising', 'RaiseWhenRisingOptions'],
