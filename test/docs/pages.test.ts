@@ -136,6 +136,23 @@ describe('commands', () => {
   });
 });
 
+test('entries and functions that the pages name exist', async () => {
+  const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, unknown> };
+  const entries = Object.keys(exports).filter((entry) => entry !== './package.json');
+  const sources = entries.map((entry) => `../../src/${entry === '.' ? 'index' : entry.slice(2)}.js`);
+  const modules = await Promise.all(sources.map((source): Promise<object> => import(source)));
+  // Of the callbacks, and of a controller of one's own.
+  const known = [...modules.flatMap((each) => Object.keys(each)), 'dispose', 'begin', 'next'];
+  for (const path of paths) {
+    for (const [, entry] of page(path).matchAll(/[`']tfjs-sharpness\/([\w-]+)[`']/g)) {
+      expect(entries, path).toContain(`./${entry}`);
+    }
+    for (const [span, name] of proseOf(path).matchAll(/`(\w+)\([^`]*`/g)) {
+      expect(known, `${path}: ${span}`).toContain(name);
+    }
+  }
+});
+
 describe('tables', () => {
   /** Names of the fields of an interface, as its source has them. */
   function fields(path: string, interfaceName: string): string[] {
