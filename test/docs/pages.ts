@@ -29,7 +29,7 @@ export function fencesOf(page: string): Fence[] {
   const titles = titlesOf(page);
   return [...text.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(({ index, 1: language, 2: content }) => ({
     page,
-    title: titles.findLast((each) => each.index < index)?.title ?? '',
+    title: titleAt(titles, index),
     language: language!,
     content: content!,
   }));
@@ -40,9 +40,19 @@ export function proseOf(page: string): string {
   return pages[page]!.replace(/^```.*?^```$/gms, (fence) => fence.replace(/[^\n]/g, '~'));
 }
 
+interface Title {
+  readonly title: string;
+  readonly index: number;
+}
+
 /** The titles of a page, and where they stand. */
-function titlesOf(page: string): { title: string; index: number }[] {
+function titlesOf(page: string): Title[] {
   return [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(({ index, 1: title }) => ({ title: title!, index }));
+}
+
+/** The nearest title above a place. */
+function titleAt(titles: readonly Title[], place: number): string {
+  return titles.findLast(({ index }) => index < place)?.title ?? '';
 }
 
 /** What can stand behind the # of a link to a page, as GitHub makes it of the titles. */
@@ -69,13 +79,12 @@ export interface Block {
 
 /** The TypeScript blocks of a page; a `text` block right behind one is what it prints. */
 export function blocksOf(page: string): Block[] {
-  const text = pages[page]!;
-  return fencesOf(page).flatMap(({ title, language, content: code }) => {
-    if (language !== 'ts') {
-      return [];
-    }
-    const fence = `\`\`\`ts\n${code}\`\`\`\n`;
-    const behind = text.slice(text.indexOf(fence) + fence.length);
-    return [{ page, title, code, output: /^\n```text\n(.*?)^```$/ms.exec(behind)?.[1] }];
-  });
+  const titles = titlesOf(page);
+  const found = pages[page]!.matchAll(/^```ts\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms);
+  return [...found].map(({ index, 1: code, 2: output }) => ({
+    page,
+    title: titleAt(titles, index),
+    code: code!,
+    output,
+  }));
 }
