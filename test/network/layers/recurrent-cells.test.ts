@@ -5,12 +5,15 @@ import { operationsOf, traitsOf } from './check-layers.js';
 
 const { layers } = tfl;
 const [STEPS, UNITS] = [2, 2];
-const recurrentInitializer = () => tfl.initializers.randomNormal({ seed: 1 });
+const weights = () => ({
+  kernelInitializer: tfl.initializers.randomNormal({ seed: 2, stddev: 0.5 }),
+  recurrentInitializer: tfl.initializers.randomNormal({ seed: 1 }),
+});
 
 const cells: [string, number, (activations: object) => tfl.layers.Layer][] = [
-  ['simple', 1, (more) => layers.simpleRNN({ units: UNITS, recurrentInitializer: recurrentInitializer(), ...more })],
-  ['LSTM', 4, (more) => layers.lstm({ units: UNITS, recurrentInitializer: recurrentInitializer(), ...more })],
-  ['GRU', 3, (more) => layers.gru({ units: UNITS, recurrentInitializer: recurrentInitializer(), ...more })],
+  ['simple', 1, (more) => layers.simpleRNN({ units: UNITS, ...weights(), ...more })],
+  ['LSTM', 4, (more) => layers.lstm({ units: UNITS, ...weights(), ...more })],
+  ['GRU', 3, (more) => layers.gru({ units: UNITS, ...weights(), ...more })],
 ];
 
 describe.each(cells)('the %s cell', (_, gates, layer) => {
