@@ -38,20 +38,3 @@ export function gaugedTensors(gauge: MemoryGauge, scope: () => Map<number, tf.Te
   });
   return new Map(tensors.map((tensor, i) => [keys[i], tensor]));
 }
-
-/**
- * How many fit the budget, if `count` of them peaked at `peak` bytes: no tensor grows faster than in proportion to their
- * number. At least 1.
- *
- * @throws RangeError with one line if `count` is the smallest part there is and even that does not fit.
- */
-export function fitting(budgetBytes: number, count: number, peak: number, smallest: boolean): number {
-  const fit = Math.floor((budgetBytes * count) / peak);
-  if (fit < 1 && smallest) {
-    throw new RangeError(
-      `memoryMB: ${budgetBytes / 2 ** 20} is too small: one sample of this model needs ` +
-        `${Math.ceil(peak / 2 ** 20)} MB. Raise memoryMB.`,
-    );
-  }
-  return Math.max(1, fit);
-}

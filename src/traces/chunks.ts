@@ -107,6 +107,23 @@ function rememberedSize(pass: ChunkedPass<StartedChunk>): ChunkSize {
   return chunk;
 }
 
+/**
+ * How many fit the budget, if `count` of them peaked at `peak` bytes: no tensor grows faster than in proportion to their
+ * number. At least 1.
+ *
+ * @throws RangeError with one line if `count` is the smallest part there is and even that does not fit.
+ */
+export function fitting(budgetBytes: number, count: number, peak: number, smallest: boolean): number {
+  const fit = Math.floor((budgetBytes * count) / peak);
+  if (fit < 1 && smallest) {
+    throw new RangeError(
+      `memoryMB: ${budgetBytes / 2 ** 20} is too small: one sample of this model needs ` +
+        `${Math.ceil(peak / 2 ** 20)} MB. Raise memoryMB.`,
+    );
+  }
+  return Math.max(1, fit);
+}
+
 /** More than a few samples, for what does not grow with them. */
 const SECOND_TRIAL = 16;
 

@@ -5,10 +5,11 @@ import { columnsOf, deltasOf, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record } from '../network/tape.js';
-import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
+import { gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
 import {
   type ChunkSize,
   chunksOf,
+  fitting,
   readBehind,
   type StartedChunk,
   samplesOf,

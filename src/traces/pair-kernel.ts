@@ -5,8 +5,8 @@ import { deltasOfEach, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record } from '../network/tape.js';
-import { fitting, gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
-import { chunksOf, type StartedChunk, trialOfSamples, valuesOf } from './chunks.js';
+import { gaugedTensors, memoryGauge } from '../tfjs/memory-gauge.js';
+import { chunksOf, fitting, type StartedChunk, trialOfSamples, valuesOf } from './chunks.js';
 
 /** Consecutive (sample, column) pairs of a list. */
 export interface PairRows {

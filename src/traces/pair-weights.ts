@@ -5,8 +5,8 @@ import type { Operation } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, withoutBackward } from '../network/tape.js';
 import { isNative } from '../tfjs/backend.js';
-import { fitting, gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
-import { chunksOf, type StartedChunk, samplesOf, shapesOfSample, trialOfSamples, valuesOf } from './chunks.js';
+import { gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
+import { chunksOf, fitting, type StartedChunk, samplesOf, shapesOfSample, trialOfSamples, valuesOf } from './chunks.js';
 
 /** What a forward pass says of the curvature of consecutive samples. */
 export interface PairWeights {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { fitting, gaugedTensors, gaugedTidy, memoryGauge } from '../../src/tfjs/memory-gauge.js';
+import { gaugedTensors, gaugedTidy, memoryGauge } from '../../src/tfjs/memory-gauge.js';
 
 /** Bytes of a number. */
 const FLOAT = 4;
@@ -67,19 +67,4 @@ it('gaugedTensors keeps each tensor with its number', () => {
   expect(tf.memory().numTensors).toBe(before + 2);
   expect(gauge.peak).toBe(3 * FLOAT);
   tf.dispose([...found.values()]);
-});
-
-describe('fitting', () => {
-  it('goes by proportion', () => {
-    expect(fitting(1000, 4, 100, false)).toBe(40);
-    expect(fitting(999, 1, 100, true)).toBe(9);
-  });
-
-  it('is 1 at least, and refuses where even the smallest part is too large', () => {
-    expect(fitting(50, 4, 1000, false)).toBe(1);
-    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(RangeError);
-    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(
-      /^memoryMB: 1 is too small:[^\n]* 3 MB\. Raise memoryMB\.$/,
-    );
-  });
 });

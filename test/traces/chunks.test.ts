@@ -6,6 +6,7 @@ import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import {
   type ChunkedPass,
   chunksOf,
+  fitting,
   nextChunk,
   readBehind,
   type StartedChunk,
@@ -210,4 +211,19 @@ it('takes consecutive samples of every input, and none where one input is gone',
   expect(tf.memory().numTensors).toBe(before - 1);
   expect([...x.dataSync()]).toHaveLength(12);
   x.dispose();
+});
+
+describe('fitting', () => {
+  it('goes by proportion', () => {
+    expect(fitting(1000, 4, 100, false)).toBe(40);
+    expect(fitting(999, 1, 100, true)).toBe(9);
+  });
+
+  it('is 1 at least, and refuses where even the smallest part is too large', () => {
+    expect(fitting(50, 4, 1000, false)).toBe(1);
+    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(RangeError);
+    expect(() => fitting(2 ** 20, 1, 3 * 2 ** 20, true)).toThrow(
+      /^memoryMB: 1 is too small:[^\n]* 3 MB\. Raise memoryMB\.$/,
+    );
+  });
 });
