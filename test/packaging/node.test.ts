@@ -89,4 +89,11 @@ test('every door opens to import and to require, with the same numbers', async (
   // The best weights were put back before the model was saved.
   expect(loaded.minimumSharpness).toBeCloseTo(Math.min(...imported.history.minimumSharpness), 6);
   expectSame(outcomeInNode<Loaded>(project, 'load-saved.cjs'), loaded);
+  // Nothing drops an import that only has an effect, as bundlers do: it registers the optimizers by itself.
+  const bare = loadSaved(imported.saved)
+    .replace('{ registerOptimizers } from ', '')
+    .replace('registerOptimizers();', '');
+  expect(bare).toContain("import 'tfjs-sharpness/optimizers';");
+  project.write('bare.mjs', bare);
+  expectSame(outcomeInNode<Loaded>(project, 'bare.mjs'), loaded);
 });

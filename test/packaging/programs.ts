@@ -109,7 +109,7 @@ async function everyDoor() {
   const streams = { averages: [], traces: [], losses: [], learningRates: [] };
   const failed = (error) => { throw error; };
   sharpness.problems$.subscribe(({ message }) => failed(new Error(message)));
-  sharpness.readings$.pipe(exponentialMovingAverage({ alpha: 0.5 })).subscribe(({ smoothed }) => streams.averages.push(smoothed));
+  sharpness.readings$.pipe(exponentialMovingAverage({ smoothing: 0.5 })).subscribe(({ smoothed }) => streams.averages.push(smoothed));
   sharpness.readings$.pipe(layerTrace('hidden')).subscribe(({ trace }) => streams.traces.push(trace));
   sharpness.readings$.pipe(withEpochLogs(sharpness.logs$)).subscribe(({ logs }) => streams.losses.push(logs.loss));
   const steering = steer(sharpness.readings$, lowerWhenRising({ window: 3, confidence: 0.6 }), learningRateOf(model));
@@ -136,9 +136,9 @@ export function loadSaved(saved: SavedModel, tfjs = '@tensorflow/tfjs'): string 
   return `
 import * as tf from '${tfjs}';
 import { measureSharpness } from 'tfjs-sharpness';
-import * as optimizers from 'tfjs-sharpness/optimizers';
+import { registerOptimizers } from 'tfjs-sharpness/optimizers';
 
-globalThis.optimizers = optimizers;
+registerOptimizers();
 const { weights, ...rest } = ${JSON.stringify(saved)};
 
 async function loadSaved() {
