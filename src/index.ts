@@ -28,7 +28,7 @@ export {
 export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
 export type { LayerScale } from './symmetry/scale-minimum.js';
-export type { PartOfSamples } from './traces/sampled-traces.js';
+export type { PartOfSamples } from './traces/pairs/sampled-traces.js';
 export type { MinimumSharpnessOptions } from './training/callback-options.js';
 export { minimumSharpness, type SharpnessCallback } from './training/minimum-sharpness.js';
 export type { Problem } from './training/problems.js';

@@ -6,7 +6,7 @@ import { planSteps } from '../network/tape.js';
 import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { hasRegularizer } from '../tfjs/regularizers.js';
-import type { SampledTraces } from '../traces/sampled-traces.js';
+import type { SampledTraces } from '../traces/pairs/sampled-traces.js';
 
 /*
  * Every sentence of `SharpnessReading.assumptions`.

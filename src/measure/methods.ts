@@ -2,9 +2,9 @@ import type { Head } from '../network/heads.js';
 import { minimizeOverScales, type ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { type TraceChunk, traceKernel } from '../traces/exact.js';
-import { hutchinsonTraces } from '../traces/hutchinson.js';
-import { pairSampler } from '../traces/pair-sampler.js';
-import { type PairSample, SampledTraces } from '../traces/sampled-traces.js';
+import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
+import { pairSampler } from '../traces/pairs/pair-sampler.js';
+import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
 import { TraceSums } from '../traces/trace-sums.js';
 import { informOnce } from '../warnings.js';
 import {

@@ -2,7 +2,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
 import { trainedParameters } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { PairSample } from '../traces/sampled-traces.js';
+import type { PairSample } from '../traces/pairs/sampled-traces.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
 import { estimateOfShares, shareOf } from './methods.js';
 import {

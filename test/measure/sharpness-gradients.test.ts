@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { minimumSharpnessGradients } from '../../src/measure/sharpness-gradients.js';
 import { subjectOfModel } from '../../src/measure/subject.js';
-import { traceGradientKernel } from '../../src/traces/trace-gradients.js';
+import { traceGradientKernel } from '../../src/traces/gradients/trace-gradients.js';
 import type { Loss } from '../brute-force/jacobian.js';
 import { anyNetwork, buildNetwork, losses, type NetworkSpec } from '../brute-force/random-model.js';
 import { sharpnessAlong } from '../brute-force/sharpness-differences.js';

@@ -6,7 +6,7 @@ import { subjectOfModel } from '../../src/measure/subject.js';
 import { columnsOf, deltasOf, deltasOfEach, type Head, residualsOf, squaredNormsOf } from '../../src/network/heads.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { traceKernel } from '../../src/traces/exact.js';
-import { pairKernel } from '../../src/traces/pair-kernel.js';
+import { pairKernel } from '../../src/traces/pairs/pair-kernel.js';
 import { setGoldenWeights } from '../measure/golden-network.js';
 
 const SAMPLES = 3;

@@ -1,0 +1,51 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { gaugedTidy, type MemoryGauge } from '../../tfjs/memory-gauge.js';
+import { randomSigns } from '../sampling/signs.js';
+
+/**
+ * The random signs v of one probe and block. Probe and seed tell which: the same ones for every chunk of samples.
+ *
+ * @param sizes how many weights each block has.
+ */
+export function probeSigns(sizes: readonly number[], block: number, seed: number, probe: number): Float32Array {
+  const sum = (some: readonly number[]) => some.reduce((total, size) => total + size, 0);
+  return randomSigns(seed, probe * sum(sizes) + sum(sizes.slice(0, block)), sizes[block]);
+}
+
+/**
+ * v^T (g(theta + h v) - g(theta - h v)) / (2 h), which is v^T H v + O(h^2) if g is the gradient by this variable and H its
+ * derivative. When it is over, or throws, the variable is what it was, bit by bit.
+ *
+ * @param signs v, in the order of the variable's values.
+ * @param gradient g at the present value of the variable, in its shape; disposed here.
+ * @returns a scalar.
+ */
+export function probeQuotient(
+  variable: tf.Variable,
+  signs: Float32Array,
+  h: number,
+  gradient: () => tf.Tensor,
+  gauge: MemoryGauge,
+): tf.Tensor {
+  const v = tf.tensor(signs, variable.shape);
+  const original = variable.clone();
+  const gradientAt = (step: number) => {
+    const moved = tf.tidy(() => tf.add(original, tf.mul(v, step)));
+    // The variable itself: `LayerVariable.write` would apply a constraint.
+    variable.assign(moved as tf.Variable);
+    moved.dispose();
+    return gradient();
+  };
+  const gradients: tf.Tensor[] = [];
+  try {
+    gradients.push(gradientAt(h));
+    gradients.push(gradientAt(-h));
+    return gaugedTidy(gauge, () => {
+      const [up, down] = gradients;
+      return tf.div(tf.sum(tf.mul(tf.sub(up, down), v)), 2 * h);
+    });
+  } finally {
+    variable.assign(original as tf.Variable);
+    tf.dispose([v, original, gradients]);
+  }
+}

@@ -1,0 +1,101 @@
+import type { Pause } from '../chunks.js';
+import type { Draw } from '../sampling/draw.js';
+import type { ClosedFormTraces } from './closed-form.js';
+import type { PairKernel, PairRows } from './pair-kernel.js';
+import { type PairSample, SampledTraces } from './sampled-traces.js';
+
+/** Samples grow by this factor: with more, they end far beyond what it takes; with less, in many small chunks. */
+const GROWTH = 1.5;
+
+/** How many pairs to draw. */
+export interface SampleSize {
+  /** Pairs drawn at first. */
+  readonly pairs: number;
+  /** Whether more may be drawn. */
+  readonly grows: boolean;
+  /** Whether this sample will do; if not, one of half as many pairs again takes its place. */
+  readonly enough: (sample: SampledTraces) => boolean;
+}
+
+/** Pairs that can be drawn. */
+export interface PairSource {
+  /** Samples behind them. */
+  readonly samples: number;
+  /** Where these are a random part of the data: how many the data has, once it has been read. */
+  readonly population: (() => number) | undefined;
+  /** Shape of one sample of each input. */
+  readonly shapes: readonly (readonly number[])[];
+  /** Largest sample. */
+  readonly largest: number;
+  /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
+  readonly allBeyond: boolean;
+  draw(count: number): Draw;
+  /** Sample of a pair. */
+  sampleOf(pair: number): number;
+  rows(indices: readonly number[]): PairRows;
+}
+
+/**
+ * Runs the kernel on samples of growing size, until one will do. Each pair is run once.
+ *
+ * @returns null where the source gives up.
+ */
+export async function growingSample(
+  kernel: PairKernel,
+  source: PairSource,
+  closedForm: ClosedFormTraces,
+  { pairs, enough }: SampleSize,
+  pause: Pause,
+): Promise<PairSample | null> {
+  if (closedForm.sums.every((sum) => sum !== null)) {
+    return pairSampleOf(source, closedForm, { indices: [], inclusion: [] }, new Map());
+  }
+  const known = new Map<number, number[]>();
+  for (let wanted = pairs; ; wanted = Math.ceil(GROWTH * wanted)) {
+    if (wanted > source.largest && source.allBeyond) {
+      return null;
+    }
+    const draw = source.draw(Math.min(wanted, source.largest));
+    const missing = draw.indices.filter((i) => !known.has(i));
+    const rows = (begin: number, count: number) => source.rows(missing.slice(begin, begin + count));
+    let done = 0;
+    for await (const chunk of kernel.traces(missing.length, source.shapes, rows)) {
+      for (let i = 0; i < chunk[0].length; i++, done++) {
+        known.set(
+          missing[done],
+          chunk.map((norms) => norms[i]),
+        );
+      }
+      await pause(source.samples);
+    }
+    const sample = pairSampleOf(source, closedForm, draw, known);
+    if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {
+      return sample;
+    }
+  }
+}
+
+/** A draw with what the kernel found. */
+function pairSampleOf(
+  { samples, population, sampleOf }: PairSource,
+  closedForm: ClosedFormTraces,
+  { indices, inclusion }: Draw,
+  known: ReadonlyMap<number, readonly number[]>,
+): PairSample {
+  return {
+    samples,
+    pairs: known.size,
+    closedForm: closedForm.sums,
+    inclusion,
+    traces: closedForm.sums.map((sum, b) =>
+      sum === null ? indices.map((i) => (known.get(i) as readonly number[])[b]) : [],
+    ),
+    ...(population && {
+      part: {
+        population: population(),
+        closedForm: closedForm.ofSamples,
+        sampleOf: indices.map((pair) => sampleOf(pair)),
+      },
+    }),
+  };
+}

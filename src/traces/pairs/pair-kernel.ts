@@ -1,0 +1,87 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { squaredNorms } from '../../network/backward.js';
+import { type Graph, trainedParameters } from '../../network/graph.js';
+import { deltasOfEach, type Head } from '../../network/heads.js';
+import type { Parameter } from '../../network/layers/operation.js';
+import { maximaFirst } from '../../network/maxima-first.js';
+import { planSteps, record } from '../../network/tape.js';
+import { gaugedTensors, memoryGauge } from '../../tfjs/memory-gauge.js';
+import { chunksOf, fitting, type StartedChunk, trialOfSamples, valuesOf } from '../chunks.js';
+
+/** Consecutive (sample, column) pairs of a list. */
+export interface PairRows {
+  /** The input row of each pair's sample, one tensor for each input of the graph: [count, ...]. */
+  readonly inputs: tf.Tensor[];
+  /** The column of each pair, counted over all heads. */
+  readonly columns: readonly number[];
+}
+
+/** Makes the pairs `begin`, ..., `begin + count - 1` of a list, which who asked disposes. */
+export type RowsOf = (begin: number, count: number) => PairRows;
+
+/** The trace kernel on single pairs. */
+export interface PairKernel {
+  /** The trained weights, in the order of the graph. */
+  readonly parameters: readonly Parameter[];
+  /**
+   * t_{b,i} = || d(c_i^T z_i) / d theta_b ||^2 of every pair i of a list, chunk by chunk: one array a parameter.
+   *
+   * @param shapes of one row of each input.
+   */
+  traces(
+    length: number,
+    shapes: readonly (readonly number[])[],
+    rows: RowsOf,
+  ): AsyncGenerator<Float32Array[], void, void>;
+}
+
+/** A chunk of pairs. */
+interface PairChunk extends StartedChunk {
+  /** [parameters, count]. */
+  readonly found: tf.Tensor2D;
+  readonly count: number;
+  /** How many pairs fit the budget at once. */
+  readonly fit: number;
+}
+
+/** Sets up the trace kernel for pairs, one backward row each, in chunks that stay under a memory budget. */
+export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
+  const plan = planSteps(maximaFirst(graph));
+  const parameters = trainedParameters(graph);
+
+  function traceChunk(rows: RowsOf, begin: number, count: number): PairChunk {
+    const gauge = memoryGauge();
+    const { inputs, columns } = rows(begin, count);
+    try {
+      const tape = record(graph, plan, inputs, gauge);
+      try {
+        const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
+        const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
+        try {
+          const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
+          const ofBlocks = () => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count])));
+          return { found: tf.tidy(ofBlocks) as tf.Tensor2D, count, fit };
+        } finally {
+          tf.dispose([...norms.values()]);
+        }
+      } finally {
+        tape.dispose();
+      }
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
+  return {
+    parameters,
+    async *traces(length, shapes, rows) {
+      const start = (begin: number, count: number) => traceChunk(rows, begin, count);
+      const trial = () => trialOfSamples(length, start);
+      const pass = { name: 'pairs', plan, heads, budgetBytes, length, shapes, trial, start } as const;
+      for (const { found, count } of chunksOf(pass)) {
+        const values = await valuesOf(found);
+        yield parameters.map((_, b) => values.subarray(b * count, (b + 1) * count));
+      }
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { PriorityReservoir } from '../sampling/priority.js';
+import { uniforms } from '../sampling/uniform.js';
+import type { PairSource } from './growing-sample.js';
+import { bytesOfRows, type Row, readRows, stackRows } from './input-rows.js';
+import type { SizedBatch } from './pair-sizes.js';
+
+/** Pairs of a stream that are kept with their input rows, where the rows are small, and where they are large. */
+const MOST_STREAMED_PAIRS = 8192;
+const FEWEST_STREAMED_PAIRS = 256;
+
+/** One sample of a stream that has a pair in the reservoir. */
+interface StreamedSample {
+  readonly place: number;
+  /** Its place among all samples. */
+  readonly index: number;
+  /** Its row of each input, once it is known that a pair of it stays. */
+  rows?: Row[];
+}
+
+interface StreamedPair {
+  readonly sample: StreamedSample;
+  readonly column: number;
+}
+
+export interface PairStreamOptions {
+  readonly seed: number;
+  /** Upper bound of what the input rows take. */
+  readonly budgetBytes: number;
+  /** Pairs that are kept. Default: 8192, or fewer where so many rows would not fit the budget. */
+  readonly capacity: number | undefined;
+  readonly population: (() => number) | undefined;
+}
+
+/** Batches of unknown number, of which the pairs that may be drawn are kept with their input rows, by priority sampling. */
+export interface PairStream {
+  /** Pairs kept; it is known once a batch has come. */
+  readonly capacity: number;
+  /** Samples seen. */
+  readonly samples: number;
+  /**
+   * Takes a batch in.
+   *
+   * @param sizesOf the sizes of its pairs, asked for once it is known that the batch is like those before.
+   * @throws Error with one line when its samples differ in shape from those before.
+   */
+  add(inputs: readonly tf.Tensor[], sizesOf: () => Promise<SizedBatch>): Promise<void>;
+  /** What was kept, once all batches have come. */
+  source(): PairSource;
+}
+
+export function pairStream({ seed, budgetBytes, capacity, population }: PairStreamOptions): PairStream {
+  let reservoir = new PriorityReservoir<StreamedPair>(capacity ?? 0);
+  let samples = 0;
+  let pairs = 0;
+  let shapes: { shape: number[]; dtype: tf.DataType }[] | undefined;
+
+  /** Pairs of several batches run together, so their samples have to be alike. */
+  function checkShapes(inputs: readonly tf.Tensor[]): void {
+    const now = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
+    shapes ??= now;
+    if (JSON.stringify(now) !== JSON.stringify(shapes)) {
+      throw new Error(
+        `The dataset's batches differ in shape (a sample has [${shapes.map(({ shape }) => shape)}], then ` +
+          `[${now.map(({ shape }) => shape)}]), and pairs are drawn among samples of one shape: pad them, or pass method: 'exact'.`,
+      );
+    }
+  }
+
+  return {
+    get capacity() {
+      return reservoir.capacity;
+    },
+    get samples() {
+      return samples;
+    },
+    async add(inputs, sizesOf) {
+      checkShapes(inputs);
+      if (samples === 0 && capacity === undefined) {
+        reservoir = new PriorityReservoir(capacityFor(inputs, budgetBytes));
+      }
+      const batch = await sizesOf();
+      const streamed: StreamedSample[] = Array.from({ length: batch.samples }, (_, place) => ({
+        place,
+        index: samples + place,
+      }));
+      const uniform = uniforms(seed);
+      batch.sizes.forEach((size, i) => {
+        reservoir.offer(size, uniform(pairs + i), () => ({
+          sample: streamed[Math.floor(i / batch.columns)],
+          column: i % batch.columns,
+        }));
+      });
+      reservoir.compact();
+      const kept = [...new Set(reservoir.items.map(({ sample }) => sample).filter(({ rows }) => !rows))];
+      const rows = await readRows(
+        inputs,
+        kept.map(({ place }) => place),
+      );
+      kept.forEach((sample, i) => {
+        sample.rows = rows[i];
+      });
+      samples += batch.samples;
+      pairs += batch.sizes.length;
+    },
+    source() {
+      const { items } = reservoir;
+      return {
+        samples,
+        population,
+        shapes: (shapes ?? []).map(({ shape }) => shape),
+        largest: reservoir.capacity,
+        allBeyond: false,
+        draw: (count) => reservoir.draw(count),
+        sampleOf: (pair) => items[pair].sample.index,
+        rows: (indices) => ({
+          inputs: (shapes ?? []).map(({ shape, dtype }, i) =>
+            stackRows(
+              indices.map((index) => (items[index].sample.rows as Row[])[i]),
+              shape,
+              dtype,
+            ),
+          ),
+          columns: indices.map((index) => items[index].column),
+        }),
+      };
+    },
+  };
+}
+
+/** Pairs to keep: each may need an input row of its own. */
+function capacityFor(inputs: readonly tf.Tensor[], budgetBytes: number): number {
+  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(MOST_STREAMED_PAIRS, Math.floor(budgetBytes / bytesOfRows(inputs))));
+}

@@ -1,0 +1,72 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Pause } from '../chunks.js';
+import type { PairWeighing, PairWeights } from './pair-weights.js';
+
+/** What a forward pass says of the curvature of a whole batch. */
+export interface WeighedBatch extends PairWeights {
+  /** R. */
+  readonly columns: number;
+  /** sum_r w_{n,r} over the columns of each head: one array of [samples] a head. */
+  readonly totals: readonly Float64Array[];
+}
+
+/**
+ * The forward pass over one batch: w of each pair, ||a||^2 of each call, and sum_r w of each sample and head.
+ *
+ * @param heads how many the network has.
+ * @throws RangeError with one line that names a sample for which the network overflows.
+ */
+export async function weighBatch(
+  weighing: PairWeighing,
+  heads: number,
+  inputs: readonly tf.Tensor[],
+  pause: Pause,
+): Promise<WeighedBatch> {
+  const samples = inputs[0].shape[0];
+  const inputNorms = weighing.calls.map(() => new Float32Array(samples));
+  const totals = Array.from({ length: heads }, () => new Float64Array(samples));
+  let columnsOfHeads: readonly number[] = [];
+  let weights = new Float32Array(0);
+  let columns = 0;
+  let done = 0;
+  for await (const chunk of weighing.weights(inputs)) {
+    if (done === 0) {
+      columnsOfHeads = chunk.columnsOfHeads;
+      columns = columnsOfHeads.reduce((sum, each) => sum + each, 0);
+      weights = new Float32Array(samples * columns);
+    }
+    chunk.inputNorms.forEach((norms, call) => {
+      inputNorms[call].set(norms, done);
+    });
+    weights.set(chunk.weights, done * columns);
+    for (let n = done, i = done * columns; n < done + chunk.samples; n++) {
+      for (let head = 0; head < totals.length; head++) {
+        for (const end = i + columnsOfHeads[head]; i < end; i++) {
+          totals[head][n] += weights[i];
+        }
+      }
+    }
+    done += chunk.samples;
+    await pause(done);
+  }
+  for (const ofHead of totals) {
+    const broken = ofHead.findIndex((total) => !Number.isFinite(total));
+    if (broken >= 0) {
+      throw new RangeError(
+        `The output of sample ${broken} is not finite: look for weights or inputs that are huge or not numbers.`,
+      );
+    }
+  }
+  return { samples, columns, columnsOfHeads, weights, inputNorms, totals };
+}
+
+/** sum_r w of each sample over all heads. */
+export function weightOfSamples({ samples, totals }: WeighedBatch): Float64Array {
+  const sums = new Float64Array(samples);
+  for (const ofHead of totals) {
+    for (let n = 0; n < samples; n++) {
+      sums[n] += ofHead[n];
+    }
+  }
+  return sums;
+}
