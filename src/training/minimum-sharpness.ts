@@ -124,6 +124,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
       );
     }
     super.setModel(model);
+    this.#monitor.setModel(this.model);
   }
 
   override async onTrainBegin(): Promise<void> {
@@ -132,7 +133,8 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     if (disposed) {
       problems.warn('this callback was disposed and takes no more readings: make a new one with minimumSharpness().');
     }
-    this.#monitor.begin(model);
+    this.#monitor.setModel(model);
+    this.#monitor.begin();
     if (!disposed && model !== null && !this.#hasData) {
       hint(HINT);
     }

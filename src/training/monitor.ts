@@ -24,8 +24,10 @@ export interface Monitor {
   readonly problems: Problems;
   readonly latest: SharpnessReading | undefined;
   readonly disposed: boolean;
-  /** Training begins, or goes on, with this model; null where it is not known, so that nothing can be read. */
-  begin(model: tfl.LayersModel | null): void;
+  /** The model that is trained from here on; null where it is not known, so that nothing can be read. */
+  setModel(model: tfl.LayersModel | null): void;
+  /** Training begins, or goes on. */
+  begin(): void;
   /** @param epoch zero-based. */
   epochBegin(epoch: number): void;
   batchBegin(): void;
@@ -109,10 +111,12 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     get disposed() {
       return disposal.signal.aborted;
     },
-    begin(trained) {
+    setModel(trained) {
+      model = trained;
+    },
+    begin() {
       // A training that threw did not say so: what it left behind goes now.
       releaseModel();
-      model = trained;
       if (model !== null && data === undefined && !disposal.signal.aborted) {
         try {
           recorder = recordMinibatches(model);

@@ -522,6 +522,16 @@ describe('minimumSharpness', () => {
     });
   });
 
+  it('reads for whoever tells it what happens, from setModel on', async () => {
+    const { callback, fake } = watched({ data: x });
+    callback.setModel(model);
+    await callback.onBatchEnd(0);
+    const logs: tfl.Logs = {};
+    await callback.onEpochEnd(0, logs);
+    expect(fake.models).toEqual([model]);
+    expect(logs).toEqual({ minimumSharpness: 1 });
+  });
+
   it('says that two fits at the same time are too many', async () => {
     const { callback, problems } = watched();
     const other = network();

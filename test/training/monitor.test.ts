@@ -64,7 +64,8 @@ describe('monitorOf', () => {
 
   it('counts batches, and puts the reading into the logs before it hands these on', async () => {
     const all = watched({ data: x, initialStep: 100 });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     const logs: Logs = { loss: 0.5 };
     await epoch(all, 0, 3, logs);
     expect(logs).toEqual({ loss: 0.5, minimumSharpness: 1 });
@@ -80,7 +81,8 @@ describe('monitorOf', () => {
 
   it('reads every k batches, and epochs without logs are none to hand on', async () => {
     const all = watched({ data: x, every: { batches: 2 } });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     await epoch(all, 0, 3);
     await epoch(all, 1, 1);
     expect(all.events).toEqual([
@@ -92,7 +94,8 @@ describe('monitorOf', () => {
   it('without data, measures what the model was trained on, and leaves the model as it was', async () => {
     const { apply } = model.layers[0]!;
     const all = watched({ every: { batches: 1 } });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     await epoch(all, 0, 2);
     all.monitor.end();
     expect(all.inputs).toEqual([
@@ -115,11 +118,13 @@ describe('monitorOf', () => {
 
   it('reads nothing where the model is not known, and goes on counting', async () => {
     const all = watched({ data: x });
-    all.monitor.begin(null);
+    all.monitor.setModel(null);
+    all.monitor.begin();
     const logs: Logs = {};
     await epoch(all, 0, 2, logs);
     expect([all.events, logs]).toEqual([[], {}]);
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     await epoch(all, 0, 1, logs);
     expect(all.events[0]).toEqual(['reading', 3, 0, 1]);
   });
@@ -129,7 +134,8 @@ describe('monitorOf', () => {
     const other = tfl.sequential({ layers: [tfl.layers.dense({ units: 2, inputShape: [2] })] });
     const values: unknown[] = [];
     for (const trained of [model, model, model, other, model]) {
-      all.monitor.begin(trained);
+      all.monitor.setModel(trained);
+      all.monitor.begin();
       const logs: Logs = {};
       await epoch(all, 0, 1, logs);
       values.push(logs.ms);
@@ -141,7 +147,8 @@ describe('monitorOf', () => {
 
   it('leaves a field of the same name to its owner', async () => {
     const all = watched({ data: x, name: 'loss' });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     const logs: Logs = { loss: 0.5 };
     await epoch(all, 0, 1, logs);
     expect(logs).toEqual({ loss: 0.5 });
@@ -150,7 +157,8 @@ describe('monitorOf', () => {
 
   it('goes on after a reading that failed', async () => {
     const all = watched({ data: x, every: { batches: 1 } }, [2]);
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     await epoch(all, 0, 3);
     expect(all.events).toEqual([
       ['reading', 1, 0, 1],
@@ -163,7 +171,8 @@ describe('monitorOf', () => {
     let time = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => time);
     const all = watched({ data: x, every: { overhead: 0.1 } });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     await epoch(all, 0, 1);
     time += 1000;
     await epoch(all, 1, 1);
@@ -175,12 +184,14 @@ describe('monitorOf', () => {
 
   it('ends its streams once disposed, and reads no more', async () => {
     const all = watched({ data: x });
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     expect(all.monitor.disposed).toBe(false);
     all.monitor.dispose();
     all.monitor.dispose();
     expect(all.monitor.disposed).toBe(true);
-    all.monitor.begin(model);
+    all.monitor.setModel(model);
+    all.monitor.begin();
     const logs: Logs = {};
     await epoch(all, 0, 1, logs);
     expect(all.inputs).toEqual([]);
