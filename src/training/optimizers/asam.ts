@@ -46,6 +46,7 @@ export function asam(base: tf.Optimizer, options: AsamOptions): AsamOptimizer {
 }
 
 export class Asam extends PerturbingOptimizer implements AsamOptimizer {
+  static readonly className = 'ASAM';
   readonly eta: number;
 
   constructor(base: tf.Optimizer, options: AsamOptions) {
@@ -65,4 +66,4 @@ export class Asam extends PerturbingOptimizer implements AsamOptimizer {
     return { ...super.getConfig(), eta: this.eta };
   }
 }
-registerOptimizer('ASAM', Asam);
+registerOptimizer(Asam);

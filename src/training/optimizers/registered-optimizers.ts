@@ -16,7 +16,7 @@ import { registerOptimizer } from './wrapped-optimizer.js';
  * only loads uses nothing of it but this call.
  */
 export function registerOptimizers(): void {
-  registerOptimizer('SAM', Sam);
-  registerOptimizer('ASAM', Asam);
-  registerOptimizer('SharpnessPenalty', SharpnessPenalty);
+  registerOptimizer(Sam);
+  registerOptimizer(Asam);
+  registerOptimizer(SharpnessPenalty);
 }

@@ -47,6 +47,7 @@ export function sam(base: tf.Optimizer, options: SamOptions): SamOptimizer {
 }
 
 export class Sam extends PerturbingOptimizer implements SamOptimizer {
+  static readonly className = 'SAM';
   constructor(base: tf.Optimizer, options: SamOptions) {
     super(base, options?.rho);
   }
@@ -55,4 +56,4 @@ export class Sam extends PerturbingOptimizer implements SamOptimizer {
     return undefined;
   }
 }
-registerOptimizer('SAM', Sam);
+registerOptimizer(Sam);

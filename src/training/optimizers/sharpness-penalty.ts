@@ -99,6 +99,7 @@ export function sharpnessPenalty(base: tf.Optimizer, options: SharpnessPenaltyOp
 const PLAIN_STEPS = 'steps without a penalty';
 
 export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenaltyOptimizer {
+  static readonly className = 'SharpnessPenalty';
   #lambda = 0;
   readonly #options: Required<Pick<SharpnessPenaltyOptions, 'every' | 'samples' | 'columns' | 'seed'>> & {
     loss?: SharpnessPenaltyOptions['loss'];
@@ -237,4 +238,4 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
     };
   }
 }
-registerOptimizer('SharpnessPenalty', SharpnessPenalty);
+registerOptimizer(SharpnessPenalty);

@@ -117,13 +117,13 @@ type Config = Readonly<Record<string, unknown>>;
  * Lets `tf.loadLayersModel` make the optimizer of a model that was saved with it: from the base as it was, and the rest of
  * its `getConfig`.
  */
-export function registerOptimizer<Options>(
-  className: string,
-  subclass: new (base: tf.Optimizer, options: Options) => OptimizerWrapper,
-): void {
+export function registerOptimizer<Options>(subclass: {
+  readonly className: string;
+  new (base: tf.Optimizer, options: Options): OptimizerWrapper;
+}): void {
   const fromConfig = (_: unknown, { base, ...options }: Config) =>
     new subclass(optimizerFrom(base as { className: string; config: Config }), options as Options);
-  const registered = Object.assign(subclass, { className, fromConfig });
+  const registered = Object.assign(subclass, { fromConfig });
   tf.serialization.registerClass(registered as unknown as Parameters<typeof tf.serialization.registerClass>[0]);
 }
 
