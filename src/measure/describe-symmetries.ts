@@ -1,17 +1,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
 import { type SymmetryDescription, symmetryDescription } from '../symmetry/description.js';
-import { checkMeasureOptions, type MeasureOptions } from './options.js';
+import { checkMeasureOptions, type MeasureOptions, networkOptionNames } from './options.js';
 import { subjectOfModel } from './subject.js';
 
 /** What decides where the network ends: those of `measureSharpness`. */
 export type DescribeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
-
-const knownOptions = {
-  loss: true,
-  lossWeights: true,
-  countFrozen: true,
-} satisfies Record<keyof DescribeOptions, true>;
 
 /**
  * Says which layers of a model can trade scale without a change of what it computes, and why the others cannot: all that
@@ -28,7 +22,7 @@ const knownOptions = {
  *   there are not or that are out of range.
  */
 export function describeSymmetries(model: tfl.LayersModel, options: DescribeOptions = {}): SymmetryDescription {
-  checkKnownOptions('describeSymmetries', options, knownOptions);
+  checkKnownOptions('describeSymmetries', options, networkOptionNames);
   checkMeasureOptions(options);
   return symmetryDescription(subjectOfModel(model, options).graph);
 }

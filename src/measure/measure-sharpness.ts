@@ -26,8 +26,8 @@ export type SharpnessInputs = TensorInputs | DatasetInputs;
  * @returns the reading; `standardError` is 0 with the exact method, unless `part` leaves samples out.
  * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
  *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
- *   last activation that do not belong together, a layer that cannot be measured, options out of range.
- * @throws RangeError with one line when `memoryMB` does not hold one sample.
+ *   last activation that do not belong together, a layer that cannot be measured, options that there are not.
+ * @throws RangeError with one line for numbers out of range, and when `memoryMB` does not hold one sample.
  *
  * @example
  * const { minimumSharpness } = await measureSharpness(model, xTrain);
@@ -70,5 +70,5 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
 /** Measures whatever a subject is made of. */
 export async function measureBy(method: Method, assignment: Assignment): Promise<SharpnessReading> {
   const start = performance.now();
-  return withTask(assignment, async (task, subject) => readingOf(subject, await method(task), start));
+  return withTask(assignment, async (task) => readingOf(task.subject, await method(task), start));
 }

@@ -17,6 +17,7 @@ import {
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
+import type { Subject } from './subject.js';
 import type { Task } from './task.js';
 
 /** Traces and the errors of what is made of them. */
@@ -50,7 +51,7 @@ const MANY_ROWS = 100_000;
 export async function tracesOf(task: Task, method: MeasureMethod = 'exact'): Promise<Estimate> {
   return isHutchinson(method)
     ? hessianTraces(task, method.hutchinson)
-    : estimateOfShares(task, [await shareOf(task, method)]);
+    : estimateOfShares(task.subject, [await shareOf(task, method)]);
 }
 
 /** Every sample of a minibatch and every column; the error is that of the mean over a random part of a larger set. */
@@ -60,7 +61,7 @@ export async function minibatchTraces(task: Task): Promise<Estimate> {
   return {
     traces,
     matrix: 'Gauss-Newton',
-    minimum: minimizeOverScales(task.symmetry, traces),
+    minimum: minimizeOverScales(task.subject.symmetry, traces),
     samples,
     pairs,
     errorOf: (factors) => ({ standardError: sums.standardError(factors), reliable: samples > FEWEST_DRAWS }),
@@ -94,7 +95,8 @@ export function factorsOf({ exponents }: ScaleMinimum): number[] {
 
 /** Traces of the Hessian itself, those of the network's own curvature by random probes. */
 async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
-  const { graph, heads, symmetry, data, budgetBytes, seed, pause } = task;
+  const { subject, data, budgetBytes, seed, pause } = task;
+  const { graph, heads, symmetry } = subject;
   const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes });
   await data.eachBatch((batch) => found.add(batch, pause));
   const { traces, samples, pairs, curved } = found;
@@ -133,7 +135,8 @@ export function shareOf(task: Task, method: Exclude<MeasureMethod, { readonly hu
 
 /** A few pairs of sample and column, drawn by their curvature; every pair where that is cheaper. */
 async function sampledShare(task: Task, { pairs, tolerance }: SampledMethod): Promise<Share> {
-  const { graph, heads, symmetry, data, budgetBytes, seed, pause } = task;
+  const { subject, data, budgetBytes, seed, pause } = task;
+  const { graph, heads, symmetry } = subject;
   const sampler = pairSampler(graph, heads, budgetBytes, seed, data.population);
   const verdictOn = (tolerance: number, traces: SampledTraces) => {
     const minimum = minimizeOverScales(symmetry, traces.traces);
@@ -216,12 +219,13 @@ async function exactShare(task: Task): Promise<Share> {
  * @param look shown every chunk.
  */
 async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChunk) => void): Promise<TraceSums> {
-  const { graph, heads, data, budgetBytes, pause } = task;
+  const { subject, data, budgetBytes, pause } = task;
+  const { graph, heads } = subject;
   const kernel = traceKernel(graph, heads, budgetBytes);
   const sums = new TraceSums(kernel.parameters.length);
   await data.eachBatch(async (batch) => {
     if (data.tensors) {
-      announceCost(task, batch[0].shape[0], cheaper);
+      announceCost(subject, batch[0].shape[0], cheaper);
     }
     for await (const chunk of kernel.traces(batch)) {
       sums.add(chunk);
@@ -236,7 +240,7 @@ async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChun
 const announceOnce = informOnce('tfjs-sharpness');
 
 /** Says what a long exact measurement costs, and what is cheaper. */
-function announceCost({ source, heads }: Task, samples: number, cheaper: string): void {
+function announceCost({ source, heads }: Subject, samples: number, cheaper: string): void {
   const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
   if (samples * columns > MANY_ROWS) {
     announceOnce(

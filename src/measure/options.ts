@@ -112,6 +112,9 @@ export const measureOptionNames = {
   onProgress: true,
 } satisfies Record<keyof MeasureOptions, true>;
 
+/** Those that say what network is measured, rather than how. */
+export const networkOptionNames = { loss: true, lossWeights: true, countFrozen: true } as const;
+
 /** @throws Error with one line for options that there are not or that are out of range, whatever the model. */
 export function checkMeasureOptions(options: MeasureOptions): void {
   checkKnownOptions('measureSharpness', options, measureOptionNames);

@@ -11,6 +11,7 @@ import {
   isHutchinson,
   type MeasureOptions,
   measureOptionNames,
+  networkOptionNames,
 } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
 import { type Subject, subjectOfModel } from './subject.js';
@@ -44,12 +45,6 @@ export interface SharpnessSample extends PairSample {
 /** How the model was measured, where that differs from what it was compiled with. */
 export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
 
-const mergeOptions = {
-  loss: true,
-  lossWeights: true,
-  countFrozen: true,
-} satisfies Record<keyof MergeOptions, true>;
-
 /**
  * Measures one share of the data, to be put together with others: several machines can measure one training set, each its own
  * share of it, disjoint from the others.
@@ -74,11 +69,11 @@ export async function sampleSharpness(
   if (isHutchinson(method)) {
     throw new Error("method: { hutchinson } cannot be merged. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
   }
-  return withTask(modelAssignment(model, inputs, { ...options, method }), async (task, subject) => {
+  return withTask(modelAssignment(model, inputs, { ...options, method }), async (task) => {
     const { sample, missed } = await shareOf(task, method);
     return {
-      ...identityOf(subject),
-      fingerprint: await fingerprintOf(subject.weights),
+      ...identityOf(task.subject),
+      fingerprint: await fingerprintOf(task.subject.weights),
       seed,
       ...(missed && { missed }),
       ...sample,
@@ -106,7 +101,7 @@ export function mergeSharpnessSamples(
   options: MergeOptions = {},
 ): SharpnessReading {
   const start = performance.now();
-  checkKnownOptions('mergeSharpnessSamples', options, mergeOptions);
+  checkKnownOptions('mergeSharpnessSamples', options, networkOptionNames);
   checkMeasureOptions(options);
   const subject = subjectOfModel(model, options);
   checkSamples(samples, identityOf(subject));

@@ -14,7 +14,8 @@ const defaultMemoryMB = () => (isNative() ? 1024 : 256);
 const YIELD_MS = 50;
 
 /** What a method works on: a subject and its data, checked. */
-export interface Task extends Pick<Subject, 'source' | 'graph' | 'heads' | 'symmetry'> {
+export interface Task {
+  readonly subject: Subject;
   readonly data: Data;
   readonly budgetBytes: number;
   readonly seed: number;
@@ -49,7 +50,7 @@ export interface Assignment {
  */
 export async function withTask<T>(
   { makeSubject, inputs, options, check = () => {} }: Assignment,
-  run: (task: Task, subject: Subject) => Promise<T>,
+  run: (task: Task) => Promise<T>,
 ): Promise<T> {
   checkMeasureOptions(options);
   options.signal?.throwIfAborted();
@@ -61,9 +62,8 @@ export async function withTask<T>(
     : await tensorData(subject, inputs, options, checkBatch);
   try {
     await checkFiniteWeights(subject.weights);
-    const { source, graph, heads, symmetry } = subject;
     const pause = pauses(options, data.tensors?.[0].shape[0]);
-    return await run({ source, graph, heads, symmetry, data, budgetBytes: memoryMB * 2 ** 20, seed, pause }, subject);
+    return await run({ subject, data, budgetBytes: memoryMB * 2 ** 20, seed, pause });
   } finally {
     data.dispose();
   }

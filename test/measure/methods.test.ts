@@ -67,6 +67,35 @@ it('minimises once for a minibatch, and not at all for a share that is merged el
   model.dispose();
 });
 
+it('draws no more pairs once the choice of samples makes most of the error, and says what would help', async () => {
+  const model = network(20);
+  const x = noise([1000, 5]);
+  const { pairs, samples, assumptions } = await measureSharpness(model, x, {
+    loss,
+    part: 0.05,
+    method: { tolerance: 1e-6 },
+  });
+  expect(samples).toBe(1000);
+  // 50 samples with 19 columns each are 950 pairs.
+  expect(pairs).toBeLessThan(475);
+  expect(assumptions.join()).toMatch(/would need a larger part of the samples: raise part/);
+  x.dispose();
+  model.dispose();
+});
+
+it.each([
+  [20, false],
+  [21, true],
+])('trusts the error of a minibatch of %d samples: %s', async (samples, reliable) => {
+  const model = network(3);
+  const x = noise([samples, 5]);
+  const reading = await estimateSharpness(model, x, { loss });
+  expect(reading.reliable).toBe(reliable);
+  expect(reading.assumptions.some((each) => each.includes('it rests on few samples'))).toBe(!reliable);
+  x.dispose();
+  model.dispose();
+});
+
 it.each([
   ['a whole set', measureSharpness, /; method: \{ tolerance: 0.02 \} needs a few hundred/],
   ['a minibatch, of which none are drawn', estimateSharpness, /; with \{ data, method: \{ tolerance: 0.02 \} \}/],

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { subjectOfModel } from '../../src/measure/subject.js';
+import { type Task, withTask } from '../../src/measure/task.js';
 import { chain, randomInputs } from './stacked-network.js';
 
 const { dense } = tfl.layers;
@@ -96,5 +98,39 @@ describe('a measurement of many chunks', () => {
     expect(tf.memory().numTensors).toBe(numTensors - 1);
     tf.dispose(inputs);
     tf.disposeVariables();
+  });
+});
+
+describe('withTask', () => {
+  test('checks every batch of a dataset for numbers, and with the first one the network', async () => {
+    const model = chain(dense({ units: 6, activation: 'relu', inputShape: [4] }), softmax(3));
+    const batches = [2, 3, 1].map((rows) => tf.ones([rows, 4]));
+    let next = 0;
+    const iterator = async () => ({
+      next: async () =>
+        next < 3 ? { value: batches[next++], done: false as const } : { value: null, done: true as const },
+    });
+    const options = { loss: 'categoricalCrossentropy' } as const;
+    const check = vi.fn();
+    const seen: number[] = [];
+    const run = ({ data }: Task) => data.eachBatch(async ([x]) => void seen.push(x!.shape[0]));
+    await withTask({ makeSubject: () => subjectOfModel(model, options), inputs: { iterator }, options, check }, run);
+    expect(seen).toEqual([2, 3, 1]);
+    expect(check).toHaveBeenCalledTimes(1);
+    expect(batches.every(({ isDisposed }) => isDisposed)).toBe(true);
+
+    batches.push(tf.ones([2, 4]), tf.fill([2, 4], Number.NaN));
+    next = 3;
+    const more = async () => ({
+      next: async () =>
+        next < 5 ? { value: batches[next++], done: false as const } : { value: null, done: true as const },
+    });
+    const failing = withTask(
+      { makeSubject: () => subjectOfModel(model, options), inputs: { iterator: more }, options },
+      run,
+    );
+    await expect(failing).rejects.toThrow(/has a NaN or an infinity in it/);
+    expect(seen).toEqual([2, 3, 1, 2]);
+    model.dispose();
   });
 });
