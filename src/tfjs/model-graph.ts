@@ -19,16 +19,16 @@ export interface LayerCall {
 
 /** The call that a tensor of the graph came out of. tf.js keeps each call as an inbound node of its layer, and its number in the tensor. */
 export function callOf({ sourceLayer, nodeIndex }: SymbolicTensor): LayerCall {
-  return callsOf(sourceLayer)[nodeIndex];
+  return asCall(sourceLayer, sourceLayer.inboundNodes[nodeIndex]);
 }
 
 /** All calls of a layer, in whatever models it is. */
 export function callsOf(layer: Layer): LayerCall[] {
-  return layer.inboundNodes.map(({ inputTensors, outputTensors }) => ({
-    layer,
-    inputs: inputTensors,
-    outputs: outputTensors,
-  }));
+  return layer.inboundNodes.map((node) => asCall(layer, node));
+}
+
+function asCall(layer: Layer, { inputTensors, outputTensors }: Layer['inboundNodes'][number]): LayerCall {
+  return { layer, inputs: inputTensors, outputs: outputTensors };
 }
 
 /** `model.inputNames`, which a Sequential leaves empty until something runs it. */

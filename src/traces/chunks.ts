@@ -161,7 +161,7 @@ export function nextChunk(remaining: number, most: number): number {
 
 /** Consecutive samples of each input; who asked disposes them. */
 export function samplesOf(inputs: readonly tf.Tensor[], begin: number, count: number): tf.Tensor[] {
-  return tf.tidy(() => inputs.map((x) => (count === x.shape[0] ? tf.clone(x) : tf.slice(x, begin, count))));
+  return tf.tidy(() => inputs.map((x) => tf.slice(x, begin, count)));
 }
 
 /** The shape of one sample of each input. */

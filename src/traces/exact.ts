@@ -76,7 +76,9 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     trial: boolean,
   ): SummedChunk {
     const gauge = memoryGauge();
-    const slices = samplesOf(inputs, begin, samples);
+    // All of the input is no chunk of it: nothing to copy.
+    const isWhole = inputs.every((x) => x.shape[0] === samples);
+    const slices = isWhole ? inputs.map((x) => tf.clone(x)) : samplesOf(inputs, begin, samples);
     let sums: tf.Tensor2D | null = null;
     let columns = 0;
     try {

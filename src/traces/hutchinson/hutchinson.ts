@@ -30,7 +30,6 @@ export interface HutchinsonTraces {
   readonly parameters: readonly Parameter[];
   /** Those of them whose traces are estimated; the others' are exact. */
   readonly curved: readonly Parameter[];
-  readonly probes: number;
   readonly samples: number;
   /** Backward rows run: those of the Gauss-Newton part, and two for each sample, probe and curved weight tensor. */
   readonly pairs: number;
@@ -132,7 +131,6 @@ export function hutchinsonTraces(
   return {
     parameters,
     curved,
-    probes,
     get samples() {
       return sums.samples;
     },

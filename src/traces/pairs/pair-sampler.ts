@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
 import type { Head } from '../../network/heads.js';
-import type { Parameter } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
 import { type ClosedFormTraces, closedForm, closedFormCalls } from './closed-form.js';
 import { growingSample, type SampleSize } from './growing-sample.js';
@@ -15,7 +14,6 @@ import { weighBatch, weightOfSamples } from './weighed-batch.js';
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {
-  readonly parameters: readonly Parameter[];
   /**
    * Draws by Pareto sampling from tensors.
    *
@@ -82,8 +80,6 @@ export function pairSampler(
   }
 
   return {
-    parameters,
-
     async ofTensors(inputs, size, pause) {
       const { known, sizesOf } = forwardPass();
       const batch = await sizesOf(inputs, pause);
