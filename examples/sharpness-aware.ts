@@ -17,6 +17,7 @@ import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness/optimizers';
 import type { TopLevelSpec } from 'vega-lite';
 import { writeChart } from './shared/chart.js';
 import { runWithOptions } from './shared/command-line.js';
+import { digitNetwork } from './shared/digit-network.js';
 import { type Digits, mnistDigits } from './shared/mnist-images.js';
 
 const usage = `usage: npx tsx examples/sharpness-aware.ts [options]
@@ -49,22 +50,6 @@ const contestants: readonly { name: string; optimizer: (model: tf.LayersModel) =
   { name: 'ASAM, rho 0.5', optimizer: () => asam(sgd(), { rho: 0.5 }) },
   { name: 'penalty, lambda 0.01', optimizer: (model) => sharpnessPenalty(sgd(), { model, lambda: 0.01, loss }) },
 ];
-
-/** 784 - 64 - 32 - 10. */
-function network(seed: number): tf.Sequential {
-  const layer = (units: number, activation: 'relu' | 'softmax', i: number) => ({
-    units,
-    activation,
-    kernelInitializer: tf.initializers.heNormal({ seed: 10 * seed + i }),
-  });
-  return tf.sequential({
-    layers: [
-      tf.layers.dense({ ...layer(64, 'relu', 1), inputShape: [784] }),
-      tf.layers.dense(layer(32, 'relu', 2)),
-      tf.layers.dense(layer(10, 'softmax', 3)),
-    ],
-  });
-}
 
 /** The labels, one-hot, with every third one moved to another digit. */
 function withNoise(labels: tf.Tensor2D, seed: number): tf.Tensor2D {
@@ -106,7 +91,7 @@ interface Outcome {
 async function compete(seed: number, epochs: number, clean: Digits, test: Digits): Promise<Outcome[]> {
   const train = { images: clean.images, labels: withNoise(clean.labels, seed) };
   const taking = contestants.map(({ name, optimizer }) => {
-    const model = network(seed);
+    const model = digitNetwork(seed);
     model.compile({ optimizer: optimizer(model), loss, metrics: ['accuracy'] });
     return { name, model, time: 0 };
   });

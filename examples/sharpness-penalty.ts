@@ -13,6 +13,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { measureSharpness } from 'tfjs-sharpness';
 import { sharpnessPenalty } from 'tfjs-sharpness/optimizers';
 import { runWithOptions } from './shared/command-line.js';
+import { digitNetwork } from './shared/digit-network.js';
 import { type Digits, mnistDigits } from './shared/mnist-images.js';
 
 const usage = `usage: npx tsx examples/sharpness-penalty.ts [options]
@@ -35,22 +36,6 @@ const defaults = {
 };
 
 const BATCH = 128;
-
-/** 784 - 64 - 32 - 10. */
-function network(seed: number): tf.Sequential {
-  const layer = (units: number, activation: 'relu' | 'softmax', i: number) => ({
-    units,
-    activation,
-    kernelInitializer: tf.initializers.heNormal({ seed: 10 * seed + i }),
-  });
-  return tf.sequential({
-    layers: [
-      tf.layers.dense({ ...layer(64, 'relu', 1), inputShape: [784] }),
-      tf.layers.dense(layer(32, 'relu', 2)),
-      tf.layers.dense(layer(10, 'softmax', 3)),
-    ],
-  });
-}
 
 /** What a network is like after an epoch. */
 interface State {
@@ -106,7 +91,7 @@ const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[
 /** Trains both, taking turns after every epoch, so that the times can be compared. */
 async function compare(seed: number, epochs: number, lambda: number, train: Digits, test: Digits) {
   const contestant = (wrapped: (model: tf.LayersModel, base: tf.Optimizer) => tf.Optimizer) => {
-    const model = network(seed);
+    const model = digitNetwork(seed);
     const optimizer = wrapped(model, tf.train.sgd(0.1));
     model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
     return { model, states: [] as State[], times: [] as number[] };
