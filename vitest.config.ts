@@ -6,7 +6,8 @@ const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/{mirror,names}.test.ts',
-  'test/{benchmarks,browser,docs,examples,native,symmetry}/**/*.test.ts',
+  'test/{benchmarks,browser,docs,native,symmetry}/**/*.test.ts',
+  'test/examples/{examples,lenet}.test.ts',
   'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',
   'test/{throws,warnings}.test.ts',
 ];

@@ -80,7 +80,7 @@ function apply(layer: tfl.layers.Layer, inputs: readonly Value[], { tape, weight
 
 /** The output of one sample, and its derivatives. */
 export interface SampleJacobian {
-  /** z of DESIGN section 2. */
+  /** z: the outputs before a last softmax or sigmoid that belongs to the loss. */
   readonly logits: Float64Array;
   /** The model's own output. */
   readonly output: Float64Array;
