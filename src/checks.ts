@@ -10,8 +10,13 @@ import { enumerate } from './names.js';
  */
 export function checkKnownOptions(where: string, options: unknown, known: Readonly<Record<string, true>>): void {
   const names = Object.keys(known);
-  if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
-    throw new Error(`${where}: options must be an object of ${names.join(', ')}, but they are ${options}.`);
+  // Labels or data in the place of options, as some functions of Keras have them.
+  const isTensor = typeof options === 'object' && options !== null && 'shape' in options && 'dtype' in options;
+  if (
+    options !== undefined &&
+    (typeof options !== 'object' || options === null || Array.isArray(options) || isTensor)
+  ) {
+    throw new Error(`${where}: options must be an object of ${names.join(', ')}, but they are ${shown(options)}.`);
   }
   const stranger = Object.keys(options ?? {}).find((name) => !Object.hasOwn(known, name));
   if (stranger !== undefined) {
@@ -112,6 +117,19 @@ function mustBe(name: string, wanted: string, value: unknown, remedy?: string): 
   return `${name} must be ${wanted}, but it is ${shown(value)}${remedy === undefined ? '' : `: ${remedy}`}.`;
 }
 
+/** A value in one short line: text in quotes, so that '64' and 64 differ. */
 function shown(value: unknown): string {
-  return value === '' ? "''" : String(value);
+  if (typeof value === 'string') {
+    return `'${value}'`;
+  }
+  if (typeof value !== 'object' || value === null) {
+    return String(value);
+  }
+  if (Array.isArray(value)) {
+    return 'an array';
+  }
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype
+    ? `an object of ${Object.keys(value).join(', ') || 'nothing'}`
+    : `of the class ${prototype.constructor.name}`;
 }

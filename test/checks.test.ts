@@ -29,6 +29,9 @@ import { plateau } from '../src/training/streams/plateau.js';
 import { trend } from '../src/training/streams/trend.js';
 import { tensorBoardWriter } from '../src/training/tensorboard/writer.js';
 
+/** Text in quotes: '1' is not 1. */
+const quoted = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
+
 describe('options that there are not', () => {
   it.each<[string, () => unknown, RegExp]>([
     [
@@ -93,6 +96,38 @@ describe('options that there are not', () => {
     }
   });
 
+  const factor = { columns: (outputs: number) => outputs, factor: (z: tf.Tensor2D) => tf.stack([z, z]) };
+  it.each<[string, () => Promise<unknown>, RegExp]>([
+    [
+      'measureSharpness, given labels',
+      () => measureSharpness(model, tf.ones([1, 2]), tf.ones([1, 2]) as never),
+      /^measureSharpness: options must be an object of loss, .*, but they are of the class Tensor\.$/,
+    ],
+    [
+      'a factor of the output Hessian',
+      () => measureSharpness(model, tf.ones([1, 2]), { loss: { ...factor, activatoin: 'softmax' } as never }),
+      /^loss: there is no option 'activatoin', only activation, columns, factor, gradient\.$/,
+    ],
+    [
+      'one with an activation that there is not',
+      () => measureSharpness(model, tf.ones([1, 2]), { loss: [{ ...factor, activation: 'Softmax' } as never] }),
+      /^loss: activation must be 'softmax' or 'sigmoid', but it is 'Softmax'\.$/,
+    ],
+    [
+      'a block of a function',
+      () =>
+        measureFunctionSharpness(
+          (x) => x,
+          { w: { variable: tf.variable(tf.ones([2])), form: 'h' } as never },
+          tf.ones([1, 2]),
+          { loss: 'meanSquaredError' },
+        ),
+      /^Block 'w': there is no option 'form', only variable, role, from, to\.$/,
+    ],
+  ])('looks inside of what is given: %s', async (_, measure, message) => {
+    await expect(measure()).rejects.toThrow(message);
+  });
+
   it('takes those that there are, and none', () => {
     expect(() => checkKnownOptions('f', { a: 1, b: undefined }, { a: true, b: true })).not.toThrow();
     expect(() => checkKnownOptions('f', undefined, { a: true })).not.toThrow();
@@ -118,7 +153,7 @@ describe('numbers', () => {
     }
     for (const value of bad) {
       expect(() => checkNumber('x', value, range)).toThrow(
-        new RangeError(`x must be ${words}, but it is ${String(value)}.`),
+        new RangeError(`x must be ${words}, but it is ${quoted(value)}.`),
       );
     }
   });
@@ -128,7 +163,9 @@ describe('numbers', () => {
       expect(() => checkWhole('k', value)).not.toThrow();
     }
     for (const value of [0.5, 2 ** 53, Number.POSITIVE_INFINITY, '1', undefined]) {
-      expect(() => checkWhole('k', value)).toThrow(new RangeError(`k must be a whole number, but it is ${value}.`));
+      expect(() => checkWhole('k', value)).toThrow(
+        new RangeError(`k must be a whole number, but it is ${quoted(value)}.`),
+      );
     }
     expect(() => checkWhole('k', 2, { atLeast: 2 })).not.toThrow();
     expect(() => checkWhole('k', 1, { atLeast: 2 })).toThrow('k must be a whole number of at least 2, but it is 1.');
@@ -141,16 +178,36 @@ describe('numbers', () => {
 });
 
 describe('other values', () => {
+  it('are shown in one line, whatever they are', () => {
+    const message = (value: unknown) => {
+      try {
+        checkNumber('x', value);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'taken';
+    };
+    expect(message({ a: [1, 'b'] })).toBe('x must be a finite number, but it is an object of a.');
+    expect(message([])).toBe('x must be a finite number, but it is an array.');
+    expect(message(new Map())).toBe('x must be a finite number, but it is of the class Map.');
+    expect(message(Object.create(null))).toBe('x must be a finite number, but it is an object of nothing.');
+    const tensor = tf.ones([3, 3]);
+    expect(message(tensor)).toBe('x must be a finite number, but it is of the class Tensor.');
+    tensor.dispose();
+  });
+
   it('true or false', () => {
     expect(() => checkBoolean('on', false)).not.toThrow();
     for (const value of [0, 'yes', null, undefined]) {
-      expect(() => checkBoolean('on', value)).toThrow(new Error(`on must be true or false, but it is ${value}.`));
+      expect(() => checkBoolean('on', value)).toThrow(
+        new Error(`on must be true or false, but it is ${quoted(value)}.`),
+      );
     }
   });
 
   it('one of some words', () => {
     expect(() => checkOneOf('mode', 'max', ['min', 'max'])).not.toThrow();
-    expect(() => checkOneOf('mode', 'mean', ['min', 'max'])).toThrow("mode must be 'min' or 'max', but it is mean.");
+    expect(() => checkOneOf('mode', 'mean', ['min', 'max'])).toThrow("mode must be 'min' or 'max', but it is 'mean'.");
     expect(() => checkOneOf('mode', 1, ['min', 'max', 'auto'])).toThrow(
       "mode must be 'min', 'max' or 'auto', but it is 1.",
     );

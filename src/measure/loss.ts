@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions, checkOneOf } from '../checks.js';
 import { type Graph, reaching, type Step } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { Layer } from '../network/layers/operation.js';
@@ -37,6 +38,13 @@ const lossFunctions = new Map<unknown, LossName>([
   [tfl.metrics.binaryCrossentropy, 'binaryCrossentropy'],
 ]);
 
+const factorOptions = {
+  activation: true,
+  columns: true,
+  factor: true,
+  gradient: true,
+} satisfies Record<keyof LossFactor, true>;
+
 function isFactor(loss: unknown): loss is LossFactor {
   return typeof loss === 'object' && loss !== null && typeof (loss as LossFactor).factor === 'function';
 }
@@ -46,6 +54,13 @@ export function checkLoss(loss: unknown): asserts loss is Losses {
   if (isFactor(loss)) {
     if (typeof loss.columns !== 'function') {
       throw new Error('loss: a factor of the output Hessian comes with columns: (outputs) => number of its columns.');
+    }
+    // An object of a class may have fields of its own.
+    if (Object.getPrototypeOf(loss) === Object.prototype) {
+      checkKnownOptions('loss', loss, factorOptions);
+    }
+    if (loss.activation !== undefined && loss.activation !== null) {
+      checkOneOf('loss: activation', loss.activation, ['softmax', 'sigmoid']);
     }
     return;
   }

@@ -174,6 +174,8 @@ function subjectOfFunction(
   };
 }
 
+const blockOptions = { variable: true, role: true, from: true, to: true } satisfies Record<keyof FunctionBlock, true>;
+
 /** @throws Error with one line unless these are variables, or blocks with one each. */
 function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
   const isVariable = (value: unknown): value is tf.Variable => value instanceof tf.Variable;
@@ -189,6 +191,7 @@ function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
     if (!isVariable(block?.variable)) {
       throw new Error(`Block '${name}' is not a tf.Variable: make it with tf.variable(initialValue).`);
     }
+    checkKnownOptions(`Block '${name}'`, block, blockOptions);
     if (block.role !== undefined && block.role !== 'kernel' && block.role !== 'bias') {
       throw new Error(`Block '${name}': role is '${block.role}', but it must be 'kernel' or 'bias'.`);
     }

@@ -121,7 +121,10 @@ function lossOf({ name, hessian, lossWeight }: Head): SampledLoss {
 
 /** @throws Error with one line unless the samples go together and with the model. */
 function checkSamples(samples: readonly SharpnessSample[], identity: ReturnType<typeof identityOf>): void {
-  if (!Array.isArray(samples) || samples.length === 0) {
+  if (!Array.isArray(samples)) {
+    throw new Error('samples must be an array of what sampleSharpness returned, one for each share of the data.');
+  }
+  if (samples.length === 0) {
     throw new Error('samples: there are none. Pass what sampleSharpness returned, one for each share of the data.');
   }
   const seeds = new Map<number, number>();

@@ -3,6 +3,7 @@ import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-
 import { learnedWeights } from '../tfjs/weights.js';
 import type { Layer, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
+import { checkOperations } from './layers/rule.js';
 import { ruleOf } from './layers/table.js';
 import { maskOfCall } from './masks.js';
 
@@ -75,6 +76,7 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
         trainable: trainable.has(variable),
       });
       known = ruleOf(layer.getClassName())(layer, parameter);
+      checkOperations(layer, known);
       operationsOf.set(layer, known);
     }
     return known;

@@ -44,8 +44,8 @@ export function sharpnessReader(
     },
   });
   return async (model, minibatch, limits) => {
-    const options = limits ? optionsWithin(limits) : { ...measureOptions, signal };
     try {
+      const options = limits ? optionsWithin(limits) : { ...measureOptions, signal };
       let reading: SharpnessReading;
       if (data !== undefined) {
         reading = await measuring.whole(model, data, options);

@@ -147,6 +147,7 @@ describe('mergeSharpnessSamples', () => {
       const merge = (samples: unknown, mergeOptions: MeasureOptions = softmax) =>
         mergeSharpnessSamples(model, samples as SharpnessSample[], mergeOptions);
       expect(() => merge([])).toThrow(/^samples: there are none/);
+      expect(() => merge({} as never)).toThrow(/^samples must be an array/);
       expect(() => merge([sample, { pairs: 3 }])).toThrow(/^samples\[1\] is not what sampleSharpness returned/);
       expect(() => merge([{ ...sample, traces: [] }])).toThrow(/^samples\[0\] is not what/);
       expect(() => merge([sample], { loss: 'meanSquaredError' })).toThrow(

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PackedProject, packedProject } from './packed-project.js';
 import { everyDoor, goldenCase } from './programs.js';
@@ -46,7 +47,11 @@ test('Jest with Babel works once this package is not among the ignored ones', ()
     'babel.config.json',
     JSON.stringify({ presets: [['@babel/preset-env', { targets: { node: 'current' } }]] }),
   );
-  const transformIgnorePatterns = ['/node_modules/(?!tfjs-sharpness/)'];
+  const page = readFileSync('docs/browser.md', 'utf8');
+  const { transformIgnorePatterns } = JSON.parse(/```json\n(.*?)```/s.exec(page)![1]!).jest;
+  expect('/a/node_modules/.pnpm/tfjs-sharpness@0.1.0/node_modules/tfjs-sharpness/dist/index.js').not.toMatch(
+    new RegExp(transformIgnorePatterns[0]),
+  );
   expect(jest({ testMatch: ['**/*.test.js'], transformIgnorePatterns })).toMatch(
     /Tests: +1 passed, 1 total(.|\n)*ended with 0$/,
   );

@@ -46,6 +46,16 @@ function readerWith(options: MinimumSharpnessOptions, measure: (options: Measure
 }
 
 describe('sharpnessReader', () => {
+  it('reports it where signals cannot be joined, as in browsers without AbortSignal.any', async () => {
+    const { read, seen } = readerWith({ data });
+    vi.spyOn(AbortSignal, 'any').mockImplementation(() => {
+      throw new TypeError('AbortSignal.any is not a function');
+    });
+    const limits = { signal: new AbortController().signal, onProgress: () => {} };
+    expect(await read(model, undefined, limits)).toBe('failed');
+    expect(seen).toMatchObject([{ kind: 'failed', message: 'AbortSignal.any is not a function' }]);
+  });
+
   it('measures the data, or else the minibatch, which it disposes', async () => {
     const whole = readerWith({ data });
     expect(await whole.read(model, undefined)).toBe(reading);

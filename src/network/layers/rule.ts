@@ -1,5 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Layer, Operation, Parameter, ParameterRole } from './operation.js';
+import { checkOneOf } from '../../checks.js';
+import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from './operation.js';
 
 /** Makes the record of one weight of the layer at hand. */
 export type ParameterOf = (variable: LayerVariable, role: ParameterRole) => Parameter;
@@ -19,4 +20,35 @@ export function refused(reason: string): LayerRule {
   return (layer) => {
     throw new Error(`Layer '${layer.name}' (${layer.getClassName()}) ${reason}`);
   };
+}
+
+const scales: readonly ScaleBehaviour[] = ['ties', 'adds', 'pins', 'resets', 'affine'];
+
+/**
+ * Looks at what a rule has returned, which may be a user's own: a slip in an operation would go unnoticed.
+ *
+ * @throws Error with one line for operations without a forward or backward pass or a known `scale`, and for weights without
+ *   `squaredNorms`.
+ */
+export function checkOperations(layer: Layer, operations: unknown): asserts operations is Operation[] {
+  const where = `The rule of layer '${layer.name}' (${layer.getClassName()})`;
+  if (!Array.isArray(operations)) {
+    throw new Error(`${where} must return an array of operations.`);
+  }
+  for (const operation of operations as Operation[]) {
+    checkOneOf(`${where}: scale`, operation.scale, scales);
+    for (const method of ['forward', 'backward'] as const) {
+      if (typeof operation[method] !== 'function') {
+        throw new Error(`${where}: an operation has no ${method}, a function.`);
+      }
+    }
+    if (!Array.isArray(operation.parameters)) {
+      throw new Error(
+        `${where}: an operation has no parameters: give an array of them, empty where it has no weights.`,
+      );
+    }
+    if (operation.parameters.length > 0 && typeof operation.squaredNorms !== 'function') {
+      throw new Error(`${where}: an operation with weights has no squaredNorms, a function.`);
+    }
+  }
 }

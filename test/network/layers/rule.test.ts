@@ -1,6 +1,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { expect, it } from 'vitest';
-import { refused } from '../../../src/network/layers/rule.js';
+import { describe, expect, it } from 'vitest';
+import type { Operation } from '../../../src/network/layers/operation.js';
+import { checkOperations, refused } from '../../../src/network/layers/rule.js';
 
 it('a refused layer says its name, its class and the reason in one line', () => {
   const layer = { name: 'odd', getClassName: () => 'Odd' } as tfl.layers.Layer;
@@ -10,4 +11,35 @@ it('a refused layer says its name, its class and the reason in one line', () => 
   expect(() => refused('is odd: leave it out.')(layer, parameter)).toThrow(
     /^Layer 'odd' \(Odd\) is odd: leave it out\.$/,
   );
+});
+
+describe('checkOperations', () => {
+  const layer = { name: 'odd', getClassName: () => 'Odd' } as tfl.layers.Layer;
+  const sound = {
+    layer,
+    description: 'Odd',
+    scale: 'ties',
+    piecewiseLinear: true,
+    parameters: [],
+    forward: () => ({ output: null, saved: [] }),
+    backward: () => [],
+  } as unknown as Operation;
+
+  it('takes sound ones, and none', () => {
+    expect(() => checkOperations(layer, [sound, sound])).not.toThrow();
+    expect(() => checkOperations(layer, [])).not.toThrow();
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['one operation', sound, /must return an array of operations/],
+    ['a scale in capitals', [{ ...sound, scale: 'Pins' }], /scale must be 'ties', .* or 'affine', but it is 'Pins'/],
+    ['no scale', [sound, { ...sound, scale: undefined }], /scale must be .* but it is undefined/],
+    ['no way back', [{ ...sound, backward: undefined }], /no backward, a function/],
+    ['no way forward', [{ ...sound, forward: 1 }], /no forward, a function/],
+    ['no parameters', [{ ...sound, parameters: undefined }], /no parameters: give an array/],
+    ['weights without norms', [{ ...sound, parameters: [{}] }], /with weights has no squaredNorms/],
+  ])('refuses %s in one line that names the layer', (_, returned, message) => {
+    expect(() => checkOperations(layer, returned)).toThrow(message);
+    expect(() => checkOperations(layer, returned)).toThrow(/^The rule of layer 'odd' \(Odd\)[^\n]*$/);
+  });
 });

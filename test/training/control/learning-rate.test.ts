@@ -118,7 +118,7 @@ describe('setLearningRate', () => {
     const optimizer = tf.train.sgd(0.1);
     for (const wrong of [-0.1, Number.NaN, Number.POSITIVE_INFINITY, '0.1', undefined]) {
       expect(() => setLearningRate(optimizer, wrong as number)).toThrow(
-        `setLearningRate: the learning rate must be a finite number of at least 0, but it is ${wrong}.`,
+        `setLearningRate: the learning rate must be a finite number of at least 0, but it is ${typeof wrong === 'string' ? `'${wrong}'` : wrong}.`,
       );
     }
     expect(optimizer.getConfig().learningRate).toBe(0.1);

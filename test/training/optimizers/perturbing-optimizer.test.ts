@@ -60,7 +60,7 @@ describe('PerturbingOptimizer', () => {
       rho: 0.5,
     });
     for (const rho of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1']) {
-      const message = `rho must be a finite number of at least 0, but it is ${rho}.`;
+      const message = `rho must be a finite number of at least 0, but it is ${typeof rho === 'string' ? `'${rho}'` : rho}.`;
       expect(() => new Uneven(base, rho as number)).toThrow(message);
       expect(() => Object.assign(optimizer, { rho })).toThrow(message);
     }

@@ -227,7 +227,7 @@ describe('sharpnessPenalty', () => {
     ['lambda must be a finite number of at least 0, but it is NaN.', { lambda: Number.NaN }],
     ['every must be a whole number of at least 1, but it is 0.', { lambda: 1, every: 0 }],
     ['samples must be a whole number of at least 1, but it is 1.5.', { lambda: 1, samples: 1.5 }],
-    ["columns must be 'sign' or 'all', but it is some.", { lambda: 1, columns: 'some' as 'all' }],
+    ["columns must be 'sign' or 'all', but it is 'some'.", { lambda: 1, columns: 'some' as 'all' }],
     ['seed must be a whole number, but it is 0.5.', { lambda: 1, seed: 0.5 }],
     ["loss: 'hinge' is not known.", { lambda: 1, loss: 'hinge' as 'meanSquaredError' }],
     ['model must be a tf.LayersModel', { lambda: 1, model: 'mlp' as unknown as tfl.LayersModel }],

@@ -16,7 +16,7 @@ it.each<[object | undefined, RegExp]>([
   [{ monitor: 'value', patience: 1.5 }, /^patience must/],
   [{ monitor: 'value', startFromEpoch: -1 }, /^startFromEpoch must/],
   [{ monitor: 'value', mode: 'lower' }, /^mode must/],
-  [{ monitor: 'value', when: 'rising' }, /^when must be 'plateau' or 'worsensAsLossFalls', but it is rising/],
+  [{ monitor: 'value', when: 'rising' }, /^when must be 'plateau' or 'worsensAsLossFalls', but it is 'rising'/],
   [{ monitor: 'value', baseline: Number.NaN }, /^baseline must/],
   [{ monitor: 'value', baseline: '3' }, /^baseline must/],
   [{ monitor: 'value', baseline: 1, when: 'worsensAsLossFalls' }, /^baseline goes with when: 'plateau' only/],
