@@ -358,7 +358,7 @@ describe('options', () => {
     [{ rows: 3 }, /is not known/],
     [{ pairs: 0 }, /pairs must be a whole number of at least 2, but it is 0: pass a number/],
     [{ pairs: 1.5 }, /pairs must .* it is 1\.5:/],
-    [{ pairs: '9' }, /pairs must .* it is 9:/],
+    [{ pairs: '9' }, /pairs must .* it is '9':/],
     [{ tolerance: 0 }, /tolerance must be a number above 0 and below 1, but it is 0: pass a relative error/],
     [{ tolerance: 1 }, /tolerance must .* it is 1:/],
     [{ tolerance: Number.NaN }, /tolerance must .* it is NaN:/],
