@@ -1,4 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { gatherRows } from '../traces/pairs/input-rows.js';
 import { uniforms } from '../traces/sampling/uniform.js';
 
 /** Where the numbers that choose samples begin; those below choose pairs, of the same seed. */
@@ -61,8 +62,5 @@ function checkSize(size: number, samples: number): void {
 
 /** The rows of a part, of each tensor. They are the caller's. */
 export function rowsOf({ places }: RandomPart, tensors: readonly tf.Tensor[]): tf.Tensor[] {
-  return tf.tidy(() => {
-    const index = tf.tensor1d(places as number[], 'int32');
-    return tensors.map((x) => tf.gather(x, index));
-  });
+  return gatherRows(tensors, places);
 }

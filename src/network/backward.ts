@@ -27,6 +27,20 @@ export function squaredNorms(
 }
 
 /**
+ * What `squaredNorms` has found, in one tensor.
+ *
+ * @param samples N.
+ * @returns [parameters, N]: zeros for a parameter that no delta reached. The norms themselves stay the caller's.
+ */
+export function stackedNorms(
+  parameters: readonly Parameter[],
+  norms: ReadonlyMap<Parameter, tf.Tensor>,
+  samples: number,
+): tf.Tensor2D {
+  return tf.tidy(() => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])))) as tf.Tensor2D;
+}
+
+/**
  * Sends deltas down the tape and collects what each operation with trained weights leaves.
  *
  * @param outputDeltas deltas of the graph's outputs by their position, [R * N, ...] column by column; outputs without an

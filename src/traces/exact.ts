@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { squaredNorms } from '../network/backward.js';
+import { squaredNorms, stackedNorms } from '../network/backward.js';
 import { type Graph, trainedParameters } from '../network/graph.js';
 import { columnsOf, deltasOf, type Head } from '../network/heads.js';
 import type { Parameter } from '../network/layers/operation.js';
@@ -96,8 +96,8 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             const earlier: tf.Tensor2D | null = sums;
             try {
               sums = tf.tidy(() => {
-                const found = tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])));
-                return (earlier ? tf.add(earlier, found) : found) as tf.Tensor2D;
+                const found = stackedNorms(parameters, norms, samples);
+                return earlier ? tf.add(earlier, found) : found;
               });
             } finally {
               tf.dispose([...norms.values()]);

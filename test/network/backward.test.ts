@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { sendBack, squaredNorms } from '../../src/network/backward.js';
+import { sendBack, squaredNorms, stackedNorms } from '../../src/network/backward.js';
 import type { Graph } from '../../src/network/graph.js';
 import type { Layer, Operation, Parameter } from '../../src/network/layers/operation.js';
 import { planSteps, record } from '../../src/network/tape.js';
@@ -112,4 +112,18 @@ describe('sendBack', () => {
     expect(tf.memory().numTensors).toBe(before);
     x.dispose();
   });
+});
+
+it('stackedNorms has a row a parameter, zeros where no delta came by, and leaves the norms alone', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name }) as Parameter);
+  const norms = new Map([a!, c!].map((parameter, i) => [parameter, tf.tensor1d([i, 2 * i])]));
+  const before = tf.memory().numTensors;
+  const found = stackedNorms([c!, b!, a!], norms, 2);
+  expect(found.arraySync()).toEqual([
+    [1, 2],
+    [0, 0],
+    [0, 0],
+  ]);
+  expect(tf.memory().numTensors).toBe(before + 1);
+  tf.dispose([found, ...norms.values()]);
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { squaredNorms } from '../../network/backward.js';
+import { squaredNorms, stackedNorms } from '../../network/backward.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { columnsOf, combinationOf, deltasOf, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
@@ -62,7 +62,7 @@ export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGr
       const ofRows = rowsOf(heads, tape, signs).map(({ outputs, deltas }) => {
         const found = tf.tidy(deltas);
         const norms = squaredNorms(graph, plan, tape, new Map(outputs.map((place, i) => [place, found[i]])), 1, gauge);
-        return tf.mean(tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples]))), 1);
+        return tf.mean(stackedNorms(parameters, norms, samples), 1);
       });
       return tf.addN(ofRows) as tf.Tensor1D;
     } finally {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { squaredNorms } from '../../network/backward.js';
+import { squaredNorms, stackedNorms } from '../../network/backward.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { deltasOfEach, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
@@ -59,8 +59,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
         const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
         try {
           const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
-          const ofBlocks = () => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([count])));
-          return { found: tf.tidy(ofBlocks) as tf.Tensor2D, count, fit };
+          return { found: stackedNorms(parameters, norms, count), count, fit };
         } finally {
           tf.dispose([...norms.values()]);
         }
