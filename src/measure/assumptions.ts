@@ -1,10 +1,12 @@
 import { enumerateNames } from '../names.js';
 import { type Graph, parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { Operation, Parameter } from '../network/layers/operation.js';
+import type { Layer, Operation, Parameter } from '../network/layers/operation.js';
 import { planSteps } from '../network/tape.js';
 import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
+import { backendName } from '../tfjs/backend.js';
+import { repeatsWeightsByElement } from '../tfjs/layer-axis.js';
 import { hasRegularizer } from '../tfjs/regularizers.js';
 import type { SampledTraces } from '../traces/pairs/sampled-traces.js';
 
@@ -108,6 +110,23 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
     (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`,
   );
   return assumptions;
+}
+
+/** Where the backend computes another function than the layers say, one sentence. */
+export function backendAssumptions(graph: Graph): string[] {
+  const normalizations = graph.steps.filter(({ operation }) => operation.inputStatistics !== undefined);
+  const names = new Set(
+    normalizations
+      .map(({ operation }) => operation.layer as Layer)
+      .filter(repeatsWeightsByElement)
+      .map(({ name }) => name),
+  );
+  return names.size > 0
+    ? [
+        `On the ${backendName()} backend tf.js applies the weights of ${enumerateNames(names)} along another axis than the ` +
+          "layer's: what is measured is the function that it computes there. Other backends compute the layer's own.",
+      ]
+    : [];
 }
 
 /** That outputs without a loss do not count, one sentence. */

@@ -85,10 +85,11 @@ function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor)
   if (tensor.isDisposed) {
     throw new Error(`Input '${name}' is a disposed tensor: keep it until the measurement is over.`);
   }
-  if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') {
+  if (!['float32', 'int32', 'bool'].includes(tensor.dtype)) {
     throw new Error(`Input '${name}' has dtype '${tensor.dtype}': pass 'float32', for example with x.toFloat().`);
   }
-  const expected = symbol.shape;
+  // A number of samples that the model was built for binds neither predict nor fit.
+  const expected = [null, ...symbol.shape.slice(1)];
   const fits =
     tensor.rank === expected.length && expected.every((size, axis) => size === null || size === tensor.shape[axis]);
   if (!fits) {

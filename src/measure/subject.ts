@@ -5,7 +5,7 @@ import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import type { Weight } from '../tfjs/weights.js';
-import { outputAssumptions, symmetryAssumptions } from './assumptions.js';
+import { backendAssumptions, outputAssumptions, symmetryAssumptions } from './assumptions.js';
 import { itemParts, orderedInputs, type TensorInputs } from './inputs.js';
 import { checkedLabels, orderedLabels } from './labels.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
@@ -89,6 +89,7 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
     },
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
+      ...backendAssumptions(graph),
       ...outputAssumptions(names.filter((name) => !plans.some((plan) => plan.name === name))),
     ],
   };

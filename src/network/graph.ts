@@ -1,6 +1,8 @@
+import type { DataType } from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-graph.js';
 import { learnedWeights } from '../tfjs/weights.js';
+import { cast } from './layers/cast.js';
 import type { Layer, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
 import { checkOperations } from './layers/rule.js';
@@ -25,6 +27,8 @@ export function readBy({ inputs, mask }: Step): readonly number[] {
 export interface Graph {
   /** The inputs of the network, then weights of samples or positions, which only the loss reads. */
   readonly inputs: readonly number[];
+  /** The type that tf.js turns an input of the network into, by the tensor's number: images of whole numbers become floats. */
+  readonly inputTypes?: ReadonlyMap<number, DataType>;
   /** The tensors that the loss reads: z of every head, then the weights among the inputs. */
   readonly outputs: readonly number[];
   readonly steps: readonly Step[];
@@ -90,8 +94,15 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
   function addCall(call: LayerCall, inputs: Value[]): Value[] {
     const { layer } = call;
     if (isModel(layer)) {
-      // The graph of a model inside takes the place of the call. It hands no mask on.
-      return unfoldModel(layer, inputs).map(({ tensor }) => ({ tensor }));
+      // The graph of a model inside takes the place of the call. It turns what goes in into the types of its inputs, as the model
+      // outside does, and hands no mask on.
+      const fed = layer.inputs.map(
+        ({ dtype }, i): Value =>
+          dtype === call.inputs[i].dtype
+            ? inputs[i]
+            : { ...inputs[i], tensor: add(cast(layer, `input of ${layer.getClassName()}`, dtype), [inputs[i].tensor]) },
+      );
+      return unfoldModel(layer, fed).map(({ tensor }) => ({ tensor }));
     }
     let current = inputs.map(({ tensor }) => tensor);
     for (const operation of operations(layer)) {
@@ -140,7 +151,8 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     model,
     inputs.map((tensor) => ({ tensor })),
   ).map(({ tensor }) => tensor);
-  const graph = reaching({ inputs, outputs, steps }, outputs);
+  const inputTypes = new Map(inputs.map((tensor, i) => [tensor, model.inputs[i].dtype]));
+  const graph = reaching({ inputs, inputTypes, outputs, steps }, outputs);
   checkTiedWeights(graph);
   return graph;
 }
@@ -188,7 +200,7 @@ export function reaching(graph: Graph, outputs: readonly number[]): Graph {
       }
     }
   }
-  return { inputs: graph.inputs, outputs, steps };
+  return { ...graph, outputs, steps };
 }
 
 /** The weights of a graph, each once, in the order of its steps. */

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { gaugedTidy, type MemoryGauge } from '../tfjs/memory-gauge.js';
 import { type Graph, readBy, type Step } from './graph.js';
 import { inLayer, type RecordedCall } from './layers/operation.js';
@@ -58,7 +58,8 @@ export function record(
       lastUse.set(id, i);
     }
   });
-  const values = new Map<number, tf.Tensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
+  const ofType = (x: tf.Tensor, type = x.dtype) => (type === x.dtype ? x : gaugedTidy(gauge, () => tf.cast(x, type)));
+  const values = new Map(graph.inputs.map((id, i) => [id, ofType(inputs[i], graph.inputTypes?.get(id))]));
   const foreign = new Set(inputs);
   const kept = new Set<tf.Tensor>();
   const calls: (RecordedCall | null)[] = [];

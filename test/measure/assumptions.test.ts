@@ -1,6 +1,7 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
-import { symmetryAssumptions } from '../../src/measure/assumptions.js';
+import { backendAssumptions, symmetryAssumptions } from '../../src/measure/assumptions.js';
 import { unfold } from '../../src/network/graph.js';
 import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 
@@ -44,4 +45,19 @@ test('weights that take no part', () => {
   expect(assumptionsOf([3, 2], layers.prelu({ name: 'slopes' }), rnn, dense('a'), dense('b'))).toEqual([
     "Weights of 'slopes' and 'rnn/recurrent_kernel' take no part in the rescaling: their trace counts as it is.",
   ]);
+});
+
+test('a backend that applies the weights of a batch normalization along another axis', () => {
+  const normalization = (axis: number) => layers.batchNormalization({ name: `axis_${axis}`, axis });
+  const stack = [layers.inputLayer({ inputShape: [4, 3] }), normalization(1), normalization(2)];
+  const said = backendAssumptions(unfold(tfl.sequential({ layers: stack })));
+  const backend = tf.getBackend();
+  expect(said).toEqual(
+    ['cpu', 'wasm'].includes(backend)
+      ? [
+          `On the ${backend} backend tf.js applies the weights of 'axis_1' along another axis than the layer's: what is measured ` +
+            "is the function that it computes there. Other backends compute the layer's own.",
+        ]
+      : [],
+  );
 });

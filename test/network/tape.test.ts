@@ -94,6 +94,23 @@ describe('record', () => {
     model.dispose();
   });
 
+  it('turns inputs into the types that the graph asks for, and leaves the inputs themselves alone', () => {
+    const x = tf.tensor2d([[1], [2]], [2, 1], 'int32');
+    const before = tf.memory().numTensors;
+    const graph: Graph = { ...branched(['a']), inputTypes: new Map([[0, 'float32']]) };
+    const types: string[] = [];
+    const tape = record(graph, planSteps(graph), [x], memoryGauge(), (_step, [input]) => types.push(input!.dtype));
+    expect(types).toEqual(['float32', 'float32', 'float32', 'float32']);
+    expect(tape.outputs.map((output) => [...output.dataSync()])).toEqual([
+      [4, 5],
+      [3, 4],
+    ]);
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(x.isDisposed).toBe(false);
+    x.dispose();
+  });
+
   it('holds no tensor longer than a later step, an output or the backward pass needs it', () => {
     const x = tf.ones([2, 1]);
     const before = tf.memory().numTensors;

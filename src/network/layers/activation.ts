@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from './columns.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
-import type { LayerRule } from './rule.js';
+import { alongSamples, type LayerRule } from './rule.js';
 
 /** An activation as tf.js' layers hold it. */
 export interface ActivationFunction {
@@ -124,6 +124,9 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
   if (name === 'softmax') {
     return [softmax(layer, description, (x) => f.apply(x))];
   }
+  if (Object.hasOwn(activationLayers, name)) {
+    return activationLayers[name](layer, f as unknown as Layer);
+  }
   // Log-softmax, and functions that a user registered: nothing is known of their structure.
   return [
     throughTfjs(layer, description, ([x]) => f.apply(x), {
@@ -143,41 +146,67 @@ export function activationOf(layer: Layer): Operation[] {
 /** The Activation layer. */
 export const activationLayer: LayerRule = activationOf;
 
+/** Operations of a layer that is an activation, in the name of its owner: of itself, or of the layer whose `activation` it is. */
+type ActivationLayer = (owner: Layer, layer: Layer) => Operation[];
+
 /** ReLU layer, with an upper bound where `maxValue` is set. */
-export const reluLayer: LayerRule = (layer) => {
+const relu: ActivationLayer = (owner, layer) => {
   const { maxValue } = layer as Layer & { maxValue?: number | null };
   if (maxValue === undefined || maxValue === null) {
-    return activation(layer, { getClassName: () => 'relu', apply: tf.relu });
+    return activation(owner, { getClassName: () => 'relu', apply: tf.relu });
   }
   const clipped = (x: tf.Tensor) => tf.clipByValue(tf.relu(x), 0, maxValue);
-  return [elementwise(layer, `ReLU up to ${maxValue}`, clipped, elementwiseActivations.relu6)];
+  return [elementwise(owner, `ReLU up to ${maxValue}`, clipped, elementwiseActivations.relu6)];
 };
 
 /** f(x) = x where positive, alpha x where negative. Homogeneous like ReLU. */
-export const leakyReluLayer: LayerRule = (layer) => {
+const leakyRelu: ActivationLayer = (owner, layer) => {
   const { alpha } = layer as Layer & { alpha: number };
   const properties = { ...elementwiseActivations.relu, monotone: alpha >= 0 };
-  return [elementwise(layer, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), properties)];
+  return [elementwise(owner, 'LeakyReLU', (x) => tf.leakyRelu(x, alpha), properties)];
 };
 
-export const eluLayer: LayerRule = (layer) => activation(layer, { getClassName: () => 'elu', apply: tf.elu });
+const elu: ActivationLayer = (owner) => activation(owner, { getClassName: () => 'elu', apply: tf.elu });
 
 /** f(x) = x above theta, 0 below. */
-export const thresholdedReluLayer: LayerRule = (layer) => {
+const thresholdedRelu: ActivationLayer = (owner, layer) => {
   const { theta } = layer as Layer & { theta: number };
   // tf.js has no gradient for comparisons.
   const derivative = (x: tf.Tensor) => tf.cast(tf.greater(x, theta), 'float32');
   const f = (x: tf.Tensor) => tf.mul(x, derivative(x));
   const scale = theta === 0 ? 'ties' : 'pins';
-  return [elementwise(layer, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
+  return [elementwise(owner, 'ThresholdedReLU', f, { scale, piecewiseLinear: true }, derivative)];
 };
 
-/** Softmax over one axis, which tf.js has for the last one only, or over several. */
-export const softmaxLayer: LayerRule = (anyLayer) => {
-  const layer = anyLayer as Layer & { axis: number | number[] };
-  const f = (x: tf.Tensor, mask?: tf.Tensor) => callLayer(layer, [x], mask);
-  if ([layer.axis].flat().length === 1) {
-    return [softmax(layer, 'Softmax', f)];
+/** Softmax over one axis, which tf.js has for the last one only, or over several. Only a layer of its own gets a mask. */
+const softmaxOverAxes: ActivationLayer = (owner, layer) => {
+  const axes = [(layer as Layer & { axis: number | number[] }).axis].flat();
+  const f = (x: tf.Tensor, mask?: tf.Tensor) => callLayer(layer, [x], owner === layer ? mask : undefined);
+  if (axes.length === 1) {
+    return [softmax(owner, 'Softmax', f)];
   }
-  return [throughTfjs(layer, 'Softmax', ([x], mask) => f(x, mask), { scale: 'pins', piecewiseLinear: false })];
+  if (axes.includes(0)) {
+    throw alongSamples(owner);
+  }
+  return [throughTfjs(owner, 'Softmax', ([x], mask) => f(x, mask), { scale: 'pins', piecewiseLinear: false })];
 };
+
+/** By their class. A Keras model may hold them as the `activation` of another layer. */
+const activationLayers: Readonly<Record<string, ActivationLayer>> = {
+  ReLU: relu,
+  LeakyReLU: leakyRelu,
+  ELU: elu,
+  ThresholdedReLU: thresholdedRelu,
+  Softmax: softmaxOverAxes,
+};
+
+const ofItself =
+  (rule: ActivationLayer): LayerRule =>
+  (layer) =>
+    rule(layer, layer);
+
+export const reluLayer = ofItself(relu);
+export const leakyReluLayer = ofItself(leakyRelu);
+export const eluLayer = ofItself(elu);
+export const thresholdedReluLayer = ofItself(thresholdedRelu);
+export const softmaxLayer = ofItself(softmaxOverAxes);

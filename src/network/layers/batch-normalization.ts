@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { layerAxis, repeatsWeightsByElement } from '../../tfjs/layer-axis.js';
 import { multiplyEachColumn } from './columns.js';
 import type { CallWithDelta, Layer, Operation, Parameter } from './operation.js';
-import type { LayerRule } from './rule.js';
+import { alongSamples, type LayerRule } from './rule.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
 
 interface BatchNormalizationLayer extends Layer {
-  axis: number;
+  axis: number | string | readonly number[];
   epsilon: number;
   gamma: LayerVariable | null;
   beta: LayerVariable | null;
@@ -18,30 +19,35 @@ interface BatchNormalizationLayer extends Layer {
  * Batch normalization as inference does it, an affine map of each channel:
  * y = gamma (x - moving_mean) / sqrt(moving_variance + epsilon) + beta. gamma counts as a kernel and beta as a bias; the
  * statistics are not trained by gradients and have no trace.
+ *
+ * The channels of a sample lie along the axis of the layer. Where the backend repeats the weights from element to element, they
+ * lie as if along the last of [N, P, C] instead: what is measured is the function that tf.js computes there.
  */
 export const batchNormalization: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as BatchNormalizationLayer;
+  const rank = layer.inputSpec[0].ndim as number;
+  const axis = layerAxis(layer.axis, rank);
+  if (axis === 0) {
+    throw alongSamples(layer);
+  }
   const gamma = layer.gamma ? parameter(layer.gamma, 'kernel') : null;
   const beta = layer.beta ? parameter(layer.beta, 'bias') : null;
   const parameters = [gamma, beta].filter((each): each is Parameter => each !== null);
+  const channels = layer.movingMean.shape[0] as number;
 
-  /** The shape that sets one number a channel against a tensor of this shape. */
-  const channelShape = (shape: readonly number[]) => {
-    const axis = layer.axis < 0 ? layer.axis + shape.length : layer.axis;
-    return shape.map((size, i) => (i === axis ? size : 1));
-  };
+  /** The shape in which one number a channel is broadcast over a tensor that `spread` has been through. */
+  const channelShape = () =>
+    repeatsWeightsByElement(layer)
+      ? [1, 1, channels]
+      : Array.from({ length: rank }, (_, i) => (i === axis ? channels : 1));
+  const spread = (x: tf.Tensor) => (repeatsWeightsByElement(layer) ? tf.reshape(x, [x.shape[0], -1, channels]) : x);
+  const perChannel = (numbers: tf.Tensor) => tf.reshape(numbers, channelShape());
   const inverseDeviation = () => tf.rsqrt(tf.add(layer.movingVariance.read(), layer.epsilon));
-  const normalize = (x: tf.Tensor) => {
-    const shape = channelShape(x.shape);
-    const centred = tf.sub(x, tf.reshape(layer.movingMean.read(), shape));
-    return tf.mul(centred, tf.reshape(inverseDeviation(), shape));
-  };
   /** [B, ..., C, ...] -> [B, P, C]. */
   const asPositions = (x: tf.Tensor): tf.Tensor3D => {
-    const axis = layer.axis < 0 ? layer.axis + x.rank : layer.axis;
-    const order = [...Array(x.rank).keys()].filter((i) => i !== axis);
-    const channelsLast = axis === x.rank - 1 ? x : tf.transpose(x, [...order, axis]);
-    return tf.reshape(channelsLast, [x.shape[0], -1, x.shape[axis]]);
+    const order = [...Array(rank).keys()].filter((i) => i !== axis);
+    const inOrder = axis === rank - 1 || repeatsWeightsByElement(layer) ? x : tf.transpose(x, [...order, axis]);
+    return tf.reshape(inOrder, [x.shape[0], -1, channels]);
   };
 
   const operation: Operation = {
@@ -53,15 +59,15 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     parameters,
     inputStatistics: [layer.movingMean],
     forward([x]) {
-      const shape = channelShape(x.shape);
-      const normalized = normalize(x);
-      const scaled = layer.gamma ? tf.mul(normalized, tf.reshape(layer.gamma.read(), shape)) : normalized;
-      const output = layer.beta ? tf.add(scaled, tf.reshape(layer.beta.read(), shape)) : scaled;
-      return { output, saved: gamma?.trainable ? [normalized] : [] };
+      const centred = tf.sub(spread(x), perChannel(layer.movingMean.read()));
+      const normalized = tf.mul(centred, perChannel(inverseDeviation()));
+      const scaled = layer.gamma ? tf.mul(normalized, perChannel(layer.gamma.read())) : normalized;
+      const output = layer.beta ? tf.add(scaled, perChannel(layer.beta.read())) : scaled;
+      return { output: tf.reshape(output, x.shape), saved: gamma?.trainable ? [tf.reshape(normalized, x.shape)] : [] };
     },
     backward(_call, delta) {
       const factor = layer.gamma ? tf.mul(inverseDeviation(), layer.gamma.read()) : inverseDeviation();
-      return [tf.mul(delta, tf.reshape(factor, channelShape(delta.shape)))];
+      return [tf.reshape(tf.mul(spread(delta), perChannel(factor)), delta.shape)];
     },
     squaredNorms(calls: readonly CallWithDelta[], columns) {
       return parameters.map((each) => {

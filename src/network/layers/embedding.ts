@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { cast } from './cast.js';
 import { callLayer } from './generic.js';
 import type { Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
@@ -7,8 +8,6 @@ import type { LayerRule } from './rule.js';
 interface EmbeddingLayer extends Layer {
   embeddings: LayerVariable;
 }
-
-const zeros = ([, ...shape]: readonly number[], delta: tf.Tensor) => tf.zeros([delta.shape[0], ...shape]);
 
 /**
  * Squared norm of the gradient of an embedding table, summed over columns. Each token's row collects the deltas of all
@@ -46,15 +45,7 @@ function tableSquaredNorm(tokens: tf.Tensor, delta: tf.Tensor3D, columns: number
  */
 export const embedding: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as EmbeddingLayer;
-  const tokens: Operation = {
-    layer,
-    description: `tokens of ${layer.getClassName()}`,
-    scale: 'pins',
-    piecewiseLinear: true,
-    parameters: [],
-    forward: ([x]) => ({ output: tf.cast(x, 'int32'), saved: [] }),
-    backward: ({ inputShapes }, delta) => [zeros(inputShapes[0], delta)],
-  };
+  const tokens = cast(layer, `tokens of ${layer.getClassName()}`, 'int32');
   const table = parameter(layer.embeddings, 'kernel');
   const lookup: Operation = {
     layer,
@@ -66,7 +57,7 @@ export const embedding: LayerRule = (anyLayer, parameter) => {
       output: callLayer(layer, [x]),
       saved: table.trainable ? [tf.reshape(x, [x.shape[0], -1])] : [],
     }),
-    backward: ({ inputShapes }, delta) => [zeros(inputShapes[0], delta)],
+    backward: ({ inputShapes: [[, ...shape]] }, delta) => [tf.zeros([delta.shape[0], ...shape])],
     squaredNorms(calls, columns) {
       if (!table.trainable) {
         return [null];

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
 import type { Layer, Operation, Parameter } from './operation.js';
-import type { LayerRule } from './rule.js';
+import { alongSamples, type LayerRule } from './rule.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
 
 interface LayerNormalizationLayer extends Layer {
@@ -22,6 +22,9 @@ interface LayerNormalizationLayer extends Layer {
  */
 export const layerNormalization: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as LayerNormalizationLayer;
+  if (layer.axis.includes(0)) {
+    throw alongSamples(layer);
+  }
   /** The normalized axes behind the others. */
   const order = (rank: number) => {
     const positions = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !layer.axis.includes(axis));

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { concatenationAxis, layerAxis } from '../../tfjs/layer-axis.js';
+import { callsOf } from '../../tfjs/model-graph.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
-import type { LayerRule } from './rule.js';
+import { alongSamples, type LayerRule } from './rule.js';
 
 /** The shape with ones behind the batch axis, so that it has this rank: how tf.js merges inputs of different ranks. */
 function withRank([batch, ...shape]: readonly number[], rank: number): number[] {
@@ -78,7 +80,10 @@ export const multiply = elementwiseMerge({ scale: 'adds', piecewiseLinear: false
 /** Concatenation along one axis: the delta is cut up. */
 export const concatenate: LayerRule = (anyLayer) => {
   const layer = anyLayer as typeof anyLayer & { axis: number };
-  const axisOf = (rank: number) => (layer.axis < 0 ? layer.axis + rank : layer.axis);
+  if (Number(layer.axis) === 0) {
+    throw alongSamples(layer);
+  }
+  const axisOf = (rank: number) => concatenationAxis(layer.axis, rank);
   return [
     {
       layer,
@@ -118,14 +123,15 @@ function asMatrix(x: tf.Tensor, axis: number, vector: 'row' | 'column') {
 export const dot: LayerRule = (anyLayer) => {
   const layer = anyLayer as Layer & { axes: number | [number, number]; normalize: boolean };
   const description = layer.getClassName();
+  const axisOf = (input: number, rank: number) =>
+    layerAxis(Array.isArray(layer.axes) ? layer.axes[input] : layer.axes, rank);
+  if (callsOf(layer).some(({ inputs }) => inputs.some(({ shape }, i) => axisOf(i, shape.length) === 0))) {
+    throw alongSamples(layer);
+  }
   if (layer.normalize) {
     const cosine = (inputs: tf.Tensor[]) => callLayer(layer, inputs);
     return [throughTfjs(layer, description, cosine, { scale: 'resets', piecewiseLinear: false })];
   }
-  const axisOf = (input: 0 | 1, rank: number) => {
-    const axis = Array.isArray(layer.axes) ? layer.axes[input] : layer.axes;
-    return axis < 0 ? axis + rank : axis;
-  };
   const operation: Operation = {
     layer,
     description,

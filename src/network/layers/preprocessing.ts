@@ -3,13 +3,13 @@ import { callLayer } from './generic.js';
 import type { Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
 
-/** y = scale x + offset, with numbers that are not trained: homogeneous without the offset. */
+/** y = scale x + offset, with numbers that are not trained, one in all or one a channel: homogeneous without the offset. */
 export const rescaling: LayerRule = (anyLayer) => {
-  const layer = anyLayer as typeof anyLayer & { scale: number; offset: number };
+  const layer = anyLayer as typeof anyLayer & { scale: number | number[]; offset: number | number[] };
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
-    scale: layer.offset === 0 ? 'ties' : 'pins',
+    scale: [layer.offset].flat().every((offset) => offset === 0) ? 'ties' : 'pins',
     piecewiseLinear: true,
     parameters: [],
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),

@@ -22,6 +22,14 @@ export function refused(reason: string): LayerRule {
   };
 }
 
+/** What is wrong with a layer that works along the batch axis: its samples have no gradients of their own. */
+export function alongSamples(layer: Layer): Error {
+  return new Error(
+    `Layer '${layer.name}' (${layer.getClassName()}) works along axis 0, where the samples are, so that they are not independent: ` +
+      'give it another axis.',
+  );
+}
+
 const scales: readonly ScaleBehaviour[] = ['ties', 'adds', 'pins', 'resets', 'affine'];
 
 /**

@@ -88,9 +88,9 @@ export const zeroPadding: LayerRule = (anyLayer) => {
   return [image(operation, layer.dataFormat)];
 };
 
-/** The inner part of an image: the delta gets zeros around it. */
+/** The inner part of an image: the delta gets zeros around it. Without a data format, tf.js takes the channels to be first. */
 export const cropping: LayerRule = (anyLayer) => {
-  const layer = anyLayer as typeof anyLayer & { cropping: Margins; dataFormat: string };
+  const layer = anyLayer as typeof anyLayer & { cropping: Margins; dataFormat: string | null };
   const [vertical, horizontal] = layer.cropping;
   const operation: Operation = {
     layer,
@@ -103,7 +103,7 @@ export const cropping: LayerRule = (anyLayer) => {
     },
     backward: (_call, delta) => [tf.pad(delta, [[0, 0], vertical, horizontal, [0, 0]])],
   };
-  return [image(operation, layer.dataFormat)];
+  return [image(operation, layer.dataFormat ?? 'channelsFirst')];
 };
 
 /**

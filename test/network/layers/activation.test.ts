@@ -28,6 +28,23 @@ checkLayers({
       one(`${activation} activation`, () => layers.activation({ activation: activation as 'relu' }), [[5]]),
     ),
   ],
+  Dense: (
+    [
+      ['ReLU', {}],
+      ['ReLU', { maxValue: 0.5 }],
+      ['LeakyReLU', { alpha: 0.2 }],
+      ['ELU', {}],
+      ['Softmax', { axis: -1 }],
+      ['Softmax', { axis: [1, 2] }],
+      ['PReLU', { alphaInitializer: 'ones' }],
+    ] as const
+  ).map(([className, config]) =>
+    one(
+      `dense with ${className} ${JSON.stringify(config)} as its activation`,
+      () => layers.dense({ units: 4, activation: { className, config } as unknown as 'relu' }),
+      [[3, 5]],
+    ),
+  ),
   ReLU: [one('ReLU', () => layers.reLU(), [[5]]), one('ReLU up to 0.5', () => layers.reLU({ maxValue: 0.5 }), [[5]])],
   LeakyReLU: [one('LeakyReLU', () => layers.leakyReLU({ alpha: 0.3 }), [[5]])],
   ELU: [one('ELU', () => layers.elu(), [[5]])],
@@ -38,6 +55,12 @@ checkLayers({
   ],
   Softmax: [
     one('Softmax', () => layers.softmax({ axis: -1 }), [[5]], { plain: plain.softmax }),
+    ...[[-1], [2]].map((axis) =>
+      one(`Softmax with axis [${axis}]`, () => layers.softmax({ axis: axis as unknown as number }), [[4, 3]], {
+        plain: plain.softmax,
+      }),
+    ),
+    one('Softmax over several axes', () => layers.softmax({ axis: [1, 2] as unknown as number }), [[4, 3]]),
     one('Softmax of positions', () => layers.softmax({ axis: 2 }), [[4, 3]], { plain: plain.softmax }),
   ],
 });
@@ -57,6 +80,24 @@ describe('activations', () => {
     ['Softmax', () => layers.softmax({}), ['Softmax, pins']],
   ])('let the scale of their input through where they are homogeneous: %s', (_, layer, traits) => {
     expect(traitsOf(layer(), [4])).toEqual(traits);
+  });
+
+  it.each([
+    ['ReLU', {}, 'relu activation, ties'],
+    ['ReLU', { maxValue: 2 }, 'ReLU up to 2, pins'],
+    ['LeakyReLU', { alpha: 0.3 }, 'LeakyReLU, ties'],
+    ['ThresholdedReLU', { theta: 0 }, 'ThresholdedReLU, ties'],
+    ['Softmax', { axis: -1 }, 'Softmax, pins'],
+    ['PReLU', {}, 'PReLU activation, pins'],
+  ])('a layer as the activation of another says what it says of itself: %s %o', (className, config, traits) => {
+    const activation = { className, config } as unknown as 'relu';
+    expect(traitsOf(layers.dense({ units: 2, activation }), [4])).toEqual(['Dense, affine, kernel, bias', traits]);
+    expect(traitsOf(layers.activation({ activation }), [4])).toEqual([traits]);
+  });
+
+  it('softmax along the batch axis is refused', () => {
+    const layer = layers.softmax({ axis: [0, 1] as unknown as number });
+    expect(() => operationsOf(layer, [4])).toThrow(/works along axis 0, where the samples are/);
   });
 
   it.each<[string, () => tfl.layers.Layer, boolean, boolean]>([

@@ -1,9 +1,48 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { unfold } from '../../../src/network/graph.js';
 import { checkLayers, image, one, operationsOf, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
+
+/** A setting of `axis` that tf.js takes, and the shape of a sample. */
+type Form = readonly [axis: unknown, shape: number[]];
+
+/** Along the last axis. Keras 2 writes a list of one number. */
+const forms: readonly Form[] = [
+  [[3], [4, 3, 2]],
+  [[2], [4, 3]],
+  [[1], [5]],
+  ['1', [5]],
+  [3, [4, 3, 2]],
+  [-1, [4, 3, 2]],
+];
+
+const otherAxes: readonly Form[] = [
+  [1, [4, 3, 2]],
+  [[1], [4, 3, 2]],
+  [[2], [4, 3, 2]],
+  [-2, [4, 3, 2]],
+  [-3, [3, 3, 3]],
+  [1, [4, 3]],
+  [[1], [4, 4]],
+  [-2, [3, 5]],
+];
+
+/** What tf.js computes there. */
+const ofOtherAxis = ['cpu', 'wasm'].includes(tf.getBackend())
+  ? plain.batchNormalizationByElement
+  : plain.batchNormalization;
+
+const normalization = (axis: unknown) => layers.batchNormalization({ axis: axis as number });
+
+const onAxis = (axis: unknown, shape: number[], reference: plain.PlainLayer) =>
+  one(`batch normalization with axis ${JSON.stringify(axis)} of [${shape}]`, () => normalization(axis), [shape], {
+    plain: reference,
+    alsoTwice: true,
+  });
 
 checkLayers({
   BatchNormalization: [
@@ -12,10 +51,8 @@ checkLayers({
       () => layers.batchNormalization({ gammaInitializer: 'randomNormal', movingMeanInitializer: 'randomNormal' }),
       image,
     ),
-    one('batch normalization on another axis', () => layers.batchNormalization({ axis: 1 }), image, {
-      plain: plain.batchNormalization,
-      wrongInTfjs: ['cpu', 'wasm'],
-    }),
+    ...forms.map(([axis, shape]) => onAxis(axis, shape, plain.batchNormalization)),
+    ...otherAxes.map(([axis, shape]) => onAxis(axis, shape, ofOtherAxis)),
     one('batch normalization without scale', () => layers.batchNormalization({ scale: false }), [[5]], {
       plain: plain.batchNormalization,
     }),
@@ -37,4 +74,12 @@ it('batch normalization has a kernel and a bias, and a mean that follows the sca
     'bn/moving_mean',
   ]);
   expect(traitsOf(layers.batchNormalization({ scale: false }), [4])).toEqual(['BatchNormalization, affine, bias']);
+});
+
+it('one along the batch axis is refused', () => {
+  const input = tfl.input({ batchShape: [4, 3] });
+  const output = normalization(0).apply(input) as tfl.SymbolicTensor;
+  expect(() => unfold(tfl.model({ inputs: input, outputs: output }))).toThrow(
+    /^Layer '[^']*' \(BatchNormalization\) works along axis 0, where the samples are, [^\n]*: give it another axis\.$/,
+  );
 });

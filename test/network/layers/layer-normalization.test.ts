@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { unfold } from '../../../src/network/graph.js';
 import { checkLayers, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
@@ -22,6 +23,14 @@ checkLayers({
       [[3, 4, 2]],
       { plain: plain.layerNormalization, alsoTwice: true },
     ),
+    ...[1, -1, [2], [-1], [-2, 2]].map((axis) =>
+      one(
+        `layer normalization with axis ${JSON.stringify(axis)}`,
+        () => layers.layerNormalization({ axis: structuredClone(axis), gammaInitializer: 'randomNormal' }),
+        [[3, 5]],
+        { plain: plain.layerNormalization },
+      ),
+    ),
     one('layer normalization without scale', () => layers.layerNormalization({ scale: false }), [[3, 5]], {
       plain: plain.layerNormalization,
     }),
@@ -42,4 +51,12 @@ it('layer normalization takes the scale of its input away, then comes a kernel a
   expect(traitsOf(layers.layerNormalization({ scale: false, center: false }), [4])).toEqual([
     'LayerNormalization, resets',
   ]);
+});
+
+it('one along the batch axis is refused', () => {
+  const input = tfl.input({ batchShape: [4, 3] });
+  const output = layers.layerNormalization({ axis: [0, 1] }).apply(input) as tfl.SymbolicTensor;
+  expect(() => unfold(tfl.model({ inputs: input, outputs: output }))).toThrow(
+    /works along axis 0, where the samples are/,
+  );
 });

@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { unfold } from '../../../src/network/graph.js';
 import { checkLayers, type LayerCase, one, traitsOf } from './check-layers.js';
 import * as plain from './plain-layers.js';
 
@@ -45,6 +46,25 @@ checkLayers({
       [2, 3, 1],
       [4, 3, 1],
     ]),
+    // tf.js joins along the last axis for every negative one.
+    ...([2, '2', -1, -2, -3] as const).map((axis) =>
+      one(`concatenate with axis ${JSON.stringify(axis)}`, () => layers.concatenate({ axis: axis as number }), [
+        [4, 3],
+        [4, 3],
+      ]),
+    ),
+    one(
+      'concatenate with axis [2]',
+      () => layers.concatenate({ axis: [2] as unknown as number }),
+      [
+        [4, 3],
+        [4, 3],
+      ],
+      {
+        // Its Concat takes numbers only.
+        notOn: ['tensorflow'],
+      },
+    ),
   ],
   Multiply: elementwise('multiply', layers.multiply, (v) => v.reduce((a, b) => a * b)),
   Dot: [
@@ -96,4 +116,15 @@ it.each<[string, () => tfl.layers.Layer, string]>([
   ['dot, normalized', () => layers.dot({ axes: 1, normalize: true }), 'Dot, resets'],
 ])('what %s does to the scales of its inputs', (_, layer, traits) => {
   expect(traitsOf(layer(), [4], [4])).toEqual([traits]);
+});
+
+it.each<[string, () => tfl.layers.Layer, number[], number[]]>([
+  ['concatenate', () => layers.concatenate({ axis: 0 }), [4], [4]],
+  ['dot', () => layers.dot({ axes: 0 }), [4], [4]],
+  ['dot, counted from behind', () => layers.dot({ axes: -2 }), [4], [4]],
+])('%s along the batch axis is refused', (_, layer, x, y) => {
+  const batch = 4;
+  const inputs = [x, y].map((shape) => tfl.input({ batchShape: [batch, ...shape] }));
+  const model = tfl.model({ inputs, outputs: layer().apply(inputs) as tfl.SymbolicTensor });
+  expect(() => unfold(model)).toThrow(/works along axis 0, where the samples are/);
 });

@@ -254,16 +254,29 @@ export const layerNormalization: PlainLayer = ([x], { gamma, beta }, layer) => {
   });
 };
 
-/** As in inference. */
-export const batchNormalization: PlainLayer = ([x], weights, layer) => {
-  const { axis, epsilon } = layer as unknown as { axis: number; epsilon: number };
-  const channel = axis < 0 ? x!.shape.length + axis : axis - 1;
-  return build(x!.shape, (index) => {
-    const read = (name: string, otherwise: number) => weights[name]?.data[index[channel]!] ?? otherwise;
-    const deviation = Math.sqrt(read('moving_variance', 1) + epsilon);
-    return ((at(x!, index) - read('moving_mean', 0)) / deviation) * read('gamma', 1) + read('beta', 0);
-  });
-};
+/** As in inference, with the weights of the channel that an entry belongs to. */
+function normalized(channelOf: (index: readonly number[], x: Plain, layer: tfl.layers.Layer) => number): PlainLayer {
+  return ([x], weights, layer) => {
+    const { epsilon } = layer as unknown as { epsilon: number };
+    return build(x!.shape, (index) => {
+      const channel = channelOf(index, x!, layer);
+      const read = (name: string, otherwise: number) => weights[name]?.data[channel] ?? otherwise;
+      const deviation = Math.sqrt(read('moving_variance', 1) + epsilon);
+      return ((at(x!, index) - read('moving_mean', 0)) / deviation) * read('gamma', 1) + read('beta', 0);
+    });
+  };
+}
+
+export const batchNormalization = normalized((index, { shape }, layer) => {
+  const axis = Number((layer as unknown as { axis: number | string | number[] }).axis);
+  return index[axis < 0 ? shape.length + axis : axis - 1]!;
+});
+
+/** With weights that begin again at their end, from entry to entry. */
+export const batchNormalizationByElement = normalized((index, { shape }, layer) => {
+  const place = index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0);
+  return place % size(layer.weights[0]!.shape as number[]);
+});
 
 export const embedding: PlainLayer = ([x], { embeddings }) =>
   build([...x!.shape, embeddings!.shape[1]!], (index) =>

@@ -11,6 +11,11 @@ checkLayers({
     one('rescaling', () => layers.rescaling({ scale: 3, offset: 0.5 }), [[5]], {
       plain: plain.merge(([x]) => 3 * x! + 0.5),
     }),
+    one(
+      'rescaling, channel by channel',
+      () => layers.rescaling({ scale: [3, -2] as unknown as number, offset: [0.5, 1] as unknown as number }),
+      [[4, 2]],
+    ),
   ],
   CategoryEncoding: [
     one(
@@ -29,6 +34,13 @@ describe('preprocessing', () => {
   it('lets a scale through where it only multiplies', () => {
     expect(traitsOf(layers.rescaling({ scale: 3, offset: 0 }), [4])).toEqual(['Rescaling, ties']);
     expect(traitsOf(layers.rescaling({ scale: 3, offset: 1 }), [4])).toEqual(['Rescaling, pins']);
+    for (const [offset, traits] of [
+      [[0, 0], 'Rescaling, ties'],
+      [[0, 1], 'Rescaling, pins'],
+    ] as const) {
+      const layer = layers.rescaling({ scale: [3, 2] as unknown as number, offset: offset as unknown as number });
+      expect(traitsOf(layer, [4, 2])).toEqual([traits]);
+    }
     expect(traitsOf(layers.categoryEncoding({ numTokens: 3, outputMode: 'multiHot' }), [4])).toEqual([
       'CategoryEncoding, pins',
     ]);

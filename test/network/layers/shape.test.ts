@@ -46,6 +46,12 @@ checkLayers({
       { plain: plain.cropping },
     ),
     one(
+      'cropping without a data format',
+      () => layers.cropping2D({ cropping: [1, 2], dataFormat: null as unknown as 'channelsFirst' }),
+      [[2, 4, 5]],
+      { plain: plain.withChannelsFirst(plain.cropping) },
+    ),
+    one(
       'cropping channels first',
       () =>
         layers.cropping2D({
