@@ -19,6 +19,7 @@ const kernel = [
   'test/measure/{measure-*,sharpness-*,several-outputs,methods,reading,inputs,sample-weights,masks,masked-forward}.test.ts',
   'test/measure/{frozen,describe-symmetries,random-part,golden,keras,input-types,invariance,rescaled-networks}.test.ts',
   'test/tfjs/!(copies|minibatch-recorder).test.ts',
+  'test/brute-force/keras-architectures.test.ts',
 ];
 
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { backendName } from './backend.js';
+import { stridedSlice } from './mended-operations.js';
 
 /*
  * Kernels that tf.js has for its own gradients only, without a public function.
@@ -41,4 +43,51 @@ export function convolutionFilterGradient(
 ): tf.Tensor4D {
   const attributes = { strides: [1, 1], pad: padding, dataFormat: 'NHWC', filterShape };
   return tf.engine().runKernel('Conv2DBackpropFilter', { x, dy: delta }, attributes);
+}
+
+const DEPTHWISE_GRADIENT = 'DepthwiseConv2dNativeBackpropFilter';
+
+/**
+ * Gradients of the filter of a depthwise convolution without padding, one for each image: tf.js has a kernel for their sum, so the
+ * images stand beside each other among the channels of one. wasm lacks it: the gradient is a depthwise convolution itself, of the
+ * input with the delta as the filter, where strides and dilation change places.
+ *
+ * @param x input, [B, H, W, C].
+ * @param delta of the output, [R * B, h, w, C * M]: several for each image, which tell the columns apart.
+ * @param filterSize kh and kw.
+ * @returns [kh * kw, R, B, C * M].
+ */
+export function depthwiseFilterGradients(
+  x: tf.Tensor4D,
+  delta: tf.Tensor4D,
+  [height, width]: readonly [number, number],
+  strides: readonly [number, number],
+  dilation: readonly [number, number],
+): tf.Tensor4D {
+  const [images, tall, wide, channels] = x.shape;
+  const [rows, h, w, channelsOut] = delta.shape;
+  const columns = rows / images;
+  const [multiplier, beside] = [channelsOut / channels, images * channels];
+  const sideBySide = (y: tf.Tensor) => (y.shape[0] === 1 ? y : tf.transpose(y, [1, 2, 0, 3]));
+  const image: tf.Tensor4D = tf.reshape(sideBySide(x), [1, tall, wide, beside]);
+  if (tf.getKernel(DEPTHWISE_GRADIENT, backendName())) {
+    const repeated = columns === 1 ? image : tf.tile(image, [1, 1, 1, columns]);
+    // A dilated filter is a larger one with zeros, whose gradients nobody asks for.
+    const reach = [(height - 1) * dilation[0] + 1, (width - 1) * dilation[1] + 1];
+    const found = tf
+      .engine()
+      .runKernel<tf.Tensor4D>(
+        DEPTHWISE_GRADIENT,
+        { x: repeated, dy: tf.reshape(sideBySide(delta), [1, h, w, columns * images * channelsOut]) },
+        { strides, pad: 'valid', dilations: [1, 1], filterShape: [...reach, columns * beside, multiplier] },
+      );
+    const taps = stridedSlice(found, [0, 0, 0, 0], found.shape, [...dilation, 1, 1]);
+    return tf.reshape(taps, [height * width, columns, images, channelsOut]);
+  }
+  const ofColumn = (one: tf.Tensor) => {
+    const filter: tf.Tensor4D = tf.reshape(sideBySide(one), [h, w, beside, multiplier]);
+    const found = tf.depthwiseConv2d(image, filter, [...dilation], 'valid', 'NHWC', [...strides]);
+    return tf.reshape(tf.slice(found, [0, 0, 0, 0], [1, height, width, -1]), [height * width, images, channelsOut]);
+  };
+  return tf.stack(tf.split(delta, columns).map(ofColumn), 1) as tf.Tensor4D;
 }

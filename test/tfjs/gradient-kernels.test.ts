@@ -1,6 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { it } from 'vitest';
-import { averagePoolBack, convolutionFilterGradient } from '../../src/tfjs/gradient-kernels.js';
+import {
+  averagePoolBack,
+  convolutionFilterGradient,
+  depthwiseFilterGradients,
+} from '../../src/tfjs/gradient-kernels.js';
 import { expectClose, transposeOf } from './transpose.js';
 
 it.each<[string, [number, number], [number, number]]>([
@@ -27,6 +31,32 @@ it.skipIf(tf.getBackend() === 'wasm').each(['valid', 'same'] as const)(
         convolutionFilterGradient(x, delta, [2, 3, 2, 3], padding),
         transposeOf(convolve, [2, 3, 2, 3], delta),
       );
+    });
+  },
+);
+
+it.each<[string, number, [number, number], [number, number]]>([
+  ['one output a channel', 1, [1, 1], [1, 1]],
+  ['with a multiplier', 3, [1, 1], [1, 1]],
+  ['with strides that leave a rest', 2, [2, 2], [1, 1]],
+  ['dilated', 1, [1, 1], [2, 2]],
+])(
+  'depthwiseFilterGradients is the transpose of a depthwise convolution in its filter: %s',
+  (_, m, strides, dilation) => {
+    const [images, columns, channels] = [2, 3, 2];
+    tf.tidy(() => {
+      const x = tf.randomNormal([images, 6, 7, channels], 0, 1, 'float32', 1) as tf.Tensor4D;
+      const convolveOne = (n: number) => (filter: tf.Tensor) =>
+        tf.depthwiseConv2d(tf.slice(x, n, 1), filter as tf.Tensor4D, strides, 'valid', 'NHWC', dilation);
+      const shape = [3, 2, channels, m];
+      const [, h, w, out] = convolveOne(0)(tf.zeros(shape)).shape as number[];
+      const delta = tf.randomNormal([columns * images, h!, w!, out!], 0, 1, 'float32', 2) as tf.Tensor4D;
+      const found = depthwiseFilterGradients(x, delta, [3, 2], strides, dilation);
+      for (let row = 0; row < columns * images; row++) {
+        const [column, n] = [Math.floor(row / images), row % images];
+        const ofRow = tf.reshape(tf.slice(found, [0, column, n, 0], [6, 1, 1, out!]), shape);
+        expectClose(ofRow, transposeOf(convolveOne(n), shape, tf.slice(delta, row, 1)));
+      }
     });
   },
 );

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { depthwiseFilterGradients } from '../../tfjs/gradient-kernels.js';
 import { activationOf } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { matrixProduct } from './dense.js';
 import { generic } from './generic.js';
 import { kernelAndBias } from './kernel-and-bias.js';
-import type { Layer, Operation } from './operation.js';
-import { dilateKernel, type Geometry, patches, spreadForTranspose } from './patches.js';
+import type { CallWithDelta, Layer, Operation } from './operation.js';
+import { dilateKernel, type Geometry, padForWindows, spreadForTranspose } from './patches.js';
 import type { LayerRule, ParameterOf } from './rule.js';
-import { joinPositions } from './squared-norms.js';
 
 interface DepthwiseLayer extends Layer {
   depthwiseKernel: LayerVariable;
@@ -24,42 +24,17 @@ interface SeparableLayer extends DepthwiseLayer {
 }
 
 /**
- * Squared norm of the gradient of a depthwise kernel, summed over columns. Every input channel has a kernel of its own, so
- * that the gradient is one matrix product a sample and channel: G_rc = sum_t a_tc d_rtc^T.
+ * Gradients of a depthwise kernel, G = sum_t a_t d_t for each channel by itself, over the calls of the layer.
  *
- * @param inputs patches, [N, P, T * C].
- * @param delta [R * N, P, C * M].
- * @returns [N].
+ * @param calls the input of each in `saved[0]`, [N, H, W, C], and its delta, [R * N, h, w, C * M].
+ * @returns [T, R, N, C * M].
  */
-function depthwiseSquaredNorm(inputs: tf.Tensor3D, delta: tf.Tensor3D, columns: number, channels: number) {
-  const [samples, positions, fanIn] = inputs.shape;
-  const multiplier = delta.shape[2] / channels;
-  const taps = fanIn / channels;
-  const seen = tf.transpose(tf.reshape(inputs, [samples, positions, taps, channels]), [0, 3, 2, 1]);
-  // Columns to the last axis, then positions behind channels.
-  const columnsLast = tf.transpose(tf.reshape(delta, [columns, -1]), [1, 0]);
-  const rest = multiplier * columns;
-  const ofChannel = tf.transpose(tf.reshape(columnsLast, [samples, positions, channels, rest]), [0, 2, 1, 3]);
-  const batch = samples * channels;
-  const gradient = tf.matMul(
-    tf.reshape(seen, [batch, taps, positions]),
-    tf.reshape(ofChannel, [batch, positions, rest]),
+function kernelGradients(calls: readonly CallWithDelta[], geometry: Geometry): tf.Tensor4D {
+  const [size, strides, dilation] = [geometry.kernelSize, geometry.strides, geometry.dilation] as [number, number][];
+  const ofCalls = calls.map(({ saved: [x], delta }) =>
+    depthwiseFilterGradients(padForWindows(x as tf.Tensor4D, geometry), delta as tf.Tensor4D, size, strides, dilation),
   );
-  return tf.sum(tf.square(tf.reshape(gradient, [samples, -1])), 1);
-}
-
-/**
- * Gradient of a depthwise kernel for one column, summed over samples: one matrix product a channel.
- *
- * @param inputs patches, [N, P, T * C].
- * @param delta [N, P, C * M].
- * @returns [T, C, M].
- */
-function depthwiseGradient(inputs: tf.Tensor3D, delta: tf.Tensor3D, channels: number): tf.Tensor {
-  const rows = inputs.shape[0] * inputs.shape[1];
-  const seen = tf.transpose(tf.reshape(inputs, [rows, -1, channels]), [2, 1, 0]);
-  const ofChannel = tf.transpose(tf.reshape(delta, [rows, channels, -1]), [1, 0, 2]);
-  return tf.transpose(tf.matMul(seen, ofChannel), [1, 0, 2]);
+  return ofCalls.length === 1 ? ofCalls[0] : (tf.addN(ofCalls) as tf.Tensor4D);
 }
 
 /** A convolution of each channel by itself, without activation: [N, H, W, C] -> [N, h, w, C * M]. */
@@ -102,13 +77,9 @@ function depthwise(
       return [tf.reshape(multiplier === 1 ? pixels : tf.sum(pixels, 3), [rows, h, w, channels])];
     },
     norms: {
-      kernel(calls, delta, columns) {
-        const inputs = joinPositions(calls.map((call) => patches(call.saved[0], geometry)));
-        return depthwiseSquaredNorm(inputs, delta, columns, channels);
-      },
+      kernel: (calls) => tf.sum(tf.sum(tf.square(kernelGradients(calls, geometry)), 3), [0, 1]),
     },
-    kernelGradient: (calls, delta) =>
-      depthwiseGradient(joinPositions(calls.map((call) => patches(call.saved[0], geometry))), delta, channels),
+    kernelGradient: (calls) => tf.sum(kernelGradients(calls, geometry), [1, 2]),
   });
 }
 

@@ -145,6 +145,15 @@ function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
   });
 }
 
+/** An image with the zeros around it that its windows reach into. */
+export function padForWindows(x: tf.Tensor4D, geometry: Geometry): tf.Tensor4D {
+  const [rows, columns] = [slideAlong(0, x.shape[1], geometry), slideAlong(1, x.shape[2], geometry)];
+  return padAxes(x, [
+    [rows.before, rows.behind],
+    [columns.before, columns.behind],
+  ]);
+}
+
 /** [N, H, W, C] -> [N, P, h w C]: the taps of a row of the kernel side by side first, then its rows. */
 function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
   const { kernelSize, strides, dilation } = geometry;
