@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { describeSymmetries } from '../../src/measure/describe-symmetries.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { minimumSharpnessGradients } from '../../src/measure/sharpness-gradients.js';
 import { kerasCases, kerasInputs, kerasModel, kerasReference } from './keras-model.js';
 
 /** The pure-JavaScript backend takes its time. */
@@ -40,3 +42,27 @@ for (const name of kerasCases) {
     timeout,
   );
 }
+
+test('batch normalization whose axis is a list has the gradients and symmetries of one whose axis is a number', async () => {
+  const { layers } = tfl;
+  const dense = (units: number, seed: number) =>
+    layers.dense({ units, activation: 'relu', kernelInitializer: tfl.initializers.glorotNormal({ seed }) });
+  const found = [[1], 1].map((axis) => {
+    const input = tfl.input({ shape: [5] });
+    const stack = [dense(4, 1), layers.batchNormalization({ axis: axis as number, name: 'norm' }), dense(3, 2)];
+    const outputs = stack.reduce((x, layer) => layer.apply(x) as tfl.SymbolicTensor, input);
+    return tfl.model({ inputs: input, outputs });
+  });
+  const x = tf.randomNormal([6, 5], 0, 1, 'float32', 3);
+  const loss = 'softmaxCrossEntropy';
+  const [list, number] = found.map((model) => {
+    const { minimumSharpness, parameters } = minimumSharpnessGradients(model, x, { loss });
+    const gradients = parameters.map(({ gradient }) => [...gradient.dataSync()]);
+    tf.dispose(parameters.map(({ gradient }) => gradient));
+    return { minimumSharpness, gradients, freedom: describeSymmetries(model, { loss }).freedom };
+  });
+  expect(list).toEqual(number);
+  expect(list!.minimumSharpness).toBeGreaterThan(0);
+  expect(list!.freedom).toBe(2);
+  x.dispose();
+});
