@@ -66,3 +66,67 @@ test('batch normalization whose axis is a list has the gradients and symmetries 
   expect(list!.freedom).toBe(2);
   x.dispose();
 });
+
+/** The network of tensorflow/tfjs#1773, which Python trains and tf.js does not. */
+function channelsFirstNetwork(): tfl.LayersModel {
+  const { layers } = tfl;
+  const conv = (filters: number, kernelSize: number, seed: number) =>
+    layers.conv2d({
+      filters,
+      kernelSize,
+      dataFormat: 'channelsFirst',
+      padding: 'same',
+      useBias: false,
+      kernelInitializer: tfl.initializers.glorotNormal({ seed }),
+    });
+  const norm = (seed: number) =>
+    layers.batchNormalization({
+      axis: 1,
+      gammaInitializer: tfl.initializers.randomUniform({ minval: 0.5, maxval: 1.5, seed }),
+      betaInitializer: tfl.initializers.randomUniform({ minval: -1, maxval: 1, seed: seed + 1 }),
+    });
+  const input = tfl.input({ shape: [2, 3, 3] });
+  const stack = [conv(4, 3, 1), norm(10), layers.leakyReLU(), conv(3, 1, 2), norm(20), layers.leakyReLU()];
+  const end = [
+    layers.flatten(),
+    layers.dense({ units: 2, kernelInitializer: tfl.initializers.glorotNormal({ seed: 3 }) }),
+  ];
+  const outputs = [...stack, ...end].reduce((x, layer) => layer.apply(x) as tfl.SymbolicTensor, input);
+  return tfl.model({ inputs: input, outputs });
+}
+
+test('batch normalization of another axis than the last is the function that predict computes on this backend', async () => {
+  const model = channelsFirstNetwork();
+  const x = tf.randomNormal([3, 2, 3, 3], 0, 1, 'float32', 4);
+  const { parameters, assumptions } = await measureSharpness(model, x, { loss: 'meanSquaredError' });
+  const repeats = ['cpu', 'wasm'].includes(tf.getBackend());
+  expect(assumptions.some((each) => /^On the \w+ backend tf\.js applies the weights/.test(each))).toBe(repeats);
+
+  // z is piecewise linear in each weight, so that a difference is a derivative, but for kinks between.
+  const predict = () => tf.tidy(() => (model.predict(x) as tf.Tensor).dataSync());
+  const h = 1e-3;
+  for (const weight of model.trainableWeights.filter(({ originalName }) => /gamma|beta/.test(originalName))) {
+    const values = weight.read().dataSync().slice();
+    const at = (i: number, step: number) => {
+      const moved = values.slice();
+      moved[i]! += step;
+      tf.tidy(() => {
+        weight.write(tf.tensor(moved, weight.shape as number[]));
+      });
+      return predict();
+    };
+    let trace = 0;
+    for (let i = 0; i < values.length; i++) {
+      const [above, below] = [at(i, h), at(i, -h)];
+      // (1 / N) sum over samples and outputs of (2 / K) (dz / d theta)^2, with K = 2.
+      above.forEach((z, j) => {
+        trace += ((z - below[j]!) / (2 * h)) ** 2 / 3;
+      });
+    }
+    at(0, 0);
+    const found = parameters.find(({ name }) => name === weight.originalName)!.trace;
+    expect(off(found, trace), `${weight.originalName}: ${found} for ${trace}`).toBeLessThan(1e-2);
+  }
+  x.dispose();
+  model.dispose();
+});
