@@ -4,11 +4,14 @@
  * @module tfjs-sharpness/layers
  */
 export { multiplyEachColumn } from './network/layers/columns.js';
+export { measuredAsWhole } from './network/layers/generic.js';
 export type {
   CallWithDelta,
   Differentiable,
   Forward,
   Layer,
+  NamedPlace,
+  NamedScales,
   Operation,
   Owner,
   Parameter,

@@ -2,6 +2,7 @@ import { enumerateNames } from '../names.js';
 import { type Graph, parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { Layer, Operation, Parameter } from '../network/layers/operation.js';
+import { layerTable } from '../network/layers/table.js';
 import { planSteps } from '../network/tape.js';
 import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
@@ -101,10 +102,24 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
       `Normalization (${names}) takes away the scale of its input: weights in front of it can be scaled up without changing ` +
       'the function (with epsilon in proportion), so that their trace need not count.',
   );
+  const { own, tfjs } = layersOfUnknownScale(graph);
+  say(
+    own,
+    (names) =>
+      `Nothing is known of the scales in ${names}: Minimum Sharpness is not invariant where scale moves through or inside of what ` +
+      'they compute, and their weights count as they are. registerLayerRule of tfjs-sharpness/layers says what becomes of scales.',
+  );
+  say(
+    tfjs,
+    (names) =>
+      `Measured as a whole: ${names}. Minimum Sharpness is not invariant where scale moves through or inside of what they ` +
+      'compute, and their weights count as they are: build it of layers that have an exact rule.',
+  );
   // Of a layer that moves with its other weights, such as a recurrent one, only some are held.
   const all = parametersOf(graph);
   const moves = ({ layer }: Parameter) => all.some((each) => each.layer === layer && each.role !== 'fixed');
-  const held = all.filter(({ role, trainable }) => role === 'fixed' && trainable);
+  const unknown = new Set<unknown>([...own, ...tfjs]);
+  const held = all.filter(({ role, trainable, layer }) => role === 'fixed' && trainable && !unknown.has(layer));
   say(
     held.map((parameter) => (moves(parameter) ? parameter : parameter.layer)),
     (names) => `Weights of ${names} take no part in the rescaling: their trace counts as it is.`,
@@ -127,6 +142,26 @@ export function backendAssumptions(graph: Graph): string[] {
           "layer's: what is measured is the function that it computes there. Other backends compute the layer's own.",
       ]
     : [];
+}
+
+/**
+ * Layers that might let scale through, or trade it inside, for all that is known: with trained weights of their own or in front.
+ * Those of the user's classes, and of tf.js'.
+ */
+function layersOfUnknownScale(graph: Graph): { own: Operation['layer'][]; tfjs: Operation['layer'][] } {
+  const behindWeights = new Set<number>();
+  const found: Operation['layer'][] = [];
+  for (const { operation, inputs, output } of graph.steps) {
+    const { scaleUnknown, layer, parameters } = operation;
+    if (inputs.some((tensor) => behindWeights.has(tensor)) || parameters.some(({ trainable }) => trainable)) {
+      behindWeights.add(output);
+      if (scaleUnknown) {
+        found.push(layer);
+      }
+    }
+  }
+  const ofTfjs = (layer: Operation['layer']) => Object.hasOwn(layerTable, layer.getClassName());
+  return { own: found.filter((layer) => !ofTfjs(layer)), tfjs: found.filter(ofTfjs) };
 }
 
 /** That outputs without a loss do not count, one sentence. */

@@ -1,9 +1,10 @@
 import type { DataType } from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions } from '../checks.js';
 import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-graph.js';
 import { learnedWeights } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
-import type { Layer, Operation, Parameter, ParameterRole } from './layers/operation.js';
+import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
 import { checkOperations } from './layers/rule.js';
 import { ruleOf } from './layers/table.js';
@@ -72,13 +73,11 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     let known = operationsOf.get(layer);
     if (!known) {
       checkLayer(layer);
-      const parameter = (variable: tfl.LayerVariable, role: ParameterRole): Parameter => ({
-        name: variable.originalName,
-        layer,
-        variable,
-        role,
-        trainable: trainable.has(variable),
-      });
+      const nameOf = namesOfWeights(layer);
+      const parameter = (variable: tfl.LayerVariable, role: ParameterRole, place?: NamedPlace): Parameter => {
+        checkKnownOptions(`The place of '${nameOf(variable)}' between scales`, place, namedPlace);
+        return { name: nameOf(variable), layer, variable, role, ...place, trainable: trainable.has(variable) };
+      };
       known = ruleOf(layer.getClassName())(layer, parameter);
       checkOperations(layer, known);
       operationsOf.set(layer, known);
@@ -87,6 +86,7 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
   }
 
   function add(operation: Operation, inputs: readonly number[], mask?: number): number {
+    checkNamedInputs(operation, inputs.length);
     steps.push({ operation, inputs, output: tensors, ...(mask !== undefined && operation.usesMask ? { mask } : {}) });
     return tensors++;
   }
@@ -154,7 +154,51 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
   const inputTypes = new Map(inputs.map((tensor, i) => [tensor, model.inputs[i].dtype]));
   const graph = reaching({ inputs, inputTypes, outputs, steps }, outputs);
   checkTiedWeights(graph);
+  for (const [layer, known] of operationsOf) {
+    checkNoneLeftOut(layer, known, trainable);
+  }
   return graph;
+}
+
+const namedPlace = { from: true, to: true } satisfies Record<keyof NamedPlace, true>;
+
+/** Names of a layer's weights. Layers inside of one of the user's give several weights one name: they get a number. */
+function namesOfWeights(layer: Layer): (variable: tfl.LayerVariable) => string {
+  const seen = new Map<string, tfl.LayerVariable[]>();
+  return (variable) => {
+    if (typeof variable?.originalName !== 'string') {
+      throw new Error(
+        `The rule of layer '${layer.name}' (${layer.getClassName()}): the first argument of parameter must be a weight of ` +
+          'the layer, as addWeight returns it.',
+      );
+    }
+    const { originalName } = variable;
+    const known = seen.get(originalName) ?? [];
+    seen.set(originalName, known.includes(variable) ? known : [...known, variable]);
+    const number = (seen.get(originalName) as tfl.LayerVariable[]).indexOf(variable);
+    return number === 0 ? originalName : `${originalName}_${number}`;
+  };
+}
+
+/** A trained weight that a rule forgets would count as nothing. */
+function checkNoneLeftOut(layer: Layer, operations: readonly Operation[], trainable: ReadonlySet<unknown>): void {
+  const measured = new Set<unknown>(operations.flatMap(({ parameters }) => parameters.map(({ variable }) => variable)));
+  const missing = layer.weights.find((weight) => trainable.has(weight) && !measured.has(weight));
+  if (missing) {
+    throw new Error(
+      `The rule of layer '${layer.name}' (${layer.getClassName()}) leaves out '${missing.originalName}', which is trained: add ` +
+        "it to the parameters of an operation, as 'fixed' if it takes no part in a rescaling.",
+    );
+  }
+}
+
+function checkNamedInputs({ layer, scale }: Operation, inputs: number): void {
+  if (typeof scale === 'object' && (scale.inputs?.length ?? 0) > inputs) {
+    throw new Error(
+      `The rule of layer '${layer.name}' (${layer.getClassName()}): scale names ${scale.inputs?.length} inputs, but there ` +
+        `${inputs === 1 ? 'is 1' : `are ${inputs}`}.`,
+    );
+  }
 }
 
 /** Gradients of one weight add up over the calls of its layer before they are squared; over two layers nobody adds them up. */

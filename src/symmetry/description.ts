@@ -145,7 +145,7 @@ function withoutKernel(weights: readonly { parameter: Parameter; operation: Oper
   if (parameter.role === 'bias') {
     return 'has a bias only, at a scale that is fixed';
   }
-  return operation.scale === 'pins'
+  return operation.scaleUnknown
     ? 'is fixed, because it is measured as a whole'
     : 'is fixed: it passes scales on and keeps its own weights';
 }
@@ -171,21 +171,22 @@ function holdText(hold: Hold): string {
       return `the normalization of '${layer.name}' (which sets the scale anew)`;
     case 'ties':
       return `'${layer.name}' (which takes all its inputs at one scale)`;
+    case 'rules':
+      return `what '${layer.name}' takes for its own scales`;
     case 'frozen':
-      return `the frozen bias of '${layer.name}'`;
+      return `the frozen ${typeof hold.operation.scale === 'object' ? 'weights' : 'bias'} of '${layer.name}'`;
     case 'shared':
       return `'${layer.name}' (whose weights are used several times)`;
   }
 }
 
 /** Why an operation lets no scale through. */
-function whyPinned({ layer, description }: Operation): string {
+function whyPinned({ layer, description, scaleUnknown }: Operation): string {
   const className = layer.getClassName();
-  if (description !== className) {
-    return 'not homogeneous';
+  if (description === className && !Object.hasOwn(layerTable, className)) {
+    return 'a class of your own';
   }
-  const known = Object.hasOwn(layerTable, className) ? layerTable[className].support : undefined;
-  return known === 'generic' ? 'measured as a whole' : known ? 'not homogeneous' : 'a class of your own';
+  return scaleUnknown ? 'measured as a whole' : 'not homogeneous';
 }
 
 const LEGEND =

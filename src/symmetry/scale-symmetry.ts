@@ -1,4 +1,4 @@
-import type { Graph } from '../network/graph.js';
+import type { Graph, Step } from '../network/graph.js';
 import type { Operation, Owner, Parameter } from '../network/layers/operation.js';
 import { combinations, difference, type LinearForm, solutions, sum, unit } from './elimination.js';
 
@@ -20,7 +20,8 @@ export interface ScaleSymmetry {
   readonly parameters: readonly { readonly parameter: Parameter; readonly exponent: LinearForm }[];
   /**
    * Every layer whose scale can move, in the order of the graph: its kernel is multiplied by exp(logScale . x), with
-   * logScale = s_out - s_in. For a layer of several kernels it is the factor of all of them together.
+   * logScale = s_out - s_in. For a layer of several kernels it is the factor of all of them together; between scales with
+   * names, every kernel is listed by its own name.
    */
   readonly layers: readonly { readonly layer: Owner; readonly logScale: LinearForm }[];
 }
@@ -41,13 +42,14 @@ export interface GraphSymmetry extends ScaleSymmetry {
  * - `input`, `output`: the network's inputs (`input` counts them) and its output are not rescaled;
  * - `pins`, `resets`: the `operation` does, see `ScaleBehaviour`;
  * - `ties`: the operation takes its inputs at one scale;
- * - `frozen`: its bias is frozen;
+ * - `rules`: those of its names do;
+ * - `frozen`: its bias is frozen, or a weight between names;
  * - `shared`: its weights are used several times, and can have one factor only.
  */
 export type Hold =
   | { readonly kind: 'input'; readonly input: number }
   | { readonly kind: 'output' }
-  | { readonly kind: 'pins' | 'resets' | 'ties' | 'frozen' | 'shared'; readonly operation: Operation };
+  | { readonly kind: 'pins' | 'resets' | 'ties' | 'rules' | 'frozen' | 'shared'; readonly operation: Operation };
 
 /**
  * Finds which log-scales s of a network's tensors are free.
@@ -61,6 +63,8 @@ export type Hold =
  * - `affine`: a trainable kernel lets s_out - s_in be anything, the same in every call that uses the kernel; without
  *   one, or where it is frozen, s_out = s_in. A bias has one s_out in all its calls, and a frozen one has s_out = 0.
  *   Several inputs share one s.
+ * - `NamedScales`: one s a name, which kernels and biases take from their places, and what the rules say of them. Every call
+ *   has its own s of each name; that weights have one factor in all calls ties them.
  *
  * A parameter is known by its variable, so that all calls of a shared layer agree however the graph lists them.
  */
@@ -74,13 +78,19 @@ export function scaleSymmetry(graph: Graph): GraphSymmetry {
       unknownOf.set(kernel.variable, unknownOf.size);
     }
   }
-  const started = [...graph.inputs, ...graph.steps.filter(({ operation }) => operation.scale === 'resets')];
-  const unknowns = unknownOf.size + started.length;
+  // And one for every name inside of an operation.
+  let given = unknownOf.size;
+  const unknownsIn = new Map(
+    graph.steps.map((step) => [step, new Map(namesInside(step.operation).map((name) => [name, given++]))] as const),
+  );
+  const startsAnew = ({ operation: { scale } }: Step) => scale === 'resets' || typeof scale === 'object';
+  const started = [...graph.inputs, ...graph.steps.filter(startsAnew)];
+  const unknowns = given + started.length;
   const zero: LinearForm = new Array<number>(unknowns).fill(0);
   const equations: { form: LinearForm; hold: Hold }[] = [];
   const vanish = (form: LinearForm, hold: Hold) => equations.push({ form, hold });
   const startAtZero = (start: unknown, hold: Hold) => {
-    const form = unit(unknownOf.size + started.indexOf(start as never), unknowns);
+    const form = unit(given + started.indexOf(start as never), unknowns);
     vanish(form, hold);
     return form;
   };
@@ -98,7 +108,40 @@ export function scaleSymmetry(graph: Graph): GraphSymmetry {
     const entering = inputs.map((tensor) => scales.get(tensor) ?? zero);
     const first = entering[0] ?? zero;
     let leaving = first;
-    if (scale === 'adds') {
+    let exponentOf = ({ role }: Parameter) =>
+      role === 'kernel' ? difference(leaving, first) : role === 'bias' ? leaving : zero;
+    if (typeof scale === 'object') {
+      const unnamed = startAtZero(step, { kind: 'pins', operation });
+      const named = new Map<string, LinearForm>();
+      for (const [name, i] of unknownsIn.get(step) ?? []) {
+        named.set(name, unit(i, unknowns));
+      }
+      const at = (name: string | undefined) => (name === undefined ? unnamed : (named.get(name) as LinearForm));
+      entering.forEach((s, i) => {
+        const name = scale.inputs?.[i];
+        if (name !== undefined && !named.has(name)) {
+          named.set(name, s);
+        } else {
+          vanish(difference(s, at(name)), { kind: name === undefined ? 'pins' : 'ties', operation });
+        }
+      });
+      for (const rule of scale.rules ?? []) {
+        const terms = Object.entries(rule).map(([name, power]) => at(name).map((c) => power * c));
+        vanish(terms.reduce(sum, zero), { kind: 'rules', operation });
+      }
+      leaving = at(scale.output);
+      exponentOf = ({ role, from, to }) =>
+        role === 'kernel' ? difference(at(to), at(from)) : role === 'bias' ? at(to) : zero;
+      for (const parameter of parameters) {
+        const logScale = exponentOf(parameter);
+        if (!parameter.trainable) {
+          vanish(logScale, { kind: 'frozen', operation });
+        } else if (parameter.role === 'kernel' && !kernels.has(parameter.variable)) {
+          const ownName: Owner = { name: parameter.name, getClassName: () => layer.getClassName() };
+          kernels.set(parameter.variable, { layer: ownName, logScale });
+        }
+      }
+    } else if (scale === 'adds') {
       leaving = entering.reduce(sum, zero);
     } else if (scale === 'pins') {
       for (const s of entering) {
@@ -131,8 +174,8 @@ export function scaleSymmetry(graph: Graph): GraphSymmetry {
       }
     }
     for (const parameter of parameters.filter(({ trainable }) => trainable)) {
-      const { role, variable } = parameter;
-      const exponent = role === 'kernel' ? difference(leaving, first) : role === 'bias' ? leaving : zero;
+      const { variable } = parameter;
+      const exponent = exponentOf(parameter);
       const known = exponents.get(variable);
       if (known) {
         vanish(difference(exponent, known.exponent), { kind: 'shared', operation });
@@ -172,6 +215,16 @@ export function scaleSymmetry(graph: Graph): GraphSymmetry {
       return equations.filter((_, i) => factors[i] !== 0).map(({ hold }) => hold);
     },
   };
+}
+
+/** The names of an operation that are none of its inputs. */
+function namesInside({ scale, parameters }: Operation): string[] {
+  if (typeof scale !== 'object') {
+    return [];
+  }
+  const places = parameters.filter(({ role }) => role !== 'fixed').flatMap(({ from, to }) => [from, to]);
+  const names = new Set([...places, scale.output, ...(scale.rules ?? []).flatMap((rule) => Object.keys(rule))]);
+  return [...names].filter((name) => name !== undefined).filter((name) => !scale.inputs?.includes(name));
 }
 
 /** The kernel that lets an operation change the scale. A frozen one has to keep it, whatever stands beside it. */

@@ -46,7 +46,8 @@ export function network() {
     steps.push({ operation: layer, inputs, output: tensors });
     return tensors++;
   };
-  const step = (scale: ScaleBehaviour, ...inputs: number[]) => call(operation(scale, scale), ...inputs);
+  const step = (scale: ScaleBehaviour, ...inputs: number[]) =>
+    call(operation(typeof scale === 'string' ? scale : 'named', scale), ...inputs);
   return { call, step, graph: (output: number): Graph => ({ inputs: [0], outputs: [output], steps }) };
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { lcg } from '../measure/golden-network.js';
+import { Attention, Product } from './attention-layers.js';
 
 const { layers } = tfl;
 
@@ -95,6 +96,23 @@ const window = (draw: Draw, shape: Shape) => (Math.min(...shape.slice(0, -1)) > 
 const windowed = (draw: Draw) => ({ padding: draw.of<'same' | 'valid'>('same', 'valid') });
 const batchNorm = (draw: Draw) =>
   layers.batchNormalization({ center: draw.below(3) > 0, scale: draw.below(4) > 0, trainable: draw.below(8) > 0 });
+
+/** Attention of layers and products: of the sequence to itself or to an earlier one, with or without softmax, one head. */
+function attention(x: Tensor, draw: Draw, earlier: readonly Tensor[]): Tensor {
+  const other = draw.of(x, ...earlier.filter((y) => shapeOf(y).length === 2));
+  const units = 2 + draw.below(2);
+  const project = () => layers.dense({ units, ...weighted(draw) });
+  const query = project();
+  const key = draw.below(5) === 0 && shapeOf(x).at(-1) === shapeOf(other).at(-1) ? query : project();
+  const [q, k, v] = [apply(query, x), apply(key, other), apply(project(), other)];
+  const byLayer = draw.flag();
+  const product = (turned: boolean) =>
+    byLayer ? layers.dot({ axes: turned ? [2, 2] : [2, 1] }) : new Product({ turned, factor: turned ? 0.5 : 1 });
+  const normalize = draw.below(4) === 0;
+  const scores = apply(normalize ? layers.dot({ axes: [2, 2], normalize }) : product(true), q, k);
+  const weights = draw.below(4) === 0 ? scores : apply(layers.activation({ activation: 'softmax' }), scores);
+  return apply(product(false), weights, v);
+}
 
 /** By name, all that a network is put together from. */
 export const blocks: Readonly<Record<string, Block>> = {
@@ -215,6 +233,27 @@ export const blocks: Readonly<Record<string, Block>> = {
       const axes = vector(shapeOf(x)) ? 1 : 2;
       return apply(layers.dot({ axes, normalize: draw.below(4) === 0 }), ...two(x, draw, earlier));
     },
+  },
+  attention: { fits: sequence, weight: 2, build: attention },
+  ownAttention: {
+    fits: sequence,
+    weight: 1,
+    build(x, draw, earlier) {
+      const heads = draw.of(1, 2);
+      const layer = new Attention({ units: 2 * heads, heads, bias: draw.flag() });
+      const others = earlier.filter((y) => shapeOf(y).length === 2);
+      return draw.flag() ? apply(layer, x) : apply(layer, x, draw.of(x, ...others));
+    },
+  },
+  gated: {
+    fits: any,
+    weight: 1,
+    build: (x, draw) =>
+      apply(
+        layers.multiply(),
+        through(x, shapeKeeping(shapeOf(x), draw)),
+        through(x, layers.dense({ units: shapeOf(x).at(-1)!, activation: 'sigmoid' })),
+      ),
   },
   shared: shared(any, shapeKeeping),
   sharedNorm: shared(any, (_shape, draw) => batchNorm(draw)),

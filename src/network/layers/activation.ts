@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
-import { callLayer, throughTfjs } from './generic.js';
+import { callLayer, measuredAsWhole, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
-import { alongSamples, type LayerRule } from './rule.js';
+import { alongSamples, type LayerRule, type ParameterOf } from './rule.js';
 
 /** An activation as tf.js' layers hold it. */
 export interface ActivationFunction {
@@ -41,6 +42,25 @@ const derivatives: Readonly<Record<string, Derivative>> = {
   sigmoid: sigmoidDerivative,
   tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
 };
+
+/**
+ * What an activation does to scales: `'ties'` where f(c x) = c f(x) for every c > 0. Undefined for one that nothing is known of,
+ * such as a function that a user registered.
+ *
+ * @param f may be a layer of its own.
+ */
+export function scaleOfActivation(f: ActivationFunction): 'ties' | 'pins' | undefined {
+  const name = f.getClassName();
+  if (name === 'linear') {
+    return 'ties';
+  }
+  if (Object.hasOwn(activationLayers, name)) {
+    const layer = f as unknown as Layer;
+    return activationLayers[name](layer, layer)[0].scale as 'ties' | 'pins';
+  }
+  const known = elementwiseActivations[name]?.scale as 'ties' | 'pins' | undefined;
+  return known ?? (name === 'softmax' || name === 'logSoftmax' ? 'pins' : undefined);
+}
 
 /** What tf.js makes of a function. */
 const gradientOf = (f: (x: tf.Tensor) => tf.Tensor): ((x: tf.Tensor) => tf.Tensor) => {
@@ -128,19 +148,36 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
     return activationLayers[name](layer, f as unknown as Layer);
   }
   // Log-softmax, and functions that a user registered: nothing is known of their structure.
-  return [
-    throughTfjs(layer, description, ([x]) => f.apply(x), {
-      scale: 'pins',
-      piecewiseLinear: false,
-      activation: name,
-    }),
-  ];
+  const properties = { scale: 'pins', piecewiseLinear: false, activation: name } as const;
+  const operation = throughTfjs(layer, description, ([x]) => f.apply(x), properties);
+  return [{ ...operation, scaleUnknown: scaleOfActivation(f) === undefined }];
 }
 
 /** The operations of a layer's own `activation` setting. */
 export function activationOf(layer: Layer): Operation[] {
   const f = (layer as Layer & { activation?: ActivationFunction | null }).activation;
   return f ? activation(layer, f) : [];
+}
+
+/**
+ * A layer of kernels one after the other, a bias and an activation, measured as a whole: scale moves between its kernels, and
+ * out of it where the activation passes it on.
+ */
+export function kernelsAsWhole(
+  layer: Layer,
+  kernels: readonly LayerVariable[],
+  bias: LayerVariable | null,
+  parameter: ParameterOf,
+): Operation[] {
+  const { activation: f } = layer as Layer & { activation?: ActivationFunction | null };
+  const scale = f ? scaleOfActivation(f) : 'ties';
+  const output = scale === 'ties' ? 'output' : undefined;
+  const between = (i: number) => `${i} kernels`;
+  const parameters = kernels.map((kernel, i) =>
+    parameter(kernel, 'kernel', { from: between(i), to: i === kernels.length - 1 ? output : between(i + 1) }),
+  );
+  const all = bias ? [...parameters, parameter(bias, 'bias', { to: output })] : parameters;
+  return [{ ...measuredAsWhole(layer, { inputs: [between(0)], output }, all), scaleUnknown: scale === undefined }];
 }
 
 /** The Activation layer. */

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { generic, throughTfjs } from './generic.js';
+import { throughTfjs } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
 import { type RecurrentLayer, recurrence } from './recurrence.js';
-import { isPlain, projection } from './recurrent.js';
-import { cellOf } from './recurrent-cells.js';
+import { isPlain, projection, recurrentAsWhole } from './recurrent.js';
+import { cellOf, letsScaleThrough } from './recurrent-cells.js';
 import type { LayerRule } from './rule.js';
 
 interface BidirectionalLayer extends Layer {
@@ -57,7 +57,7 @@ export const bidirectional: LayerRule = (anyLayer, parameter) => {
   const { forwardLayer, backwardLayer, mergeMode } = layer;
   const [cell, otherCell] = [forwardLayer, backwardLayer].map(({ cell: each }) => cellOf(each));
   if (!cell || !otherCell || mergeMode === null || !isPlain(layer, forwardLayer)) {
-    return generic(layer, parameter);
+    return recurrentAsWhole(layer, [forwardLayer, backwardLayer], parameter);
   }
   const { units, kernel } = forwardLayer.cell;
   const width = kernel.shape[1] as number;
@@ -77,6 +77,9 @@ export const bidirectional: LayerRule = (anyLayer, parameter) => {
     const [a, b] = tf.split(x, 2, x.rank - 1);
     return mergeMode === 'mul' ? tf.mul(a, b) : tf.mul(tf.add(a, b), mergeMode === 'ave' ? 0.5 : 1);
   };
-  const properties = { scale: 'pins', piecewiseLinear: mergeMode !== 'mul' } as const;
-  return [...joined, throughTfjs(layer, `${mergeMode} of ${layer.getClassName()}`, merged, properties)];
+  const isProduct = mergeMode === 'mul';
+  const properties = { scale: isProduct ? 'pins' : 'ties', piecewiseLinear: !isProduct } as const;
+  const merge = throughTfjs(layer, `${mergeMode} of ${layer.getClassName()}`, merged, properties);
+  // The two factors of a product might have scales of their own, which the one tensor that they stand in does not.
+  return [...joined, { ...merge, scaleUnknown: isProduct && letsScaleThrough(forwardLayer.cell) }];
 };

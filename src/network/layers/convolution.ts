@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { activationOf } from './activation.js';
+import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
-import { generic } from './generic.js';
 import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { Layer } from './operation.js';
 import { dilateKernel, type Geometry, patches, patchInputs, type Shape4, spreadForTranspose } from './patches.js';
@@ -65,7 +64,7 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
 export const convolution: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as ConvolutionLayer;
   if (layer.padding === 'causal' || (layer.rank === 1 && layer.dataFormat === 'channelsFirst')) {
-    return generic(layer, parameter);
+    return kernelsAsWhole(layer, [layer.kernel], layer.bias, parameter);
   }
   const flat = layer.rank === 1;
   const perAxis = (value: number | number[]): number[] => {

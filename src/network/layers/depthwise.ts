@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { depthwiseFilterGradients } from '../../tfjs/gradient-kernels.js';
-import { activationOf } from './activation.js';
+import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { matrixProduct } from './dense.js';
-import { generic } from './generic.js';
 import { kernelAndBias } from './kernel-and-bias.js';
 import type { CallWithDelta, Layer, Operation } from './operation.js';
 import { dilateKernel, type Geometry, padForWindows, spreadForTranspose } from './patches.js';
@@ -97,7 +96,7 @@ export const depthwiseConvolution: LayerRule = (anyLayer, parameter) => {
 export const separableConvolution: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as SeparableLayer;
   if (layer.dataFormat === 'channelsFirst') {
-    return generic(layer, parameter);
+    return kernelsAsWhole(layer, [layer.depthwiseKernel, layer.pointwiseKernel], layer.bias, parameter);
   }
   const [, , fanIn, fanOut] = layer.pointwiseKernel.shape as number[];
   const matrix = () => tf.reshape(layer.pointwiseKernel.read(), [fanIn, fanOut]) as tf.Tensor2D;

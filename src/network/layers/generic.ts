@@ -64,19 +64,29 @@ function gradientsByInput(
 }
 
 /**
- * Any other layer: nothing is known of its structure. Deltas pass through tf.js; the squared gradient norms of its
- * weights come from one gradient for every sample and column, which is slow. Its scale is taken to be fixed.
+ * A whole layer as one operation, with nothing to write but what becomes of scales: deltas pass through tf.js, and the squared
+ * gradient norms of its weights come from one gradient for every sample and column, which is slow.
+ *
+ * @param scale what the layer does to scales, in a word or by names.
+ * @param parameters every trained weight of the layer, `'fixed'` where it takes no part in a rescaling.
+ *
+ * @example
+ * // A product of two matrices.
+ * registerLayerRule('MatMul', (layer) => [measuredAsWhole(layer, 'adds')]);
  */
-export const generic: LayerRule = (layer, parameter) => {
+export function measuredAsWhole(layer: Layer, scale: ScaleBehaviour, parameters: readonly Parameter[] = []): Operation {
   const call = (inputs: tf.Tensor[], mask?: tf.Tensor) => callLayer(layer, inputs, mask);
-  const properties = { scale: 'pins', piecewiseLinear: false } as const;
-  const throughLayer = throughTfjs(layer, layer.getClassName(), call, properties);
+  const throughLayer = throughTfjs(layer, layer.getClassName(), call, { scale, piecewiseLinear: false });
   const operation: Operation = { ...throughLayer, usesMask: true, packsOutputs: true };
-  if (layer.weights.length === 0) {
-    return [operation];
-  }
+  return parameters.length === 0
+    ? operation
+    : { ...operation, parameters, squaredNorms: perSampleNorms(call, parameters) };
+}
+
+/** Any other layer: nothing is known of its structure, and its scale is taken to be fixed. */
+export const generic: LayerRule = (layer, parameter) => {
   const parameters = layer.weights.map((weight) => parameter(weight, 'fixed'));
-  return [{ ...operation, parameters, squaredNorms: perSampleNorms(call, parameters) }];
+  return [{ ...measuredAsWhole(layer, 'pins', parameters), scaleUnknown: true }];
 };
 
 /** Squared gradient norms by one gradient for every sample and column, whatever the function. */

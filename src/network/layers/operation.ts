@@ -20,9 +20,20 @@ export interface Owner {
  */
 export type ParameterRole = 'kernel' | 'bias' | 'fixed';
 
+/**
+ * The place of a weight tensor among tensors whose scales have names. Multiplied by exp(s), one s a name, and 0 where there is
+ * none, a rescaling multiplies a kernel by exp(s_to - s_from) and a bias by exp(s_to).
+ */
+export interface NamedPlace {
+  /** The tensor that a kernel is multiplied with. */
+  readonly from?: string;
+  /** The tensor that comes out, or that a bias is added to. */
+  readonly to?: string;
+}
+
 /** One weight tensor of a layer. */
-export interface Parameter {
-  /** `Variable.originalName`. */
+export interface Parameter extends NamedPlace {
+  /** `Variable.originalName`, with a number where a layer has several weights of one name. */
   readonly name: string;
   readonly layer: Owner;
   readonly variable: Weight;
@@ -40,8 +51,25 @@ export interface Parameter {
  * - `resets`: unchanged when an input is multiplied by a positive number (layer normalization, cosine): each s_in is free,
  *   s_out = 0.
  * - `affine`: linear in the input and in its weights: s_out - s_in may be anything that its parameters allow.
+ * - names, where several kernels work inside of one operation.
  */
-export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'resets' | 'affine';
+export type ScaleBehaviour = 'ties' | 'adds' | 'pins' | 'resets' | 'affine' | NamedScales;
+
+/**
+ * The scales of an operation's inputs, of its output and of tensors inside of it, by names that its parameters use too (`from`,
+ * `to`). The names are the operation's own.
+ */
+export interface NamedScales {
+  /** A name for each input, in their order; an input without one has s = 0. */
+  readonly inputs?: readonly (string | undefined)[];
+  /** Without a name, the output has s = 0. */
+  readonly output?: string;
+  /**
+   * What the scales have to obey, as powers: `{ query: 1, key: 1 }` says that the product of the two is 1, s_query + s_key = 0.
+   * Without rules all of them are free.
+   */
+  readonly rules?: readonly Readonly<Record<string, number>>[];
+}
 
 /**
  * How the gradient of a squared norm goes back through an operation, that is, through its `forward`, `backward` and
@@ -89,6 +117,8 @@ export interface Operation {
   /** Name of the activation function where the operation is one (`'softmax'`, `'relu'`, ...). */
   readonly activation?: string;
   readonly scale: ScaleBehaviour;
+  /** Whether `scale` says so for want of knowledge: scale may then move that Minimum Sharpness holds fixed. */
+  readonly scaleUnknown?: boolean;
   /** Whether the output is piecewise linear in the inputs, so that Gauss-Newton and Hessian traces agree. */
   readonly piecewiseLinear: boolean;
   /** Whether it is the same non-decreasing function for every element. Piecewise linear ones only: no rounding makes new ties. */

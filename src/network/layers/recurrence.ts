@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from './columns.js';
 import { sumOfOuterProducts } from './kernel-and-bias.js';
 import type { CallWithDelta, Forward, Layer, Operation, RecordedCall } from './operation.js';
-import { type Cell, type CellLayer, oneMinus } from './recurrent-cells.js';
+import { type Cell, type CellLayer, letsScaleThrough, oneMinus } from './recurrent-cells.js';
 import type { ParameterOf } from './rule.js';
 import { joinPositions, kernelSquaredNorm } from './squared-norms.js';
 
@@ -176,11 +176,12 @@ function factorsOfKernel(
  */
 export function recurrence(
   wrapper: Layer,
-  { cell: { units, recurrentKernel }, returnSequences, goBackwards }: RecurrentLayer,
+  { cell: cellLayer, returnSequences, goBackwards }: RecurrentLayer,
   cell: Cell,
   parameter: ParameterOf,
   turned = false,
 ): Operation {
+  const { units, recurrentKernel } = cellLayer;
   const parameterU = parameter(recurrentKernel, 'fixed');
   const through: Recurrence = {
     cell,
@@ -193,7 +194,7 @@ export function recurrence(
   return {
     layer: wrapper,
     description: wrapper.getClassName(),
-    scale: 'pins',
+    scale: letsScaleThrough(cellLayer) ? 'ties' : 'pins',
     piecewiseLinear: false,
     parameters: [parameterU],
     usesMask: true,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { type ActivationFunction, derivativeOf } from './activation.js';
+import { type ActivationFunction, derivativeOf, scaleOfActivation } from './activation.js';
 import type { Layer } from './operation.js';
 
 export interface CellLayer extends Layer {
@@ -152,6 +152,18 @@ const cells: Readonly<Record<string, (curves: Curves) => Cell>> = {
   LSTMCell: lstmCell,
   GRUCell: gruCell,
 };
+
+/**
+ * Whether h' is multiplied by c > 0 when x W + b and h are: only in a cell without gates, with an activation such as ReLU.
+ * Undefined where nothing is known of the activation.
+ */
+export function letsScaleThrough(cell: CellLayer): boolean | undefined {
+  if (cell.getClassName() !== 'SimpleRNNCell') {
+    return false;
+  }
+  const scale = scaleOfActivation(cell.activation);
+  return scale && scale === 'ties';
+}
 
 /** A cell layer as one of the above, if it is one and its activations work element by element. */
 export function cellOf(cell: CellLayer): Cell | null {

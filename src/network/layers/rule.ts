@@ -1,9 +1,17 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkOneOf } from '../../checks.js';
-import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from './operation.js';
+import { checkKnownOptions, checkOneOf } from '../../checks.js';
+import type {
+  Layer,
+  NamedPlace,
+  NamedScales,
+  Operation,
+  Parameter,
+  ParameterRole,
+  ScaleBehaviour,
+} from './operation.js';
 
-/** Makes the record of one weight of the layer at hand. */
-export type ParameterOf = (variable: LayerVariable, role: ParameterRole) => Parameter;
+/** Makes the record of one weight of the layer at hand, with its place among the names of an operation that has `NamedScales`. */
+export type ParameterOf = (variable: LayerVariable, role: ParameterRole, place?: NamedPlace) => Parameter;
 
 /**
  * How a layer class is taken apart: its elementary operations, applied one after the other (none: it passes its input
@@ -30,13 +38,15 @@ export function alongSamples(layer: Layer): Error {
   );
 }
 
-const scales: readonly ScaleBehaviour[] = ['ties', 'adds', 'pins', 'resets', 'affine'];
+const scales: readonly Exclude<ScaleBehaviour, NamedScales>[] = ['ties', 'adds', 'pins', 'resets', 'affine'];
+
+const namedScales = { inputs: true, output: true, rules: true } satisfies Record<keyof NamedScales, true>;
 
 /**
  * Looks at what a rule has returned, which may be a user's own: a slip in an operation would go unnoticed.
  *
- * @throws Error with one line for operations without a forward or backward pass or a known `scale`, and for weights without
- *   `squaredNorms`.
+ * @throws Error with one line for operations without a forward or backward pass or a known `scale`, for weights without
+ *   `squaredNorms`, and for those with a place among names that the operation does not have.
  */
 export function checkOperations(layer: Layer, operations: unknown): asserts operations is Operation[] {
   const where = `The rule of layer '${layer.name}' (${layer.getClassName()})`;
@@ -44,7 +54,12 @@ export function checkOperations(layer: Layer, operations: unknown): asserts oper
     throw new Error(`${where} must return an array of operations.`);
   }
   for (const operation of operations as Operation[]) {
-    checkOneOf(`${where}: scale`, operation.scale, scales);
+    const named = typeof operation.scale === 'object' && operation.scale !== null;
+    if (named) {
+      checkKnownOptions(`${where}: scale`, operation.scale, namedScales);
+    } else {
+      checkOneOf(`${where}: scale`, operation.scale, scales);
+    }
     for (const method of ['forward', 'backward'] as const) {
       if (typeof operation[method] !== 'function') {
         throw new Error(`${where}: an operation has no ${method}, a function.`);
@@ -53,6 +68,13 @@ export function checkOperations(layer: Layer, operations: unknown): asserts oper
     if (!Array.isArray(operation.parameters)) {
       throw new Error(
         `${where}: an operation has no parameters: give an array of them, empty where it has no weights.`,
+      );
+    }
+    const placed = operation.parameters.find(({ from, to }) => from !== undefined || to !== undefined);
+    if (placed && !named) {
+      throw new Error(
+        `${where}: weight '${placed.name}' has a place between scales with names, but the scale of its operation is ` +
+          `'${operation.scale}': make that { inputs, output }, with names.`,
       );
     }
     if (operation.parameters.length > 0 && typeof operation.squaredNorms !== 'function') {

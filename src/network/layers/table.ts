@@ -52,7 +52,6 @@ const answer =
 
 const exact = answer('exact');
 const delta = answer('delta');
-const throughTfjs = answer('generic')(generic);
 const unfolded = answer('unfolded')(identity);
 const refuse = (note: string, reason: string) => answer('refused')(refused(reason), note);
 
@@ -141,7 +140,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   GRU: exact(recurrent, 'states that go in or out: generic'),
   LSTM: exact(recurrent, 'states that go in or out: generic'),
   RNN: exact(recurrent, 'of one of these cells; of several: generic'),
-  ConvLSTM2D: notOnWasm(throughTfjs),
+  ConvLSTM2D: notOnWasm(answer('generic')(recurrent)),
   Bidirectional: exact(bidirectional, 'states that go in or out: generic'),
   SimpleRNNCell: cell,
   GRUCell: cell,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isModel } from '../../tfjs/model-graph.js';
+import { isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
 import type { LayerRule } from './rule.js';
@@ -78,19 +78,36 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   };
 }
 
+/** The layers of a chain, in their order; null for a model that is no Sequential, or has one inside that is none. */
+function chainOf(layer: Layer): Layer[] | null {
+  if (!isModel(layer)) {
+    return [layer];
+  }
+  const parts = layer.getClassName() === 'Sequential' ? (layer as ModelLayer & { layers: Layer[] }).layers : [];
+  const chains = parts.map(chainOf);
+  return chains.length === 0 || chains.includes(null) ? null : (chains as Layer[][]).flat();
+}
+
 /**
- * A layer at every time step: the rule of the layer inside, with time steps in the place of samples. A model inside goes
- * the generic way.
+ * A layer at every time step: the rule of the layer inside, with time steps in the place of samples. A Sequential inside is
+ * its layers one after the other; other models go the generic way.
  *
  * @param ruleOf finds the rule of the layer inside.
  */
 export function timeDistributed(ruleOf: (className: string) => LayerRule): LayerRule {
   return (anyLayer, parameter) => {
     const wrapper = anyLayer as Wrapper;
-    if (isModel(wrapper.layer)) {
+    const chain = chainOf(wrapper.layer);
+    if (!chain) {
       return generic(wrapper, parameter);
     }
-    const inside = ruleOf(wrapper.layer.getClassName())(wrapper.layer, parameter);
-    return inside.map((operation) => atEveryStep(wrapper, operation));
+    // A layer that stands in the chain twice has the same operations there.
+    const operations = new Map(
+      chain.map((layer) => {
+        const inside = ruleOf(layer.getClassName())(layer, parameter);
+        return [layer, inside.map((operation) => atEveryStep(wrapper, operation))] as const;
+      }),
+    );
+    return chain.flatMap((layer) => operations.get(layer) as Operation[]);
   };
 }

@@ -56,7 +56,7 @@ export function operationsOf(layer: tfl.layers.Layer, ...shapes: number[][]): Op
 /** What each of them says of itself: its name, what it does to scales, and the roles of its weights. */
 export function traitsOf(layer: tfl.layers.Layer, ...shapes: number[][]): string[] {
   return operationsOf(layer, ...shapes).map(({ description, scale, parameters }) =>
-    [description, scale, ...parameters.map(({ role }) => role)].join(', '),
+    [description, typeof scale === 'string' ? scale : 'named', ...parameters.map(({ role }) => role)].join(', '),
   );
 }
 

@@ -119,7 +119,7 @@ it('what tf.js computes in another way than the rule goes the generic way', () =
   const traits = (dataFormat: 'channelsFirst' | 'channelsLast') =>
     traitsOf(layers.conv1d({ filters: 4, kernelSize: 2, dataFormat, activation: 'relu' }), [4, 4]);
   expect(traits('channelsLast')).toEqual(['Conv1D, affine, kernel, bias', 'relu activation, ties']);
-  expect(traits('channelsFirst')).toEqual(['Conv1D, pins, fixed, fixed']);
+  expect(traits('channelsFirst')).toEqual(['Conv1D, named, kernel, bias']);
 });
 
 it('gradients of sharpness pass through convolutions of images that are not dilated', () => {

@@ -62,5 +62,5 @@ it('a separable convolution has two kernels, each with a scale, unless its chann
   const traits = (dataFormat: 'channelsFirst' | 'channelsLast') =>
     traitsOf(layers.separableConv2d({ filters: 5, kernelSize: 2, dataFormat }), [5, 5, 5]);
   expect(traits('channelsLast')).toEqual(['SeparableConv2D, affine, kernel', 'SeparableConv2D, affine, kernel, bias']);
-  expect(traits('channelsFirst')).toEqual(['SeparableConv2D, pins, fixed, fixed, fixed']);
+  expect(traits('channelsFirst')).toEqual(['SeparableConv2D, named, kernel, kernel, bias']);
 });

@@ -49,6 +49,6 @@ describe.each(cells)('the %s cell', (_, gates, layer) => {
   it('goes the generic way with an activation that does not work element by element', () => {
     const traits = traitsOf(layer({ activation: 'softmax' }), [STEPS, 3]);
     expect(traits).toHaveLength(1);
-    expect(traits[0]).toMatch(/, pins, fixed, fixed, fixed$/);
+    expect(traits[0]).toMatch(/, named, kernel, fixed, fixed$/);
   });
 });

@@ -88,7 +88,7 @@ describe('recurrent layers', () => {
   it('go the generic way with several cells', () => {
     const cell = [1, 2].map((units) => layers.simpleRNNCell({ units, recurrentInitializer }));
     expect(traitsOf(layers.rnn({ cell }) as tfl.layers.Layer, [3, 2])).toEqual([
-      'RNN, pins, fixed, fixed, fixed, fixed, fixed, fixed',
+      'RNN, named, kernel, fixed, fixed, fixed, fixed, fixed',
     ]);
   });
 });

@@ -59,8 +59,20 @@ describe('a layer at every time step', () => {
     );
   });
 
-  it('goes the generic way where it is a model', () => {
-    const inside = tfl.sequential({ layers: [layers.dense({ units: 2, inputShape: [2] })] });
+  it('is taken apart layer by layer where it is a Sequential', () => {
+    const inner = tfl.sequential({ layers: [layers.dense({ units: 2, inputShape: [2], activation: 'relu' })] });
+    const inside = tfl.sequential({ layers: [inner as unknown as tfl.layers.Layer, layers.dense({ units: 3 })] });
+    const layer = layers.timeDistributed({ layer: inside as unknown as tfl.layers.Layer });
+    expect(traitsOf(layer, [3, 2])).toEqual([
+      'TimeDistributed Dense, affine, kernel, bias',
+      'TimeDistributed relu activation, ties',
+      'TimeDistributed Dense, affine, kernel, bias',
+    ]);
+  });
+
+  it('goes the generic way where it is a model that is no chain', () => {
+    const x = tfl.input({ shape: [2] });
+    const inside = tfl.model({ inputs: x, outputs: layers.dense({ units: 2 }).apply(x) as tfl.SymbolicTensor });
     const layer = layers.timeDistributed({ layer: inside as unknown as tfl.layers.Layer });
     expect(traitsOf(layer, [3, 2])).toEqual(['TimeDistributed, pins, fixed, fixed']);
   });
