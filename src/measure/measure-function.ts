@@ -3,7 +3,7 @@ import { checkKnownOptions } from '../checks.js';
 import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
 import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
-import { namedScales } from '../symmetry/named-scales.js';
+import { scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { weightOf } from '../tfjs/weights.js';
 import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
 import { type DatasetInputs, isLabelled } from './inputs.js';
@@ -122,11 +122,13 @@ function subjectOfFunction(
   const named = namedBlocks(blocks);
   const owner = { name: f.name || 'function', getClassName: () => 'Function' };
   const parameters = named.map(
-    ([name, { variable, role }]): Parameter => ({
+    ([name, { variable, role, from, to }]): Parameter => ({
       name,
       layer: owner,
       variable: weightOf(name, variable),
       role: Array.isArray(blocks) ? 'fixed' : ((role ?? 'kernel') satisfies ParameterRole),
+      from,
+      to,
       trainable: true,
     }),
   );
@@ -143,7 +145,7 @@ function subjectOfFunction(
     return output;
   };
   const operation: Operation = {
-    ...throughTfjs(owner, 'function', call, { scale: 'pins', piecewiseLinear: false }),
+    ...throughTfjs(owner, 'function', call, { scale: {}, piecewiseLinear: false }),
     parameters,
     squaredNorms: perSampleNorms(call, parameters),
   };
@@ -158,10 +160,7 @@ function subjectOfFunction(
     source: f,
     graph,
     heads,
-    symmetry: namedScales(
-      parameters.map((parameter, i) => ({ parameter, ...named[i][1] })),
-      owner,
-    ),
+    symmetry: scaleSymmetry(whole),
     weights: parameters.map(({ variable }) => variable),
     inputNames: places.map((place) => `${place}`),
     inputs: (given) => checkedInputs(given, count),

@@ -61,3 +61,31 @@ test('a backend that applies the weights of a batch normalization along another 
       : [],
   );
 });
+
+class Opaque extends layers.Layer {
+  static className = 'OpaqueOfAssumptions';
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return Array.isArray(inputs) ? inputs[0]! : inputs;
+  }
+}
+
+test('layers of which nothing is known, unless no scale can reach them', () => {
+  const opaque = (name: string) => new Opaque({ name });
+  expect(assumptionsOf([3], opaque('in_front'), dense('a'), dense('b'))).toEqual([]);
+  expect(assumptionsOf([3], dense('a', false), opaque('behind'), dense('b'), dense('c'))).toEqual([
+    expect.stringMatching(/^The frozen weights/),
+  ]);
+  expect(assumptionsOf([3], opaque('in_front'), dense('a'), dense('b'), opaque('between'), opaque('end'))).toEqual([
+    expect.stringMatching(
+      /^Nothing is known of the scales in 'between' and 'end': Minimum Sharpness is not invariant where .+ registerLayerRule of tfjs-sharpness\/layers says what becomes of scales\.$/,
+    ),
+  ]);
+  const cell = [2, 3].map((units) =>
+    layers.simpleRNNCell({ units, activation: 'relu', recurrentInitializer: 'glorotUniform' }),
+  );
+  expect(assumptionsOf([3, 2], layers.rnn({ cell, name: 'stack' }) as Layer, dense('a'), dense('b'))).toEqual([
+    expect.stringMatching(
+      /^Measured as a whole: 'stack'\. Minimum Sharpness is not invariant where .+ an exact rule\.$/,
+    ),
+  ]);
+});

@@ -2,12 +2,38 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { type Graph, parametersOf, reaching, trainedParameters, unfold } from '../../src/network/graph.js';
-import { generic } from '../../src/network/layers/generic.js';
+import { generic, measuredAsWhole } from '../../src/network/layers/generic.js';
+import type { LayerRule } from '../../src/network/layers/rule.js';
 import { registerLayerRule } from '../../src/network/layers/table.js';
 
 const { layers } = tfl;
 const symbolic = (layer: tfl.layers.Layer, ...inputs: tfl.SymbolicTensor[]) =>
   layer.apply(inputs.length === 1 ? inputs[0] : inputs) as tfl.SymbolicTensor;
+
+/** Two dense layers inside of one: tf.js gives their weights the same names. */
+class Pair extends layers.Layer {
+  static className = 'Pair';
+  readonly inside = [1, 2].map((seed) =>
+    layers.dense({ units: 3, kernelInitializer: tfl.initializers.glorotNormal({ seed }), useBias: seed === 1 }),
+  );
+  override build(shape: tfl.Shape): void {
+    for (const layer of this.inside) {
+      layer.build(shape);
+    }
+    this._trainableWeights = this.inside.flatMap(({ weights }) => weights);
+    this.built = true;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = Array.isArray(inputs) ? inputs[0]! : inputs;
+    return this.inside.reduce((y, layer) => layer.apply(y) as tf.Tensor, x);
+  }
+}
+
+/** Makes a model of a pair that has this rule. */
+const pairBy = (rule: LayerRule) => () => {
+  registerLayerRule('Pair', rule);
+  return tfl.sequential({ layers: [new Pair({ name: 'pair', inputShape: [3] })] });
+};
 
 /** Steps as text: `layer(inputs) -> output`. */
 function listing(graph: Graph): string[] {
@@ -162,8 +188,55 @@ describe('unfold', () => {
       },
       /'halves' \(Split\) has 2 outputs, and its rule knows one/,
     ],
+    [
+      'a weight that a rule leaves out',
+      pairBy(() => []),
+      /'pair' \(Pair\) leaves out 'pair\/kernel', which is trained: add it/,
+    ],
+    [
+      'something that is no weight',
+      pairBy((layer, parameter) => [measuredAsWhole(layer, 'pins', [parameter(layer as never, 'fixed')])]),
+      /'pair' \(Pair\): the first argument of parameter must be a weight/,
+    ],
+    [
+      'a place with a slip',
+      pairBy((layer, parameter) => [
+        measuredAsWhole(layer, {}, [parameter(layer.weights[0]!, 'kernel', { form: 'x' } as object)]),
+      ]),
+      /'pair\/kernel' between scales: there is no option 'form', only from, to/,
+    ],
+    [
+      'names for more inputs than there are',
+      pairBy((layer, parameter) => [
+        measuredAsWhole(
+          layer,
+          { inputs: ['a', 'b'] },
+          layer.weights.map((weight) => parameter(weight, 'fixed')),
+        ),
+      ]),
+      /'pair' \(Pair\): scale names 2 inputs, but there is 1\.$/,
+    ],
   ])('refuses %s in one line that names it', (_, model, message) => {
     expect(() => unfold(model())).toThrow(message);
     expect(() => unfold(model())).not.toThrow(/\n/);
   });
+});
+
+it('several weights of one name get a number, and a place between scales', () => {
+  const model = pairBy((layer, parameter) => {
+    const [first, second] = (layer as Pair).inside.map(({ weights }) => weights);
+    const scale = { inputs: ['input'], output: 'output' };
+    const parameters = [
+      parameter(first![0]!, 'kernel', { from: 'input', to: 'between' }),
+      parameter(first![1]!, 'bias', { to: 'between' }),
+      parameter(second![0]!, 'kernel', { from: 'between', to: 'output' }),
+    ];
+    return [measuredAsWhole(layer, scale, parameters)];
+  })();
+  const found = parametersOf(unfold(model)).map(({ name, role, from, to }) => [name, role, from, to]);
+  expect(found).toEqual([
+    ['pair/kernel', 'kernel', 'input', 'between'],
+    ['pair/bias', 'bias', undefined, 'between'],
+    ['pair/kernel_1', 'kernel', 'between', 'output'],
+  ]);
 });

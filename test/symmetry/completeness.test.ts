@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { subjectOfModel } from '../../src/measure/subject.js';
 import { unfold } from '../../src/network/graph.js';
 import { norm, orthonormalize } from '../../src/symmetry/least-squares.js';
@@ -9,6 +10,7 @@ import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 import { sampleJacobian, weightValues } from '../brute-force/jacobian.js';
 import { anyNetwork, type Block, buildNetwork, chainNetwork, type NetworkSpec } from '../brute-force/random-model.js';
 import { lcg } from '../measure/golden-network.js';
+import { freeScales } from './free-scales.js';
 
 /** RESCALING_RUNS=5000 looks harder. */
 const numRuns = Number(process.env.RESCALING_RUNS ?? 100);
@@ -133,6 +135,98 @@ describe('the number of free scales', { timeout: Math.max(60_000, numRuns * 1000
     expect(count(chain(relu6), 0.1)).toEqual({ found: 0, counted: 1 });
     expect(count(chain(relu6), 100)).toEqual({ found: 0, counted: 0 });
     expect(count(chain({ name: 'relu', asLayer: false }), 0.1)).toEqual({ found: 1, counted: 1 });
+  });
+
+  const { dense, simpleRNN, lstm, gru, bidirectional, timeDistributed } = tfl.layers;
+  const recurrentInitializer = 'glorotNormal' as const;
+  const relu = { activation: 'relu', recurrentInitializer } as const;
+  const cells = (activation: 'relu' | 'tanh') =>
+    [2, 3].map((units) => tfl.layers.simpleRNNCell({ units, activation, recurrentInitializer }));
+  const both = (layer: tfl.layers.Layer, mergeMode: 'concat' | 'sum' | 'mul') =>
+    bidirectional({ layer: layer as tfl.RNN, mergeMode });
+  const image = (dataFormat: 'channelsFirst' | 'channelsLast', activation: 'relu' | 'tanh') =>
+    tfl.layers.separableConv2d({ filters: 3, kernelSize: 2, dataFormat, activation });
+  const steps = (...inside: tfl.layers.Layer[]) =>
+    timeDistributed({ layer: tfl.sequential({ layers: inside }) as unknown as tfl.layers.Layer });
+  const apply = (layer: tfl.layers.Layer, x: tfl.SymbolicTensor | tfl.SymbolicTensor[]) =>
+    layer.apply(x) as tfl.SymbolicTensor;
+  const withState = (layer: tfl.layers.Layer) => {
+    const input = tfl.input({ shape: [4, 3] });
+    const e = apply(dense({ units: 3, activation: 'relu' }), input);
+    const state = apply(dense({ units: 3 }), apply(tfl.layers.flatten(), input));
+    return tfl.model({ inputs: input, outputs: apply(dense({ units: 2 }), apply(layer, [e, state])) });
+  };
+  const branched = () => {
+    const input = tfl.input({ shape: [3] });
+    const outputs = apply(tfl.layers.add(), [apply(dense({ units: 3 }), input), apply(dense({ units: 3 }), input)]);
+    return timeDistributed({ layer: tfl.model({ inputs: input, outputs }) as unknown as tfl.layers.Layer });
+  };
+  /** Behind a dense layer and in front of one. */
+  const between =
+    (layer: tfl.layers.Layer, shape = [4, 3]) =>
+    () =>
+      tfl.sequential({
+        layers: [
+          dense({ units: 3, activation: 'relu', inputShape: shape }),
+          layer,
+          ...(shape.length > 2 ? [tfl.layers.flatten()] : []),
+          dense({ units: 4 }),
+        ],
+      });
+  /** The free scales, and where tf.js finds more, how many: a sentence of the reading says so. */
+  const inside: Record<string, [make: () => tfl.LayersModel, free: number, counted?: number]> = {
+    'separable convolution': [between(image('channelsLast', 'relu'), [4, 4, 3]), 3],
+    'separable convolution, tanh': [between(image('channelsLast', 'tanh'), [4, 4, 3]), 2],
+    'separable convolution, channels first': [between(image('channelsFirst', 'relu'), [4, 4, 3]), 3],
+    'separable convolution, channels first, tanh': [between(image('channelsFirst', 'tanh'), [4, 4, 3]), 2],
+    'simple recurrence': [between(simpleRNN({ units: 3, recurrentInitializer })), 1],
+    'simple recurrence, relu': [between(simpleRNN({ units: 3, ...relu })), 2],
+    LSTM: [between(lstm({ units: 3, recurrentInitializer })), 1],
+    'GRU, relu': [between(gru({ units: 3, ...relu })), 1],
+    'both ways': [between(both(simpleRNN({ units: 3, recurrentInitializer }), 'mul')), 1],
+    'both ways, relu': [between(both(simpleRNN({ units: 3, ...relu }), 'sum')), 2],
+    'both ways, a product of relus': [between(both(simpleRNN({ units: 3, ...relu }), 'mul')), 1, 3],
+    'several cells': [between(tfl.layers.rnn({ cell: cells('tanh') }) as tfl.layers.Layer), 1],
+    'several cells, relu': [between(tfl.layers.rnn({ cell: cells('relu') }) as tfl.layers.Layer), 1, 3],
+    'a state that comes in': [() => withState(gru({ units: 3, recurrentInitializer })), 1],
+    'a state that comes in, relu': [() => withState(simpleRNN({ units: 3, ...relu })), 1, 2],
+    'a chain at every step': [
+      between(steps(dense({ units: 4, ...{ activation: 'relu' }, inputShape: [3] }), dense({ units: 3 }))),
+      3,
+    ],
+    'another model at every step': [between(branched()), 0, 2],
+  };
+  test.each(Object.entries(inside))('inside of %s', async (_, [make, free, counted = free]) => {
+    const model = make();
+    model.weights.forEach((weight, i) => {
+      const shape = weight.shape as number[];
+      const values = lcg(
+        40 + i,
+        shape.reduce((a, b) => a * b, 1),
+      );
+      tf.tidy(() => {
+        weight.write(
+          tf.tensor(
+            values.map((u) => 1.4 * u - 0.5),
+            shape,
+          ),
+        );
+      });
+    });
+    const shape = [8, ...(model.inputs[0]!.shape.slice(1) as number[])];
+    const x = tf.tensor(
+      lcg(
+        3,
+        shape.reduce((a, b) => a * b, 1),
+      ).map((u) => 3 * u - 1.5),
+      shape,
+    );
+    expect(scaleSymmetry(unfold(model)).freedom).toBe(free);
+    expect(freeScales(model, [x]).directions.length).toBe(counted);
+    const { assumptions } = await measureSharpness(model, x, { loss: 'meanSquaredError' });
+    expect(assumptions.some((each) => each.includes('is not invariant'))).toBe(counted > free);
+    x.dispose();
+    model.dispose();
   });
 
   test('counts what a layer in front of a recurrent one trades with its kernel', () => {

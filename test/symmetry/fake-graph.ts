@@ -1,5 +1,13 @@
 import type { Graph, Step } from '../../src/network/graph.js';
-import type { Layer, Operation, Parameter, ParameterRole, ScaleBehaviour } from '../../src/network/layers/operation.js';
+import type {
+  Layer,
+  NamedPlace,
+  NamedScales,
+  Operation,
+  Parameter,
+  ParameterRole,
+  ScaleBehaviour,
+} from '../../src/network/layers/operation.js';
 
 /** A layer with weights: what the scale symmetry sees of it. */
 export type FakeLayer = Operation;
@@ -10,7 +18,7 @@ const nothing = () => {
 
 function operation(name: string, scale: ScaleBehaviour, parameters: Parameter[] = []): Operation {
   return {
-    layer: { name } as Layer,
+    layer: { name, getClassName: () => 'Fake' } as Layer,
     description: name,
     scale,
     piecewiseLinear: true,
@@ -32,6 +40,22 @@ export function affine(name: string, roles: readonly (ParameterRole | `frozen ${
       const role = text.replace('frozen ', '') as ParameterRole;
       const variable = {} as Parameter['variable'];
       return { name: `${name}/${role}`, layer: fake.layer, variable, role, trainable: text === role };
+    }),
+  };
+}
+
+/** A layer whose weights stand between names: by role, and frozen where it says so. */
+export function named(
+  name: string,
+  scale: NamedScales,
+  weights: Readonly<Record<string, NamedPlace & { role?: ParameterRole; frozen?: boolean }>>,
+): FakeLayer {
+  const fake = operation(name, scale);
+  return {
+    ...fake,
+    parameters: Object.entries(weights).map(([own, { role = 'kernel', frozen = false, ...place }]) => {
+      const variable = {} as Parameter['variable'];
+      return { name: `${name}/${own}`, layer: fake.layer, variable, role, ...place, trainable: !frozen };
     }),
   };
 }

@@ -2,7 +2,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
-import { affine, chain, dense, network } from './fake-graph.js';
+import { affine, chain, dense, named, network } from './fake-graph.js';
 import { exponentOf, randomGraph } from './random-graph.js';
 
 /** Names of the parameters whose exponent is not identically 0. */
@@ -249,5 +249,105 @@ describe('scaleSymmetry', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('scales with names', () => {
+  const whole = (layer: ReturnType<typeof named>) => {
+    const { call, graph } = network();
+    return scaleSymmetry(graph(call(layer, 0)));
+  };
+  const exponents = (symmetry: ReturnType<typeof scaleSymmetry>) =>
+    symmetry.parameters.map(({ parameter, exponent }) => [parameter.name, ...exponent.map((c) => c || 0)]);
+
+  it('give a kernel s_to - s_from, a bias s_to, and a fixed parameter nothing', () => {
+    const symmetry = whole(
+      named(
+        'f',
+        {},
+        {
+          first: { to: 'hidden' },
+          offset: { role: 'bias', to: 'hidden' },
+          second: { from: 'hidden', to: 'deep' },
+          norm: { role: 'fixed', from: 'hidden', to: 'other' },
+          last: { from: 'deep' },
+          end: { role: 'bias', from: 'deep' },
+        },
+      ),
+    );
+    expect(symmetry.freedom).toBe(2);
+    expect(exponents(symmetry)).toEqual([
+      ['f/first', 1, 0],
+      ['f/offset', 1, 0],
+      ['f/second', -1, 1],
+      ['f/norm', 0, 0],
+      ['f/last', 0, -1],
+      ['f/end', 0, 0],
+    ]);
+    expect(symmetry.layers.map(({ layer, logScale }) => [layer.name, ...logScale.map((c) => c || 0)])).toEqual([
+      ['f/first', 1, 0],
+      ['f/second', -1, 1],
+      ['f/last', 0, -1],
+    ]);
+    expect(symmetry.layers[0]!.layer.getClassName()).toBe('Fake');
+  });
+
+  it('have nothing to move in a kernel from a scale to itself, or without names', () => {
+    const symmetry = whole(named('f', {}, { residual: { from: 'x', to: 'x' }, plain: {} }));
+    expect(symmetry.parameters.map(({ exponent }) => exponent.map((c) => c || 0))).toEqual([[0], [0]]);
+    expect(symmetry.layers).toEqual([]);
+  });
+
+  const attention = (frozen = false) =>
+    named(
+      'mha',
+      { inputs: ['input'], output: 'output', rules: [{ query: 1, key: 1 }] },
+      {
+        query: { from: 'input', to: 'query', frozen },
+        key: { from: 'input', to: 'key' },
+        value: { from: 'input', to: 'value' },
+        output: { from: 'value', to: 'output' },
+      },
+    );
+
+  it('obey their rules, and those of the tensors around', () => {
+    const symmetry = scaleSymmetry(chain([dense('in'), attention(), dense('out')]));
+    // Of in, query, value and output one each is free; the key follows.
+    expect(symmetry.freedom).toBe(4);
+    const of = (name: string) => exponentOf(symmetry, name);
+    const total = (...names: string[]) => names.map(of).reduce((a, b) => a.map((c, i) => c + b[i]!));
+    expect(total('in/kernel', 'in/kernel', 'mha/query', 'mha/key')).toEqual([0, 0, 0, 0]);
+    expect(total('in/kernel', 'mha/value', 'mha/output', 'out/kernel')).toEqual([0, 0, 0, 0]);
+    expect(layersOf(symmetry)).toEqual(['in', 'mha/query', 'mha/key', 'mha/value', 'mha/output', 'out']);
+  });
+
+  it('are held by a frozen weight, and by an input without a name', () => {
+    const frozen = scaleSymmetry(chain([dense('in'), attention(true), dense('out')]));
+    expect(frozen.freedom).toBe(3);
+    // The query has the scale of the input, which the key sees twice.
+    expect(exponentOf(frozen, 'mha/key').map((c) => -c / 2 || 0)).toEqual(exponentOf(frozen, 'in/kernel'));
+    const pinned = scaleSymmetry(chain([dense('in'), named('gate', {}, { kernel: {} }), dense('out')]));
+    expect(pinned.freedom).toBe(0);
+    const { parameter } = pinned.parameters[0]!;
+    expect([...new Set(pinned.holds(parameter).map(({ kind }) => kind))]).toEqual(['input', 'pins']);
+  });
+
+  it('are those of one call: a layer that is called twice has one factor for each weight', () => {
+    const shared = attention();
+    const { call, step, graph } = network();
+    const once = call(shared, call(dense('in'), 0));
+    const symmetry = scaleSymmetry(graph(call(dense('out'), step('ties', call(shared, once)))));
+    // The weights see in and out of both calls multiplied alike, so that the layer keeps the scale of its input.
+    expect(symmetry.freedom).toBe(3);
+    const product = ['mha/value', 'mha/output'].map((name) => exponentOf(symmetry, name));
+    expect(product[0]!.map((c, i) => c + product[1]![i]! || 0)).toEqual([0, 0, 0]);
+  });
+
+  it('tie two inputs of one name, and say so', () => {
+    const { call, graph } = network();
+    const layer = named('sum', { inputs: ['x', 'x'], output: 'x' }, {});
+    const symmetry = scaleSymmetry(graph(call(dense('out'), call(layer, call(dense('a'), 0), call(dense('b'), 0)))));
+    expect(symmetry.freedom).toBe(1);
+    expect(exponentOf(symmetry, 'a/kernel')).toEqual(exponentOf(symmetry, 'b/kernel'));
   });
 });

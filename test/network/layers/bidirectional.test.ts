@@ -57,8 +57,6 @@ describe('a bidirectional layer', () => {
 
   it('goes the generic way where its layers do', () => {
     const softmax = layers.simpleRNN({ units: 2, recurrentInitializer, activation: 'softmax' });
-    expect(both('mul', softmax)).toEqual([
-      'Bidirectional, named, kernel, fixed, fixed, kernel, fixed, fixed',
-    ]);
+    expect(both('mul', softmax)).toEqual(['Bidirectional, named, kernel, fixed, fixed, kernel, fixed, fixed']);
   });
 });

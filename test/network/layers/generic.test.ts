@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { dense } from '../../../src/network/layers/dense.js';
-import { generic, throughTfjs } from '../../../src/network/layers/generic.js';
+import { generic, measuredAsWhole, throughTfjs } from '../../../src/network/layers/generic.js';
 import type { Operation } from '../../../src/network/layers/operation.js';
 import type { LayerRule } from '../../../src/network/layers/rule.js';
 import { checkLayers, one } from './check-layers.js';
@@ -52,7 +52,9 @@ describe('the generic way', () => {
     const [found, ...rest] = operationsOf(generic, layer, trained);
     const [expected] = operationsOf(dense, layer, trained);
     expect(rest).toEqual([]);
-    expect(found).toMatchObject({ scale: 'pins', piecewiseLinear: false });
+    expect(found).toMatchObject({ scale: 'pins', scaleUnknown: true, piecewiseLinear: false });
+    expect(measuredAsWhole(layer, 'affine', expected!.parameters)).not.toHaveProperty('scaleUnknown');
+    expect(measuredAsWhole(layer, 'adds')).toMatchObject({ scale: 'adds', parameters: [] });
     expect(found!.parameters.map(({ role }) => role)).toEqual(['fixed', 'fixed']);
     tf.tidy(() => {
       const [x, delta] = [noise([SAMPLES, 5], 2), noise([COLUMNS * SAMPLES, 4], 3)];

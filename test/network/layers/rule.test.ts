@@ -37,6 +37,16 @@ describe('checkOperations', () => {
     ['no way back', [{ ...sound, backward: undefined }], /no backward, a function/],
     ['no way forward', [{ ...sound, forward: 1 }], /no forward, a function/],
     ['no parameters', [{ ...sound, parameters: undefined }], /no parameters: give an array/],
+    [
+      'names misspelt',
+      [{ ...sound, scale: { input: ['x'] } }],
+      /scale: there is no option 'input', only inputs, output, rules/,
+    ],
+    [
+      'a place without names',
+      [{ ...sound, parameters: [{ name: 'w', to: 'x' }], squaredNorms: () => [] }],
+      /weight 'w' has a place between scales with names, but the scale of its operation is 'ties': make that \{ inputs, output \}/,
+    ],
     ['weights without norms', [{ ...sound, parameters: [{}] }], /with weights has no squaredNorms/],
   ])('refuses %s in one line that names the layer', (_, returned, message) => {
     expect(() => checkOperations(layer, returned)).toThrow(message);
