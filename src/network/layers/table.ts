@@ -82,7 +82,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   LayerNormalization: exact(layerNormalization, 'takes away the scale of its input'),
   Embedding: exact(embedding),
   PReLU: exact(prelu, 'alpha takes no part in the rescaling'),
-  TimeDistributed: exact(timeDistributed(ruleOf), 'as the layer inside; a model inside: generic'),
+  TimeDistributed: exact(timeDistributed(ruleOf), 'as the layer inside, or those of a Sequential; another model: generic'),
 
   Activation: delta(activationLayer),
   ReLU: delta(reluLayer),
@@ -155,7 +155,8 @@ const registered = new Map<string, LayerRule>();
 
 /**
  * Tells how layers of a class of your own are measured. Without a rule they go the generic way: tf.js passes deltas through
- * them, their weights take one gradient for every sample and column, and their scale is taken to be fixed. A later rule for the
+ * them, their weights take one gradient for every sample and column, and their scale is taken to be fixed. `measuredAsWhole`
+ * does the same, with scales that you name. A later rule for the
  * same class replaces the earlier one; models that are being measured keep theirs.
  *
  * With N samples in a chunk and R columns of the output Hessian's factor at a time, deltas are [R * N, ...shape], column by
