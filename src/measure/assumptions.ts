@@ -115,6 +115,10 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
       `Measured as a whole: ${names}. Minimum Sharpness is not invariant where scale moves through or inside of what they ` +
       'compute, and their weights count as they are: build it of layers that have an exact rule.',
   );
+  say(
+    layersWith(({ layer, scale }) => typeof scale === 'object' && !isOfTfjs(layer)),
+    (names) => `That the scales named in the rule of ${names} leave the function unchanged is taken on trust.`,
+  );
   // Of a layer that moves with its other weights, such as a recurrent one, only some are held.
   const all = parametersOf(graph);
   const moves = ({ layer }: Parameter) => all.some((each) => each.layer === layer && each.role !== 'fixed');
@@ -160,9 +164,10 @@ function layersOfUnknownScale(graph: Graph): { own: Operation['layer'][]; tfjs: 
       }
     }
   }
-  const ofTfjs = (layer: Operation['layer']) => Object.hasOwn(layerTable, layer.getClassName());
-  return { own: found.filter((layer) => !ofTfjs(layer)), tfjs: found.filter(ofTfjs) };
+  return { own: found.filter((layer) => !isOfTfjs(layer)), tfjs: found.filter(isOfTfjs) };
 }
+
+const isOfTfjs = (layer: Operation['layer']) => Object.hasOwn(layerTable, layer.getClassName());
 
 /** That outputs without a loss do not count, one sentence. */
 export function outputAssumptions(withoutLoss: readonly string[]): string[] {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
+import { measuredAsWhole, registerLayerRule } from '../../src/layers.js';
 import { backendAssumptions, symmetryAssumptions } from '../../src/measure/assumptions.js';
 import { unfold } from '../../src/network/graph.js';
 import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
@@ -79,6 +80,10 @@ test('layers of which nothing is known, unless no scale can reach them', () => {
     expect.stringMatching(
       /^Nothing is known of the scales in 'between' and 'end': Minimum Sharpness is not invariant where .+ registerLayerRule of tfjs-sharpness\/layers says what becomes of scales\.$/,
     ),
+  ]);
+  registerLayerRule('OpaqueOfAssumptions', (layer) => [measuredAsWhole(layer, { inputs: ['x'], output: 'x' })]);
+  expect(assumptionsOf([3], dense('a'), opaque('known'), dense('b'))).toEqual([
+    "That the scales named in the rule of 'known' leave the function unchanged is taken on trust.",
   ]);
   const cell = [2, 3].map((units) =>
     layers.simpleRNNCell({ units, activation: 'relu', recurrentInitializer: 'glorotUniform' }),

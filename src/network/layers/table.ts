@@ -82,7 +82,10 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   LayerNormalization: exact(layerNormalization, 'takes away the scale of its input'),
   Embedding: exact(embedding),
   PReLU: exact(prelu, 'alpha takes no part in the rescaling'),
-  TimeDistributed: exact(timeDistributed(ruleOf), 'as the layer inside, or those of a Sequential; another model: generic'),
+  TimeDistributed: exact(
+    timeDistributed(ruleOf),
+    'as the layer inside, or those of a Sequential; another model: generic',
+  ),
 
   Activation: delta(activationLayer),
   ReLU: delta(reluLayer),
