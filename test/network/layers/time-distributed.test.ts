@@ -5,6 +5,13 @@ import * as plain from './plain-layers.js';
 
 const { layers } = tfl;
 
+/** A model that is no chain. */
+function branches(): tfl.layers.Layer {
+  const x = tfl.input({ shape: [2] });
+  const parts = [2, 3].map((units) => layers.dense({ units, activation: 'relu' }).apply(x) as tfl.SymbolicTensor);
+  return tfl.model({ inputs: x, outputs: layers.concatenate().apply(parts) as tfl.SymbolicTensor }) as never;
+}
+
 checkLayers({
   TimeDistributed: [
     one('dense at every time step', () => layers.timeDistributed({ layer: layers.dense({ units: 3 }) }), [[4, 2]], {
@@ -47,6 +54,12 @@ checkLayers({
       [[4, 3]],
       { plain: plain.timeDistributed(plain.dense) },
     ),
+    one('a chain at every time step', () => {
+      const first = layers.dense({ units: 3, inputShape: [2], activation: 'tanh' });
+      const chain = tfl.sequential({ layers: [first, layers.dense({ units: 3, activation: 'relu' })] });
+      return layers.timeDistributed({ layer: chain as unknown as tfl.layers.Layer });
+    }, [[4, 2]]),
+    one('branches at every time step', () => layers.timeDistributed({ layer: branches() }), [[4, 2]]),
   ],
 });
 
@@ -68,6 +81,14 @@ describe('a layer at every time step', () => {
       'TimeDistributed relu activation, ties',
       'TimeDistributed Dense, affine, kernel, bias',
     ]);
+  });
+
+  it('has the same operations for a layer that stands in a Sequential twice', () => {
+    const square = layers.dense({ units: 2, inputShape: [2] });
+    const inside = tfl.sequential({ layers: [square, square] }) as unknown as tfl.layers.Layer;
+    const [first, second, ...rest] = operationsOf(layers.timeDistributed({ layer: inside }), [3, 2]);
+    expect(first).toBe(second);
+    expect(rest).toEqual([]);
   });
 
   it('goes the generic way where it is a model that is no chain', () => {
