@@ -4,9 +4,11 @@ import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
 import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
 import { scaleSymmetry } from '../symmetry/scale-symmetry.js';
-import { weightOf } from '../tfjs/weights.js';
+import { variablesReadBy } from '../tfjs/variables-read.js';
+import { allVariables, weightOf } from '../tfjs/weights.js';
 import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
 import { type DatasetInputs, isLabelled } from './inputs.js';
+import { thisInstant } from './instant.js';
 import { cutAtLosses, planHeads } from './loss.js';
 import { measureBy } from './measure-sharpness.js';
 import { tracesOf } from './methods.js';
@@ -78,7 +80,8 @@ const OUTPUT = 'output';
  *   is taken on trust.
  * @param inputs a tensor, several, or a batched dataset of these or of { xs, ys }.
  * @returns the reading, `exact: false`.
- * @throws Error with one line that says what was wrong and how to mend it, before anything is computed.
+ * @throws Error with one line when variables that the function reads are changed meanwhile; and before anything is computed with
+ *   one that says what was wrong and how to mend it.
  *
  * @example
  * const f = (x: tf.Tensor) => tf.matMul(tf.relu(tf.add(tf.matMul(x as tf.Tensor2D, w1), b1)), w2);
@@ -132,8 +135,9 @@ function subjectOfFunction(
       trainable: true,
     }),
   );
+  const atOneInstant = readingOneInstant();
   const call = (given: tf.Tensor[]) => {
-    const output: unknown = f(...given);
+    const output: unknown = atOneInstant(() => f(...given));
     if (!(output instanceof tf.Tensor)) {
       throw new Error(`it returned a ${typeof output}, not a tensor: return outputs, one row a sample.`);
     }
@@ -170,6 +174,24 @@ function subjectOfFunction(
     }),
     lossInputs: (samples, labels) => weights.of(samples, labels),
     assumptions: [Array.isArray(blocks) ? NO_SCALES_NAMED : NAMED_SCALES_TRUSTED],
+  };
+}
+
+/**
+ * Runs a function, again and again, that reads the same variables each time: those among the blocks, and perhaps others.
+ *
+ * @throws Error with one line, where it is run, once one of them has other values than now.
+ */
+function readingOneInstant(): <T>(run: () => T) => T {
+  const checks = new Map(allVariables().map((each) => [each, thisInstant([weightOf(each.name, each)])]));
+  let ofThoseRead: (() => void)[] | undefined;
+  return (run) => {
+    const { value, variables } = ofThoseRead ? { value: run(), variables: [] } : variablesReadBy(run);
+    ofThoseRead ??= variables.flatMap((each) => checks.get(each) ?? []);
+    for (const check of ofThoseRead) {
+      check();
+    }
+    return value;
   };
 }
 

@@ -19,13 +19,15 @@ export type SharpnessInputs = TensorInputs | DatasetInputs;
  * with T_b the trace of the Hessian block of weight tensor b for the mean loss per sample. Labels are not needed. The model
  * is measured as inference runs it: dropout off, batch normalization with its moving statistics.
  *
+ * The value is that of the weights at the call. Where they are changed while it is still running, it is refused: `await` it.
+ *
  * Several outputs add up with their `lossWeights`; the loss of an output with positions is the mean over them.
  *
  * @param model a built model with outputs of shape [N, K] or [N, ...positions, K].
  * @param inputs [N, ...] for each input of the model: a tensor, several, by name, or a batched dataset of xs or { xs, ys }.
  * @returns the reading; `standardError` is 0 with the exact method, unless `part` leaves samples out.
- * @throws Error with one line that says what was wrong and how to mend it, before anything is computed: model not built or
- *   without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
+ * @throws Error with one line when weights are changed meanwhile; and before anything is computed with one that says what was
+ *   wrong and how to mend it: model not built or without trained weights, wrong shape or dtype, no samples, NaN or infinite weights or inputs, unknown loss, loss and
  *   last activation that do not belong together, a layer that cannot be measured, options that there are not.
  * @throws RangeError with one line for numbers out of range, and when `memoryMB` does not hold one sample.
  *

@@ -3,6 +3,7 @@ import { isNative } from '../tfjs/backend.js';
 import { checkSameEngine } from '../tfjs/copies.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset } from './inputs.js';
+import { thisInstant } from './instant.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
 import { partOfSet, partOfStream, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
@@ -44,7 +45,8 @@ export interface Assignment {
 }
 
 /**
- * Runs a way of measuring with all that it works on, checked; what that takes is disposed afterwards.
+ * Runs a way of measuring with all that it works on, checked; what that takes is disposed afterwards. The instant that it speaks
+ * for is that of the call.
  *
  * @throws Error with one line that says what was wrong and how to mend it.
  */
@@ -54,7 +56,7 @@ export async function withTask<T>(
 ): Promise<T> {
   checkMeasureOptions(options);
   options.signal?.throwIfAborted();
-  const subject = makeSubject();
+  const subject = atThisInstant(makeSubject());
   const { memoryMB = defaultMemoryMB(), seed = 0 } = options;
   const checkBatch = batchCheck(subject, check);
   const data = isDataset(inputs)
@@ -67,6 +69,11 @@ export async function withTask<T>(
   } finally {
     data.dispose();
   }
+}
+
+/** A subject that is only ever run with the weights that it has now. */
+function atThisInstant(subject: Subject): Subject {
+  return { ...subject, graph: { ...subject.graph, checkUnmoved: thisInstant(subject.weights) } };
 }
 
 /** Data with tensors of its own. */

@@ -33,6 +33,8 @@ export interface Graph {
   /** The tensors that the loss reads: z of every head, then the weights among the inputs. */
   readonly outputs: readonly number[];
   readonly steps: readonly Step[];
+  /** Asked before every run, where the weights have to be those of one instant: throws once they have moved. */
+  readonly checkUnmoved?: () => void;
 }
 
 /** A tensor of the graph, and its mask where a layer has made one. */

@@ -44,6 +44,7 @@ export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
  *
  * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
  * @param look shown the inputs of every step, which live no longer than the call.
+ * @throws what the graph's `checkUnmoved` throws.
  */
 export function record(
   graph: Graph,
@@ -52,6 +53,7 @@ export function record(
   gauge: MemoryGauge,
   look?: (step: number, inputs: readonly tf.Tensor[]) => void,
 ): Tape {
+  graph.checkUnmoved?.();
   const lastUse = new Map<number, number>();
   plan.forEach(({ step }, i) => {
     for (const id of readBy(step)) {

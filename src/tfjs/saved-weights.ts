@@ -12,12 +12,18 @@ export interface WeightCopies {
 
 /** Clones every weight of the model, also those that are not trained, such as the moving averages of batch normalization. */
 export function copyWeights(model: tfl.LayersModel): WeightCopies {
-  const copies = model.weights.map((weight) => ({ weight, copy: tf.keep(tf.clone(weight.read())) }));
+  const copies = model.weights.map((weight) => {
+    const variable = variableOf(weight);
+    return { variable, identity: identityOfValues(variable), copy: tf.keep(tf.clone(variable)) };
+  });
   return {
     restore() {
       // Not `setWeights`: it applies constraints once more, and maxNorm or unitNorm then change the last bits.
-      for (const { weight, copy } of copies) {
-        variableOf(weight).assign(copy);
+      for (const { variable, identity, copy } of copies) {
+        // Where nothing has moved, nothing is assigned: a measurement that is under way may go on.
+        if (identityOfValues(variable) !== identity) {
+          variable.assign(copy);
+        }
       }
     },
     dispose() {

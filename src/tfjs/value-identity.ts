@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * An object that stands for the values of a tensor: where two have the same one, they have the same values. tf.js never changes
@@ -6,4 +6,12 @@ import type * as tf from '@tensorflow/tfjs-core';
  */
 export function identityOfValues({ dataId }: tf.Tensor): object {
   return dataId;
+}
+
+/**
+ * Another tensor with the very values of this one, and the same identity, on every backend. The values live until it is disposed,
+ * by whoever asked. One at a time: it has a name, as tf.js makes no other tensor that shares values everywhere.
+ */
+export function sharingValues(x: tf.Tensor): tf.Variable {
+  return tf.variable(x, false, 'tfjs-sharpness/values');
 }

@@ -41,7 +41,7 @@ export interface HutchinsonTraces {
   standardError(factors: readonly number[]): number;
   /**
    * Measures a batch. Before anything is awaited the weights are as they were, bit by bit: training that goes on in between
-   * is not disturbed (but the value then mixes two networks).
+   * is not disturbed (but the graph's `checkUnmoved` may then end the measurement).
    *
    * @param inputs one tensor for each input of the graph, labels included, [N, ...]; they stay the caller's.
    * @param pause called after every chunk and probe with the samples done; what it throws ends the measurement.
@@ -114,6 +114,7 @@ export function hutchinsonTraces(
       for (const [block, parameter] of curved.entries()) {
         const gradient = gradientAbove(held, recorded, parameter);
         for (let probe = 0; probe < probes; probe++) {
+          graph.checkUnmoved?.();
           const signs = probeSigns(sizes, block, seed, probe);
           const q = probeQuotient(variables[block], signs, h[block], () => gradient(residuals, gauge), gauge);
           const [ofChunk] = await valuesOf(q);

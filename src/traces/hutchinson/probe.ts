@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gaugedTidy, type MemoryGauge } from '../../tfjs/memory-gauge.js';
+import { sharingValues } from '../../tfjs/value-identity.js';
 import { randomSigns } from '../sampling/signs.js';
 
 /**
@@ -14,7 +15,7 @@ export function probeSigns(sizes: readonly number[], block: number, seed: number
 
 /**
  * v^T (g(theta + h v) - g(theta - h v)) / (2 h), which is v^T H v + O(h^2) if g is the gradient by this variable and H its
- * derivative. When it is over, or throws, the variable is what it was, bit by bit.
+ * derivative. When it is over, or throws, the variable has the very values that it had, also by `identityOfValues`.
  *
  * @param signs v, in the order of the variable's values.
  * @param gradient g at the present value of the variable, in its shape; disposed here.
@@ -28,7 +29,7 @@ export function probeQuotient(
   gauge: MemoryGauge,
 ): tf.Tensor {
   const v = tf.tensor(signs, variable.shape);
-  const original = variable.clone();
+  const original = sharingValues(variable);
   const gradientAt = (step: number) => {
     const moved = tf.tidy(() => tf.add(original, tf.mul(v, step)));
     // The variable itself: `LayerVariable.write` would apply a constraint.
@@ -45,7 +46,7 @@ export function probeQuotient(
       return tf.div(tf.sum(tf.mul(tf.sub(up, down), v)), 2 * h);
     });
   } finally {
-    variable.assign(original as tf.Variable);
+    variable.assign(original);
     tf.dispose([v, original, gradients]);
   }
 }

@@ -76,7 +76,12 @@ export function gradientAbove(
       entering.set(step.mask, call.mask as tf.Tensor);
     }
   });
-  const upper: Graph = { ...graph, inputs: [...entering.keys()], steps: plan.map(({ step }) => step) };
+  // Without `checkUnmoved`: it is run with the weight moved.
+  const upper: Graph = {
+    inputs: [...entering.keys()],
+    outputs: graph.outputs,
+    steps: plan.map(({ step }) => step),
+  };
   return (residuals, gauge) => {
     const moved = record(upper, plan, [...entering.values()], gauge);
     const copied = new Map([...residuals].map(([output, r]) => [output, r.clone()]));
