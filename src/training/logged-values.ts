@@ -23,3 +23,19 @@ export async function loggedValues(logs: Logs): Promise<Record<string, number>> 
   }
   return values;
 }
+
+/** Fields of epoch logs that hold no reading of that epoch. */
+const notRead = new WeakMap<Logs, Set<string>>();
+
+/**
+ * Says that a field of an epoch's logs holds no reading of this epoch: one that is carried forward, or NaN. The logs are one object
+ * for all callbacks, so that those after this one can know.
+ */
+export function sayNotRead(logs: Logs, field: string): void {
+  notRead.set(logs, (notRead.get(logs) ?? new Set()).add(field));
+}
+
+/** Whether that was said. */
+export function isNotRead(logs: Logs, field: string): boolean {
+  return notRead.get(logs)?.has(field) === true;
+}

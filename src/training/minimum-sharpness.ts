@@ -60,8 +60,9 @@ export interface SharpnessCallback extends tfl.Callback {
  *
  * **Logs.** After every epoch the latest value goes into the epoch logs under `name`, so that `history.history`,
  * `earlyStopping` and `tf.node.tensorBoard` see it; those must stand after this callback. An epoch without a reading of
- * its own carries the latest one forward, and an epoch before a model's first reading has `NaN`, so that all histories
- * have one entry an epoch.
+ * its own, because none was due or there was no time for it, carries the latest one forward. An epoch whose last reading
+ * failed has `NaN`, and so has one before a model's first reading. So all histories have one entry an epoch. `earlyStopping`
+ * knows which of them are readings; `tf.callbacks.earlyStopping` sees numbers alone, and its patience counts every epoch.
  *
  * **Several callbacks** in one fit need their own names:
  *

@@ -4,7 +4,7 @@ import type { SharpnessReading } from '../measure/reading.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
 import { type Limits, noReadingWithin, readWithin } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
-import { type Logs, loggedValues } from './logged-values.js';
+import { type Logs, loggedValues, sayNotRead } from './logged-values.js';
 import { type Problems, problemsOf } from './problems.js';
 import { isDue } from './schedule.js';
 import { type Measuring, sharpnessReader } from './sharpness-reader.js';
@@ -32,7 +32,7 @@ export interface Monitor {
   epochBegin(epoch: number): void;
   batchBegin(): void;
   batchEnd(): Promise<void>;
-  /** @param logs are given the latest reading, by its name. */
+  /** @param logs are given the latest reading, by its name; NaN where there is none yet, and where this epoch's has failed. */
   epochEnd(epoch: number, logs: Logs | undefined): Promise<void>;
   /** Training pauses. The model is as it was before `begin`. */
   end(): void;
@@ -56,6 +56,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
   /** The reading that epoch logs carry forward, and the model it is of. */
   let carried: { readonly model: tfl.LayersModel; readonly reading: SharpnessReading } | undefined;
   let epochsEnded = 0;
+  /** `hasFailed`: since the last reading, if there was one. */
   let thisEpoch = { stepAtBegin: 0, hasReading: false, hasFailed: false };
 
   const tryReading = async (limits?: Limits) => {
@@ -64,23 +65,29 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     }
     const trained = model;
     const reading = await read(trained, recorder?.take(), limits);
-    if (reading === 'failed') {
+    // One that was due, and found nothing to measure, has failed; one within limits was given up, to be tried later.
+    if (reading === 'failed' || (reading === 'none' && limits === undefined && !disposal.signal.aborted)) {
       thisEpoch.hasFailed = true;
     } else if (reading !== 'none') {
       latest = { ...reading, ...at };
       carried = { model: trained, reading: latest };
       thisEpoch.hasReading = true;
+      thisEpoch.hasFailed = false;
       readings.next(latest);
     }
   };
 
-  const carryInto = (epochLogs: Logs) => {
+  const logValue = (epochLogs: Logs) => {
     if (Object.hasOwn(epochLogs, name)) {
       problems.skip(
         `the epoch logs already have a "${name}" from someone else, which stays: give each callback its own name, minimumSharpness({ name }).`,
       );
     } else {
-      epochLogs[name] = carried?.model === model ? carried.reading.minimumSharpness : Number.NaN;
+      const isKnown = carried?.model === model && !thisEpoch.hasFailed;
+      epochLogs[name] = isKnown ? (carried as { reading: SharpnessReading }).reading.minimumSharpness : Number.NaN;
+      if (!thisEpoch.hasReading || thisEpoch.hasFailed) {
+        sayNotRead(epochLogs, name);
+      }
     }
   };
 
@@ -160,7 +167,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
         problems.skipQuietly(noReadingWithin(budget));
       }
       if (model !== null && epochLogs !== undefined) {
-        carryInto(epochLogs);
+        logValue(epochLogs);
         await publish(epochLogs);
       }
     },

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { type Logs, loggedValue, loggedValues } from '../../src/training/logged-values.js';
+import { isNotRead, type Logs, loggedValue, loggedValues, sayNotRead } from '../../src/training/logged-values.js';
 
 it('a field is a number, a scalar, or not there', async () => {
   const loss = tf.scalar(0.25);
@@ -23,4 +23,14 @@ it('all fields that are numbers keep their order', async () => {
     ['acc', 0.5],
   ]);
   tf.dispose([loss, acc]);
+});
+
+it('a field of these very logs is said not to be read', () => {
+  const logs: Logs = { ms: 1, other: 2 };
+  expect(isNotRead(logs, 'ms')).toBe(false);
+  sayNotRead(logs, 'ms');
+  sayNotRead(logs, 'third');
+  expect(['ms', 'other', 'third'].map((field) => isNotRead(logs, field))).toEqual([true, false, true]);
+  expect(isNotRead({ ...logs }, 'ms')).toBe(false);
+  expect(logs).toEqual({ ms: 1, other: 2 });
 });

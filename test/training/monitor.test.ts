@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import { checkCallbackOptions, type MinimumSharpnessOptions } from '../../src/training/callback-options.js';
-import type { Logs } from '../../src/training/logged-values.js';
+import { isNotRead, type Logs } from '../../src/training/logged-values.js';
 import { monitorOf } from '../../src/training/monitor.js';
 
 /** Trainings without fit: the monitor is told of batches and epochs by hand. */
@@ -143,6 +143,39 @@ describe('monitorOf', () => {
     // The fourth epoch has a reading of the other model.
     expect(values).toEqual([Number.NaN, 1, 1, 2, Number.NaN]);
     other.dispose();
+  });
+
+  it.each<[string, MinimumSharpnessOptions['every'], number, number[], number[]]>([
+    ['one of its epoch', { epochs: 1 }, 1, [2, 3], [1, Number.NaN, Number.NaN, 4]],
+    ['the one that was due', { epochs: 2 }, 1, [2], [Number.NaN, 1, 1, Number.NaN, 1, 3]],
+    ['the last of an epoch', { batches: 1 }, 2, [4], [2, Number.NaN, 6]],
+    ['one before the last of an epoch', { batches: 1 }, 2, [3], [2, 4, 6]],
+  ])('logs NaN where a reading failed: %s', async (_, every, batches, fails, expected) => {
+    const all = watched({ data: x, every, name: 'ms' }, fails);
+    all.monitor.setModel(model);
+    all.monitor.begin();
+    const logged: Logs[] = [];
+    for (const number of expected.keys()) {
+      logged.push({ loss: 1 });
+      await epoch(all, number, batches, logged.at(-1));
+    }
+    expect(logged.map(({ ms }) => ms)).toEqual(expected);
+    // What is carried forward is said to be so, and NaN is no reading.
+    const fresh = expected.map(
+      (value, i) => !Number.isNaN(value) && value !== expected[i - 1] && value !== expected[i - 2],
+    );
+    expect(logged.map((logs) => !isNotRead(logs, 'ms'))).toEqual(fresh);
+    expect(logged.some((logs) => isNotRead(logs, 'loss'))).toBe(false);
+  });
+
+  it('logs NaN where no minibatch was seen', async () => {
+    const all = watched({ name: 'ms' });
+    all.monitor.setModel(model);
+    all.monitor.begin();
+    const [seen, unseen]: Logs[] = [{}, {}];
+    await epoch(all, 0, 1, seen);
+    await epoch(all, 1, 0, unseen);
+    expect([seen, unseen]).toEqual([{ ms: 1 }, { ms: Number.NaN }]);
   });
 
   it('leaves a field of the same name to its owner', async () => {

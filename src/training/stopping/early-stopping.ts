@@ -5,7 +5,7 @@ import { FitCallback } from '../../tfjs/fit-callback.js';
 import { copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
 import { isBeingTrained } from '../../tfjs/trained-model.js';
 import { warnOnce } from '../../warnings.js';
-import { type Logs, loggedValue } from '../logged-values.js';
+import { isNotRead, type Logs, loggedValue } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { BatchMeans } from './batch-means.js';
 import { type Average, nextAverage } from './smoothing.js';
@@ -54,11 +54,10 @@ export interface EarlyStopping extends tfl.Callback {
  * out, or if someone else set `model.stopTraining`. MS can be lowest in the first epochs, before anything was learned:
  * `startFromEpoch` or `startFromAccuracy` keep those from being the best.
  *
- * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs, also those that only
- * carry a reading forward, which are no improvement and no worsening: with readings every k epochs, pass `readings`.
- * NaN is never an improvement; before the first number it does not count against patience either, since that is how
- * `minimumSharpness` says that there is no reading yet. An epoch without the field does not count, and one line says
- * so.
+ * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs; of a sharpness callback's field those
+ * with a reading of their own, neither those that carry one forward nor those whose reading failed. In a field of somebody
+ * else's, NaN is never an improvement; before the first number it does not count against patience either. An epoch without the
+ * field does not count, and one line says so.
  *
  * **Readings.** With `{ readings: sharpness }` patience counts readings: training ends right at one, also in the middle
  * of an epoch. `monitor` is then a field of the reading, such as `'minimumSharpness'` or `'trace'`. Loss and accuracy,
@@ -185,7 +184,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   override async onEpochEnd(epoch: number, logs: Logs = {}): Promise<void> {
     const fit = this.#fit;
     const { monitor, readings } = this.#settings;
-    if (fit === undefined || readings !== undefined) {
+    if (fit === undefined || readings !== undefined || isNotRead(logs, monitor)) {
       return;
     }
     const value = await loggedValue(logs, monitor);

@@ -135,6 +135,71 @@ describe('earlyStopping', () => {
     expect(await epochs([1, 2, 2], { mode: 'auto' })).toBe(2);
   });
 
+  describe('on the logs of a sharpness callback', () => {
+    const relu = () =>
+      tfl.sequential({
+        layers: [
+          tfl.layers.dense({ units: 2, inputShape: [1], activation: 'relu', kernelInitializer: 'ones' }),
+          tfl.layers.dense({ units: 1, kernelInitializer: 'ones' }),
+        ],
+      });
+    /** Weights do not move: every reading is the same. */
+    async function trained(every: { epochs: number }, patience: number, callbacks: tfl.Callback[] = [], data = x) {
+      const own = relu();
+      own.compile({ loss: 'meanSquaredError', optimizer: tf.train.sgd(0) });
+      const sharpness = minimumSharpness({ data, every });
+      const stopping = earlyStopping({ monitor: 'minimumSharpness', patience });
+      const before = tf.memory().numTensors;
+      const { history } = await own.fit(x, x, {
+        epochs: 30,
+        verbose: 0,
+        callbacks: [...callbacks, sharpness, stopping],
+      });
+      expect(tf.memory().numTensors - before).toBeLessThanOrEqual(1); // the optimizer's rate
+      sharpness.dispose();
+      own.optimizer.dispose();
+      own.dispose();
+      return history.minimumSharpness as number[];
+    }
+
+    it.each([
+      [{ epochs: 1 }, 3, 4],
+      [{ epochs: 5 }, 3, 20],
+      [{ epochs: 4 }, 1, 8],
+      [{ epochs: 7 }, 0, 14],
+    ])('counts epochs with a reading: every %o, patience %i', async (every, patience, epochs) => {
+      expect((await trained(every, patience)).length).toBe(epochs);
+    });
+
+    it.each<[string, (model: tfl.LayersModel, data: tf.Tensor) => void]>([
+      [
+        'weights that are no numbers',
+        (own) => own.setWeights(own.getWeights().map((w) => tf.fill(w.shape, Number.NaN))),
+      ],
+      ['disposed data', (_, data) => data.dispose()],
+      [
+        'a layer that is refused',
+        (own) => {
+          Object.defineProperty(own.layers[1], 'stateful', { get: () => true });
+        },
+      ],
+    ])('does not stop on %s, and the history has NaN from there on', async (_, break_) => {
+      const data = tf.clone(x);
+      class Breaking extends tfl.Callback {
+        override async onEpochEnd(epoch: number) {
+          if (epoch === 1) {
+            tf.tidy(() => break_(this.model, data));
+          }
+        }
+      }
+      const history = await trained({ epochs: 1 }, 2, [new Breaking()], data);
+      data.dispose();
+      expect(history.length).toBe(30);
+      expect(history[0]).toBeGreaterThan(0);
+      expect(history.slice(1).every(Number.isNaN)).toBe(true);
+    });
+  });
+
   it('counts epochs from initialEpoch as fit numbers them', async () => {
     const stopping = earlyStopping({ monitor: 'value', startFromEpoch: 3 });
     const history = await train([new Scripted(Array(8).fill(1)), stopping], { initialEpoch: 2 });

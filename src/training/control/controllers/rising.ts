@@ -17,8 +17,14 @@ export const risingOptions = { window: true, confidence: true } satisfies Record
 /** `[step, minimumSharpness]` of the latest readings, oldest first. */
 export type Points = readonly (readonly [step: number, value: number])[];
 
-/** The points with one more reading, at most `window` of them. A reading without a step counts as one step after the last. */
+/**
+ * The points with one more reading, at most `window` of them. A reading without a step counts as one step after the last; one that
+ * is not finite is left out, since no line goes through it.
+ */
 export function withReading(points: Points, reading: SharpnessReading, window: number): Points {
+  if (!Number.isFinite(reading.minimumSharpness)) {
+    return points;
+  }
   const step = reading.step ?? (points.at(-1)?.[0] ?? -1) + 1;
   return [...points, [step, reading.minimumSharpness] as const].slice(-window);
 }

@@ -36,7 +36,7 @@ export interface WarmUpState {
  * steer(sharpness.readings$, warmUp({ max: 0.1 }), learningRateOf(model));
  * ```
  *
- * After every reading the value becomes min(max, factor × value), until
+ * After every reading that is a finite number the value becomes min(max, factor × value), until
  *
  *     (largest - smallest) / mean <= tolerance
  *
@@ -63,7 +63,7 @@ export function warmUp(options: WarmUpOptions): Controller<WarmUpState> {
       throw new Error(`warmUp: the value is ${value}, which no factor raises: begin above 0.`);
     },
     next(state, { minimumSharpness }) {
-      if (state.done) {
+      if (state.done || !Number.isFinite(minimumSharpness)) {
         return state;
       }
       const recent = [...state.recent, minimumSharpness].slice(-window);

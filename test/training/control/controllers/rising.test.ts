@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { SharpnessReading } from '../../../../src/measure/reading.js';
 import {
   checkRising,
   isRising,
@@ -70,4 +71,11 @@ describe('checkRising', () => {
       );
     }
   });
+});
+
+it('leaves out readings that are no numbers', () => {
+  const points = [[1, 5]] as const;
+  for (const minimumSharpness of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(withReading(points, { step: 2, minimumSharpness } as SharpnessReading, 6)).toBe(points);
+  }
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { SharpnessReading } from '../../../../src/measure/reading.js';
 import { type WarmUpOptions, warmUp } from '../../../../src/training/control/controllers/warm-up.js';
 import { readingsOf } from '../../streams/readings.js';
 import { run } from './run.js';
@@ -46,4 +47,12 @@ describe('warmUp', () => {
   ])('refuses %o in one line', (options, message) => {
     expect(() => warmUp(options as WarmUpOptions)).toThrow(new RegExp(`^warmUp: ${message}[^\n]*$`));
   });
+});
+
+it('does not grow on readings that are no numbers', () => {
+  const { begin, next } = warmUp({ max: 1 });
+  const state = begin(0.1);
+  for (const minimumSharpness of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(next(state, { minimumSharpness } as SharpnessReading)).toBe(state);
+  }
 });
