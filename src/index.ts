@@ -17,12 +17,11 @@ export {
 export { measureSharpness, type SharpnessInputs } from './measure/measure-sharpness.js';
 export type { MeasureMethod, MeasureOptions, MeasureProgress } from './measure/options.js';
 export type { ParameterTrace, SharpnessReading } from './measure/reading.js';
-export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights } from './measure/sample-weights.js';
+export type { SampledLoss, SharpnessSample } from './measure/sample-form.js';
+export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights, Weighting } from './measure/sample-weights.js';
 export {
   type MergeOptions,
   mergeSharpnessSamples,
-  type SampledLoss,
-  type SharpnessSample,
   sampleSharpness,
 } from './measure/sharpness-sample.js';
 export type { LossFactor, LossName } from './network/output-hessian.js';

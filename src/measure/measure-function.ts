@@ -166,6 +166,7 @@ function subjectOfFunction(
     heads,
     symmetry: scaleSymmetry(whole),
     weights: parameters.map(({ variable }) => variable),
+    weightings: plans.map((plan) => weights.weighting(plan)),
     inputNames: places.map((place) => `${place}`),
     inputs: (given) => checkedInputs(given, count),
     item: (given) => ({

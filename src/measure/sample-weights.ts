@@ -15,10 +15,21 @@ export type ClassWeight = { readonly [classIndex: number]: number };
 /** The same for all outputs, in their order, or by name. */
 export type ClassWeights = ClassWeight | readonly ClassWeight[] | { readonly [output: string]: ClassWeight };
 
+/** What the samples of an output are weighed by. */
+export interface Weighting {
+  readonly output: string;
+  /** Whether each has a weight of its own. */
+  readonly bySample: boolean;
+  /** The weights of the classes, where it goes by these too. */
+  readonly byClass: ClassWeight | null;
+}
+
 /** Makes the weights of the samples in a batch: one tensor for each head that has weights. */
 export interface BatchWeights {
   /** Whether a head has weights. */
   has(plan: HeadPlan): boolean;
+  /** By what. */
+  weighting(plan: HeadPlan): Weighting;
   /**
    * @param samples N.
    * @param labels of the batch, for the weights of classes.
@@ -62,6 +73,11 @@ export function batchWeights(
   const has = ({ place }: HeadPlan) => ofSamples[place] !== undefined || ofClasses[place] !== undefined;
   return {
     has,
+    weighting: ({ name, place }) => ({
+      output: name,
+      bySample: ofSamples[place] !== undefined,
+      byClass: ofClasses[place] ?? null,
+    }),
     async of(samples, labels) {
       const found: tf.Tensor[] = [];
       try {

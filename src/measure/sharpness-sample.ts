@@ -2,7 +2,12 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
 import { trainedParameters } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
+import { checkTraces } from '../symmetry/scale-minimum.js';
+import { outputNames } from '../tfjs/model-graph.js';
 import type { PairSample } from '../traces/pairs/sampled-traces.js';
+import { architectureOf } from './architecture.js';
+import { canonicalJson } from './fingerprint.js';
+import { curvatureOf, isSameCurvature } from './loss-fingerprint.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
 import { estimateOfShares, shareOf } from './methods.js';
 import {
@@ -14,33 +19,10 @@ import {
   networkOptionNames,
 } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
+import { checkSampleForm, checksumOf, SAMPLE_VERSION, type SampledLoss, type SharpnessSample } from './sample-form.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { withTask } from './task.js';
 import { fingerprintOf } from './weight-fingerprint.js';
-
-/** One output with its loss. */
-export interface SampledLoss {
-  readonly output: string;
-  /** Name of the loss, or `'factor'` for one of the user's own. */
-  readonly loss: string;
-  readonly lossWeight: number;
-}
-
-/**
- * What was found in one share of the data: plain data, to be sent as JSON and put together with the samples of other shares
- * by `mergeSharpnessSamples`. Its numbers are sums over the share and values of the pairs drawn; what is for users is in the
- * reading that comes of it.
- */
-export interface SharpnessSample extends PairSample {
-  /** Names of the weight tensors, in the order of `closedForm` and `traces`. */
-  readonly parameters: readonly string[];
-  readonly losses: readonly SampledLoss[];
-  /** Of all weights, bit by bit: samples of other weights do not go together. */
-  readonly fingerprint: string;
-  readonly seed: number;
-  /** The tolerance that was asked for and missed, in a sentence. */
-  readonly missed?: string;
-}
 
 /** How the model was measured, where that differs from what it was compiled with. */
 export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countFrozen'>;
@@ -54,6 +36,7 @@ export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countF
  * @returns plain data: `JSON.parse(JSON.stringify(sample))` is the same sample. It takes a few numbers for each pair drawn
  *   and weight tensor; with `part`, also two or so for each sample run.
  * @throws Error with one line as `measureSharpness` does.
+ * @throws RangeError with one line as `measureSharpness` does, and where the trace of a single pair or sample is not finite.
  *
  * @example
  * const sample = await sampleSharpness(model, xShare, { seed: machine });
@@ -70,14 +53,24 @@ export async function sampleSharpness(
     throw new Error("method: { hutchinson } cannot be merged. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
   }
   return withTask(modelAssignment(model, inputs, { ...options, method }), async (task) => {
+    const { subject } = task;
+    // The weights at the start, as they are in what follows.
+    subject.graph.checkUnmoved?.();
+    const fingerprint = await fingerprintOf(subject.weights);
+    const losses = await Promise.all(subject.heads.map((head) => ownLossOf(head, model)));
     const { sample, missed } = await shareOf(task, method);
-    return {
-      ...identityOf(task.subject),
-      fingerprint: await fingerprintOf(task.subject.weights),
+    checkFinite(subject, sample);
+    const found = {
+      ...identityOf(subject),
+      losses,
+      version: SAMPLE_VERSION,
+      fingerprint,
+      weightings: subject.weightings,
       seed,
       ...(missed && { missed }),
-      ...sample,
-    };
+      ...withoutNegatives(sample),
+    } as const;
+    return { ...found, checksum: checksumOf(found) };
   });
 }
 
@@ -89,8 +82,10 @@ export async function sampleSharpness(
  * @param samples of disjoint shares, each drawn with a seed of its own; those measured exactly may have any.
  * @param options `loss`, `lossWeights` and `countFrozen` as they were passed to `sampleSharpness`.
  * @returns a reading for all shares; `durationMs` is that of the merging.
- * @throws Error with one line when there are no samples, when they are not of this model, of the same loss and the same weights,
- *   when two were drawn with the same seed, and for options that there are not or that are out of range.
+ * @throws Error with one line when there are no samples, when one was changed on its way, when they are not of this model, of the
+ *   same loss, the same weights and the same weighting of samples, when one is there twice or two were drawn with the same seed, and
+ *   for options that there are not.
+ * @throws RangeError with one line for numbers out of range.
  *
  * @example
  * const reading = mergeSharpnessSamples(model, [await sampleSharpness(model, x1, { seed: 1 }), JSON.parse(received)]);
@@ -109,14 +104,47 @@ export function mergeSharpnessSamples(
   return readingOf(subject, estimateOfShares(subject, shares), start);
 }
 
-/** What two samples must have in common, besides the weights. */
-function identityOf({ graph, heads }: Pick<Subject, 'graph' | 'heads'>) {
-  const parameters = trainedParameters(graph);
-  return { parameters: parameters.map(({ name }) => name), losses: heads.map(lossOf) };
+/** What two samples must have in common with a model. */
+function identityOf({ graph, heads, inputNames }: Pick<Subject, 'graph' | 'heads' | 'inputNames'>) {
+  return {
+    parameters: trainedParameters(graph).map(({ name }) => name),
+    losses: heads.map(lossOf),
+    architecture: architectureOf(graph, inputNames.length, heads.length),
+  };
 }
 
 function lossOf({ name, hessian, lossWeight }: Head): SampledLoss {
   return { output: name, loss: hessian.name, lossWeight };
+}
+
+/** With what tells a loss of the user's own from another one. */
+async function ownLossOf(head: Head, model: tfl.LayersModel): Promise<SampledLoss> {
+  const loss = lossOf(head);
+  const { shape } = model.outputs[outputNames(model).indexOf(head.name)];
+  return loss.loss === 'factor'
+    ? { ...loss, curvature: await curvatureOf(head.hessian, shape[shape.length - 1] as number) }
+    : loss;
+}
+
+/** @throws RangeError with one line where the trace of a pair or sample is not finite: JSON would make null of it. */
+function checkFinite(subject: Subject, { closedForm, traces, part }: PairSample): void {
+  const worst = closedForm.map((sum, b) => {
+    const all = [[sum ?? 0], traces[b], part?.closedForm[b] ?? []].flat();
+    return all.find((trace) => !Number.isFinite(trace)) ?? 0;
+  });
+  checkTraces(subject.symmetry, worst);
+}
+
+/** Squared norms from Gram matrices may be a little less than 0, by rounding. */
+function withoutNegatives(sample: PairSample): PairSample {
+  const { closedForm, traces, part } = sample;
+  const each = (lists: readonly (readonly number[])[]) => lists.map((list) => list.map((trace) => Math.max(0, trace)));
+  return {
+    ...sample,
+    closedForm: closedForm.map((sum) => (sum === null ? null : Math.max(0, sum))),
+    traces: each(traces),
+    ...(part && { part: { ...part, closedForm: each(part.closedForm) } }),
+  };
 }
 
 /** @throws Error with one line unless the samples go together and with the model. */
@@ -128,26 +156,11 @@ function checkSamples(samples: readonly SharpnessSample[], identity: ReturnType<
     throw new Error('samples: there are none. Pass what sampleSharpness returned, one for each share of the data.');
   }
   const seeds = new Map<number, number>();
-  samples.forEach((sample: SharpnessSample, i) => {
-    checkForm(sample, i);
-    const [names, losses] = [sample.parameters.join(', '), JSON.stringify(sample.losses)];
-    if (names !== identity.parameters.join(', ')) {
-      throw new Error(
-        `samples[${i}] has the weights ${names}, but the model has ${identity.parameters.join(', ')}: merge samples of one model, ` +
-          'and pass that model.',
-      );
-    }
-    if (losses !== JSON.stringify(identity.losses)) {
-      throw new Error(
-        `samples[${i}] was measured with the loss ${losses}, but it is ${JSON.stringify(identity.losses)} here: pass the same ` +
-          'loss and lossWeights everywhere.',
-      );
-    }
-    if (sample.fingerprint !== samples[0].fingerprint) {
-      throw new Error(
-        `samples[0] and samples[${i}] were measured with different weights: merge samples of one state of the model.`,
-      );
-    }
+  const checksums = new Map<string, number>();
+  for (const [i, sample] of samples.entries()) {
+    checkSampleForm(`samples[${i}]`, sample);
+    checkOfModel(sample, i, identity);
+    checkTogether(samples[0], sample, i);
     const isRandom = sample.part !== undefined || sample.inclusion.some((pi) => pi < 1);
     const other = seeds.get(sample.seed);
     if (isRandom && other !== undefined) {
@@ -159,18 +172,58 @@ function checkSamples(samples: readonly SharpnessSample[], identity: ReturnType<
     if (isRandom) {
       seeds.set(sample.seed, i);
     }
-  });
+    const twin = checksums.get(sample.checksum);
+    if (twin !== undefined) {
+      throw new Error(
+        `samples[${twin}] and samples[${i}] are the same sample, drawn with seed ${sample.seed}: pass each once. Where two shares ` +
+          'are alike, give each a seed of its own.',
+      );
+    }
+    checksums.set(sample.checksum, i);
+  }
 }
 
-/** @throws Error with one line unless it has the form that `sampleSharpness` gives. */
-function checkForm(sample: SharpnessSample, i: number): void {
-  const lists = [sample?.parameters, sample?.losses, sample?.closedForm, sample?.traces, sample?.inclusion];
-  const isWhole =
-    lists.every((list) => Array.isArray(list)) &&
-    sample.samples > 0 &&
-    [sample.closedForm, sample.traces].every((list) => list.length === sample.parameters.length) &&
-    sample.traces.every((ofPair, b) => ofPair.length === (sample.closedForm[b] === null ? sample.inclusion.length : 0));
-  if (!isWhole) {
-    throw new Error(`samples[${i}] is not what sampleSharpness returned: pass it whole, for example as JSON.`);
+function checkOfModel(sample: SharpnessSample, i: number, identity: ReturnType<typeof identityOf>): void {
+  const names = sample.parameters.join(', ');
+  if (names !== identity.parameters.join(', ')) {
+    throw new Error(
+      `samples[${i}] has the weights ${names}, but the model has ${identity.parameters.join(', ')}: merge samples of one model, ` +
+        'and pass that model.',
+    );
+  }
+  const losses = canonicalJson(sample.losses.map(({ output, loss, lossWeight }) => ({ output, loss, lossWeight })));
+  if (losses !== canonicalJson(identity.losses)) {
+    throw new Error(
+      `samples[${i}] was measured with the loss ${losses}, but it is ${canonicalJson(identity.losses)} here: pass the same ` +
+        'loss and lossWeights everywhere.',
+    );
+  }
+  if (sample.architecture !== identity.architecture) {
+    throw new Error(
+      `samples[${i}] is of another architecture than the model, whose weights have the same names: merge samples of one model, and ` +
+        'pass that model, as it was measured.',
+    );
+  }
+}
+
+function checkTogether(first: SharpnessSample, sample: SharpnessSample, i: number): void {
+  const both = `samples[0] and samples[${i}]`;
+  if (sample.fingerprint !== first.fingerprint) {
+    throw new Error(`${both} were measured with different weights: merge samples of one state of the model.`);
+  }
+  const differs = sample.losses.find(
+    ({ curvature = [] }, h) => !isSameCurvature(curvature, first.losses[h].curvature ?? []),
+  );
+  if (differs) {
+    throw new Error(
+      `${both} were measured with different losses of your own on '${differs.output}': pass one everywhere.`,
+    );
+  }
+  const [one, other] = [first, sample].map(({ weightings }) => canonicalJson(weightings));
+  if (one !== other) {
+    throw new Error(
+      `${both} were weighed in different ways, ${one} and ${other}: give sampleWeight to every share or to none, and the same ` +
+        'classWeight to all.',
+    );
   }
 }

@@ -10,7 +10,7 @@ import { itemParts, orderedInputs, type TensorInputs } from './inputs.js';
 import { checkedLabels, orderedLabels } from './labels.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
-import { batchWeights } from './sample-weights.js';
+import { batchWeights, type Weighting } from './sample-weights.js';
 
 /** What is measured: a model or a function of the user's, ready for the kernel. */
 export interface Subject {
@@ -20,6 +20,8 @@ export interface Subject {
   readonly heads: readonly Head[];
   readonly symmetry: ScaleSymmetry;
   readonly weights: readonly Weight[];
+  /** By what the samples are weighed, head by head. */
+  readonly weightings: readonly Weighting[];
   readonly inputNames: readonly string[];
   /** Inputs in the order of the graph. @throws Error with one line that says what does not fit. */
   inputs(given: unknown): tf.Tensor[];
@@ -66,6 +68,7 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
     heads,
     symmetry,
     weights: model.weights,
+    weightings: plans.map((plan) => weights.weighting(plan)),
     inputNames: inputNames(model),
     inputs: (given) => orderedInputs(model, given),
     item: (given) => {

@@ -4,7 +4,8 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
-import { mergeSharpnessSamples, type SharpnessSample, sampleSharpness } from '../../src/measure/sharpness-sample.js';
+import type { SharpnessSample } from '../../src/measure/sample-form.js';
+import { mergeSharpnessSamples, sampleSharpness } from '../../src/measure/sharpness-sample.js';
 
 const layers = tfl.layers;
 const he = (seed: number) => tfl.initializers.heNormal({ seed });
