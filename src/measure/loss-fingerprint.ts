@@ -33,6 +33,6 @@ export async function curvatureOf(hessian: OutputHessian, outputs: number): Prom
 
 /** Whether they are of one loss, as far as they tell. */
 export function isSameCurvature(one: readonly number[], other: readonly number[]): boolean {
-  const largest = Math.max(...one, ...other);
+  const largest = Math.max(0, ...one, ...other);
   return one.length === other.length && one.every((value, i) => Math.abs(value - other[i]) <= ROUNDING * largest);
 }

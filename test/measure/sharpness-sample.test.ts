@@ -1,11 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
+import type { SharpnessReading } from '../../src/measure/reading.js';
 import type { SharpnessSample } from '../../src/measure/sample-form.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../../src/measure/sharpness-sample.js';
+import type { LossFactor } from '../../src/network/output-hessian.js';
+import { hostileJson } from './hostile-samples.js';
 
 const layers = tfl.layers;
 const he = (seed: number) => tfl.initializers.heNormal({ seed });
@@ -177,4 +181,265 @@ describe('mergeSharpnessSamples', () => {
         /^method: \{ hutchinson \} cannot be merged/,
       );
     }));
+});
+
+describe('samples that came as JSON', () => {
+  const fields = { loss: 'softmaxCrossEntropy', lossWeights: [1, 0.5] } as const;
+
+  /** Two heads. */
+  function forked(): tfl.LayersModel {
+    const x = tfl.input({ shape: [8] });
+    const hidden = layers.dense({ units: 6, activation: 'relu', kernelInitializer: he(1), name: 'one' }).apply(x);
+    const heads = ['two', 'three'].map(
+      (name, i) => layers.dense({ units: 3, kernelInitializer: he(2 + i), name }).apply(hidden) as tfl.SymbolicTensor,
+    );
+    return tfl.model({ inputs: x, outputs: heads });
+  }
+
+  const weights = (samples: number) => Float32Array.from({ length: samples }, (_, n) => 0.5 + (n % 3));
+
+  it.each<[string, () => tfl.LayersModel, MeasureOptions, MeasureOptions]>([
+    ['drawn', network, softmax, { method: { pairs: 40 } }],
+    ['exact', network, softmax, { method: 'exact' }],
+    ['of a part', network, softmax, { method: { pairs: 20 }, part: 0.5 }],
+    ['of a part, exact', network, softmax, { method: 'exact', part: 0.2 }],
+    ['of two outputs', forked, fields, { method: { pairs: 30 } }],
+    ['weighed', network, softmax, { method: { pairs: 30 }, sampleWeight: weights(60) }],
+  ])('none is accepted with another value: %s', async (_, make, network, options) => {
+    const model = make();
+    const xs = [5, 6].map((seed) => tf.randomNormal([60, 8], 0, 2, 'float32', seed));
+    const samples = [];
+    for (const [i, x] of xs.entries()) {
+      samples.push(await sampleSharpness(model, x, { ...network, ...options, seed: i + 1 }));
+    }
+    const merge = (json: string) => mergeSharpnessSamples(model, JSON.parse(json), network);
+    const json = JSON.stringify(samples);
+    const { durationMs: _ms, ...truth } = merge(json);
+    const messages = new Set<string>();
+    let refused = 0;
+    fc.assert(
+      fc.property(hostileJson(json), (hostile) => {
+        let found: object;
+        try {
+          found = merge(hostile);
+        } catch (error) {
+          const { message } = error as Error;
+          expect(message).toMatch(/^samples[^\n]{20,}\.$/);
+          messages.add(message.replaceAll(/\[\d+\]|'.*'|-?\d.*/g, ''));
+          refused++;
+          return;
+        }
+        const { durationMs, ...value } = found as SharpnessReading;
+        expect(value).toEqual(truth);
+      }),
+      { numRuns: 400, seed: 1 },
+    );
+    // The rest are changes of the order of keys, or of nothing.
+    expect(refused).toBeGreaterThan(250);
+    expect(messages.size).toBeGreaterThan(12);
+    tf.dispose(xs);
+    model.dispose();
+  });
+
+  it('are refused in one line that names the field', () =>
+    withShares(async (model, [first, second]) => {
+      const options = { ...softmax, method: { pairs: 40 }, part: 0.5 } as const;
+      const one = sent(await sampleSharpness(model, first, { ...options, seed: 1 }));
+      const two = sent(await sampleSharpness(model, second, { ...options, seed: 2 }));
+      const with_ = (changes: object) => () =>
+        mergeSharpnessSamples(model, [one, { ...two, ...changes } as SharpnessSample], softmax);
+      with_({})();
+      const part = two.part!;
+      const half = <T>(list: readonly T[]) => list.slice(list.length >> 1);
+      for (const [field, value] of Object.entries({
+        version: undefined,
+        parameters: [1],
+        losses: [{ output: 'three', loss: 'softmaxCrossEntropy', lossWeight: '1' }],
+        architecture: 3,
+        fingerprint: null,
+        weightings: [],
+        seed: '1',
+        missed: 4,
+        samples: '200',
+        pairs: 1,
+        closedForm: half(two.closedForm),
+        inclusion: two.inclusion.map(() => 7),
+        traces: two.traces.map((list) => list.map((trace) => -trace)),
+        part: { ...part, population: '1000' },
+        checksum: undefined,
+      })) {
+        expect(with_({ [field]: value }), field).toThrow(
+          new RegExp(`^samples\\[1\\] is not what sampleSharpness returned: (its )?${field}\\b[^\n]*\\.$`),
+        );
+      }
+      for (const [of, value] of Object.entries({
+        closedForm: half(part.closedForm),
+        sampleOf: part.sampleOf.map(() => two.samples),
+        other: 1,
+      })) {
+        expect(with_({ part: { ...part, [of]: value } })).toThrow(new RegExp(`part.*${of}`));
+      }
+      expect(with_({ traces: two.traces.map((list) => list.map(() => null)) })).toThrow(/traces.*but it is null/);
+      expect(with_({ inclusion: half(two.inclusion) })).toThrow(/must have \d+ entries, but it has \d+/);
+      expect(with_({ samples: 1e9 })).toThrow(/part\.population must be a whole number of at least 1000000000/);
+      // What no field says by itself.
+      expect(with_({ closedForm: two.closedForm.map((sum) => sum && 2 * sum) })).toThrow(/checksum does not fit/);
+      expect(with_({ seed: 77 })).toThrow(/checksum does not fit/);
+      expect(with_({ fingerprint: `${two.fingerprint}0` })).toThrow(/checksum does not fit/);
+    }));
+
+  it('one share is not counted twice, also where it was measured exactly', () =>
+    withShares(async (model, [first]) => {
+      const sample = await sampleSharpness(model, first, { ...softmax, method: 'exact' });
+      expect(() => mergeSharpnessSamples(model, [sample, sent(sample)], softmax)).toThrow(
+        /^samples\[0\] and samples\[1\] are the same sample/,
+      );
+    }));
+});
+
+describe('samples go together', () => {
+  /** Two shares of one network in two ways, merged. */
+  async function merged(ways: readonly [tfl.LayersModel, MeasureOptions][], mergeOptions: MeasureOptions = softmax) {
+    const samples = [];
+    for (const [seed, [model, options]] of ways.entries()) {
+      const x = tf.randomNormal([40, 8], 0, 1, 'float32', seed);
+      samples.push(sent(await sampleSharpness(model, x, { ...softmax, method: { pairs: 30 }, seed, ...options })));
+      x.dispose();
+    }
+    return mergeSharpnessSamples(ways[0]![0], samples, mergeOptions);
+  }
+  const dense = (activation: 'relu' | 'tanh') =>
+    tfl.sequential({
+      layers: [
+        layers.dense({ units: 5, activation, inputShape: [8], kernelInitializer: he(1), name: 'one' }),
+        layers.dense({ units: 3, kernelInitializer: he(2), name: 'two' }),
+      ],
+    });
+
+  it('not of two architectures whose weights are the same, by name and value', async () => {
+    const [relu, tanh, again] = [dense('relu'), dense('tanh'), dense('relu')];
+    await expect(
+      merged([
+        [relu, {}],
+        [tanh, {}],
+      ]),
+    ).rejects.toThrow(/^samples\[1\] is of another architecture/);
+    expect(
+      (
+        await merged([
+          [relu, {}],
+          [again, {}],
+        ])
+      ).samples,
+    ).toBe(80);
+    for (const model of [relu, tanh, again]) {
+      model.dispose();
+    }
+  });
+
+  it('not of two losses of the user', async () => {
+    const model = dense('relu');
+    const scaled = (by: number): LossFactor => ({
+      columns: (outputs) => outputs,
+      factor: (z) => {
+        const [rows, outputs] = z.shape;
+        return tf.tile(tf.expandDims(tf.mul(tf.eye(outputs), by), 1), [1, rows, 1]) as tf.Tensor3D;
+      },
+    });
+    const ways = (one: number, other: number) =>
+      merged(
+        [
+          [model, { loss: scaled(one) }],
+          [model, { loss: scaled(other) }],
+        ],
+        { loss: scaled(one) },
+      );
+    expect((await ways(1, 1)).samples).toBe(80);
+    await expect(ways(1, 2)).rejects.toThrow(
+      /^samples\[0\] and samples\[1\] were measured with different losses of your own/,
+    );
+    model.dispose();
+  });
+
+  it('not weighed in different ways', async () => {
+    const model = dense('relu');
+    const ones = Array<number>(40).fill(1);
+    const labels = tf.zeros([40], 'int32');
+    const classes = (weight: number) => ({ labels, classWeight: { 0: weight, 1: 1 } });
+    const refused = /^samples\[0\] and samples\[1\] were weighed in different ways/;
+    expect(
+      (
+        await merged([
+          [model, { sampleWeight: ones }],
+          [model, { sampleWeight: ones }],
+        ])
+      ).samples,
+    ).toBe(80);
+    expect(
+      (
+        await merged([
+          [model, classes(2)],
+          [model, classes(2)],
+        ])
+      ).samples,
+    ).toBe(80);
+    await expect(
+      merged([
+        [model, {}],
+        [model, { sampleWeight: ones }],
+      ]),
+    ).rejects.toThrow(refused);
+    await expect(
+      merged([
+        [model, classes(1)],
+        [model, classes(2)],
+      ]),
+    ).rejects.toThrow(refused);
+    await expect(
+      merged([
+        [model, classes(1)],
+        [model, { sampleWeight: ones }],
+      ]),
+    ).rejects.toThrow(refused);
+    model.dispose();
+    labels.dispose();
+  });
+
+  it('of a model and of what is loaded from its file', async () => {
+    const model = dense('relu');
+    const saved: tf.io.ModelArtifacts[] = [];
+    await model.save(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved.push(artifacts);
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+      }),
+    );
+    const loaded = await tfl.loadLayersModel(tf.io.fromMemory(saved[0]!));
+    expect(
+      (
+        await merged([
+          [model, {}],
+          [loaded, {}],
+        ])
+      ).samples,
+    ).toBe(80);
+    model.dispose();
+    loaded.dispose();
+  });
+});
+
+it.each<[string, MeasureOptions]>([
+  ['exactly', { method: 'exact' }],
+  ['by pairs', { method: { pairs: 10 } }],
+  ['of a part', { method: 'exact', part: 0.5 }],
+])('a trace that is not finite is refused before it is sent: %s', async (_, options) => {
+  const model = network();
+  const x = tf.tidy(() => tf.mul(tf.randomNormal([30, 8], 0, 1, 'float32', 1), 1e25));
+  const { numTensors } = tf.memory();
+  await expect(sampleSharpness(model, x, { ...softmax, loss: 'meanSquaredError', ...options })).rejects.toThrow(
+    /^The trace of '.*' is (Infinity|NaN): look for/,
+  );
+  expect(tf.memory().numTensors).toBe(numTensors);
+  x.dispose();
+  model.dispose();
 });

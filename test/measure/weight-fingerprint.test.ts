@@ -32,3 +32,21 @@ it('tells 200 neighbours of a weight apart', async () => {
   }
   expect(seen.size).toBe(200);
 });
+
+it('sees shapes and types, and reads all weights at once', async () => {
+  const [flat, square] = [tf.tensor1d([1, 2, 3, 4]), tf.tensor2d([1, 2, 3, 4], [2, 2])];
+  const whole = tf.tensor1d(new Int32Array(new Float32Array([1, 2, 3, 4]).buffer), 'int32');
+  const of = (tensor: tf.Tensor) => fingerprintOf([{ originalName: 'w', read: () => tensor }]);
+  expect(new Set([await of(flat), await of(square), await of(whole)]).size).toBe(3);
+  const variables = [1, 2].map((value) => tf.tidy(() => tf.variable(tf.scalar(value))));
+  const list = variables.map((variable) => ({ originalName: 'w', read: () => variable }));
+  const before = await fingerprintOf(list);
+  const found = fingerprintOf(list);
+  tf.tidy(() => {
+    for (const variable of variables) {
+      variable.assign(tf.scalar(7));
+    }
+  });
+  expect(await found).toBe(before);
+  tf.dispose([flat, square, whole, variables]);
+});
