@@ -100,7 +100,9 @@ export function mergeSharpnessSamples(
   checkMeasureOptions(options);
   const subject = subjectOfModel(model, options);
   checkSamples(samples, identityOf(subject));
-  const shares = samples.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
+  // In an order of their own, so that the same are merged to the same last digit.
+  const inOrder = samples.toSorted((a, b) => (a.checksum < b.checksum ? -1 : 1));
+  const shares = inOrder.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
   return readingOf(subject, estimateOfShares(subject, shares), start);
 }
 
