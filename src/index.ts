@@ -5,8 +5,15 @@
  * @module tfjs-sharpness
  */
 export { type DescribeOptions, describeSymmetries } from './measure/describe-symmetries.js';
-export type { DatasetInputs, NamedTensors, TensorInputs } from './measure/inputs.js';
-export type { Loss, Losses, LossWeights } from './measure/loss.js';
+export type {
+  DatasetInputs,
+  LabelledInputs,
+  NamedTensors,
+  SampleWeight,
+  SampleWeights,
+  TensorInputs,
+} from './measure/inputs.js';
+export type { Loss, Losses, LossWeights, NamedLoss } from './measure/loss.js';
 export {
   type FunctionBlock,
   type FunctionBlocks,
@@ -18,7 +25,7 @@ export { measureSharpness, type SharpnessInputs } from './measure/measure-sharpn
 export type { MeasureMethod, MeasureOptions, MeasureProgress } from './measure/options.js';
 export type { ParameterTrace, SharpnessReading } from './measure/reading.js';
 export type { SampledLoss, SharpnessSample } from './measure/sample-form.js';
-export type { ClassWeight, ClassWeights, SampleWeight, SampleWeights, Weighting } from './measure/sample-weights.js';
+export type { ClassWeight, ClassWeights, Weighting } from './measure/sample-weights.js';
 export {
   type MergeOptions,
   mergeSharpnessSamples,

@@ -10,6 +10,7 @@ import { backendName } from '../tfjs/backend.js';
 import { repeatsWeightsByElement } from '../tfjs/layer-axis.js';
 import { hasRegularizer } from '../tfjs/regularizers.js';
 import type { SampledTraces } from '../traces/pairs/sampled-traces.js';
+import type { RowNotes } from './loss-inputs.js';
 
 /*
  * Every sentence of `SharpnessReading.assumptions`.
@@ -63,6 +64,24 @@ export function headAssumptions(heads: readonly Head[]): string[] {
     );
   }
   return assumptions;
+}
+
+/** What the losses take for granted about the rows of labels, one sentence each. */
+export function rowAssumptions({ assumed, uneven }: RowNotes): string[] {
+  const sentences: string[] = [];
+  if (assumed.length > 0) {
+    sentences.push(
+      `Every row of targets of ${enumerateNames(assumed)} is taken to add up to 1, since it is not at hand: pass labels where some ` +
+        'do not, such as rows of zeros.',
+    );
+  }
+  if (uneven.length > 0) {
+    sentences.push(
+      `Rows of labels of ${enumerateNames(uneven)} do not add up to 1: this is the Hessian of the loss, but the gradient that ` +
+        'tf.losses.softmaxCrossEntropy trains with takes them to.',
+    );
+  }
+  return sentences;
 }
 
 /**

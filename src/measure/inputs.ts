@@ -1,11 +1,27 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkKnownOptions } from '../checks.js';
 import { inputNames } from '../tfjs/model-graph.js';
+
+/** One weight a sample, [N], or one a position of an output, [N, ...positions]. */
+export type SampleWeight = tf.Tensor | readonly number[] | Float32Array;
+
+/** The same for all outputs, or by output: in their order, or by name. */
+export type SampleWeights = SampleWeight | readonly SampleWeight[] | { readonly [output: string]: SampleWeight };
 
 export type NamedTensors = { readonly [name: string]: tf.Tensor };
 
 /** Inputs of a model, the samples in the first axis: [N, ...] each. */
 export type TensorInputs = tf.Tensor | readonly tf.Tensor[] | NamedTensors;
+
+/** Inputs with what only the loss reads of them. A batched dataset may yield the same. */
+export interface LabelledInputs {
+  readonly xs: TensorInputs;
+  /** Labels as for `model.fit`: a tensor, one for each output, or by output name. */
+  readonly ys?: TensorInputs;
+  /** Weights of the samples or positions, as in the option of that name. */
+  readonly sampleWeight?: SampleWeights;
+}
 
 /** A `tf.data.Dataset`, by its structure. It has to be batched. */
 export interface DatasetInputs {
@@ -101,12 +117,32 @@ function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor)
   }
 }
 
-/** Whether a dataset yields inputs with labels, { xs, ys }, rather than inputs alone. */
-export function isLabelled(item: unknown): item is { readonly xs: unknown; readonly ys: unknown } {
-  return typeof item === 'object' && item !== null && !(item instanceof tf.Tensor) && 'xs' in item;
+const labelledOptions = { xs: true, ys: true, sampleWeight: true } satisfies Record<keyof LabelledInputs, true>;
+
+/** Whether these are inputs with what the loss reads of them, { xs, ys, sampleWeight }, rather than inputs by these names. */
+function isLabelled(given: unknown, names: readonly string[]): given is LabelledInputs {
+  if (typeof given !== 'object' || given === null || given instanceof tf.Tensor || !('xs' in given)) {
+    return false;
+  }
+  return (
+    !names.includes('xs') ||
+    Object.keys(given).some((key) => Object.hasOwn(labelledOptions, key) && !names.includes(key))
+  );
 }
 
-/** What a dataset yields, taken apart: inputs, or { xs, ys } with its labels. */
-export function itemParts(model: tfl.LayersModel, item: unknown): { readonly xs: unknown; readonly ys: unknown } {
-  return isLabelled(item) && !inputNames(model).includes('xs') ? item : { xs: item, ys: undefined };
+/**
+ * Inputs taken apart, as they are given or as a dataset yields them: inputs alone, or { xs, ys, sampleWeight }.
+ *
+ * @param names of the inputs: one of them may be called xs.
+ * @throws Error with one line for more than xs, ys and sampleWeight.
+ */
+export function partsOf(
+  given: unknown,
+  names: readonly string[],
+): { readonly xs: unknown } & Pick<LabelledInputs, 'ys' | 'sampleWeight'> {
+  if (!isLabelled(given, names)) {
+    return { xs: given };
+  }
+  checkKnownOptions('{ xs, ys }', given, labelledOptions);
+  return given;
 }

@@ -15,25 +15,46 @@ export function orderedLabels(
   samples: number,
   why: string,
 ): tf.Tensor[] {
-  if (labels === undefined || labels === null) {
+  const list = labelsAtHand(labels, names, samples);
+  if (list.every((each) => each === undefined)) {
     throw new Error(`${why}: pass labels, or a dataset of { xs, ys }.`);
   }
-  const byName = labels as { readonly [name: string]: tf.Tensor };
-  const list =
-    labels instanceof tf.Tensor ? [labels] : Array.isArray(labels) ? labels : names.map((name) => byName[name]);
-  if (list.length !== names.length || !list.every((each) => each instanceof tf.Tensor)) {
+  if (!list.every((each) => each !== undefined)) {
     throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
   }
-  for (const [i, { shape, isDisposed }] of list.entries()) {
-    if (isDisposed) {
+  return list;
+}
+
+/**
+ * The same as far as there are labels: undefined for an output that has none.
+ *
+ * @throws Error with one line when they are none, or do not fit the outputs or the number of samples.
+ */
+export function labelsAtHand(
+  labels: TensorInputs | undefined,
+  names: readonly string[],
+  samples: number,
+): (tf.Tensor | undefined)[] {
+  if (labels === undefined || labels === null) {
+    return names.map(() => undefined);
+  }
+  const byName = labels as { readonly [name: string]: tf.Tensor };
+  const list: (tf.Tensor | undefined)[] =
+    labels instanceof tf.Tensor ? [labels] : Array.isArray(labels) ? labels : names.map((name) => byName[name]);
+  const given = list.filter((each) => each !== undefined);
+  if (list.length !== names.length || given.length === 0 || !given.every((each) => each instanceof tf.Tensor)) {
+    throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
+  }
+  list.forEach((each, i) => {
+    if (each?.isDisposed) {
       throw new Error(`labels of '${names[i]}' are a disposed tensor: keep it until the measurement is over.`);
     }
-    if (shape[0] !== samples) {
+    if (each && each.shape[0] !== samples) {
       throw new Error(
-        `labels of '${names[i]}' have ${shape[0] ?? 0} rows for ${samples} samples: give one row for each sample of the inputs.`,
+        `labels of '${names[i]}' have ${each.shape[0] ?? 0} rows for ${samples} samples: give one row for each sample of the inputs.`,
       );
     }
-  }
+  });
   return list;
 }
 
@@ -85,4 +106,91 @@ function isLabel(value: number, kind: OutputHessian['labels'], outputs: number):
     return Number.isInteger(value) && value >= 0 && value < outputs;
   }
   return kind === 'numbers' ? Number.isFinite(value) : value >= 0 && value <= 1;
+}
+
+/** rho = sum_k y_k of every row of labels. */
+export interface RowSums {
+  /** [N, ...positions], or [N] where all are 1; the caller disposes it. */
+  readonly sums: tf.Tensor;
+  /** Whether they come from labels, rather than being taken to be 1. */
+  readonly areKnown: boolean;
+  /** Whether each is 1, to rounding. */
+  readonly areOne: boolean;
+}
+
+/**
+ * Which form labels have.
+ *
+ * @param labels their shape: rows [N, ...positions, K], or classes [N, ...positions], perhaps with a last axis of length 1.
+ * @param output shape of the output, [any, ...positions, K].
+ */
+export function formOfLabels(
+  [, ...labels]: readonly number[],
+  [, ...output]: readonly (number | null)[],
+): 'rows' | 'classes' | undefined {
+  const positions = output.slice(0, -1);
+  const isShape = (expected: readonly (number | null)[]) =>
+    labels.length === expected.length && expected.every((size, axis) => size === null || size === labels[axis]);
+  if (isShape(output)) {
+    return 'rows';
+  }
+  return isShape(positions) || isShape([...positions, 1]) ? 'classes' : undefined;
+}
+
+/** Softmax leaves rows that add up to 1 but for this. */
+const ROUNDING = 1e-3;
+
+/**
+ * The sums of the rows of labels of one output. Of classes where a loss takes rows, as may be where it is another name for a loss of
+ * the user's own, nothing is known.
+ *
+ * @param labels rows [N, ...positions, K], or classes [N, ...positions], perhaps with a last axis of length 1; undefined: none.
+ * @param kind what the loss takes. A class that there is not counts nothing, as in tf.js, where its one-hot row is 0.
+ * @param output shape of the output, [any, ...positions, K].
+ * @throws Error with one line for labels that have another shape, or rows with a negative sum.
+ */
+export async function rowSumsOf(
+  labels: tf.Tensor | undefined,
+  samples: number,
+  kind: OutputHessian['labels'],
+  output: readonly (number | null)[],
+  name: string,
+): Promise<RowSums> {
+  const unknown = (): RowSums => ({ sums: tf.ones([samples]), areKnown: false, areOne: true });
+  if (labels === undefined) {
+    return unknown();
+  }
+  const outputs = output[output.length - 1] as number;
+  const positions = output.slice(1, -1);
+  const [, ...ofSample] = labels.shape;
+  const form = formOfLabels(labels.shape, output);
+  if (form !== (kind === 'classes' ? 'classes' : 'rows')) {
+    if (form === 'classes') {
+      return unknown();
+    }
+    const shape = kind === 'classes' ? positions : [...positions, outputs];
+    const hint = form === 'rows' ? ": one class each, or loss: 'categoricalCrossentropy' for one-hot rows." : '.';
+    throw new Error(
+      `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes ` +
+        `[${[samples, ...shape.map((size) => size ?? 'any')].join(', ')}] here${hint}`,
+    );
+  }
+  const sums = tf.tidy(() => {
+    const values = tf.cast(labels, 'float32');
+    if (kind !== 'classes') {
+      return tf.sum(values, -1);
+    }
+    const classes = tf.floor(tf.reshape(values, [samples, ...ofSample.slice(0, positions.length)]));
+    return tf.cast(tf.logicalAnd(tf.greaterEqual(classes, 0), tf.less(classes, outputs)), 'float32');
+  });
+  const values = await sums.data();
+  const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  if (wrong >= 0) {
+    sums.dispose();
+    throw new Error(
+      `labels of '${name}': the row of sample ${Math.floor((wrong * samples) / values.length)} adds up to ${values[wrong]}: rows ` +
+        'are finite, with a sum of at least 0.',
+    );
+  }
+  return { sums, areKnown: true, areOne: values.every((value) => Math.abs(value - 1) < ROUNDING) };
 }

@@ -13,8 +13,21 @@ import {
 } from '../network/output-hessian.js';
 import { callsOf, outputNames } from '../tfjs/model-graph.js';
 
+/** What Keras calls some of the losses, in the files of its models too. */
+const kerasNames = {
+  categorical_crossentropy: 'categoricalCrossentropy',
+  sparse_categorical_crossentropy: 'sparseCategoricalCrossentropy',
+  binary_crossentropy: 'binaryCrossentropy',
+  mean_squared_error: 'meanSquaredError',
+  mse: 'meanSquaredError',
+  MSE: 'meanSquaredError',
+} as const satisfies Readonly<Record<string, LossName>>;
+
+/** A loss as users name it: by tf.js' name, by Keras', or by the function of `tf.losses` or `tf.metrics` that computes it. */
+export type NamedLoss = LossName | keyof typeof kerasNames | ((labels: never, outputs: never) => tf.Tensor);
+
 /** A loss: its name, or the factor of its output Hessian. */
-export type Loss = LossName | LossFactor;
+export type Loss = NamedLoss | LossFactor;
 
 /** One loss for every output, or one for each of the outputs, in their order or by name. */
 export type Losses = Loss | readonly Loss[] | { readonly [output: string]: Loss };
@@ -26,7 +39,7 @@ const known = Object.keys(outputHessians)
   .map((name) => `'${name}'`)
   .join(', ');
 
-/** Functions that `model.compile` takes as a loss and that we know by identity. */
+/** Functions that compute a loss, in `model.compile` or as an option; they are known by identity. */
 const lossFunctions = new Map<unknown, LossName>([
   [tf.losses.softmaxCrossEntropy, 'softmaxCrossEntropy'],
   [tf.losses.sigmoidCrossEntropy, 'sigmoidCrossEntropy'],
@@ -37,6 +50,20 @@ const lossFunctions = new Map<unknown, LossName>([
   [tfl.metrics.categoricalCrossentropy, 'categoricalCrossentropy'],
   [tfl.metrics.binaryCrossentropy, 'binaryCrossentropy'],
 ]);
+
+/** The loss that a name or a function means; undefined where it means none that is known. */
+export function lossNameOf(loss: unknown): LossName | undefined {
+  if (typeof loss === 'function') {
+    return lossFunctions.get(loss);
+  }
+  if (typeof loss !== 'string') {
+    return undefined;
+  }
+  if (Object.hasOwn(kerasNames, loss)) {
+    return kerasNames[loss as keyof typeof kerasNames];
+  }
+  return Object.hasOwn(outputHessians, loss) ? (loss as LossName) : undefined;
+}
 
 const factorOptions = {
   activation: true,
@@ -82,7 +109,13 @@ function checkOne(loss: unknown): void {
     checkLoss(loss);
     return;
   }
-  if (typeof loss !== 'string' || !Object.hasOwn(outputHessians, loss)) {
+  if (typeof loss === 'function' && !lossNameOf(loss)) {
+    throw new Error(
+      'loss: a function of your own, whose curvature is not known. If it computes one of these, pass its name, ' +
+        `${known}; otherwise a factor of its output Hessian.`,
+    );
+  }
+  if (!lossNameOf(loss)) {
     const shown = typeof loss === 'string' ? `'${loss}'` : `a ${typeof loss}`;
     throw new Error(`loss: ${shown} is not known. Pass one of ${known}.`);
   }
@@ -105,20 +138,22 @@ export function checkLossWeights(weights: unknown): asserts weights is LossWeigh
 
 /** A loss of the model's `compile`. */
 function compiledLoss(loss: unknown): LossName {
-  if (typeof loss === 'function') {
-    const name = lossFunctions.get(loss);
-    if (!name) {
-      throw new Error(
-        "The model's loss is a function of your own, whose curvature is not known. If it computes one of these, pass " +
-          `loss: ${known}. Otherwise pass a factor of its output Hessian.`,
-      );
-    }
+  const name = lossNameOf(loss);
+  if (name) {
     return name;
   }
-  if (typeof loss !== 'string' || !Object.hasOwn(outputHessians, loss)) {
-    throw new Error(`The model's loss '${loss}' cannot be measured: sharpness is known for ${known}.`);
+  if (typeof loss === 'function') {
+    throw new Error(
+      "The model's loss is a function of your own, whose curvature is not known. If it computes one of these, pass " +
+        `loss: ${known}. Otherwise pass a factor of its output Hessian.`,
+    );
   }
-  return loss as LossName;
+  throw new Error(`The model's loss '${loss}' cannot be measured: sharpness is known for ${known}.`);
+}
+
+/** A loss of the options, which have been checked. */
+function givenLoss(loss: Loss): LossName | LossFactor {
+  return lossNameOf(loss) ?? (loss as LossFactor);
 }
 
 /**
@@ -127,13 +162,13 @@ function compiledLoss(loss: unknown): LossName {
  *
  * @throws Error with one line that says which `loss` to pass when the model has none that is known, or not one for each output.
  */
-export function lossesOf(model: tfl.LayersModel, given?: Losses): (Loss | undefined)[] {
+export function lossesOf(model: tfl.LayersModel, given?: Losses): (LossName | LossFactor | undefined)[] {
   const names = outputNames(model);
   if (given !== undefined) {
     checkLoss(given);
-    return typeof given === 'string' || isFactor(given)
-      ? names.map(() => given)
-      : forEachOutput('loss', given as readonly Loss[], names);
+    return typeof given !== 'object' || isFactor(given)
+      ? names.map(() => givenLoss(given as Loss))
+      : forEachOutput('loss', given as readonly Loss[], names).map((each) => each && givenLoss(each));
   }
   const { loss } = model;
   if (loss === undefined || loss === null) {
@@ -170,7 +205,7 @@ export function forEachOutput<T>(
 }
 
 /** The name of a loss, for messages. */
-function nameOf(loss: Loss): string {
+function nameOf(loss: LossName | LossFactor): string {
   return typeof loss === 'string' ? `'${loss}'` : 'of your own';
 }
 
@@ -208,7 +243,7 @@ interface Cut {
  * @param number gives a tensor its number.
  * @throws Error with one line when the loss and the last activation do not belong together.
  */
-function cutOne(graph: Graph, tensor: number, loss: Loss, number: () => number): Cut {
+function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, number: () => number): Cut {
   const hessian = typeof loss === 'string' ? outputHessians[loss] : hessianOfFactor(loss);
   const stepOf = (wanted: number) => graph.steps.find(({ output }) => output === wanted);
   let step = stepOf(tensor);
@@ -250,7 +285,7 @@ function cutOne(graph: Graph, tensor: number, loss: Loss, number: () => number):
 /** Which of the outputs have a loss of their own, and how much it counts. */
 export interface HeadPlan {
   readonly name: string;
-  readonly loss: Loss;
+  readonly loss: LossName | LossFactor;
   readonly lossWeight: number;
   /** Place among the model's outputs. */
   readonly place: number;
@@ -259,7 +294,7 @@ export interface HeadPlan {
 /** @throws Error with one line when no output has a loss that counts. */
 export function planHeads(
   names: readonly string[],
-  losses: readonly (Loss | undefined)[],
+  losses: readonly (LossName | LossFactor | undefined)[],
   lossWeights: LossWeights | undefined,
 ): HeadPlan[] {
   const weights = lossWeights === undefined ? names.map(() => 1) : forEachOutput('lossWeights', lossWeights, names);
@@ -273,36 +308,45 @@ export function planHeads(
   return plans;
 }
 
+/** What the loss of each head reads besides z. */
+export interface LossReads {
+  /** Whether a head has weights of samples or positions. */
+  weights(plan: HeadPlan): boolean;
+  /** Whether sums of rows of labels are read where they count (`OutputHessian.byRowSum`). */
+  readonly rowSums?: boolean;
+  /** Whether labels are read. */
+  readonly labels?: boolean;
+}
+
 /**
  * Moves the outputs of a graph to where the losses take z, and gives the losses places to read from: one more input for
- * each head that has weights of samples, then one for the labels of each head.
+ * each head that has weights of samples, then one for the row sums of each head where they count, then one for the labels of each
+ * head.
  *
  * @param shapes of the graph's outputs, as far as they are known, the samples first.
- * @param weighted whether a head has weights of samples or positions.
- * @param labelled whether the heads have labels.
  * @throws Error with one line when a loss and the last activation do not belong together.
  */
 export function cutAtLosses(
   graph: Graph,
   plans: readonly HeadPlan[],
   shapes: readonly (readonly (number | null)[])[],
-  weighted: (plan: HeadPlan) => boolean,
-  labelled = false,
+  reads: LossReads,
 ): { graph: Graph; heads: Head[] } {
   let next = Math.max(...graph.inputs, ...graph.steps.map(({ output }) => output)) + 1;
   const number = () => next++;
   const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss, number));
-  const withWeights = plans.filter(weighted);
-  const weightInputs = withWeights.map(number);
-  const labelInputs = labelled ? plans.map(number) : [];
-  const read = [...weightInputs, ...labelInputs];
+  const withWeights = plans.filter(reads.weights);
+  const withRowSums = plans.filter((_, i) => reads.rowSums && cuts[i].hessian.byRowSum);
+  const withLabels = reads.labels ? plans : [];
+  const read = [...withWeights, ...withRowSums, ...withLabels].map(number);
   const steps = [...graph.steps, ...cuts.flatMap((each) => each.steps)];
   const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read], steps }, [
     ...cuts.map(({ tensor }) => tensor),
     ...read,
   ]);
   const heads = plans.map((plan, i): Head => {
-    const weights = withWeights.indexOf(plan);
+    const placeAmong = (some: readonly HeadPlan[], before: number) =>
+      some.includes(plan) ? plans.length + before + some.indexOf(plan) : null;
     const [, ...shape] = shapes[plan.place];
     const sizes = shape.includes(null) ? undefined : (shape as number[]);
     const positions = sizes?.slice(0, -1).reduce((product, size) => product * size, 1);
@@ -311,8 +355,9 @@ export function cutAtLosses(
       output: i,
       hasPositions: shape.length > 1,
       columns: positions && sizes && positions * cuts[i].hessian.columns(sizes[sizes.length - 1]),
-      weights: weights < 0 ? null : plans.length + weights,
-      labels: labelled ? plans.length + weightInputs.length + i : null,
+      weights: placeAmong(withWeights, 0),
+      rowSums: placeAmong(withRowSums, withWeights.length),
+      labels: placeAmong(withLabels, withWeights.length + withRowSums.length),
       lossWeight: plan.lossWeight,
       hessian: cuts[i].hessian,
     };

@@ -7,9 +7,10 @@ import { scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { variablesReadBy } from '../tfjs/variables-read.js';
 import { allVariables, weightOf } from '../tfjs/weights.js';
 import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
-import { type DatasetInputs, isLabelled } from './inputs.js';
+import { type DatasetInputs, type LabelledInputs, partsOf } from './inputs.js';
 import { thisInstant } from './instant.js';
-import { cutAtLosses, planHeads } from './loss.js';
+import { cutAtLosses, lossNameOf, type NamedLoss, planHeads } from './loss.js';
+import { lossForm, lossInputs } from './loss-inputs.js';
 import { measureBy } from './measure-sharpness.js';
 import { tracesOf } from './methods.js';
 import { isHutchinson, type MeasureMethod, type MeasureOptions } from './options.js';
@@ -38,6 +39,9 @@ export interface FunctionBlock {
 /** Variables, or blocks by name. */
 export type FunctionBlocks = readonly tf.Variable[] | { readonly [name: string]: FunctionBlock };
 
+/** Losses that need to know the activation that a model ends in. */
+type AfterActivation = Extract<NamedLoss, `${string}rossentropy`>;
+
 export interface MeasureFunctionOptions
   extends Omit<
     MeasureOptions,
@@ -45,10 +49,15 @@ export interface MeasureFunctionOptions
   > {
   /** As for `measureSharpness`, without `{ hutchinson }`. */
   readonly method?: Exclude<MeasureMethod, { readonly hutchinson: number }>;
-  /** The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'` or a factor. */
-  readonly loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy' | 'meanSquaredError' | LossFactor;
+  /**
+   * The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'`, the function of
+   * `tf.losses` that computes one of them, or a factor.
+   */
+  readonly loss: Exclude<NamedLoss, AfterActivation> | LossFactor;
   /** One weight a sample, [N], or a position. */
   readonly sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
+  /** Labels in the shape of the output, which count by the sums of their rows, as in `measureSharpness`. */
+  readonly labels?: tf.Tensor;
 }
 
 const knownOptions = {
@@ -58,6 +67,7 @@ const knownOptions = {
   seed: true,
   memoryMB: true,
   sampleWeight: true,
+  labels: true,
   signal: true,
   onProgress: true,
 } satisfies Record<keyof MeasureFunctionOptions, true>;
@@ -78,7 +88,7 @@ const OUTPUT = 'output';
  * @param blocks the variables whose traces are wanted. As a list: plain traces, `minimumSharpness` is their sum. By name, with
  *   `from` and `to`: MS is minimised over the factors of the hidden tensors so named; that these leave the function unchanged
  *   is taken on trust.
- * @param inputs a tensor, several, or a batched dataset of these or of { xs, ys }.
+ * @param inputs a tensor, several, { xs, ys, sampleWeight }, or a batched dataset of these.
  * @returns the reading, `exact: false`.
  * @throws Error with one line when variables that the function reads are changed meanwhile; and before anything is computed with
  *   one that says what was wrong and how to mend it.
@@ -99,7 +109,7 @@ const OUTPUT = 'output';
 export async function measureFunctionSharpness(
   f: SampleFunction,
   blocks: FunctionBlocks,
-  inputs: tf.Tensor | readonly tf.Tensor[] | DatasetInputs,
+  inputs: tf.Tensor | readonly tf.Tensor[] | LabelledInputs | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
   checkKnownOptions('measureFunctionSharpness', options, knownOptions);
@@ -153,27 +163,39 @@ function subjectOfFunction(
     parameters,
     squaredNorms: perSampleNorms(call, parameters),
   };
-  const count = Array.isArray(inputs) ? inputs.length : 1;
+  const { xs } = partsOf(inputs, []);
+  const count = Array.isArray(xs) ? xs.length : 1;
   const places = Array.from({ length: count }, (_, i) => i);
   const whole = { inputs: places, outputs: [count], steps: [{ operation, inputs: places, output: count }] };
-  const plans = planHeads([OUTPUT], [options.loss], undefined);
-  const weights = batchWeights(plans, [OUTPUT], [], options.sampleWeight, undefined);
+  const plans = planHeads([OUTPUT], [lossNameOf(options.loss) ?? (options.loss as LossFactor)], undefined);
+  const form = lossForm(inputs, [], options);
+  const weights = batchWeights(plans, [OUTPUT], [], form.sampleWeight, undefined);
   // Nothing is known of the shape: closed forms of a last layer are not to be had anyway.
-  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], weights.has);
+  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], { weights: weights.has, rowSums: form.labels });
+  const ofLoss = lossInputs(plans, heads, [OUTPUT], weights);
   return {
     source: f,
     graph,
     heads,
     symmetry: scaleSymmetry(whole),
     weights: parameters.map(({ variable }) => variable),
-    weightings: plans.map((plan) => weights.weighting(plan)),
     inputNames: places.map((place) => `${place}`),
     inputs: (given) => checkedInputs(given, count),
-    item: (given) => ({
-      inputs: checkedInputs(isLabelled(given) ? given.xs : given, count),
-      labels: undefined,
-    }),
-    lossInputs: (samples, labels) => weights.of(samples, labels),
+    item: (given) => {
+      const { xs, ys, sampleWeight } = partsOf(given, []);
+      return { inputs: checkedInputs(xs, count), labels: ys, sampleWeight };
+    },
+    lossInputs: (batch, given) => {
+      // The shape of an output shows when the function runs.
+      const shape = given.labels === undefined ? [] : shapeOfOutput(call, batch);
+      return ofLoss.of(batch[0].shape[0], given, [shape]);
+    },
+    get weightings() {
+      return plans.map((plan) => weights.weighting(plan));
+    },
+    get rows() {
+      return ofLoss.rows;
+    },
     assumptions: [Array.isArray(blocks) ? NO_SCALES_NAMED : NAMED_SCALES_TRUSTED],
   };
 }
@@ -194,6 +216,12 @@ function readingOneInstant(): <T>(run: () => T) => T {
     }
     return value;
   };
+}
+
+/** The shape that a function gives to its output, from one sample. */
+function shapeOfOutput(call: (given: tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[]): (number | null)[] {
+  const [, ...ofSample] = tf.tidy(() => call(inputs.map((x) => tf.slice(x, 0, 1)))).shape;
+  return [null, ...ofSample];
 }
 
 const blockOptions = { variable: true, role: true, from: true, to: true } satisfies Record<keyof FunctionBlock, true>;

@@ -1,14 +1,16 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import type { DatasetInputs, TensorInputs } from './inputs.js';
+import { inputNames } from '../tfjs/model-graph.js';
+import type { DatasetInputs, LabelledInputs, TensorInputs } from './inputs.js';
+import { lossForm } from './loss-inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
 import { checkMinibatchOptions, type Method, minibatchTraces, tracesOf } from './methods.js';
 import type { MeasureOptions } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
-import { subjectOfModel } from './subject.js';
+import { checkModel, subjectOfModel } from './subject.js';
 import { type Assignment, withTask } from './task.js';
 
-/** What can be measured: tensors of samples, or a batched dataset of them. */
-export type SharpnessInputs = TensorInputs | DatasetInputs;
+/** What can be measured: tensors of samples, alone or with labels and weights, or a batched dataset of either. */
+export type SharpnessInputs = TensorInputs | LabelledInputs | DatasetInputs;
 
 /**
  * Measures Minimum Sharpness: the trace of the loss Hessian, minimised over all rescalings of the layers that leave the
@@ -62,7 +64,10 @@ export function estimateSharpness(
 /** A model and its data. */
 export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options: MeasureOptions): Assignment {
   return {
-    makeSubject: () => subjectOfModel(model, options),
+    makeSubject: () => {
+      checkModel(model, options.countFrozen);
+      return subjectOfModel(model, options, lossForm(inputs, inputNames(model), options));
+    },
     inputs,
     options,
     check: (subject, batch) => checkMaskedForward(model, subject.graph, batch),

@@ -80,7 +80,7 @@ export function checkMinibatchOptions({ method, part }: MeasureOptions): void {
   }
   if (isHutchinson(method)) {
     throw new Error(
-      "method: traces of the Hessian depend on the labels, which minibatches come without. Pass { data, labels }, or method: 'exact'.",
+      "method: traces of the Hessian are measured on data with labels, not on a minibatch. Pass { data, labels }, or method: 'exact'.",
     );
   }
   if (part !== undefined) {

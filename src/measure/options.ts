@@ -1,7 +1,7 @@
 import { checkBoolean, checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
-import type { TensorInputs } from './inputs.js';
+import type { SampleWeights, TensorInputs } from './inputs.js';
 import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
-import { type ClassWeights, checkClassWeight, type SampleWeights } from './sample-weights.js';
+import { type ClassWeights, checkClassWeight } from './sample-weights.js';
 
 /** How far a measurement has come. */
 export interface MeasureProgress {
@@ -65,20 +65,26 @@ export interface MeasureOptions {
   readonly memoryMB?: number;
   /**
    * Weights of the samples, [N], or of the positions of an output, [N, ...positions], at least 0, for all outputs or by
-   * name: the loss is then (1/N) sum_n weight_n l_n, as Keras has it. Goes with tensors, not with datasets.
+   * output: the loss is then (1/N) sum_n weight_n l_n, as Keras has it. Of a dataset they are in the order in which it yields its
+   * samples; it may also yield them itself, as { xs, ys, sampleWeight }.
    */
   readonly sampleWeight?: SampleWeights;
   /**
    * Weights of the classes, by class or by output and class, as `model.fit` has them: a sample counts with the weight of its
-   * class. Needs labels: `labels`, or a dataset of { xs, ys }.
+   * class. Needs labels: `labels`, or { xs, ys }.
    */
   readonly classWeight?: ClassWeights;
   /**
-   * Labels as for `model.fit`, one tensor an output: one-hot rows or numbers of classes for `classWeight`, what the loss takes for
-   * `{ hutchinson }`. Nothing else needs them, and a dataset of { xs, ys } has its own.
+   * Labels as for `model.fit`, one tensor an output: rows as long as the output is wide, or numbers of classes. The Hessian of softmax
+   * cross-entropy counts a sample, or position, as many times as its row adds up to: a row of zeros not at all. Without labels every
+   * row is taken to add up to 1, and the reading's `assumptions` say so. `classWeight` and `{ hutchinson }` need them. For tensors;
+   * { xs, ys }, also of a dataset, has its own.
    */
   readonly labels?: TensorInputs;
-  /** Whether weights of layers with `trainable = false` count as if they were trained. Default false. */
+  /**
+   * Whether weights that training leaves alone count as if they were trained. Default false. What is trained, `compile` decides: a
+   * layer that is set free afterwards is not. Of a model that is not compiled it is what `trainable` says.
+   */
   readonly countFrozen?: boolean;
   /** Stops a measurement between two chunks; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -6,6 +6,7 @@ import {
   negativeTraceAssumptions,
   reasonsNotExact,
   regularizerAssumptions,
+  rowAssumptions,
 } from './assumptions.js';
 import { type Estimate, factorsOf } from './methods.js';
 import type { Subject } from './subject.js';
@@ -97,6 +98,7 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
     assumptions: [
       ...notExact,
       ...headAssumptions(heads),
+      ...rowAssumptions(subject.rows),
       ...regularizerAssumptions(graph),
       ...subject.assumptions,
       ...minimumAssumptions(minimum),

@@ -1,13 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { TensorInputs } from './inputs.js';
+import type { SampleWeight, SampleWeights } from './inputs.js';
 import { orderedLabels } from './labels.js';
 import { forEachOutput, type HeadPlan } from './loss.js';
-
-/** One weight a sample, [N], or one a position of an output, [N, ...positions]. */
-export type SampleWeight = tf.Tensor | readonly number[] | Float32Array;
-
-/** The same for all outputs, or by output. */
-export type SampleWeights = SampleWeight | { readonly [output: string]: SampleWeight };
+import type { LossData } from './loss-inputs.js';
 
 /** Weight of each class. */
 export type ClassWeight = { readonly [classIndex: number]: number };
@@ -28,14 +23,14 @@ export interface Weighting {
 export interface BatchWeights {
   /** Whether a head has weights. */
   has(plan: HeadPlan): boolean;
-  /** By what. */
+  /** By what; complete once the data has been read. */
   weighting(plan: HeadPlan): Weighting;
   /**
    * @param samples N.
-   * @param labels of the batch, for the weights of classes.
+   * @param given the weights of the samples, where there are some, and labels for the weights of classes.
    * @returns [N] or [N, ...positions] for each head that has weights, in their order; the caller disposes them.
    */
-  of(samples: number, labels: TensorInputs | undefined): Promise<tf.Tensor[]>;
+  of(samples: number, given: LossData): Promise<tf.Tensor[]>;
 }
 
 /** @throws Error with one line unless it holds numbers of at least 0 by class, perhaps by output. */
@@ -60,25 +55,32 @@ export function checkClassWeight(weights: unknown): asserts weights is ClassWeig
  * @param names of the outputs.
  * @param ranks of the outputs: one-hot labels have the rank of their output, numbers of classes one axis less or a last
  *   axis of length 1.
+ * @param mayWeigh whether weights of samples may come with a batch: without any, all are 1.
  */
 export function batchWeights(
   plans: readonly HeadPlan[],
   names: readonly string[],
   ranks: readonly number[],
-  sampleWeight: SampleWeights | undefined,
+  mayWeigh: boolean,
   classWeight: ClassWeights | undefined,
 ): BatchWeights {
-  const ofSamples = perOutput<SampleWeight>('sampleWeight', sampleWeight, isOneSampleWeight, names);
   const ofClasses = perOutput<ClassWeight>('classWeight', classWeight, isOneClassWeight, names);
-  const has = ({ place }: HeadPlan) => ofSamples[place] !== undefined || ofClasses[place] !== undefined;
+  const weighed = new Set<number>();
+  const has = ({ place }: HeadPlan) => mayWeigh || ofClasses[place] !== undefined;
   return {
     has,
     weighting: ({ name, place }) => ({
       output: name,
-      bySample: ofSamples[place] !== undefined,
+      bySample: weighed.has(place),
       byClass: ofClasses[place] ?? null,
     }),
-    async of(samples, labels) {
+    async of(samples, { labels, sampleWeight, firstWeight }) {
+      const ofSamples = perOutput<SampleWeight>('sampleWeight', sampleWeight, isOneSampleWeight, names);
+      ofSamples.forEach((each, place) => {
+        if (each !== undefined) {
+          weighed.add(place);
+        }
+      });
       const found: tf.Tensor[] = [];
       try {
         const labelList =
@@ -86,10 +88,10 @@ export function batchWeights(
         for (const { place, name } of plans.filter(has)) {
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
-            given === undefined ? null : await sampleFactor(given, samples),
+            given === undefined ? null : await sampleFactor(given, samples, firstWeight),
             classes === undefined ? null : await classFactor(classes, labelList[place], ranks[place], name),
           ].filter((factor) => factor !== null);
-          found.push(factors.length === 1 ? factors[0] : product(factors[0], factors[1]));
+          found.push(factors.length === 0 ? tf.ones([samples]) : factors.reduce(product));
         }
         return found;
       } catch (error) {
@@ -100,8 +102,18 @@ export function batchWeights(
   };
 }
 
+/** How many samples these weights are of. */
+export function weightedSamples(weights: SampleWeights): number {
+  const [first] = isOneSampleWeight(weights) ? [weights] : (Object.values(weights) as SampleWeight[]);
+  return first instanceof tf.Tensor ? (first.shape[0] ?? 0) : first.length;
+}
+
 function isOneSampleWeight(weights: SampleWeights): weights is SampleWeight {
-  return weights instanceof tf.Tensor || typeof (weights as ArrayLike<number>).length === 'number';
+  return (
+    weights instanceof tf.Tensor ||
+    ArrayBuffer.isView(weights) ||
+    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object'))
+  );
 }
 
 function isOneClassWeight(weights: ClassWeights): weights is ClassWeight {
@@ -131,19 +143,35 @@ function product(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return weights;
 }
 
-/** @throws Error with one line when the weights do not fit the samples. */
-async function sampleFactor(weights: SampleWeight, samples: number): Promise<tf.Tensor> {
+/**
+ * @param first where the weights are of more samples than these: place of the first.
+ * @throws Error with one line when the weights do not fit the samples.
+ */
+async function sampleFactor(weights: SampleWeight, samples: number, first?: number): Promise<tf.Tensor> {
   const isTensor = weights instanceof tf.Tensor;
-  const values = isTensor ? await weights.data() : Float32Array.from(weights);
-  const shape = isTensor ? weights.shape : [values.length];
-  if (shape[0] !== samples) {
-    throw new Error(`sampleWeight has ${shape[0] ?? 0} entries for ${samples} samples: give one for each.`);
+  const [given = 0, ...positions] = isTensor ? weights.shape : [weights.length];
+  if (first === undefined ? given !== samples : given < first + samples) {
+    const wanted = first === undefined ? `${samples} samples` : `a dataset of at least ${first + samples} samples`;
+    throw new Error(`sampleWeight has ${given} entries for ${wanted}: give one for each.`);
   }
+  const begin = first ?? 0;
+  const values = isTensor ? await valuesOfRows(weights, begin, samples) : weights.slice(begin, begin + samples);
   const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
   if (wrong >= 0) {
-    throw new Error(`sampleWeight[${wrong}] is ${values[wrong]}: weights are finite and at least 0.`);
+    throw new Error(
+      `sampleWeight[${begin * (values.length / samples) + wrong}] is ${values[wrong]}: weights are finite and at least 0.`,
+    );
   }
-  return tf.tensor(Float32Array.from(values), shape, 'float32');
+  return tf.tensor(Float32Array.from(values), [samples, ...positions], 'float32');
+}
+
+async function valuesOfRows(weights: tf.Tensor, begin: number, rows: number): Promise<Float32Array> {
+  const part = tf.slice(weights, begin, rows);
+  try {
+    return Float32Array.from(await part.data());
+  } finally {
+    part.dispose();
+  }
 }
 
 /** The weight of the class of each sample or position. */

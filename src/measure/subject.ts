@@ -1,14 +1,14 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
-import type { Weight } from '../tfjs/weights.js';
+import { trainedWeights, type Weight } from '../tfjs/weights.js';
 import { backendAssumptions, outputAssumptions, symmetryAssumptions } from './assumptions.js';
-import { itemParts, orderedInputs, type TensorInputs } from './inputs.js';
-import { checkedLabels, orderedLabels } from './labels.js';
+import { orderedInputs, partsOf } from './inputs.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
+import { type LossData, type LossForm, lossForm, lossInputs, type RowNotes } from './loss-inputs.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights, type Weighting } from './sample-weights.js';
 
@@ -25,15 +25,18 @@ export interface Subject {
   readonly inputNames: readonly string[];
   /** Inputs in the order of the graph. @throws Error with one line that says what does not fit. */
   inputs(given: unknown): tf.Tensor[];
-  /** The same for what a dataset yields, with its labels. */
-  item(given: unknown): { readonly inputs: tf.Tensor[]; readonly labels: TensorInputs | undefined };
+  /** The same for { xs, ys, sampleWeight } as well, as a dataset may yield it, with what only the loss reads. */
+  item(given: unknown): { readonly inputs: tf.Tensor[] } & LossData;
   /**
-   * What only the loss reads of a batch, the graph's last inputs: weights of samples, and labels where the method wants them.
+   * What only the loss reads of a batch, the graph's last inputs: weights of samples, sums of rows of labels, and labels where the
+   * method wants them.
    *
-   * @param samples N.
+   * @param inputs those of `item`.
    * @returns [N, ...] each; the caller disposes them.
    */
-  lossInputs(samples: number, labels: TensorInputs | undefined): Promise<tf.Tensor[]>;
+  lossInputs(inputs: readonly tf.Tensor[], given: LossData): Promise<tf.Tensor[]>;
+  /** What is known of the rows of labels; complete once the data has been read. */
+  readonly rows: RowNotes;
   /** What only a subject of this kind has to say of its readings, one sentence each. */
   readonly assumptions: readonly string[];
 }
@@ -41,10 +44,15 @@ export interface Subject {
 /**
  * A model with its losses, ready to be measured.
  *
+ * @param form what may come with the inputs for the loss alone. Default: what the options have.
  * @throws Error with one line when the model or its loss cannot be measured.
  */
-export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions): Subject {
-  const { loss, lossWeights, sampleWeight, classWeight, countFrozen } = options;
+export function subjectOfModel(
+  model: tfl.LayersModel,
+  options: MeasureOptions,
+  form: LossForm = lossForm(undefined, [], options),
+): Subject {
+  const { loss, lossWeights, classWeight, countFrozen } = options;
   checkModel(model, countFrozen);
   const losses = lossesOf(model, loss);
   const names = outputNames(model);
@@ -56,39 +64,36 @@ export function subjectOfModel(model: tfl.LayersModel, options: MeasureOptions):
   if (labelled) {
     checkGradients(plans);
   }
-  const weights = batchWeights(plans, names, ranks, sampleWeight, classWeight);
-  const { graph, heads } = cutAtLosses(whole, plans, shapes, weights.has, labelled);
+  const weights = batchWeights(plans, names, ranks, form.sampleWeight, classWeight);
+  const { graph, heads } = cutAtLosses(whole, plans, shapes, {
+    weights: weights.has,
+    rowSums: form.labels,
+    labels: labelled,
+  });
   heads.forEach((head, i) => {
     checkOutput(shapes[plans[i].place], head);
   });
   const symmetry = scaleSymmetry(graph);
+  const ofLoss = lossInputs(plans, heads, names, weights);
+  const inputsOf = inputNames(model);
   return {
     source: model,
     graph,
     heads,
     symmetry,
     weights: model.weights,
-    weightings: plans.map((plan) => weights.weighting(plan)),
-    inputNames: inputNames(model),
+    inputNames: inputsOf,
     inputs: (given) => orderedInputs(model, given),
     item: (given) => {
-      const { xs, ys } = itemParts(model, given);
-      return { inputs: orderedInputs(model, xs), labels: ys as TensorInputs | undefined };
+      const { xs, ys, sampleWeight } = partsOf(given, inputsOf);
+      return { inputs: orderedInputs(model, xs), labels: ys, sampleWeight };
     },
-    async lossInputs(samples, labels) {
-      const found = await weights.of(samples, labels);
-      try {
-        if (labelled) {
-          const list = orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
-          for (const [i, { place, name }] of plans.entries()) {
-            found.push(await checkedLabels(list[place], heads[i].hessian.labels, shapes[place], name));
-          }
-        }
-        return found;
-      } catch (error) {
-        tf.dispose(found);
-        throw error;
-      }
+    lossInputs: ([{ shape }], given) => ofLoss.of(shape[0], given, shapes),
+    get weightings() {
+      return plans.map((plan) => weights.weighting(plan));
+    },
+    get rows() {
+      return ofLoss.rows;
     },
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
@@ -110,9 +115,10 @@ export function checkModel(model: tfl.LayersModel, countFrozen = false): void {
   if (model.weights.length === 0) {
     throw new Error('The model has no weights, so it has no sharpness: add a layer with weights.');
   }
-  if (model.trainableWeights.length === 0 && !countFrozen) {
+  if (!countFrozen && trainedWeights(model).length === 0) {
     throw new Error(
-      'The model has no trained weights, every layer is frozen: set trainable = true on some layer, or pass countFrozen: true.',
+      'The model has no trained weights, every layer is frozen: set trainable = true on some layer, and compile the model again if ' +
+        'it is compiled, or pass countFrozen: true.',
     );
   }
 }

@@ -7,6 +7,7 @@ import { thisInstant } from './instant.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
 import { partOfSet, partOfStream, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
+import { weightedSamples } from './sample-weights.js';
 import type { Subject } from './subject.js';
 
 /** Larger chunks are faster, and the native backend has the machine's memory rather than a browser tab's. */
@@ -85,14 +86,17 @@ interface OwnedData extends Data {
 async function tensorData(
   subject: Subject,
   inputs: unknown,
-  { part = 1, seed = 0, labels }: MeasureOptions,
+  { part = 1, seed = 0, labels, sampleWeight }: MeasureOptions,
   checkBatch: RunBatch,
 ): Promise<OwnedData> {
-  const given = subject.inputs(inputs);
+  const { inputs: given, ...own } = subject.item(inputs);
   checkSameEngine(subject.weights, given);
   const [samples] = given[0].shape;
   const drawn = part < 1 ? partOfSet(part, samples, seed) : null;
-  const ofLoss = await subject.lossInputs(samples, labels);
+  const ofLoss = await subject.lossInputs(given, {
+    labels: eitherOf('labels', own.labels, labels),
+    sampleWeight: eitherOf('sampleWeight', own.sampleWeight, sampleWeight),
+  });
   const all = [...given, ...ofLoss];
   const rows = drawn && rowsOf(drawn, all);
   const tensors = rows ?? all;
@@ -107,30 +111,46 @@ async function tensorData(
   };
 }
 
+/** What comes with the inputs or as an option. @throws Error with one line where both do. */
+function eitherOf<T>(name: 'labels' | 'sampleWeight', own: T | undefined, option: T | undefined): T | undefined {
+  if (own !== undefined && option !== undefined) {
+    const where = name === 'labels' ? 'ys' : name;
+    throw new Error(`${name} are given twice, with the inputs as ${where} and as an option: leave one away.`);
+  }
+  return own ?? option;
+}
+
 /** The batches of a dataset, or a random part of each. */
 function datasetData(
   subject: Subject,
   dataset: DatasetInputs,
-  { part = 1, seed = 0, sampleWeight }: MeasureOptions,
+  { part = 1, seed = 0, labels, sampleWeight }: MeasureOptions,
   checkBatch: RunBatch,
 ): OwnedData {
   checkSameEngine(subject.weights);
-  if (sampleWeight !== undefined) {
-    throw new Error('sampleWeight goes with tensors, not with a dataset: pass the inputs as tensors.');
+  if (labels !== undefined) {
+    throw new Error('labels go with tensors: let the dataset yield { xs, ys }.');
   }
   const drawing = part < 1 ? partOfStream(part, seed) : null;
   return {
     tensors: null,
     ...(drawing && { population: () => drawing.population }),
     async eachBatch(run) {
+      let seen = 0;
       await forEachItem(dataset, async (item) => {
-        const { inputs, labels } = subject.item(item);
+        const { inputs, ...own } = subject.item(item);
         const [samples] = inputs[0].shape;
+        const given = {
+          labels: own.labels,
+          sampleWeight: eitherOf('sampleWeight', own.sampleWeight, sampleWeight),
+          ...(sampleWeight !== undefined && { firstWeight: seen }),
+        };
+        seen += samples;
         const drawn = drawing?.next(samples);
         if (drawn?.places.length === 0) {
           return;
         }
-        const ofLoss = await subject.lossInputs(samples, labels);
+        const ofLoss = await subject.lossInputs(inputs, given);
         const all = [...inputs, ...ofLoss];
         const rows = drawn && rowsOf(drawn, all);
         try {
@@ -141,6 +161,11 @@ function datasetData(
         }
       });
       drawing?.end();
+      if (sampleWeight !== undefined && weightedSamples(sampleWeight) !== seen) {
+        throw new Error(
+          `sampleWeight has ${weightedSamples(sampleWeight)} entries for a dataset of ${seen} samples: give one for each.`,
+        );
+      }
     },
     dispose() {},
   };

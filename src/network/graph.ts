@@ -2,7 +2,7 @@ import type { DataType } from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
 import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-graph.js';
-import { learnedWeights } from '../tfjs/weights.js';
+import { learnedWeights, trainedWeights } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
 import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
@@ -44,7 +44,7 @@ interface Value {
 }
 
 export interface UnfoldOptions {
-  /** Weights of layers with `trainable = false` count as the others. Default false. */
+  /** Weights that training does not move (`trainedWeights`) count as the others. Default false. */
   readonly countFrozen?: boolean;
 }
 
@@ -66,7 +66,7 @@ function checkLayer(layer: Layer): void {
  * @throws Error with one line that names a layer that cannot be measured and says why.
  */
 export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOptions = {}): Graph {
-  const trainable = new Set<unknown>(countFrozen ? learnedWeights(model) : model.trainableWeights);
+  const trainable = new Set<unknown>(countFrozen ? learnedWeights(model) : trainedWeights(model));
   const steps: Step[] = [];
   const operationsOf = new Map<Layer, Operation[]>();
   let tensors = 0;

@@ -6,8 +6,9 @@ import type { DrawSigns, OutputHessian } from './output-hessian.js';
  *
  *     sum over heads of  lossWeight * (1/N) sum_n (1/P) sum_t weight_{n,t} l(z_{n,t}, y_{n,t}),
  *
- * so that the output Hessian of a sample falls into one block a head and position. Its columns are numbered head by head,
- * position by position: P R columns a sample for a head with R columns a position.
+ * so that the output Hessian of a sample falls into one block a head and position, which counts weight_{n,t} rho_{n,t} times where the
+ * Hessian of l is in proportion to the sum rho of a row of labels. Its columns are numbered head by head, position by position:
+ * P R columns a sample for a head with R columns a position.
  */
 export interface Head {
   /** Name of the model's output. */
@@ -20,6 +21,8 @@ export interface Head {
   readonly columns: number | undefined;
   /** Place of the weights of its samples, [N], or positions, [N, ...positions], among the tape's outputs; null: all 1. */
   readonly weights: number | null;
+  /** Place of rho, the sums of the rows of labels, in the shapes that weights have, among the tape's outputs; null: all 1. */
+  readonly rowSums: number | null;
   /** Place of the labels among the tape's outputs: in the shape of z, or classes, int32, without its last axis; null: none. */
   readonly labels: number | null;
   readonly lossWeight: number;
@@ -29,29 +32,47 @@ export interface Head {
 
 type Outputs = readonly tf.Tensor[];
 
-/** z as rows [N P, K], and the square root of what each row counts in the mean loss per sample. */
-function rowsOf({ name, output, weights, lossWeight }: Head, outputs: Outputs) {
+/** z as rows [N P, K], and what each of them counts. */
+function rowsOf({ name, output, weights, rowSums, lossWeight }: Head, outputs: Outputs) {
   const z = outputs[output];
   const [samples] = z.shape;
   const outputsOfRow = z.shape[z.rank - 1];
   const rows = (z.rank === 2 ? z : tf.reshape(z, [-1, outputsOfRow])) as tf.Tensor2D;
   const positions = rows.shape[0] / samples;
   const share = Math.sqrt(lossWeight / positions);
-  return { rows, samples, positions, outputsOfRow, shape: z.shape.slice(1), scale: scaleOfRows };
+  return {
+    rows,
+    samples,
+    positions,
+    outputsOfRow,
+    shape: z.shape.slice(1),
+    /** The square root of what each row's Hessian counts in that of the mean loss per sample: [N, P], or a number. */
+    scale: () => rootOf([weights, rowSums]),
+    /** The same for its gradient, which the labels have entered. */
+    gradientScale: () => rootOf([weights]),
+  };
 
-  /** [N, P]; a number where all rows count the same. */
-  function scaleOfRows(): tf.Tensor2D | number {
-    if (weights === null) {
+  /** sqrt(lossWeight / P) times the square roots of what stands at these places; a number where all rows count the same. */
+  function rootOf(places: readonly (number | null)[]): tf.Tensor2D | number {
+    const given = places.flatMap((place) => (place === null ? [] : [tf.sqrt(ofRows(outputs[place]))]));
+    if (given.length === 0) {
       return share;
     }
-    const given = outputs[weights];
+    return tf.mul(
+      given.reduce((a, b) => tf.mul(a, b)),
+      share,
+    ) as tf.Tensor2D;
+  }
+
+  /** One number a sample, or a position, as [N, P]. */
+  function ofRows(given: tf.Tensor): tf.Tensor2D {
     if (given.size !== samples && given.size !== samples * positions) {
       throw new Error(
         `Weights of shape [${given.shape.slice(1)}] a sample do not fit output '${name}' of shape [${z.shape.slice(1)}] a sample: ` +
           'give one weight a sample, or one a position.',
       );
     }
-    const ofPosition = tf.mul(tf.sqrt(tf.reshape(given, [samples, given.size / samples])), share);
+    const ofPosition = tf.reshape(given, [samples, given.size / samples]);
     return (given.size === samples ? tf.tile(ofPosition, [1, positions]) : ofPosition) as tf.Tensor2D;
   }
 }
@@ -161,7 +182,7 @@ export function deltasOfEach(
 export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<number, tf.Tensor> {
   const residuals = new Map<number, tf.Tensor>();
   for (const head of heads) {
-    const { rows, scale } = rowsOf(head, outputs);
+    const { rows, gradientScale } = rowsOf(head, outputs);
     const z = outputs[head.output];
     const { gradient } = head.hessian;
     if (head.labels === null || !gradient) {
@@ -170,7 +191,7 @@ export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<numbe
     const labels = outputs[head.labels];
     // Whole numbers are classes.
     const ofRow = gradient(rows, tf.reshape(labels, labels.dtype === 'int32' ? [rows.shape[0]] : rows.shape));
-    const factor = scale();
+    const factor = gradientScale();
     const share = typeof factor === 'number' ? factor ** 2 : tf.reshape(tf.square(factor), [-1, 1]);
     const weighted = tf.reshape(tf.mul(ofRow, share), z.shape);
     const earlier = residuals.get(head.output);

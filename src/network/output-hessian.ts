@@ -15,14 +15,16 @@ export type LossName =
 export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
 
 /**
- * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time.
- * Labels are never needed: A does not depend on them.
+ * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time, whose row of labels
+ * adds up to 1. Labels are not needed: A depends on them by their sum alone, if at all (`byRowSum`).
  */
 export interface OutputHessian {
   /** The loss; `'factor'` for one of the user's own. */
   readonly name: LossName | 'factor';
   /** What its labels are: numbers of classes, probabilities from 0 to 1, or any finite numbers. */
   readonly labels: 'classes' | 'probabilities' | 'numbers';
+  /** Whether the Hessian is rho A with rho = sum_k y_k, the sum of a row of labels, as that of softmax cross-entropy is. */
+  readonly byRowSum: boolean;
   /** The last activation that the loss expects the network to end in; z is taken before it. Null: z is the output. */
   readonly activation: 'softmax' | 'sigmoid' | null;
   /** Last activations that the loss would apply a second time. */
@@ -115,6 +117,7 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
   return {
     name: 'factor',
     labels: 'numbers',
+    byRowSum: false,
     activation,
     columns,
     ...(gradient && { gradient }),
@@ -258,10 +261,11 @@ function softmaxGradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
   return tf.sub(tf.mul(p, labelsOfOthers), tf.mul(labels, rest)) as tf.Tensor2D;
 }
 
-const softmax = { ...softmaxFactor, gradient: softmaxGradient };
+const softmax = { ...softmaxFactor, byRowSum: true, gradient: softmaxGradient };
 
 const sparseSoftmax = {
   ...softmaxFactor,
+  byRowSum: true,
   gradient: (z: tf.Tensor2D, classes: tf.Tensor) =>
     softmaxGradient(z, tf.cast(isClass(tf.expandDims(classes, 1), z.shape[1]), 'float32')),
 };
@@ -300,6 +304,7 @@ const sigmoidFactor = diagonal(
 
 const sigmoid = {
   ...sigmoidFactor,
+  byRowSum: false,
   gradient(z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D {
     const [up, down] = [tf.mul(tf.sub(1, labels), tf.sigmoid(z)), tf.mul(labels, tf.sigmoid(tf.neg(z)))];
     return tf.div(tf.sub(up, down), z.shape[1]);
@@ -309,6 +314,7 @@ const sigmoid = {
 /** Mean over the K outputs of the squared error: A = (2 / K) I, gradient (2 / K) (z - y). */
 const squaredError = {
   ...diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1]))),
+  byRowSum: false,
   gradient: (z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D => tf.mul(tf.sub(z, labels), 2 / z.shape[1]),
 };
 

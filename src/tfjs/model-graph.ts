@@ -10,6 +10,11 @@ export function isModel(layer: Layer): layer is ModelLayer {
   return 'inputLayers' in layer;
 }
 
+/** The model that `compile`, `fit` and `trainOnBatch` of a model work on: a Sequential has a functional model inside, once it is built. */
+export function compiledModel(model: LayersModel): LayersModel {
+  return (model as unknown as { readonly model?: LayersModel }).model ?? model;
+}
+
 /** One call of a layer in a model's graph. */
 export interface LayerCall {
   readonly layer: Layer;

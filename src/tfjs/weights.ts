@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { compiledModel } from './model-graph.js';
 
 /** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
 export interface Weight {
@@ -21,6 +22,19 @@ export function weightOf(name: string, variable: tf.Variable): Weight {
 /** All variables that there are: weights, moving averages, what optimizers keep. The engine knows them; nobody else has a list. */
 export function allVariables(): tf.Variable[] {
   return Object.values(tf.engine().registeredVariables);
+}
+
+/**
+ * The weights that training moves. `fit` and `trainOnBatch` train those that `compile` has collected, less those whose variables
+ * have been frozen since; what `trainable` says of the layers by then makes no difference. (So a Sequential trains the layers of a
+ * frozen model that stands first in it, a functional model does not; an LSTM that is frozen after `compile` goes on training, a
+ * dense layer does not.) Where nothing has been compiled, those of the layers that say so.
+ */
+export function trainedWeights(model: tfl.LayersModel): tfl.LayerVariable[] {
+  const { collectedTrainableWeights } = compiledModel(model) as unknown as {
+    readonly collectedTrainableWeights?: tfl.LayerVariable[];
+  };
+  return (collectedTrainableWeights ?? model.trainableWeights).filter((weight) => variableOf(weight).trainable);
 }
 
 /** Where tf.js' layers keep their weights and the layers inside of them; a frozen layer says that it has none to train. */

@@ -1,5 +1,5 @@
 import { checkKnownOptions, checkText, checkWhole } from '../checks.js';
-import { isDataset } from '../measure/inputs.js';
+import { isDataset, type LabelledInputs } from '../measure/inputs.js';
 import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { checkMinibatchOptions } from '../measure/methods.js';
 import {
@@ -13,7 +13,7 @@ import { checkSchedule, type Schedule } from './schedule.js';
 
 export interface MinimumSharpnessOptions extends MeasureOptions {
   /**
-   * What to measure on: tensors, named tensors or a dataset, as for `measureSharpness`. They stay yours to dispose. The
+   * What to measure on: tensors, named tensors, { xs, ys } or a dataset, as for `measureSharpness`. They stay yours to dispose. The
    * value speaks for all of it, to a relative standard error of 2% unless `method` says otherwise.
    * By default the minibatches that the model is trained on, which is free of a second copy of the data but noisy.
    */
@@ -61,7 +61,9 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
   checkWhole('initialStep', initialStep, { atLeast: 0 });
   for (const option of ['sampleWeight', 'classWeight'] as const) {
     if (data === undefined && measureOptions[option] !== undefined) {
-      throw new Error(`${option} needs data: minibatches come without weights and labels. Pass { data, ${option} }.`);
+      throw new Error(
+        `${option} needs data: minibatches are weighed as fit weighs them, by its own classWeight. Pass { data, ${option} }.`,
+      );
     }
   }
   if (data === undefined) {
@@ -69,7 +71,8 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
     return { data, every, name, initialStep, measureOptions };
   }
   const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
-  if (needsLabels && measureOptions.labels === undefined && !isDataset(data)) {
+  const { ys } = data as Partial<LabelledInputs>;
+  if (needsLabels && (measureOptions.labels ?? ys) === undefined && !isDataset(data)) {
     const what = isHutchinson(measureOptions.method) ? 'method: { hutchinson }' : 'classWeight';
     throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
   }

@@ -1,6 +1,8 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject } from 'rxjs';
+import { disposeMinibatch, type Minibatch } from '../measure/minibatch.js';
 import type { SharpnessReading } from '../measure/reading.js';
+import { type LossRecorder, recordLosses } from '../tfjs/loss-recorder.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
 import { type Limits, noReadingWithin, readWithin } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
@@ -52,6 +54,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
 
   let model: tfl.LayersModel | null = null;
   let recorder: MinibatchRecorder | undefined;
+  let losses: LossRecorder | undefined;
   let latest: SharpnessReading | undefined;
   /** The reading that epoch logs carry forward, and the model it is of. */
   let carried: { readonly model: tfl.LayersModel; readonly reading: SharpnessReading } | undefined;
@@ -59,12 +62,22 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
   /** `hasFailed`: since the last reading, if there was one. */
   let thisEpoch = { stepAtBegin: 0, hasReading: false, hasFailed: false };
 
+  const takeMinibatch = (): Minibatch | undefined => {
+    const inputs = recorder?.take();
+    const minibatch = { inputs: inputs ?? [], losses: losses?.take() ?? [] };
+    if (inputs === undefined) {
+      disposeMinibatch(minibatch);
+      return undefined;
+    }
+    return minibatch;
+  };
+
   const tryReading = async (limits?: Limits) => {
     if (model === null || disposal.signal.aborted) {
       return;
     }
     const trained = model;
-    const reading = await read(trained, recorder?.take(), limits);
+    const reading = await read(trained, takeMinibatch(), limits);
     // One that was due, and found nothing to measure, has failed; one within limits was given up, to be tried later.
     if (reading === 'failed' || (reading === 'none' && limits === undefined && !disposal.signal.aborted)) {
       thisEpoch.hasFailed = true;
@@ -106,6 +119,8 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
   const releaseModel = () => {
     recorder?.remove();
     recorder = undefined;
+    losses?.remove();
+    losses = undefined;
   };
 
   return {
@@ -127,6 +142,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
       if (model !== null && data === undefined && !disposal.signal.aborted) {
         try {
           recorder = recordMinibatches(model);
+          losses = recordLosses(model);
         } catch (error) {
           problems.fail(undefined, error);
         }
@@ -139,13 +155,16 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     },
     batchBegin() {
       const due = isDue(every, 'batches', at.step + 1) || isDue(every, 'epochs', epochsEnded + 1);
-      if (due || budget?.affords()) {
-        recorder?.record();
+      // A batch that is kept already stays, with its labels.
+      if ((due || budget?.affords()) && recorder?.holds === false) {
+        recorder.record();
+        losses?.record();
       }
     },
     async batchEnd() {
       at.step++;
       recorder?.stop();
+      losses?.stop();
       if (isDue(every, 'batches', at.step)) {
         await tryReading();
       }

@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
+import { disposeMinibatch, labelledMinibatch, type Minibatch } from '../measure/minibatch.js';
 import type { MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import type { Limits } from './budgeted-reading.js';
@@ -22,7 +22,7 @@ export interface Measuring {
  */
 export type SharpnessReader = (
   model: tfl.LayersModel,
-  minibatch: tf.Tensor[] | undefined,
+  minibatch: Minibatch | undefined,
   limits?: Limits,
 ) => Promise<SharpnessReading | 'failed' | 'none'>;
 
@@ -50,7 +50,7 @@ export function sharpnessReader(
       if (data !== undefined) {
         reading = await measuring.whole(model, data, options);
       } else if (minibatch !== undefined) {
-        reading = await measuring.minibatch(model, minibatch, options);
+        reading = await measuring.minibatch(model, await labelledMinibatch(model, minibatch), options);
       } else {
         problems.skip('no minibatch was seen: pass { data } to minimumSharpness().');
         return 'none';
@@ -67,7 +67,7 @@ export function sharpnessReader(
       }
       return 'failed';
     } finally {
-      tf.dispose(minibatch ?? []);
+      disposeMinibatch(minibatch);
     }
   };
 }

@@ -42,16 +42,17 @@ describe('subjectOfModel', () => {
       [0, 0, 1],
     ]);
     const before = tf.memory().numTensors;
-    const [weights, checked] = await lossInputs(2, labels);
+    const [xs, three] = [tf.zeros([2, 5]), tf.zeros([3, 5])];
+    const [weights, checked] = await lossInputs([xs], { labels, sampleWeight: [1, 2] });
     expect(await weights.data()).toEqual(Float32Array.of(1, 2));
     expect(checked.shape).toEqual([2, 3]);
     expect(heads[0]).toMatchObject({ weights: 1, labels: 2 });
     expect(graph.inputs).toHaveLength(3);
     tf.dispose([weights, checked]);
-    await expect(lossInputs(3, labels)).rejects.toThrow(/sampleWeight/);
-    await expect(lossInputs(2, undefined)).rejects.toThrow(/pass labels/);
+    await expect(lossInputs([three], { labels, sampleWeight: [1, 2] })).rejects.toThrow(/sampleWeight/);
+    await expect(lossInputs([xs], { sampleWeight: [1, 2] })).rejects.toThrow(/pass labels/);
     expect(tf.memory().numTensors).toBe(before);
-    labels.dispose();
+    tf.dispose([labels, xs, three]);
   });
 
   it('says what it leaves out', () => {

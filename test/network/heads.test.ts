@@ -23,6 +23,7 @@ function threeHeads() {
       output: 0,
       hasPositions: true,
       weights: 3,
+      rowSums: null,
       labels: 5,
       lossWeight: 2,
       hessian: softmaxCrossEntropy,
@@ -33,6 +34,7 @@ function threeHeads() {
       output: 1,
       hasPositions: true,
       weights: 4,
+      rowSums: null,
       labels: 6,
       lossWeight: 1,
       hessian: sigmoidCrossEntropy,
@@ -43,6 +45,7 @@ function threeHeads() {
       output: 2,
       hasPositions: false,
       weights: null,
+      rowSums: null,
       labels: 7,
       lossWeight: 0.5,
       hessian: meanSquaredError,
@@ -148,9 +151,9 @@ describe('heads', () => {
         expect(difference).toBeLessThan(1e-6);
       });
     });
-    expect(() => tf.tidy(() => residualsOf([{ ...heads[0]!, labels: null }], outputs) && tf.scalar(0))).toThrow(
-      /Output 'tags' has no labels/,
-    );
+    expect(() =>
+      tf.tidy(() => residualsOf([{ ...heads[0]!, rowSums: null, labels: null }], outputs) && tf.scalar(0)),
+    ).toThrow(/Output 'tags' has no labels/);
     tf.dispose(outputs);
   });
 

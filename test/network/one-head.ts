@@ -10,6 +10,7 @@ export function oneHead(hessian: OutputHessian): Head[] {
       hasPositions: false,
       columns: undefined,
       weights: null,
+      rowSums: null,
       labels: null,
       lossWeight: 1,
       hessian,

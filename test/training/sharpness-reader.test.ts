@@ -7,7 +7,7 @@ import { checkCallbackOptions, type MinimumSharpnessOptions } from '../../src/tr
 import { type Problem, problemsOf } from '../../src/training/problems.js';
 import { sharpnessReader } from '../../src/training/sharpness-reader.js';
 
-const model = { name: 'a model' } as tfl.LayersModel;
+const model = { name: 'a model', outputs: [{ shape: [null, 3] }, { shape: [null, 1] }] } as tfl.LayersModel;
 const reading = { minimumSharpness: 1 } as SharpnessReading;
 
 let data: tf.Tensor;
@@ -62,11 +62,13 @@ describe('sharpnessReader', () => {
     expect(whole.calls).toEqual([['whole', model, data]]);
     expect(data.isDisposed).toBe(false);
 
-    const minibatch = [tf.ones([2, 2])];
+    const inputs = [tf.ones([2, 2])];
+    const losses = [{ target: tf.ones([2, 3]), weights: tf.tensor1d([1, 2]) }, undefined];
     const part = readerWith({});
-    expect(await part.read(model, minibatch)).toBe(reading);
-    expect(part.calls).toEqual([['minibatch', model, minibatch]]);
-    expect(minibatch[0]!.isDisposed).toBe(true);
+    expect(await part.read(model, { inputs, losses })).toBe(reading);
+    const labelled = { xs: inputs, ys: [losses[0]!.target, undefined], sampleWeight: [losses[0]!.weights, undefined] };
+    expect(part.calls).toEqual([['minibatch', model, labelled]]);
+    expect(inputs[0]!.isDisposed).toBe(true);
 
     expect(await part.read(model, undefined)).toBe('none');
     expect(part.seen.map(({ kind, message }) => [kind, message])).toEqual([
@@ -79,7 +81,7 @@ describe('sharpnessReader', () => {
     const { read, seen } = readerWith({}, () => {
       throw error;
     });
-    expect(await read(model, [tf.ones([2, 2])])).toBe('failed');
+    expect(await read(model, { inputs: [tf.ones([2, 2])], losses: [] })).toBe('failed');
     expect(seen).toEqual([{ kind: 'failed', step: 1, epoch: 0, message: 'not today', error }]);
   });
 

@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Head } from '../network/heads.js';
+import { isDataset, partsOf, type SampleWeights, type TensorInputs } from './inputs.js';
+import { checkedLabels, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
+import type { HeadPlan } from './loss.js';
+import type { MeasureOptions } from './options.js';
+import type { BatchWeights } from './sample-weights.js';
+
+/** What comes with a batch for the loss alone. */
+export interface LossData {
+  readonly labels?: TensorInputs | undefined;
+  readonly sampleWeight?: SampleWeights | undefined;
+  /** Place of the batch's first sample among the weights, where these are of more than the batch. */
+  readonly firstWeight?: number;
+}
+
+/** What may come with a batch for the loss alone. */
+export interface LossForm {
+  readonly labels: boolean;
+  readonly sampleWeight: boolean;
+}
+
+/** What may come with these inputs: of a dataset that is not known before its end. */
+export function lossForm(inputs: unknown, names: readonly string[], options: MeasureOptions): LossForm {
+  if (isDataset(inputs)) {
+    return { labels: true, sampleWeight: true };
+  }
+  const { ys, sampleWeight } = partsOf(inputs, names);
+  return {
+    labels: (ys ?? options.labels) !== undefined,
+    sampleWeight: (sampleWeight ?? options.sampleWeight) !== undefined,
+  };
+}
+
+/** What is known of the rows of labels, by the names of the outputs: of those where it matters. */
+export interface RowNotes {
+  /** Outputs whose rows, or some of them, were not at hand and are taken to add up to 1. */
+  readonly assumed: readonly string[];
+  /** Outputs with logits some of whose rows do not. */
+  readonly uneven: readonly string[];
+}
+
+/** Makes what only the loss reads of a batch, the graph's last inputs. */
+export interface LossInputs {
+  /**
+   * @param shapes of the outputs, [any, ...positions, K].
+   * @returns weights of the heads that have some, row sums of those that have some, labels where the method wants them; the caller
+   *   disposes them.
+   */
+  of(samples: number, given: LossData, shapes: readonly (readonly (number | null)[])[]): Promise<tf.Tensor[]>;
+  /** Complete once the data has been read. */
+  readonly rows: RowNotes;
+}
+
+/** @param names of the outputs. */
+export function lossInputs(
+  plans: readonly HeadPlan[],
+  heads: readonly Head[],
+  names: readonly string[],
+  weights: BatchWeights,
+): LossInputs {
+  // Of classes there is nothing to be taken for granted.
+  const matters = ({ hessian }: Head) => hessian.byRowSum && hessian.labels !== 'classes';
+  const assumed = new Set(heads.filter((head) => matters(head) && head.rowSums === null).map(({ name }) => name));
+  const uneven = new Set<string>();
+  const needsLabels = heads.some((head) => head.labels !== null);
+  const readsRows = heads.some((head) => head.rowSums !== null);
+
+  return {
+    get rows() {
+      return { assumed: [...assumed], uneven: [...uneven] };
+    },
+    async of(samples, { labels, sampleWeight, firstWeight }, shapes) {
+      const found = await weights.of(samples, { labels, sampleWeight, firstWeight });
+      const checked: tf.Tensor[] = [];
+      try {
+        if (needsLabels) {
+          const list = orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
+          for (const [i, { place, name }] of plans.entries()) {
+            checked.push(await checkedLabels(list[place], heads[i].hessian.labels, shapes[place], name));
+          }
+        }
+        const atHand = readsRows && !needsLabels ? labelsAtHand(labels, names, samples) : [];
+        for (const [i, head] of heads.entries()) {
+          if (head.rowSums === null) {
+            continue;
+          }
+          const { place, name } = plans[i];
+          const given = needsLabels ? checked[i] : atHand[place];
+          const { sums, areKnown, areOne } = await rowSumsOf(given, samples, head.hessian.labels, shapes[place], name);
+          found.push(sums);
+          if (!areKnown && matters(head)) {
+            assumed.add(name);
+          }
+          if (!areOne && head.hessian.name === 'softmaxCrossEntropy') {
+            uneven.add(name);
+          }
+        }
+        return [...found, ...checked];
+      } catch (error) {
+        tf.dispose([found, checked]);
+        throw error;
+      }
+    },
+  };
+}
