@@ -108,16 +108,6 @@ function isLabel(value: number, kind: OutputHessian['labels'], outputs: number):
   return kind === 'numbers' ? Number.isFinite(value) : value >= 0 && value <= 1;
 }
 
-/** rho = sum_k y_k of every row of labels. */
-export interface RowSums {
-  /** [N, ...positions], or [N] where all are 1; the caller disposes it. */
-  readonly sums: tf.Tensor;
-  /** Whether they come from labels, rather than being taken to be 1. */
-  readonly areKnown: boolean;
-  /** Whether each is 1, to rounding. */
-  readonly areOne: boolean;
-}
-
 /**
  * Which form labels have.
  *
@@ -137,8 +127,13 @@ export function formOfLabels(
   return isShape(positions) || isShape([...positions, 1]) ? 'classes' : undefined;
 }
 
-/** Softmax leaves rows that add up to 1 but for this. */
-const ROUNDING = 1e-3;
+/** rho = sum_k y_k of every row of labels. */
+export interface RowSums {
+  /** [N, ...positions], or [N] where all are 1; the caller disposes it. */
+  readonly sums: tf.Tensor;
+  /** Whether they come from labels, rather than being taken to be 1. */
+  readonly areKnown: boolean;
+}
 
 /**
  * The sums of the rows of labels of one output. Of classes where a loss takes rows, as may be where it is another name for a loss of
@@ -147,50 +142,48 @@ const ROUNDING = 1e-3;
  * @param labels rows [N, ...positions, K], or classes [N, ...positions], perhaps with a last axis of length 1; undefined: none.
  * @param kind what the loss takes. A class that there is not counts nothing, as in tf.js, where its one-hot row is 0.
  * @param output shape of the output, [any, ...positions, K].
- * @throws Error with one line for labels that have another shape, or rows with a negative sum.
+ * @throws Error with one line for labels that have another shape.
  */
-export async function rowSumsOf(
+export function rowSumsOf(
   labels: tf.Tensor | undefined,
   samples: number,
   kind: OutputHessian['labels'],
   output: readonly (number | null)[],
   name: string,
-): Promise<RowSums> {
-  const unknown = (): RowSums => ({ sums: tf.ones([samples]), areKnown: false, areOne: true });
-  if (labels === undefined) {
-    return unknown();
+): RowSums {
+  const form = labels && formOfLabels(labels.shape, output);
+  const wanted = kind === 'classes' ? 'classes' : 'rows';
+  if (labels === undefined || (form === 'classes' && wanted === 'rows')) {
+    return { sums: tf.ones([samples]), areKnown: false };
   }
-  const outputs = output[output.length - 1] as number;
-  const positions = output.slice(1, -1);
-  const [, ...ofSample] = labels.shape;
-  const form = formOfLabels(labels.shape, output);
-  if (form !== (kind === 'classes' ? 'classes' : 'rows')) {
-    if (form === 'classes') {
-      return unknown();
-    }
-    const shape = kind === 'classes' ? positions : [...positions, outputs];
+  const [, ...ofSample] = output;
+  const positions = ofSample.slice(0, -1);
+  if (form !== wanted) {
+    const shape = [samples, ...(wanted === 'classes' ? positions : ofSample).map((size) => size ?? 'any')];
     const hint = form === 'rows' ? ": one class each, or loss: 'categoricalCrossentropy' for one-hot rows." : '.';
     throw new Error(
-      `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes ` +
-        `[${[samples, ...shape.map((size) => size ?? 'any')].join(', ')}] here${hint}`,
+      `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes [${shape.join(', ')}] here${hint}`,
     );
   }
   const sums = tf.tidy(() => {
     const values = tf.cast(labels, 'float32');
-    if (kind !== 'classes') {
+    if (wanted === 'rows') {
       return tf.sum(values, -1);
     }
-    const classes = tf.floor(tf.reshape(values, [samples, ...ofSample.slice(0, positions.length)]));
+    const classes = tf.floor(tf.reshape(values, labels.shape.slice(0, output.length - 1)));
+    const outputs = ofSample[ofSample.length - 1] as number;
     return tf.cast(tf.logicalAnd(tf.greaterEqual(classes, 0), tf.less(classes, outputs)), 'float32');
   });
-  const values = await sums.data();
+  return { sums, areKnown: true };
+}
+
+/** @throws Error with one line that names a sample whose row adds up to less than 0, or to no number. */
+export function checkRowSums(values: Float32Array, samples: number, name: string): void {
   const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
   if (wrong >= 0) {
-    sums.dispose();
     throw new Error(
       `labels of '${name}': the row of sample ${Math.floor((wrong * samples) / values.length)} adds up to ${values[wrong]}: rows ` +
         'are finite, with a sum of at least 0.',
     );
   }
-  return { sums, areKnown: true, areOne: values.every((value) => Math.abs(value - 1) < ROUNDING) };
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import { isDataset, partsOf, type SampleWeights, type TensorInputs } from './inputs.js';
-import { checkedLabels, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
+import { checkedLabels, checkRowSums, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
 import type { HeadPlan } from './loss.js';
 import type { MeasureOptions } from './options.js';
 import type { BatchWeights } from './sample-weights.js';
@@ -52,6 +52,9 @@ export interface LossInputs {
   readonly rows: RowNotes;
 }
 
+/** A softmax, as a target, adds up to 1 but for this. */
+const ROUNDING = 1e-3;
+
 /** @param names of the outputs. */
 export function lossInputs(
   plans: readonly HeadPlan[],
@@ -87,12 +90,17 @@ export function lossInputs(
           }
           const { place, name } = plans[i];
           const given = needsLabels ? checked[i] : atHand[place];
-          const { sums, areKnown, areOne } = await rowSumsOf(given, samples, head.hessian.labels, shapes[place], name);
+          const { sums, areKnown } = rowSumsOf(given, samples, head.hessian.labels, shapes[place], name);
           found.push(sums);
-          if (!areKnown && matters(head)) {
-            assumed.add(name);
+          if (!areKnown) {
+            if (matters(head)) {
+              assumed.add(name);
+            }
+            continue;
           }
-          if (!areOne && head.hessian.name === 'softmaxCrossEntropy') {
+          const values = (await sums.data()) as Float32Array;
+          checkRowSums(values, samples, name);
+          if (head.hessian.name === 'softmaxCrossEntropy' && values.some((sum) => Math.abs(sum - 1) > ROUNDING)) {
             uneven.add(name);
           }
         }

@@ -17,6 +17,11 @@ export function disposeMinibatch(minibatch: Minibatch | undefined): void {
   tf.dispose([inputs, losses.flatMap((loss) => (loss ? [loss.target, loss.weights ?? []] : []))]);
 }
 
+/** Whether the target has the form of labels for the output. */
+export function isFit({ target }: RecordedLoss, { shape }: tfl.SymbolicTensor): boolean {
+  return formOfLabels(target.shape, shape) !== undefined;
+}
+
 /** The gradient of a mean is 1/N but for rounding. */
 const ROUNDING = 1e-5;
 
@@ -28,9 +33,7 @@ export async function labelledMinibatch(
   model: tfl.LayersModel,
   { inputs, losses }: Minibatch,
 ): Promise<LabelledInputs> {
-  const labels = losses.map((loss, i) =>
-    loss && formOfLabels(loss.target.shape, model.outputs[i].shape) ? loss.target : undefined,
-  );
+  const labels = losses.map((loss, i) => (loss && isFit(loss, model.outputs[i]) ? loss.target : undefined));
   const weights = await Promise.all(losses.map((loss) => whereNotOne(loss?.weights)));
   return {
     xs: inputs,

@@ -2,13 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
 import { unfold } from '../network/graph.js';
-import type { DrawSigns, LossName } from '../network/output-hessian.js';
+import type { Head } from '../network/heads.js';
+import type { DrawSigns } from '../network/output-hessian.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
+import type { RecordedLoss } from '../tfjs/loss-recorder.js';
+import { outputNames } from '../tfjs/model-graph.js';
 import { variableOf } from '../tfjs/weights.js';
 import { differentiableGraph } from '../traces/gradients/differentiable.js';
 import { traceGradientKernel } from '../traces/gradients/trace-gradients.js';
 import { randomSigns } from '../traces/sampling/signs.js';
 import { orderedInputs, type TensorInputs } from './inputs.js';
+import { checkRowSums, labelsAtHand, rowSumsOf } from './labels.js';
+import { lossesOf, type NamedLoss, planHeads } from './loss.js';
 import { factorsOf } from './methods.js';
 import { checkModel, subjectOfModel } from './subject.js';
 
@@ -17,7 +22,9 @@ export type GradientColumns = 'all' | 'sign';
 
 export interface GradientOptions {
   /** The loss that is trained, for several outputs one each in their order. Default: what the model was compiled with. */
-  readonly loss?: LossName | readonly LossName[];
+  readonly loss?: NamedLoss | readonly NamedLoss[];
+  /** Labels as for `model.fit`, which count by the sums of their rows, as in `measureSharpness`. Without them every row is taken to add up to 1. */
+  readonly labels?: TensorInputs;
   /**
    * `'all'` (default): the gradient for this batch, to rounding. `'sign'`: one backward row a sample in the place of all
    * columns; for given scale factors it is right on average over the signs.
@@ -27,7 +34,7 @@ export interface GradientOptions {
   readonly seed?: number;
 }
 
-const knownOptions = { loss: true, columns: true, seed: true } satisfies Record<keyof GradientOptions, true>;
+const knownOptions = { loss: true, labels: true, columns: true, seed: true } satisfies Record<keyof GradientOptions, true>;
 
 /** Minimum Sharpness of one batch and its gradient. */
 export interface MinimumSharpnessGradients {
@@ -62,42 +69,78 @@ export function minimumSharpnessGradients(
   options: GradientOptions = {},
 ): MinimumSharpnessGradients {
   checkKnownOptions('minimumSharpnessGradients', options, knownOptions);
-  const { loss, columns = 'all', seed = 0 } = options;
+  const { loss, labels, columns = 'all', seed = 0 } = options;
   checkOneOf('columns', columns, ['all', 'sign']);
   checkWhole('seed', seed);
   const gradientsOf = sharpnessGradientKernel(model, loss);
-  return gradientsOf(orderedInputs(model, inputs), columns, seed);
+  const ordered = orderedInputs(model, inputs);
+  const [samples] = ordered[0].shape;
+  const losses = labelsAtHand(labels, outputNames(model), samples).map((target) => target && { target });
+  return gradientsOf({ inputs: ordered, losses }, columns, seed);
+}
+
+/** A batch to take gradients of: inputs in the order of the model's, and what is known of the loss of each output. */
+export interface GradientBatch {
+  readonly inputs: readonly tf.Tensor[];
+  readonly losses: readonly (Partial<RecordedLoss> | undefined)[];
 }
 
 /** `minimumSharpnessGradients` for one model, all that does not depend on the batch done beforehand. */
 export function sharpnessGradientKernel(
   model: tfl.LayersModel,
   loss?: GradientOptions['loss'],
-): (inputs: readonly tf.Tensor[], columns: GradientColumns, seed: number) => MinimumSharpnessGradients {
-  const { graph, heads, symmetry } = subjectOfModel(model, { loss });
+): (batch: GradientBatch, columns: GradientColumns, seed: number) => MinimumSharpnessGradients {
+  const { graph, heads, symmetry } = subjectOfModel(model, { loss }, { labels: true, sampleWeight: true });
   const kernel = traceGradientKernel(graph, heads);
+  const plans = planHeads(outputNames(model), lossesOf(model, loss), undefined);
+  const shapes = plans.map(({ place }) => model.outputs[place].shape);
 
-  return (inputs, columns, seed) => {
+  return ({ inputs, losses }, columns, seed) => {
     let minimumSharpness = 0;
-    const { traces, factors, gradients } = kernel.gradients(
-      inputs,
-      (found) => {
-        const minimum = minimizeOverScales(symmetry, found);
-        minimumSharpness = minimum.value;
-        return factorsOf(minimum);
-      },
-      columns === 'sign' ? signsInTurn(seed) : undefined,
-    );
-    return {
-      minimumSharpness,
-      parameters: kernel.parameters.map(({ variable }, b) => ({
-        name: variableOf(variable).name,
-        trace: traces[b],
-        factor: factors[b],
-        gradient: gradients[b],
-      })),
-    };
+    const ofHeads = plans.map(({ place }) => losses[place]);
+    const ofLoss = tf.tidy(() => inputsOfLosses(heads, shapes, ofHeads, inputs[0].shape[0]));
+    try {
+      const { traces, factors, gradients } = kernel.gradients(
+        [...inputs, ...ofLoss],
+        (found) => {
+          const minimum = minimizeOverScales(symmetry, found);
+          minimumSharpness = minimum.value;
+          return factorsOf(minimum);
+        },
+        columns === 'sign' ? signsInTurn(seed) : undefined,
+      );
+      return {
+        minimumSharpness,
+        parameters: kernel.parameters.map(({ variable }, b) => ({
+          name: variableOf(variable).name,
+          trace: traces[b],
+          factor: factors[b],
+          gradient: gradients[b],
+        })),
+      };
+    } finally {
+      tf.dispose(ofLoss);
+    }
   };
+}
+
+/** Weights of every head, then row sums where they count: in a step of training, which cannot wait for values. */
+function inputsOfLosses(
+  heads: readonly Head[],
+  shapes: readonly tfl.Shape[],
+  losses: GradientBatch['losses'],
+  samples: number,
+): tf.Tensor[] {
+  const weights = heads.map((_, i) => losses[i]?.weights?.clone() ?? tf.ones([samples]));
+  const rowSums = heads.flatMap(({ rowSums, hessian, name }, i) => {
+    if (rowSums === null) {
+      return [];
+    }
+    const { sums } = rowSumsOf(losses[i]?.target, samples, hessian.labels, shapes[i], name);
+    checkRowSums(sums.dataSync() as Float32Array, samples, name);
+    return [sums];
+  });
+  return [...weights, ...rowSums];
 }
 
 /** @throws Error with one line for a model that is not built, or has a layer through which gradients do not pass. */

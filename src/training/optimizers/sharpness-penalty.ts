@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../../checks.js';
-import { checkLoss } from '../../measure/loss.js';
+import { checkLoss, lossNameOf, type NamedLoss } from '../../measure/loss.js';
 import {
   checkGradientsPass,
   type GradientColumns,
-  type MinimumSharpnessGradients,
   sharpnessGradientKernel,
 } from '../../measure/sharpness-gradients.js';
-import type { LossName } from '../../network/output-hessian.js';
+import { disposeMinibatch, isFit, type Minibatch } from '../../measure/minibatch.js';
+import { recordLosses } from '../../tfjs/loss-recorder.js';
 import { recordMinibatches } from '../../tfjs/minibatch-recorder.js';
 import { modelOfLoss } from '../../tfjs/trained-model.js';
 import { uniform } from '../../traces/sampling/uniform.js';
@@ -33,7 +33,7 @@ export interface SharpnessPenaltyOptions {
    */
   readonly columns?: GradientColumns;
   /** The loss whose curvature counts, for several outputs one each in their order. Default: what the model was compiled with. */
-  readonly loss?: LossName | readonly LossName[];
+  readonly loss?: NamedLoss | readonly NamedLoss[];
   /** Chooses the random signs, together with the step: a whole number, default 0. */
   readonly seed?: number;
 }
@@ -70,8 +70,8 @@ export interface SharpnessPenaltyOptimizer extends WrappedOptimizer {
  * ```
  *
  * Loss and metrics that `fit` reports are those of plain training, without the penalty. It sees the network as inference runs
- * it, without dropout and with the moving statistics of batch normalization, which it does not move. Weights of samples and
- * classes, and regularizers, do not count in it. With `'sign'`, the
+ * it, without dropout and with the moving statistics of batch normalization, which it does not move. The weights of classes that
+ * `fit` is given count in it, and the sums of rows of labels, as in the loss; regularizers do not. With `'sign'`, the
  * scales are those that fit the noisy traces of this minibatch.
  *
  * Gradients pass through Dense, Conv1D and Conv2D without dilation, BatchNormalization, max and average pooling (also
@@ -123,7 +123,7 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
       checkGradientsPass(model);
     }
     this.#model = model;
-    this.#options = { every, samples, columns, seed, loss: loss ?? undefined };
+    this.#options = { every, samples, columns, seed, loss: namesOf(loss) };
   }
 
   get lambda(): number {
@@ -139,60 +139,43 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
     if (this.#lambda === 0 || this.iterations % this.#options.every !== 0) {
       return tf.variableGrads(loss, variables);
     }
-    const { value, grads, model, inputs } = this.#plainGradients(loss, variables);
+    const { value, grads, model, minibatch } = this.#plainGradients(loss, variables);
     try {
       const kernel = this.#kernelFor(model, variables);
       try {
-        return { value, grads: this.#added(grads, kernel, inputs) };
+        return { value, grads: this.#added(grads, kernel, model, minibatch) };
       } catch (error) {
         this.#warn(`${PLAIN_STEPS}, because ${reasonOf(error)}`, PLAIN_STEPS);
         return { value, grads };
       }
     } finally {
-      tf.dispose(inputs);
+      disposeMinibatch(minibatch);
     }
   }
 
   /** The gradients of the loss itself, and the minibatch that they are of. */
   #plainGradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
     let model = this.#model;
-    let inputs: tf.Tensor[] | undefined;
-    const recorded = () => {
-      if (model === undefined) {
-        return loss();
-      }
-      const recorder = recordMinibatches(model);
-      try {
-        recorder.record();
-        const value = loss();
-        inputs = recorder.take();
-        return value;
-      } finally {
-        recorder.remove();
-      }
-    };
-    const plain = tf.variableGrads(() => {
-      if (model !== undefined) {
-        return recorded();
-      }
-      const found = modelOfLoss(loss);
-      model = found.model;
-      return found.value;
-    }, variables);
-    // The model has just been found: once more, to see the minibatch.
-    if (inputs === undefined && this.#model === undefined) {
-      tf.tidy(() => void recorded());
+    let plain: ReturnType<typeof tf.variableGrads> | undefined;
+    if (model === undefined) {
+      plain = tf.variableGrads(() => {
+        const found = modelOfLoss(loss);
+        model = found.model;
+        return found.value;
+      }, variables);
     }
     if (model === undefined) {
       throw new Error('sharpnessPenalty cannot find out which model is trained: pass { model }.');
     }
-    if (inputs === undefined) {
+    // Where the model has just been found: once more, to see the minibatch.
+    const seen = recordedGradients(model, loss, variables);
+    if (seen.minibatch === undefined) {
       throw new Error(
         `sharpnessPenalty saw no minibatch: the step was not one of the model it was given, '${model.name}'.`,
       );
     }
     this.#model = model;
-    return { ...plain, model, inputs };
+    return { ...(plain ?? seen.plain), model, minibatch: seen.minibatch };
   }
 
   /** Made anew where other weights are trained than before, or another loss. */
@@ -206,14 +189,25 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
 
   #added(
     grads: tf.NamedTensorMap,
-    kernel: (inputs: tf.Tensor[], columns: GradientColumns, seed: number) => MinimumSharpnessGradients,
-    inputs: readonly tf.Tensor[],
+    kernel: ReturnType<typeof sharpnessGradientKernel>,
+    model: tfl.LayersModel,
+    { inputs, losses }: Minibatch,
   ): tf.NamedTensorMap {
     const { every, samples, columns, seed } = this.#options;
     const strength = this.#lambda * every;
     // The same signs for a step that is run again after loading.
     const seedOfStep = Math.floor(uniform(seed, this.iterations) * Number.MAX_SAFE_INTEGER);
-    const part = inputs.map((x) => tf.slice(x, 0, Math.min(samples, x.shape[0])));
+    const partOf = (x: tf.Tensor) => tf.slice(x, 0, Math.min(samples, x.shape[0]));
+    const part = {
+      inputs: inputs.map(partOf),
+      losses: losses.map(
+        (each, i) =>
+          each && {
+            ...(isFit(each, model.outputs[i]) && { target: partOf(each.target) }),
+            ...(each.weights && { weights: partOf(each.weights) }),
+          },
+      ),
+    };
     const { parameters } = kernel(part, columns, seedOfStep);
     const squares = tf.addN(parameters.map(({ gradient }) => tf.sum(tf.square(gradient))));
     if (!Number.isFinite(squares.dataSync()[0])) {
@@ -239,3 +233,24 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
   }
 }
 registerOptimizer(SharpnessPenalty);
+
+/** Losses by their names, which can be saved. */
+function namesOf(loss: SharpnessPenaltyOptions['loss'] | null): SharpnessPenaltyOptions['loss'] {
+  const nameOf = (each: NamedLoss) => lossNameOf(each) ?? each;
+  return Array.isArray(loss) ? loss.map(nameOf) : loss == null ? undefined : nameOf(loss as NamedLoss);
+}
+
+/** Gradients of a step of the model, and the minibatch that it saw; undefined if it was another model's step. */
+function recordedGradients(model: tfl.LayersModel, loss: () => tf.Scalar, variables: tf.Variable[]) {
+  const [recorder, losses] = [recordMinibatches(model), recordLosses(model)];
+  try {
+    recorder.record();
+    losses.record();
+    const plain = tf.variableGrads(loss, variables);
+    const inputs = recorder.take();
+    return { plain, minibatch: inputs && { inputs, losses: losses.take() } };
+  } finally {
+    recorder.remove();
+    losses.remove();
+  }
+}
