@@ -220,7 +220,10 @@ function readingOneInstant(): <T>(run: () => T) => T {
 
 /** The shape that a function gives to its output, from one sample. */
 function shapeOfOutput(call: (given: tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[]): (number | null)[] {
-  const [, ...ofSample] = tf.tidy(() => call(inputs.map((x) => tf.slice(x, 0, 1)))).shape;
+  let ofSample: number[] = [];
+  tf.tidy(() => {
+    [, ...ofSample] = call(inputs.map((x) => tf.slice(x, 0, 1))).shape;
+  });
   return [null, ...ofSample];
 }
 

@@ -1,6 +1,7 @@
 import { checkNumber, checkText, checkWhole } from '../checks.js';
 import type { PairSample } from '../traces/pairs/sampled-traces.js';
 import { fingerprintOfData } from './fingerprint.js';
+import type { RowNotes } from './loss-inputs.js';
 import type { Weighting } from './sample-weights.js';
 
 /** One output with its loss. */
@@ -32,6 +33,8 @@ export interface SharpnessSample extends PairSample {
   readonly fingerprint: string;
   /** By what the samples are weighed, one for each of `losses`. */
   readonly weightings: readonly Weighting[];
+  /** What is known of the rows of labels. */
+  readonly rows: RowNotes;
   readonly seed: number;
   /** The tolerance that was asked for and missed, in a sentence. */
   readonly missed?: string;
@@ -58,6 +61,7 @@ const known = {
   architecture: true,
   fingerprint: true,
   weightings: true,
+  rows: true,
   seed: true,
   missed: true,
   samples: true,

@@ -8,6 +8,7 @@ import type { PairSample } from '../traces/pairs/sampled-traces.js';
 import { architectureOf } from './architecture.js';
 import { canonicalJson } from './fingerprint.js';
 import { curvatureOf, isSameCurvature } from './loss-fingerprint.js';
+import type { RowNotes } from './loss-inputs.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
 import { estimateOfShares, shareOf } from './methods.js';
 import {
@@ -66,6 +67,7 @@ export async function sampleSharpness(
       version: SAMPLE_VERSION,
       fingerprint,
       weightings: subject.weightings,
+      rows: subject.rows,
       seed,
       ...(missed && { missed }),
       ...withoutNegatives(sample),
@@ -103,7 +105,13 @@ export function mergeSharpnessSamples(
   // In an order of their own, so that the same are merged to the same last digit.
   const inOrder = samples.toSorted((a, b) => (a.checksum < b.checksum ? -1 : 1));
   const shares = inOrder.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
-  return readingOf(subject, estimateOfShares(subject, shares), start);
+  const rows = { assumed: outputsIn(samples, 'assumed'), uneven: outputsIn(samples, 'uneven') };
+  return readingOf({ ...subject, rows }, estimateOfShares(subject, shares), start);
+}
+
+/** The outputs that some sample notes. */
+function outputsIn(samples: readonly SharpnessSample[], note: keyof RowNotes): string[] {
+  return [...new Set(samples.flatMap(({ rows }) => rows[note]))];
 }
 
 /** What two samples must have in common with a model. */

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { type LossName, measureSharpness } from '../../src/index.js';
+import { type LossName, measureSharpness, type NamedLoss } from '../../src/index.js';
+import { lossNameOf } from '../../src/measure/loss.js';
 
 const { layers } = tfl;
 const inputShape = [2, 3, 2];
@@ -59,5 +60,58 @@ describe('a reshape behind the last activation', () => {
     await expect(measured(pixels('softmax', rows()), 'softmaxCrossEntropy')).rejects.toThrow(
       /expects logits, but the model ends in 'softmax'/,
     );
+  });
+});
+
+describe('names of losses', () => {
+  const x = () => tf.randomNormal([4, ...inputShape], 0, 1, 'float32', 1);
+  const { losses } = tf;
+  const { metrics } = tfl;
+
+  it.each<[string, 'softmax' | 'sigmoid' | 'linear', LossName, NamedLoss[]]>([
+    ['softmax', 'softmax', 'categoricalCrossentropy', ['categorical_crossentropy', metrics.categoricalCrossentropy]],
+    ['classes', 'softmax', 'sparseCategoricalCrossentropy', ['sparse_categorical_crossentropy']],
+    ['sigmoid', 'sigmoid', 'binaryCrossentropy', ['binary_crossentropy', metrics.binaryCrossentropy]],
+    [
+      'squares',
+      'linear',
+      'meanSquaredError',
+      ['mean_squared_error', 'mse', 'MSE', losses.meanSquaredError, metrics.meanSquaredError, metrics.MSE, metrics.mse],
+    ],
+    ['logits', 'linear', 'softmaxCrossEntropy', [losses.softmaxCrossEntropy]],
+    ['flags', 'linear', 'sigmoidCrossEntropy', [losses.sigmoidCrossEntropy]],
+  ])("are Keras' too, and the functions: %s", async (_, activation, name, others) => {
+    const inputs = x();
+    const model = pixels(activation);
+    const expected = await measureSharpness(model, inputs, { loss: name });
+    const [output] = model.outputNames;
+    for (const other of others) {
+      expect(lossNameOf(other)).toBe(name);
+      for (const loss of [other, [other], { [output!]: other }]) {
+        const { minimumSharpness, assumptions } = await measureSharpness(model, inputs, { loss });
+        expect(minimumSharpness).toBe(expected.minimumSharpness);
+        expect(assumptions).toEqual(expected.assumptions);
+      }
+    }
+    inputs.dispose();
+    model.dispose();
+  });
+
+  it.each<[unknown, RegExp]>([
+    [
+      () => tf.scalar(0),
+      /^loss: a function of your own, whose curvature is not known\. .* pass its name, 'categorical/,
+    ],
+    [losses.huberLoss, /^loss: a function of your own/],
+    ['mean_absolute_error', /^loss: 'mean_absolute_error' is not known\. Pass one of 'categoricalCrossentropy'/],
+    ['toString', /^loss: 'toString' is not known/],
+    [null, /^loss: a object is not known/],
+  ])('are refused in one line where the curvature is not known: %s', async (loss, message) => {
+    const inputs = x();
+    const model = pixels('linear');
+    await expect(measureSharpness(model, inputs, { loss: loss as LossName })).rejects.toThrow(message);
+    expect(lossNameOf(loss)).toBeUndefined();
+    inputs.dispose();
+    model.dispose();
   });
 });

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
@@ -9,7 +10,9 @@ freshClassifier();
 
 describe('what a reading says of itself', () => {
   it('counts samples and pairs, adds up the trace, and is exact without remarks for a ReLU network', async () => {
-    const reading = await measureSharpness(model, x);
+    const labels = tf.fill([12, 3], 1 / 3);
+    const reading = await measureSharpness(model, x, { labels });
+    labels.dispose();
     expect(reading.samples).toBe(12);
     expect(reading.pairs).toBe(12 * 2);
     expect(reading.trace).toBeCloseTo(
@@ -75,7 +78,10 @@ describe('a network without free scales', () => {
     const reading = await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' });
     expect(reading.minimumSharpness / reading.trace).toBeCloseTo(1, 12);
     expect(reading.scales).toEqual([]);
-    expect(reading.assumptions).toEqual([expect.stringMatching(/^No layers can exchange scale/)]);
+    expect(reading.assumptions).toEqual([
+      expect.stringMatching(/^Every row of targets/),
+      expect.stringMatching(/^No layers can exchange scale/),
+    ]);
     other.dispose();
   });
 });

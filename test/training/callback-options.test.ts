@@ -62,8 +62,9 @@ describe('checkCallbackOptions', () => {
     const x = tf.ones([4, 2]);
     expect(() => checkCallbackOptions({ ...options, data: x })).toThrow(message);
     expect(() => checkCallbackOptions({ ...options, data: x, labels: x })).not.toThrow();
+    expect(() => checkCallbackOptions({ ...options, data: { xs: x, ys: x } })).not.toThrow();
     expect(() => checkCallbackOptions({ ...options, data: dataset })).not.toThrow();
-    expect(() => checkCallbackOptions(options)).toThrow(/minibatches come without|^classWeight needs data/);
+    expect(() => checkCallbackOptions(options)).toThrow(/not on a minibatch|^classWeight needs data/);
     x.dispose();
   });
 });

@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.j
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, type MockInstance, vi } from 'vitest';
+import type { LabelledInputs } from '../../src/measure/inputs.js';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import type { MinimumSharpnessOptions } from '../../src/training/callback-options.js';
@@ -42,7 +43,8 @@ class FakeMeasuring implements Measuring {
     return async (model, inputs, options) => {
       this.models.push(model);
       this.kinds.push(kind);
-      this.inputs.push(Array.isArray(inputs) ? inputs.map((tensor) => tensor.arraySync()) : inputs);
+      const given = (inputs as Partial<LabelledInputs>).xs ?? inputs;
+      this.inputs.push(Array.isArray(given) ? given.map((tensor) => tensor.arraySync()) : given);
       const value = this.inputs.length;
       await Promise.resolve();
       options?.signal?.throwIfAborted();
@@ -259,12 +261,68 @@ describe('minimumSharpness', () => {
     it('carries the spread between samples for minibatches', async () => {
       const callback = minimumSharpness();
       await train([callback], { epochs: 1, shuffle: false });
-      const minibatch = tf.slice(x, 0, 4);
-      const { durationMs: _, ...expected } = await estimateSharpness(model, minibatch);
-      minibatch.dispose();
+      const [xs, ys] = [tf.slice(x, 0, 4), tf.slice(y, 0, 4)];
+      const { durationMs: _, ...expected } = await estimateSharpness(model, { xs, ys });
+      tf.dispose([xs, ys]);
       expect(callback.latest).toMatchObject(expected);
       expect(callback.latest?.samples).toBe(4);
       expect(callback.latest?.standardError).toBeGreaterThan(0);
+    });
+  });
+
+  describe('what fit minimises', () => {
+    const classWeight = { 0: 3, 1: 0.25 };
+
+    it('is what a minibatch is measured with: rows of labels and weights of classes', async () => {
+      const callback = minimumSharpness({ every: { batches: 1 } });
+      const rows = tf.tensor2d([[1, 0], [0, 0], [1, 1], [0, 1]]); // biome-ignore format: one line a tensor
+      const inputs = tf.slice(x, 0, 4);
+      await model.fit(inputs, rows, { batchSize, epochs: 1, verbose: 0, classWeight, callbacks: [callback] });
+      const expected = await measureSharpness(model, { xs: inputs, ys: rows }, { classWeight });
+      const unlike = await measureSharpness(model, inputs);
+      expect(callback.latest!.trace / expected.trace).toBeCloseTo(1, 6);
+      expect(callback.latest!.trace / unlike.trace).not.toBeCloseTo(1, 1);
+      expect(callback.latest!.assumptions.join()).not.toMatch(/row/);
+      tf.dispose([rows, inputs]);
+    });
+
+    it('is seen in fitDataset too', async () => {
+      const callback = minimumSharpness();
+      const zipped = tfd.zip({ xs: tfd.array(x.arraySync()), ys: tfd.array(y.arraySync()) });
+      const dataset = zipped.batch(samples) as tfd.Dataset<tf.TensorContainer>;
+      await model.fitDataset(dataset as never, { epochs: 1, verbose: 0, classWeight, callbacks: [callback] });
+      const expected = await measureSharpness(model, { xs: x, ys: y }, { classWeight });
+      expect(callback.latest!.trace / expected.trace).toBeCloseTo(1, 6);
+    });
+
+    it('keeps a batch with its own labels, though later ones are seen', async () => {
+      const callback = minimumSharpness();
+      const last = tf.tidy(() => tf.concat([tf.slice(y, 0, 4), tf.zeros([6, 2])]));
+      await model.fit(x, last, { batchSize, epochs: 1, verbose: 0, shuffle: false, callbacks: [callback] });
+      const [xs, ys] = [tf.slice(x, 0, 4), tf.slice(last, 0, 4)];
+      const expected = await measureSharpness(model, { xs, ys });
+      expect(callback.latest!.trace / expected.trace).toBeCloseTo(1, 6);
+      tf.dispose([last, xs, ys]);
+    });
+
+    it('is what data with labels is measured with', async () => {
+      const padded = tf.tidy(() => tf.concat([tf.slice(y, 0, 4), tf.zeros([6, 2])]));
+      const callback = minimumSharpness({ data: { xs: x, ys: padded }, method: 'exact', classWeight });
+      await train([callback], { epochs: 1 });
+      const expected = await measureSharpness(model, x, { labels: padded, classWeight });
+      expect(callback.latest!.minimumSharpness).toBe(expected.minimumSharpness);
+      padded.dispose();
+    });
+
+    it('is the head alone, where the rest was frozen at compile and set free afterwards', async () => {
+      model.layers[0]!.trainable = false;
+      model.compile({ loss: 'categoricalCrossentropy', optimizer: 'sgd' });
+      model.layers[0]!.trainable = true;
+      for (const options of [{}, { data: x }]) {
+        const callback = minimumSharpness(options);
+        await train([callback], { epochs: 1 });
+        expect(callback.latest!.parameters.map(({ layer }) => layer)).toEqual(Array(2).fill(model.layers[1]!.name));
+      }
     });
   });
 
