@@ -84,10 +84,10 @@ describe('names of losses', () => {
     const inputs = x();
     const model = pixels(activation);
     const expected = await measureSharpness(model, inputs, { loss: name });
-    const [output] = model.outputNames;
+    const { name: output } = model.layers[0]!;
     for (const other of others) {
       expect(lossNameOf(other)).toBe(name);
-      for (const loss of [other, [other], { [output!]: other }]) {
+      for (const loss of [other, [other], { [output]: other }]) {
         const { minimumSharpness, assumptions } = await measureSharpness(model, inputs, { loss });
         expect(minimumSharpness).toBe(expected.minimumSharpness);
         expect(assumptions).toEqual(expected.assumptions);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LabelledInputs } from '../../src/measure/inputs.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import { checkCallbackOptions, type MinimumSharpnessOptions } from '../../src/training/callback-options.js';
 import { isNotRead, type Logs } from '../../src/training/logged-values.js';
@@ -27,7 +28,8 @@ describe('monitorOf', () => {
   /** Readings 1, 2, 3, ...; those in `fails` throw. */
   function watched(options: MinimumSharpnessOptions, fails: readonly number[] = []) {
     const inputs: unknown[] = [];
-    const measure = async (_: unknown, given: unknown) => {
+    const measure = async (_: unknown, of: unknown) => {
+      const given = (of as Partial<LabelledInputs>).xs ?? of;
       inputs.push(Array.isArray(given) ? given.map((tensor: tf.Tensor) => tensor.arraySync()) : given);
       if (fails.includes(inputs.length)) {
         throw new Error(`reading ${inputs.length} failed`);

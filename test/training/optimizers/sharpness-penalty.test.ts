@@ -62,6 +62,47 @@ async function sharpnessGradient(model: tfl.LayersModel, inputs: tf.Tensor): Pro
 }
 
 describe('sharpnessPenalty', () => {
+  it.each([
+    ['the model given', true],
+    ['the model found', false],
+  ])('counts rows of labels and weights of classes as the loss does: %s', async (_, given) => {
+    const rows = tf.tidy(() => tf.mul(y, tf.reshape(tf.range(0, y.shape[0]), [-1, 1])));
+    const classWeight = { 0: 1, 1: 3, 2: 0.5 };
+    const [plain, { model }] = [trained().model, trained({ lambda: 0.2, columns: 'all' })];
+    if (!given) {
+      model.compile({
+        optimizer: sharpnessPenalty(tf.train.sgd(0.1), { lambda: 0.2, columns: 'all' }),
+        loss: 'categoricalCrossentropy',
+      });
+    }
+    const start = await weightsOf(model);
+    for (const each of [plain, model]) {
+      await each.fit(x, rows, { batchSize: x.shape[0], epochs: 1, verbose: 0, shuffle: false, classWeight });
+    }
+    const after = await weightsOf(model);
+    const slope = (await weightsOf(plain)).map((w, b) => w.map((v, i) => (v - after[b]![i]!) / (0.1 * 0.2)));
+    // Along this direction MS grows as the square of its length says.
+    const at = async (step: number) => {
+      tf.tidy(() =>
+        plain.setWeights(
+          start.map((w, b) =>
+            tf.tensor(
+              w.map((v, i) => v + step * slope[b]![i]!),
+              plain.weights[b]!.shape as number[],
+            ),
+          ),
+        ),
+      );
+      const { minimumSharpness } = await measureSharpness(plain, { xs: x, ys: rows }, { classWeight });
+      return minimumSharpness;
+    };
+    const square = slope.flat().reduce((sum, v) => sum + v * v, 0);
+    const h = 0.002 / Math.sqrt(square);
+    expect(square).toBeGreaterThan(0.01);
+    expect(((await at(h)) - (await at(-h))) / (2 * h) / square).toBeCloseTo(1, 1);
+    rows.dispose();
+  });
+
   it('takes a step along the gradient of loss + lambda MS', async () => {
     const plain = trained().model;
     const { model } = trained({ lambda: 0.2, columns: 'all' });
