@@ -23,6 +23,14 @@ export interface LabelledInputs {
   readonly sampleWeight?: SampleWeights;
 }
 
+/** What comes with a batch for the loss alone. */
+export interface LossData {
+  readonly labels?: TensorInputs | undefined;
+  readonly sampleWeight?: SampleWeights | undefined;
+  /** Place of the batch's first sample among the weights, where these are of more than the batch. */
+  readonly firstWeight?: number;
+}
+
 /** A `tf.data.Dataset`, by its structure. It has to be batched. */
 export interface DatasetInputs {
   iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;

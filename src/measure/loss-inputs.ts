@@ -1,18 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
-import { isDataset, partsOf, type SampleWeights, type TensorInputs } from './inputs.js';
+import { isDataset, type LossData, partsOf } from './inputs.js';
 import { checkedLabels, checkRowSums, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
 import type { HeadPlan } from './loss.js';
 import type { MeasureOptions } from './options.js';
 import type { BatchWeights } from './sample-weights.js';
-
-/** What comes with a batch for the loss alone. */
-export interface LossData {
-  readonly labels?: TensorInputs | undefined;
-  readonly sampleWeight?: SampleWeights | undefined;
-  /** Place of the batch's first sample among the weights, where these are of more than the batch. */
-  readonly firstWeight?: number;
-}
 
 /** What may come with a batch for the loss alone. */
 export interface LossForm {

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { SampleWeight, SampleWeights } from './inputs.js';
+import type { LossData, SampleWeight, SampleWeights } from './inputs.js';
 import { orderedLabels } from './labels.js';
 import { forEachOutput, type HeadPlan } from './loss.js';
-import type { LossData } from './loss-inputs.js';
 
 /** Weight of each class. */
 export type ClassWeight = { readonly [classIndex: number]: number };

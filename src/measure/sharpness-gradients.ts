@@ -34,7 +34,10 @@ export interface GradientOptions {
   readonly seed?: number;
 }
 
-const knownOptions = { loss: true, labels: true, columns: true, seed: true } satisfies Record<keyof GradientOptions, true>;
+const knownOptions = { loss: true, labels: true, columns: true, seed: true } satisfies Record<
+  keyof GradientOptions,
+  true
+>;
 
 /** Minimum Sharpness of one batch and its gradient. */
 export interface MinimumSharpnessGradients {

@@ -6,9 +6,9 @@ import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { trainedWeights, type Weight } from '../tfjs/weights.js';
 import { backendAssumptions, outputAssumptions, symmetryAssumptions } from './assumptions.js';
-import { orderedInputs, partsOf } from './inputs.js';
+import { type LossData, orderedInputs, partsOf } from './inputs.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
-import { type LossData, type LossForm, lossForm, lossInputs, type RowNotes } from './loss-inputs.js';
+import { type LossForm, lossForm, lossInputs, type RowNotes } from './loss-inputs.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights, type Weighting } from './sample-weights.js';
 

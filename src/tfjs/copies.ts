@@ -18,9 +18,14 @@ export function checkSameEngine(weights: readonly Weight[], tensors: readonly tf
   checkTensorsOfThisEngine('the model', [...weights.map((weight) => weight.read()), ...tensors]);
 }
 
+/** Whether this is a tensor that this package's copy of tf.js can work on. */
+export function isOfThisEngine(tensor: tf.Tensor): boolean {
+  return tf.engine().state.tensorInfo.has(tensor?.dataId);
+}
+
 /** Throws the same line where tensors of `owner` belong to a copy of tf.js that this package cannot reach. */
 export function checkTensorsOfThisEngine(owner: string, tensors: readonly tf.Tensor[]): void {
-  if (tensors.every((tensor) => tensor.isDisposed || tf.engine().state.tensorInfo.has(tensor.dataId))) {
+  if (tensors.every((tensor) => tensor.isDisposed || isOfThisEngine(tensor))) {
     return;
   }
   throw new Error(`${owner} and tfjs-sharpness load different copies of tf.js, whose tensors do not mix: ${REMEDY}`);

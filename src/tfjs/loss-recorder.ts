@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { isOfThisEngine } from './copies.js';
 import { compiledModel } from './model-graph.js';
 
 /** What training gave the loss of one output. The caller disposes it. */

@@ -136,6 +136,19 @@ describe('recordLosses', () => {
     expect(await weightsAfter(true)).toEqual(await weightsAfter(false));
   });
 
+  it('keeps its hands off losses that are no tensors of this engine', () => {
+    const model = network('categoricalCrossentropy', 2);
+    const { lossFunctions } = (model as unknown as { model: { lossFunctions: (() => unknown)[] } }).model;
+    const foreign = { dataId: {} };
+    lossFunctions[0] = () => foreign;
+    const recorder = recordLosses(model);
+    recorder.record();
+    expect(lossFunctions[0]()).toBe(foreign);
+    recorder.remove();
+    (model.optimizer as tf.Optimizer).dispose();
+    model.dispose();
+  });
+
   it('has nothing to see in a model that is not compiled', () => {
     const model = tfl.sequential({ layers: [layers.dense({ units: 3, inputShape: [2] })] });
     const recorder = recordLosses(model);

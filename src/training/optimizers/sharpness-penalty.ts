@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../../checks.js';
 import { checkLoss, lossNameOf, type NamedLoss } from '../../measure/loss.js';
+import { disposeMinibatch, isFit, type Minibatch } from '../../measure/minibatch.js';
 import {
   checkGradientsPass,
   type GradientColumns,
   sharpnessGradientKernel,
 } from '../../measure/sharpness-gradients.js';
-import { disposeMinibatch, isFit, type Minibatch } from '../../measure/minibatch.js';
 import { recordLosses } from '../../tfjs/loss-recorder.js';
 import { recordMinibatches } from '../../tfjs/minibatch-recorder.js';
 import { modelOfLoss } from '../../tfjs/trained-model.js';
