@@ -93,7 +93,8 @@ function tapLosses(lossFunctions: LossFunction[]): TappedLosses {
       (target, output) => {
         const loss = lossFunction(target, output);
         const listening = [...tapped.listeners].filter(([, listens]) => listens());
-        return listening.length === 0
+        // Tensors of another engine would break here, and training with them.
+        return listening.length === 0 || !isOfThisEngine(loss)
           ? loss
           : whenSentBack(loss, (gradient) => {
               for (const [listener] of listening) {

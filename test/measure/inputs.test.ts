@@ -23,7 +23,7 @@ describe('inputs', () => {
 
   it.each([
     ['xs', (rows: tf.Tensor) => rows],
-    ['{ xs, ys }', (rows: tf.Tensor) => ({ xs: rows, ys: tf.zeros([rows.shape[0], 3]) })],
+    ['{ xs, ys }', (rows: tf.Tensor) => ({ xs: rows, ys: tf.fill([rows.shape[0], 3], 1 / 3) })],
     ['xs by name', (rows: tf.Tensor) => ({ [model.inputNames[0]]: rows })],
   ])('reads a dataset of %s, batch by batch, and disposes what it yields', async (_, item) => {
     const sizes = [5, 4, 3];

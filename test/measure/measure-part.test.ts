@@ -61,7 +61,7 @@ describe('a part of the samples', () => {
           1e-4,
         );
       });
-      expect(ofPart.assumptions.join(' ')).toMatch(/^50 of the 200 samples were run, drawn at random/);
+      expect(ofPart.assumptions.join(' ')).toMatch(/\b50 of the 200 samples were run, drawn at random/);
     }));
 
   it('has the error of the pairs on top of that of the samples', () =>

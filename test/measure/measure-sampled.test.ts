@@ -289,8 +289,8 @@ describe('{ tolerance }', () => {
       expect(passes).toBe(2);
       expect(tight.pairs).toBe(8192);
       expect(tight.assumptions.join(' ')).toMatch(/relative standard error of 0.00001 would need more than the 8192/);
-      // So little memory holds the input rows of 400 samples.
-      const memoryMB = (400 * (x.size / x.shape[0]!) * 4) / 2 ** 20;
+      // So little memory holds the rows of 400 samples: inputs, a weight and the sum of the labels.
+      const memoryMB = (400 * (x.size / x.shape[0]! + 2) * 4) / 2 ** 20;
       const short = await measureSharpness(model, counted, { ...softmax, method: { tolerance: 1e-5 }, memoryMB });
       expect(short.pairs).toBe(400);
       expect(short.assumptions.join(' ')).toMatch(/relative standard error of 0.00001 would need more than the 400/);

@@ -41,8 +41,8 @@ describe('subjectOfModel', () => {
       [1, 0, 0],
       [0, 0, 1],
     ]);
-    const before = tf.memory().numTensors;
     const [xs, three] = [tf.zeros([2, 5]), tf.zeros([3, 5])];
+    const before = tf.memory().numTensors;
     const [weights, checked] = await lossInputs([xs], { labels, sampleWeight: [1, 2] });
     expect(await weights.data()).toEqual(Float32Array.of(1, 2));
     expect(checked.shape).toEqual([2, 3]);
