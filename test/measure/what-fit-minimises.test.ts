@@ -97,6 +97,22 @@ describe('rows of labels count as many times as they add up to', () => {
     ys.dispose();
   });
 
+  it('in both parts of these alike: halves of rows make halves of traces', async () => {
+    const smooth = network('tanh');
+    const [whole, half] = tf.tidy(() => {
+      const rows = tf.cast(tf.oneHot(tf.tensor1d([0, 2, 1, 1, 0, 2], 'int32'), 3), 'float32');
+      return [rows, tf.div(rows, 2)];
+    }) as [tf.Tensor, tf.Tensor];
+    const options = { loss: 'categoricalCrossentropy', method: { hutchinson: 5 } } as const;
+    const [ofWhole, ofHalf] = [
+      await measureSharpness(smooth, { xs: x, ys: whole }, options),
+      await measureSharpness(smooth, { xs: x, ys: half }, options),
+    ];
+    expect((2 * ofHalf.trace) / ofWhole.trace).toBeCloseTo(1, 3);
+    smooth.dispose();
+    tf.dispose([whole, half]);
+  });
+
   it('with several ones, halves and twos', async () => {
     const ys = tf.tensor2d(MULTI_HOT);
     const reading = await measureSharpness(model, { xs: x, ys });
