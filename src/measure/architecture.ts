@@ -1,5 +1,6 @@
 import type { Graph } from '../network/graph.js';
-import type { Owner } from '../network/layers/operation.js';
+import type { Layer, Owner } from '../network/layers/operation.js';
+import { isModel } from '../tfjs/model-graph.js';
 import { fingerprintOfData } from './fingerprint.js';
 
 /**
@@ -19,7 +20,8 @@ const besideTheFunction = /^(name|trainable|dtype|batch_?input_?shape|.*(initial
 export function architectureOf({ steps, ...graph }: Graph, inputs: number, outputs: number): string {
   const layers = [...new Set(steps.map(({ operation }) => operation.layer))];
   return fingerprintOfData([
-    graph.inputs.slice(0, inputs),
+    // With their types: whole numbers are cut off.
+    graph.inputs.slice(0, inputs).map((tensor) => [tensor, graph.inputTypes?.get(tensor) ?? null]),
     graph.outputs.slice(0, outputs),
     layers.map((layer) => [layer.getClassName(), configurationOf(layer)]),
     steps.map(({ operation, inputs: read, mask, output }) => ({
@@ -35,6 +37,10 @@ export function architectureOf({ steps, ...graph }: Graph, inputs: number, outpu
 
 /** As a layer of tf.js tells it, as far as it is plain data. */
 function configurationOf(layer: Owner): unknown {
+  if (isModel(layer as Layer)) {
+    // Its layers have steps of their own, and it tells by names how they are joined.
+    return null;
+  }
   const { getConfig } = layer as { getConfig?: () => unknown };
   try {
     return plain(getConfig?.call(layer));

@@ -4,7 +4,7 @@ import { isDataset, type LossData, partsOf } from './inputs.js';
 import { checkedLabels, checkRowSums, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
 import type { HeadPlan } from './loss.js';
 import type { MeasureOptions } from './options.js';
-import type { BatchWeights } from './sample-weights.js';
+import type { BatchWeights, Weighting } from './sample-weights.js';
 
 /** What may come with a batch for the loss alone. */
 export interface LossForm {
@@ -41,7 +41,9 @@ export interface LossInputs {
    */
   of(samples: number, given: LossData, shapes: readonly (readonly (number | null)[])[]): Promise<tf.Tensor[]>;
   /** Complete once the data has been read. */
-  readonly rows: RowNotes;
+  rows(): RowNotes;
+  /** By what the samples were weighed, head by head; complete once the data has been read. */
+  weightings(): Weighting[];
 }
 
 /** A softmax, as a target, adds up to 1 but for this. */
@@ -58,13 +60,13 @@ export function lossInputs(
   const matters = ({ hessian }: Head) => hessian.byRowSum && hessian.labels !== 'classes';
   const assumed = new Set(heads.filter((head) => matters(head) && head.rowSums === null).map(({ name }) => name));
   const uneven = new Set<string>();
+  const labelled = new Set<string>();
   const needsLabels = heads.some((head) => head.labels !== null);
   const readsRows = heads.some((head) => head.rowSums !== null);
 
   return {
-    get rows() {
-      return { assumed: [...assumed], uneven: [...uneven] };
-    },
+    rows: () => ({ assumed: [...assumed], uneven: [...uneven] }),
+    weightings: () => plans.map((plan) => ({ ...weights.weighting(plan), byLabels: labelled.has(plan.name) })),
     async of(samples, { labels, sampleWeight, firstWeight }, shapes) {
       const found = await weights.of(samples, { labels, sampleWeight, firstWeight });
       const checked: tf.Tensor[] = [];
@@ -90,6 +92,7 @@ export function lossInputs(
             }
             continue;
           }
+          labelled.add(name);
           const values = (await sums.data()) as Float32Array;
           checkRowSums(values, samples, name);
           if (head.hessian.name === 'softmaxCrossEntropy' && values.some((sum) => Math.abs(sum - 1) > ROUNDING)) {

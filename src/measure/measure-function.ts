@@ -190,12 +190,8 @@ function subjectOfFunction(
       const shape = given.labels === undefined ? [] : shapeOfOutput(call, batch);
       return ofLoss.of(batch[0].shape[0], given, [shape]);
     },
-    get weightings() {
-      return plans.map((plan) => weights.weighting(plan));
-    },
-    get rows() {
-      return ofLoss.rows;
-    },
+    weightings: ofLoss.weightings,
+    rows: ofLoss.rows,
     assumptions: [Array.isArray(blocks) ? NO_SCALES_NAMED : NAMED_SCALES_TRUSTED],
   };
 }

@@ -98,7 +98,7 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
     assumptions: [
       ...notExact,
       ...headAssumptions(heads),
-      ...rowAssumptions(subject.rows),
+      ...rowAssumptions(subject.rows()),
       ...regularizerAssumptions(graph),
       ...subject.assumptions,
       ...minimumAssumptions(minimum),

@@ -1,4 +1,4 @@
-import { checkNumber, checkText, checkWhole } from '../checks.js';
+import { checkBoolean, checkNumber, checkText, checkWhole } from '../checks.js';
 import type { PairSample } from '../traces/pairs/sampled-traces.js';
 import { fingerprintOfData } from './fingerprint.js';
 import type { RowNotes } from './loss-inputs.js';
@@ -97,6 +97,11 @@ export function checkSampleForm(name: string, sample: unknown): asserts sample i
   const losses = listOf(`${of}losses`, fields.losses);
   eachOf(`${of}losses`, losses, checkLoss);
   eachOf(`${of}weightings`, listOf(`${of}weightings`, fields.weightings, losses.length), checkWeighting);
+  const outputs = losses.map((loss) => (loss as SampledLoss).output);
+  const { assumed, uneven, ...others } = objectOf(`${of}rows`, fields.rows);
+  checkNoOthers(`${of}rows`, others);
+  checkOutputs(`${of}rows.assumed`, assumed, outputs);
+  checkOutputs(`${of}rows.uneven`, uneven, outputs);
   for (const field of ['architecture', 'fingerprint', 'checksum']) {
     checkText(`${of}${field}`, fields[field]);
   }
@@ -159,17 +164,26 @@ function checkLoss(name: string, value: unknown): void {
 }
 
 function checkWeighting(name: string, value: unknown): void {
-  const { output, bySample, byClass, ...rest } = objectOf(name, value);
+  const { output, bySample, byClass, byLabels, ...rest } = objectOf(name, value);
   checkNoOthers(name, rest);
   checkText(`${name}.output`, output);
-  if (typeof bySample !== 'boolean') {
-    throw new Error(`${name}.bySample must be true or false.`);
-  }
+  checkBoolean(`${name}.bySample`, bySample);
+  checkBoolean(`${name}.byLabels`, byLabels);
   if (byClass !== null) {
     for (const [index, weight] of Object.entries(objectOf(`${name}.byClass`, byClass))) {
       checkNumber(`${name}.byClass[${index}]`, weight, { atLeast: 0 });
     }
   }
+}
+
+/** Each at most once. */
+function checkOutputs(name: string, value: unknown, outputs: readonly string[]): void {
+  const list = listOf(name, value);
+  eachOf(name, list, (at, output, i) => {
+    if (!outputs.includes(output as string) || list.indexOf(output) < i) {
+      throw new Error(`${at} must be one of the outputs, each at most once: ${outputs.join(', ')}.`);
+    }
+  });
 }
 
 function checkNoOthers(name: string, rest: Fields): void {

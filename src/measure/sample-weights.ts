@@ -16,6 +16,8 @@ export interface Weighting {
   readonly bySample: boolean;
   /** The weights of the classes, where it goes by these too. */
   readonly byClass: ClassWeight | null;
+  /** Whether each counts as many times as its row of labels adds up to: with labels, where the loss goes by that. */
+  readonly byLabels: boolean;
 }
 
 /** Makes the weights of the samples in a batch: one tensor for each head that has weights. */
@@ -23,7 +25,7 @@ export interface BatchWeights {
   /** Whether a head has weights. */
   has(plan: HeadPlan): boolean;
   /** By what; complete once the data has been read. */
-  weighting(plan: HeadPlan): Weighting;
+  weighting(plan: HeadPlan): Omit<Weighting, 'byLabels'>;
   /**
    * @param samples N.
    * @param given the weights of the samples, where there are some, and labels for the weights of classes.

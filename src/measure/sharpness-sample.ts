@@ -66,8 +66,8 @@ export async function sampleSharpness(
       losses,
       version: SAMPLE_VERSION,
       fingerprint,
-      weightings: subject.weightings,
-      rows: subject.rows,
+      weightings: subject.weightings(),
+      rows: subject.rows(),
       seed,
       ...(missed && { missed }),
       ...withoutNegatives(sample),
@@ -105,13 +105,10 @@ export function mergeSharpnessSamples(
   // In an order of their own, so that the same are merged to the same last digit.
   const inOrder = samples.toSorted((a, b) => (a.checksum < b.checksum ? -1 : 1));
   const shares = inOrder.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
-  const rows = { assumed: outputsIn(samples, 'assumed'), uneven: outputsIn(samples, 'uneven') };
+  const notedBy = (note: keyof RowNotes) =>
+    subject.heads.map(({ name }) => name).filter((name) => samples.some(({ rows }) => rows[note].includes(name)));
+  const rows = () => ({ assumed: notedBy('assumed'), uneven: notedBy('uneven') });
   return readingOf({ ...subject, rows }, estimateOfShares(subject, shares), start);
-}
-
-/** The outputs that some sample notes. */
-function outputsIn(samples: readonly SharpnessSample[], note: keyof RowNotes): string[] {
-  return [...new Set(samples.flatMap(({ rows }) => rows[note]))];
 }
 
 /** What two samples must have in common with a model. */
@@ -232,8 +229,8 @@ function checkTogether(first: SharpnessSample, sample: SharpnessSample, i: numbe
   const [one, other] = [first, sample].map(({ weightings }) => canonicalJson(weightings));
   if (one !== other) {
     throw new Error(
-      `${both} were weighed in different ways, ${one} and ${other}: give sampleWeight to every share or to none, and the same ` +
-        'classWeight to all.',
+      `${both} were weighed in different ways, ${one} and ${other}: give sampleWeight and labels to every share or to none, ` +
+        'and the same classWeight to all.',
     );
   }
 }

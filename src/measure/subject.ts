@@ -20,8 +20,6 @@ export interface Subject {
   readonly heads: readonly Head[];
   readonly symmetry: ScaleSymmetry;
   readonly weights: readonly Weight[];
-  /** By what the samples are weighed, head by head. */
-  readonly weightings: readonly Weighting[];
   readonly inputNames: readonly string[];
   /** Inputs in the order of the graph. @throws Error with one line that says what does not fit. */
   inputs(given: unknown): tf.Tensor[];
@@ -35,8 +33,10 @@ export interface Subject {
    * @returns [N, ...] each; the caller disposes them.
    */
   lossInputs(inputs: readonly tf.Tensor[], given: LossData): Promise<tf.Tensor[]>;
+  /** By what the samples are weighed, head by head; complete once the data has been read. */
+  weightings(): readonly Weighting[];
   /** What is known of the rows of labels; complete once the data has been read. */
-  readonly rows: RowNotes;
+  rows(): RowNotes;
   /** What only a subject of this kind has to say of its readings, one sentence each. */
   readonly assumptions: readonly string[];
 }
@@ -89,12 +89,8 @@ export function subjectOfModel(
       return { inputs: orderedInputs(model, xs), labels: ys, sampleWeight };
     },
     lossInputs: ([{ shape }], given) => ofLoss.of(shape[0], given, shapes),
-    get weightings() {
-      return plans.map((plan) => weights.weighting(plan));
-    },
-    get rows() {
-      return ofLoss.rows;
-    },
+    weightings: ofLoss.weightings,
+    rows: ofLoss.rows,
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
       ...backendAssumptions(graph),

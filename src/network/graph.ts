@@ -102,7 +102,10 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
         ({ dtype }, i): Value =>
           dtype === call.inputs[i].dtype
             ? inputs[i]
-            : { ...inputs[i], tensor: add(cast(layer, `input of ${layer.getClassName()}`, dtype), [inputs[i].tensor]) },
+            : {
+                ...inputs[i],
+                tensor: add(cast(layer, `${dtype} input of ${layer.getClassName()}`, dtype), [inputs[i].tensor]),
+              },
       );
       return unfoldModel(layer, fed).map(({ tensor }) => ({ tensor }));
     }

@@ -91,6 +91,22 @@ it.each<[string, Shape, (() => Layer)[]]>([
   expect(stack.map((make) => ofLayers(shape, make()))).toEqual(found);
 });
 
+it('tells types of inputs apart, also of a model inside', () => {
+  const make = (outer: 'int32' | 'float32', within: 'int32' | 'float32', name: string) => {
+    const x = tfl.input({ shape: [4], dtype: within });
+    const inner = tfl.model({ inputs: x, outputs: layers.dense({ units: 2 }).apply(x) as tfl.SymbolicTensor, name });
+    const y = tfl.input({ shape: [4], dtype: outer });
+    const model = tfl.model({ inputs: y, outputs: inner.apply(y) as tfl.SymbolicTensor });
+    const found = of(model);
+    model.dispose();
+    return found;
+  };
+  const types = ['int32', 'float32'] as const;
+  const found = types.flatMap((outer) => types.map((within) => make(outer, within, 'one')));
+  expect(new Set(found).size).toBe(4);
+  expect(types.flatMap((outer) => types.map((within) => make(outer, within, 'other')))).toEqual(found);
+});
+
 it('does not look at names, at how weights began, nor at regularizers', () => {
   const dense = (config: object) => ofLayers([4], layers.dense({ units: 4, activation: 'relu', ...config }));
   const found = dense({});

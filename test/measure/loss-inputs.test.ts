@@ -32,15 +32,15 @@ describe('lossInputs', () => {
   it('are weights, then sums of rows; of a dataset without either all are 1, which is noted', async () => {
     const subject = subjectOfModel(model, { loss }, { labels: true, sampleWeight: true });
     expect(subject.heads).toMatchObject([{ weights: 1, rowSums: 2, labels: null }]);
-    expect(subject.rows).toEqual({ assumed: [], uneven: [] });
+    expect(subject.rows()).toEqual({ assumed: [], uneven: [] });
     const [x, ys] = [xs(), tf.tensor2d([[0.2, 0.3, 0.5], [1, 0, 1]])]; // biome-ignore format: one line a tensor
     const before = tf.memory().numTensors;
     const given = await subject.lossInputs([x], { labels: ys, sampleWeight: [3, 4] });
     expect(given.map((each) => Array.from(each.dataSync(), (value) => Number(value.toFixed(5))))).toEqual([[3, 4], [1, 2]]); // biome-ignore format: one line a batch
-    expect(subject.rows).toEqual({ assumed: [], uneven: ['logits'] });
+    expect(subject.rows()).toEqual({ assumed: [], uneven: ['logits'] });
     const ones = await subject.lossInputs([x], {});
     expect(ones.map((each) => [...each.dataSync()])).toEqual([[1, 1], [1, 1]]); // biome-ignore format: one line a batch
-    expect(subject.rows).toEqual({ assumed: ['logits'], uneven: ['logits'] });
+    expect(subject.rows()).toEqual({ assumed: ['logits'], uneven: ['logits'] });
     tf.dispose([given, ones]);
     const wide = tf.zeros([2, 5]);
     await expect(subject.lossInputs([x], { labels: wide, sampleWeight: [3, 4] })).rejects.toThrow(/takes \[2, 3\]/);
@@ -50,8 +50,8 @@ describe('lossInputs', () => {
   });
 
   it('take rows for granted where there cannot be any, if that matters', () => {
-    expect(subjectOfModel(model, { loss }).rows.assumed).toEqual(['logits']);
-    expect(subjectOfModel(model, { loss: 'meanSquaredError' }).rows.assumed).toEqual([]);
+    expect(subjectOfModel(model, { loss }).rows().assumed).toEqual(['logits']);
+    expect(subjectOfModel(model, { loss: 'meanSquaredError' }).rows().assumed).toEqual([]);
   });
 });
 

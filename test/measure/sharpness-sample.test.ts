@@ -198,6 +198,13 @@ describe('samples that came as JSON', () => {
 
   const weights = (samples: number) => Float32Array.from({ length: samples }, (_, n) => 0.5 + (n % 3));
 
+  /** Of labels; they add up to 1, 2 or 3. */
+  const rows = (samples: number) =>
+    tf.tensor2d(
+      Float32Array.from({ length: samples * 5 }, (_, i) => (1 + (Math.floor(i / 5) % 3)) / 5),
+      [samples, 5],
+    );
+
   it.each<[string, () => tfl.LayersModel, MeasureOptions, MeasureOptions]>([
     ['drawn', network, softmax, { method: { pairs: 40 } }],
     ['exact', network, softmax, { method: 'exact' }],
@@ -205,6 +212,7 @@ describe('samples that came as JSON', () => {
     ['of a part, exact', network, softmax, { method: 'exact', part: 0.2 }],
     ['of two outputs', forked, fields, { method: { pairs: 30 } }],
     ['weighed', network, softmax, { method: { pairs: 30 }, sampleWeight: weights(60) }],
+    ['labelled', network, softmax, { method: { pairs: 30 }, labels: rows(60) }],
   ])('none is accepted with another value: %s', async (_, make, network, options) => {
     const model = make();
     const xs = [5, 6].map((seed) => tf.randomNormal([60, 8], 0, 2, 'float32', seed));
@@ -237,7 +245,7 @@ describe('samples that came as JSON', () => {
     // The rest are changes of the order of keys, or of nothing.
     expect(refused).toBeGreaterThan(250);
     expect(messages.size).toBeGreaterThan(12);
-    tf.dispose(xs);
+    tf.dispose([xs, (options.labels ?? []) as tf.Tensor]);
     model.dispose();
   });
 
@@ -258,6 +266,7 @@ describe('samples that came as JSON', () => {
         architecture: 3,
         fingerprint: null,
         weightings: [],
+        rows: { assumed: ['three'] },
         seed: '1',
         missed: 4,
         samples: '200',
@@ -403,6 +412,59 @@ describe('samples go together', () => {
     ).rejects.toThrow(refused);
     model.dispose();
     labels.dispose();
+  });
+
+  it('with labels and without only where the loss does not go by them, from tensors and datasets', async () => {
+    const model = dense('relu');
+    const row = (sum: number) => tf.fill([40, 3], sum / 3);
+    const [ones, halves] = [row(1), row(0.5)];
+    const refused = /^samples\[0\] and samples\[1\] were weighed in different ways/;
+    const both = await merged([
+      [model, { labels: ones }],
+      [model, { labels: halves }],
+    ]);
+    expect(both.assumptions.filter((each) => each.includes('add up to 1'))).toEqual([
+      expect.stringMatching(/^Rows of labels of 'two' do not add up to 1/),
+    ]);
+    await expect(
+      merged([
+        [model, { labels: ones }],
+        [model, {}],
+      ]),
+    ).rejects.toThrow(refused);
+    const squared: MeasureOptions = { loss: 'meanSquaredError' };
+    expect(
+      (
+        await merged(
+          [
+            [model, { ...squared, labels: ones }],
+            [model, squared],
+          ],
+          squared,
+        )
+      ).samples,
+    ).toBe(80);
+    const x = tf.randomNormal([40, 8], 0, 1, 'float32', 9);
+    const dataset = (withLabels: boolean, weigh: boolean) =>
+      tfd.generator(function* () {
+        yield {
+          xs: x.clone(),
+          ...(withLabels && { ys: ones.clone() }),
+          ...(weigh && { sampleWeight: tf.ones([40]) }),
+        };
+      } as never);
+    const shareOf = (withLabels: boolean, weigh: boolean) =>
+      sampleSharpness(model, dataset(withLabels, weigh), { ...softmax, method: 'exact' });
+    expect((await shareOf(true, false)).weightings).toEqual([
+      { output: 'two', bySample: false, byClass: null, byLabels: true },
+    ]);
+    expect(await shareOf(false, false)).toMatchObject({
+      weightings: [{ bySample: false, byLabels: false }],
+      rows: { assumed: ['two'], uneven: [] },
+    });
+    expect((await shareOf(true, true)).weightings).toMatchObject([{ bySample: true, byLabels: true }]);
+    tf.dispose([ones, halves, x]);
+    model.dispose();
   });
 
   it('of a model and of what is loaded from its file', async () => {

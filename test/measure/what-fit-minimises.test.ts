@@ -244,16 +244,18 @@ describe('rows of labels count as many times as they add up to', () => {
     tf.dispose([ys, wide, w]);
   });
 
-  it('of shares that are merged, saying what any of them took for granted', async () => {
+  it('of shares that are merged, all with labels or all without, saying what they took for granted', async () => {
     const [first, second] = [tf.slice(x, 0, 3), tf.slice(x, 3, 3)];
     const [ys, rest] = [tf.tensor2d(PADDED.slice(0, 3)), tf.tensor2d(PADDED.slice(3))];
-    const part = await sampleSharpness(model, { xs: first, ys }, { seed: 1 });
-    const merged = async (other: Promise<unknown>) =>
-      mergeSharpnessSamples(model, JSON.parse(JSON.stringify([part, await other])));
-    const known = await merged(sampleSharpness(model, { xs: second, ys: rest }, { seed: 2 }));
+    const merged = async (...samples: Promise<unknown>[]) =>
+      mergeSharpnessSamples(model, JSON.parse(JSON.stringify(await Promise.all(samples))));
+    const labelled = sampleSharpness(model, { xs: first, ys }, { seed: 1 });
+    const known = await merged(labelled, sampleSharpness(model, { xs: second, ys: rest }, { seed: 2 }));
     expect(known.trace).toBeCloseTo(1.22354, 4);
     expect(rowSentences(known)).toEqual([]);
-    expect(rowSentences(await merged(sampleSharpness(model, second, { seed: 2 })))).toHaveLength(1);
+    const without = sampleSharpness(model, second, { seed: 2 });
+    expect(rowSentences(await merged(sampleSharpness(model, first, { seed: 1 }), without))).toHaveLength(1);
+    await expect(merged(labelled, without)).rejects.toThrow(/weighed in different ways/);
     tf.dispose([first, second, ys, rest]);
   });
 
