@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gaugedTidy, type MemoryGauge } from '../tfjs/memory-gauge.js';
 import type { Graph } from './graph.js';
-import { type CallWithDelta, inLayer, type Operation, type Parameter } from './layers/operation.js';
+import { type CallWithDelta, inLayer, type Operation, type Parameter, type RecordedCall } from './layers/operation.js';
 import type { StepPlan, Tape } from './tape.js';
 
 /**
@@ -11,6 +11,7 @@ import type { StepPlan, Tape } from './tape.js';
  * @param outputDeltas the columns c_{n,r} by the position of the output in `graph.outputs`, [R * N, ...] column by column;
  *   outputs without an entry get none. Disposed here.
  * @param columns R.
+ * @param ofDeltas takes sum_r ||d_r||^2, [N], of each operation that says `factorsNorms`. These too are the caller's.
  * @returns for each trained parameter that a delta reached, [N].
  */
 export function squaredNorms(
@@ -20,24 +21,38 @@ export function squaredNorms(
   outputDeltas: ReadonlyMap<number, tf.Tensor>,
   columns: number,
   gauge: MemoryGauge,
+  ofDeltas?: Map<Operation, tf.Tensor>,
 ): Map<Parameter, tf.Tensor> {
-  return sendBack(graph, plan, tape, outputDeltas, columns, gauge, (operation, calls) =>
-    (operation.squaredNorms?.(calls, columns) ?? []).filter((norm) => norm !== null),
-  );
+  try {
+    return sendBack(graph, plan, tape, outputDeltas, columns, gauge, (operation, calls) => {
+      const seeDeltaNorm = (norm: tf.Tensor) => ofDeltas?.set(operation, tf.keep(norm));
+      const seen = ofDeltas && operation.factorsNorms ? calls.map((call) => ({ ...call, seeDeltaNorm })) : calls;
+      return (operation.squaredNorms?.(seen, columns) ?? []).filter((norm) => norm !== null);
+    });
+  } catch (error) {
+    tf.dispose([...(ofDeltas?.values() ?? [])]);
+    throw error;
+  }
+}
+
+/** The operations of which `squaredNorms` gives norms of deltas too. */
+export function factoringOperations(plan: readonly StepPlan[]): Operation[] {
+  const operations = plan.flatMap(({ step, leavesNorms }) => (leavesNorms ? [step.operation] : []));
+  return [...new Set(operations)].filter(({ factorsNorms }) => factorsNorms);
 }
 
 /**
  * What `squaredNorms` has found, in one tensor.
  *
  * @param samples N.
- * @returns [parameters, N]: zeros for a parameter that no delta reached. The norms themselves stay the caller's.
+ * @returns [rows, N], one for each of `wanted`: zeros where no delta came by. The norms themselves stay the caller's.
  */
-export function stackedNorms(
-  parameters: readonly Parameter[],
-  norms: ReadonlyMap<Parameter, tf.Tensor>,
+export function stackedNorms<Key>(
+  wanted: readonly Key[],
+  norms: ReadonlyMap<Key, tf.Tensor>,
   samples: number,
 ): tf.Tensor2D {
-  return tf.tidy(() => tf.stack(parameters.map((each) => norms.get(each) ?? tf.zeros([samples])))) as tf.Tensor2D;
+  return tf.tidy(() => tf.stack(wanted.map((each) => norms.get(each) ?? tf.zeros([samples])))) as tf.Tensor2D;
 }
 
 /**
@@ -58,15 +73,55 @@ export function sendBack(
   gauge: MemoryGauge,
   leave: (operation: Operation, calls: readonly CallWithDelta[]) => tf.Tensor[],
 ): Map<Parameter, tf.Tensor> {
-  const deltas = new Map<number, tf.Tensor>();
-  const left = new Map<Parameter, tf.Tensor>();
-  const waiting = new Map<Operation, CallWithDelta[]>();
+  return sendBackAs(graph, plan, tape, outputDeltas, gauge, {
+    back: (operation, call, delta) => operation.backward(call, delta, columns),
+    add: (a, b) => tf.add(a, b),
+    leave,
+  });
+}
+
+/** Numbers as tensors: plain ones, or in a representation of more than one tensor. */
+export type Numbers = tf.Tensor | { [part: string]: tf.Tensor };
+
+/** What the backward pass does with deltas, and norms or gradients, in one representation. Every method runs inside a `tf.tidy`. */
+export interface Arithmetic<Delta extends Numbers, Left extends Numbers> {
+  /** Delta of the output of a call -> delta of each input. */
+  back(operation: Operation, call: RecordedCall, delta: Delta): Delta[];
+  /** Deltas of a tensor that goes to several places add up. */
+  add(a: Delta, b: Delta): Delta;
+  /** What one operation leaves from all its calls that a delta reached, for each of its trained parameters. */
+  leave(operation: Operation, calls: readonly (RecordedCall & { readonly delta: Delta })[]): Left[];
+}
+
+/** `sendBack`, whatever the deltas are made of. */
+export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
+  graph: Graph,
+  plan: readonly StepPlan[],
+  tape: Tape,
+  outputDeltas: ReadonlyMap<number, Delta>,
+  gauge: MemoryGauge,
+  { back, add, leave }: Arithmetic<Delta, Left>,
+): Map<Parameter, Left> {
+  type Call = RecordedCall & { readonly delta: Delta };
+  const deltas = new Map<number, Delta>();
+  const left = new Map<Parameter, Left>();
+  const waiting = new Map<Operation, Call[]>();
   const callsLeft = new Map<Operation, number>();
   for (const { step, leavesNorms } of plan) {
     if (leavesNorms) {
       callsLeft.set(step.operation, (callsLeft.get(step.operation) ?? 0) + 1);
     }
   }
+  const addDelta = (id: number, delta: Delta) => {
+    const earlier = deltas.get(id);
+    if (!earlier) {
+      deltas.set(id, delta);
+      return;
+    }
+    const total = tf.tidy(() => add(earlier, delta));
+    deltas.set(id, total);
+    tf.dispose([earlier, delta]);
+  };
   /** Once the last call of an operation has been passed, its gradients are complete. */
   const passed = (operation: Operation) => {
     const calls = waiting.get(operation);
@@ -85,7 +140,7 @@ export function sendBack(
   };
   try {
     for (const [output, delta] of outputDeltas) {
-      addDelta(deltas, graph.outputs[output], delta);
+      addDelta(graph.outputs[output], delta);
     }
     for (let i = plan.length - 1; i >= 0; i--) {
       const { step, carriesDelta, leavesNorms } = plan[i];
@@ -94,11 +149,9 @@ export function sendBack(
       const delta = deltas.get(step.output);
       if (call && delta) {
         if (carriesDelta) {
-          const inputDeltas = gaugedTidy(gauge, () =>
-            inLayer(operation, () => operation.backward(call, delta, columns)),
-          );
+          const inputDeltas = gaugedTidy(gauge, () => inLayer(operation, () => back(operation, call, delta)));
           step.inputs.forEach((id, position) => {
-            addDelta(deltas, id, inputDeltas[position]);
+            addDelta(id, inputDeltas[position]);
           });
         }
         // Not before: what is in one of the maps is disposed when something throws.
@@ -106,7 +159,7 @@ export function sendBack(
         if (leavesNorms) {
           waiting.set(operation, [...(waiting.get(operation) ?? []), { ...call, delta }]);
         } else {
-          delta.dispose();
+          tf.dispose(delta);
         }
       }
       if (leavesNorms) {
@@ -121,15 +174,4 @@ export function sendBack(
     tf.dispose([...deltas.values()]);
     tf.dispose([...waiting.values()].flatMap((calls) => calls.map((call) => call.delta)));
   }
-}
-
-/** Deltas of a tensor that goes to several places add up. */
-function addDelta(deltas: Map<number, tf.Tensor>, id: number, delta: tf.Tensor): void {
-  const earlier = deltas.get(id);
-  if (!earlier) {
-    deltas.set(id, delta);
-    return;
-  }
-  deltas.set(id, tf.add(earlier, delta));
-  tf.dispose([earlier, delta]);
 }

@@ -83,19 +83,33 @@ export function columnsOf(head: Head, outputs: Outputs): number {
   return positions * head.hessian.columns(outputsOfRow);
 }
 
+/** e of each sample, 2^e being about the largest of its columns in a head, [N]: 0 where columns stay in float32's range. */
+export function exponentsOf(head: Head, outputs: Outputs): tf.Tensor1D {
+  const { rows, samples } = rowsOf(head, outputs);
+  const ofRows = head.hessian.exponents?.(rows);
+  return ofRows ? tf.max(tf.reshape(ofRows, [samples, -1]), 1) : tf.zeros([samples]);
+}
+
 /**
  * Columns `begin`, ..., `begin + count - 1` of a head for every sample, as deltas of z.
  *
+ * @param exponents what `exponentsOf` gave: the deltas come divided by these powers of two.
  * @returns [count * N, ...shape of z], column by column.
  */
-export function deltasOf(head: Head, outputs: Outputs, begin: number, count: number): tf.Tensor {
+export function deltasOf(
+  head: Head,
+  outputs: Outputs,
+  begin: number,
+  count: number,
+  exponents?: tf.Tensor1D,
+): tf.Tensor {
   const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
   if (positions === 1) {
-    const columns = head.hessian.factor(rows, begin, count);
+    const columns = head.hessian.factor(rows, begin, count, exponents && tf.reshape(exponents, [samples, 1]));
     return tf.reshape(scaled(columns, scale()), [count * samples, ...shape]);
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
-  return deltasAt(head, outputs, index);
+  return deltasAt(head, outputs, index, exponents);
 }
 
 /**
@@ -110,7 +124,7 @@ export function combinationOf(head: Head, outputs: Outputs, signs: DrawSigns): t
 }
 
 /** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
-function deltasAt(head: Head, outputs: Outputs, columns: readonly number[]): tf.Tensor {
+function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], exponents?: tf.Tensor1D): tf.Tensor {
   const { rows, samples, positions, outputsOfRow, shape, scale } = rowsOf(head, outputs);
   // Without positions, the rows of z are those of the list.
   const pick = (x: tf.Tensor) => (positions === 1 ? x : tf.gather(x, rowIndex));
@@ -126,7 +140,16 @@ function deltasAt(head: Head, outputs: Outputs, columns: readonly number[]): tf.
       columns.map((column) => column % perPosition),
       'int32',
     ),
+    exponents && exponentsOfRows(exponents),
   );
+  /** Of each row of the list, [rows, 1]. */
+  function exponentsOfRows(ofSamples: tf.Tensor1D): tf.Tensor2D {
+    const samplesOfRows = tf.tensor1d(
+      columns.map((_, i) => i % samples),
+      'int32',
+    );
+    return tf.reshape(tf.gather(ofSamples, samplesOfRows), [columns.length, 1]);
+  }
   const factor = scale();
   const weighted =
     typeof factor === 'number'
@@ -152,21 +175,23 @@ function scaled(columns: tf.Tensor, scale: tf.Tensor2D | number): tf.Tensor {
  * One column for each sample, counted over all heads, as deltas of the outputs.
  *
  * @param columns one a sample, [N].
+ * @param exponents of each head, as for `deltasOf`.
  * @returns by the place of the output, [N, ...shape of z]: zeros where the column belongs to another head.
  */
 export function deltasOfEach(
   heads: readonly Head[],
   outputs: Outputs,
   columns: ArrayLike<number>,
+  exponents?: readonly tf.Tensor1D[],
 ): Map<number, tf.Tensor> {
   const deltas = new Map<number, tf.Tensor>();
   let before = 0;
-  for (const head of heads) {
+  for (const [h, head] of heads.entries()) {
     const count = columnsOf(head, outputs);
     const belongs = Array.from(columns, (column) => column >= before && column < before + count);
     if (belongs.some((each) => each)) {
       const inHead = Array.from(columns, (column, i) => (belongs[i] ? column - before : 0));
-      const found = deltasAt(head, outputs, inHead);
+      const found = deltasAt(head, outputs, inHead, exponents?.[h]);
       deltas.set(head.output, belongs.every((each) => each) ? found : tf.mul(found, maskOf(belongs, found.rank)));
     }
     before += count;

@@ -35,17 +35,27 @@ export interface OutputHessian {
    * Columns `begin`, ..., `begin + count - 1` for each sample.
    *
    * @param z [N, K].
+   * @param exponents what `exponents` gave of these rows, [N, 1]: the columns come divided by these powers of two.
    * @returns [count, N, K].
    */
-  factor(z: tf.Tensor2D, begin: number, count: number): tf.Tensor3D;
+  factor(z: tf.Tensor2D, begin: number, count: number, exponents?: tf.Tensor2D): tf.Tensor3D;
   /**
    * One column for each sample.
    *
    * @param z [N, K].
    * @param columns index of the column for each sample, [N], int32.
+   * @param exponents as for `factor`.
    * @returns [N, K].
    */
-  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D): tf.Tensor2D;
+  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D, exponents?: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * e of each row, whole numbers, where the largest of its columns is about 2^e: where the network is very sure, that leaves the
+   * range of float32. Absent where columns do not.
+   *
+   * @param z [N, K].
+   * @returns [N, 1].
+   */
+  exponents?(z: tf.Tensor2D): tf.Tensor2D;
   /**
    * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
    * with itself is A on average.
@@ -135,7 +145,7 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
   };
 }
 
-type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms'>;
+type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms' | 'exponents'>;
 
 /** Columns of some rows of outputs z, [N, K], by coefficients for the outputs that they belong to. */
 interface ColumnMaker {
@@ -149,18 +159,18 @@ interface ColumnMaker {
 
 /** The ways of choosing columns. */
 function choosing(
-  columnsOf: (z: tf.Tensor2D) => ColumnMaker,
+  columnsOf: (z: tf.Tensor2D, exponents?: tf.Tensor2D) => ColumnMaker,
 ): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
-  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor) => {
-    const { combine, chosen } = columnsOf(z);
+  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor, exponents?: tf.Tensor2D) => {
+    const { combine, chosen } = columnsOf(z, exponents);
     return combine(chosen(index));
   };
   return {
-    factor(z, begin, count) {
+    factor(z, begin, count, exponents) {
       const index = Int32Array.from({ length: count }, (_, i) => begin + i);
-      return columnsAt(z, tf.tensor2d(index, [count, 1])) as tf.Tensor3D;
+      return columnsAt(z, tf.tensor2d(index, [count, 1]), exponents) as tf.Tensor3D;
     },
-    columnOfEach: (z, columns) => columnsAt(z, columns) as tf.Tensor2D,
+    columnOfEach: (z, columns, exponents) => columnsAt(z, columns, exponents) as tf.Tensor2D,
     combination(z, signs) {
       const { combine, kept } = columnsOf(z);
       return combine(kept(signs(z.shape))) as tf.Tensor2D;
@@ -192,6 +202,16 @@ function rootOfSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
   })(logits) as tf.Tensor2D;
 }
 
+/** exp(log) / 2^exponent, where the exponent is about that of the largest that is looked at: others are cut at 2^100. */
+function scaledExp(log: tf.Tensor, exponents: tf.Tensor2D): tf.Tensor {
+  return tf.exp(tf.minimum(tf.sub(log, tf.mul(exponents, Math.LN2)), 100 * Math.LN2));
+}
+
+/** e of each row, 2^e being about the exponential of the largest of its numbers: [N, K] -> [N, 1]. */
+function largestExponents(logs: tf.Tensor): tf.Tensor2D {
+  return tf.floor(tf.div(tf.max(logs, 1, true), Math.LN2)) as tf.Tensor2D;
+}
+
 /**
  * Softmax cross-entropy, A = diag(p) - p p^T, in K - 1 columns: one for each class k other than m = argmax p, with
  *
@@ -202,7 +222,12 @@ function rootOfSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
  */
 const softmaxFactor: Factor = {
   columns: (outputs) => outputs - 1,
-  ...choosing((z) => {
+  exponents(z) {
+    const roots = tf.div(tf.logSoftmax(z), 2);
+    const isLargest = isClass(tf.expandDims(largestClass(z), 1), z.shape[1]);
+    return largestExponents(tf.where(isLargest, tf.fill(z.shape, -1e30), roots));
+  },
+  ...choosing((z, exponents) => {
     const largest = largestClass(z);
     const outputs = z.shape[1];
     return {
@@ -213,7 +238,8 @@ const softmaxFactor: Factor = {
         const uLargest = tf.sum(ofLargest, 1, true);
         // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
         const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
-        const diagonal = tf.mul(coefficients, u);
+        const roots = exponents ? scaledExp(tf.div(tf.logSoftmax(z), 2), exponents) : u;
+        const diagonal = tf.mul(coefficients, roots);
         return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
       },
       chosen(index) {
@@ -271,11 +297,13 @@ const sparseSoftmax = {
 };
 
 /** A diagonal output Hessian: column k is `root(z)_k e_k`. */
-function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D): Factor {
+function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D, logOfRoot?: (z: tf.Tensor2D) => tf.Tensor): Factor {
   return {
     columns: (outputs) => outputs,
-    ...choosing((z) => ({
-      combine: (coefficients) => tf.mul(coefficients, root(z)),
+    ...(logOfRoot && { exponents: (z) => largestExponents(logOfRoot(z)) }),
+    ...choosing((z, exponents) => ({
+      combine: (coefficients) =>
+        tf.mul(coefficients, exponents && logOfRoot ? scaledExp(logOfRoot(z), exponents) : root(z)),
       chosen: (index) => tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32'),
       kept: (coefficients) => coefficients,
     })),
@@ -300,6 +328,12 @@ const sigmoidFactor = diagonal(
         tf.mul(dy, tf.mul(y, tf.div(tf.sub(below, above), 2)));
       return { value: root, gradFunc };
     })(logits) as tf.Tensor2D,
+  // log(p q / K) / 2, where log(p q) = -|z| - 2 log(1 + exp(-|z|)).
+  (z) => {
+    const size = tf.abs(z);
+    const logOfProduct = tf.neg(tf.add(size, tf.mul(2, tf.log1p(tf.exp(tf.neg(size))))));
+    return tf.div(tf.sub(logOfProduct, Math.log(z.shape[1])), 2);
+  },
 );
 
 const sigmoid = {

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { squaredNorms, stackedNorms } from '../network/backward.js';
+import { factoringOperations, squaredNorms, stackedNorms } from '../network/backward.js';
 import { type Graph, trainedParameters } from '../network/graph.js';
-import { columnsOf, deltasOf, type Head } from '../network/heads.js';
-import type { Parameter } from '../network/layers/operation.js';
+import { columnsOf, deltasOf, exponentsOf, type Head } from '../network/heads.js';
+import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
-import { planSteps, record } from '../network/tape.js';
+import { planSteps, record, type Tape } from '../network/tape.js';
 import { gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
 import {
   type ChunkSize,
@@ -16,12 +16,13 @@ import {
   shapesOfSample,
   valuesOf,
 } from './chunks.js';
+import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
 export interface TraceChunk {
   readonly samples: number;
   /** t_{b,n} for each trained parameter b, in the order of `parameters`, and each sample n of the chunk. */
-  readonly norms: readonly Float32Array[];
+  readonly norms: readonly Float64Array[];
   /** Backward rows run: samples times columns. */
   readonly pairs: number;
 }
@@ -41,10 +42,12 @@ export interface TraceKernel {
 
 /** A chunk of samples with all of its columns. */
 interface SummedChunk extends StartedChunk {
-  /** Norms summed over the columns, [parameters, samples]. */
+  /** Norms summed over the columns, those of parameters and then those of deltas: [rows, samples]. */
   readonly found: tf.Tensor2D;
+  readonly begin: number;
   readonly samples: number;
   readonly columns: number;
+  readonly columnsAtOnce: readonly number[];
   /** Highest number of bytes on the way. */
   readonly peak: number;
 }
@@ -62,6 +65,8 @@ interface SummedChunk extends StartedChunk {
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
+  const factoring = factoringOperations(plan);
+  const rows = [...parameters, ...factoring];
 
   /**
    * All columns of one chunk of samples.
@@ -92,11 +97,13 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             const count = Math.min(columnsAtOnce[h], ofHead - first);
             gauge.peak = 0;
             const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
-            const norms = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge);
+            const ofDeltas = new Map<Operation, tf.Tensor>();
+            const ofWeights = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge, ofDeltas);
+            const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
             const earlier: tf.Tensor2D | null = sums;
             try {
               sums = tf.tidy(() => {
-                const found = stackedNorms(parameters, norms, samples);
+                const found = stackedNorms(rows, norms, samples);
                 return earlier ? tf.add(earlier, found) : found;
               });
             } finally {
@@ -113,7 +120,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
           peak = Math.max(peak, peakOfHead);
           columns += ofHead;
         }
-        return { found: sums ?? tf.zeros([parameters.length, samples]), samples, columns, peak };
+        return { found: sums ?? tf.zeros([rows.length, samples]), begin, samples, columns, columnsAtOnce, peak };
       } finally {
         tape.dispose();
       }
@@ -133,10 +140,59 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     return { samples: fitting(budgetBytes, 1, peak, false), columns };
   }
 
-  async function read({ found, samples, columns }: SummedChunk): Promise<TraceChunk> {
-    const values = await valuesOf(found);
-    const norms = parameters.map((_, i) => values.subarray(i * samples, (i + 1) * samples));
-    return { samples, norms, pairs: samples * columns };
+  /** All columns of one chunk of samples, in block floating point. */
+  async function scaledChunk(
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    columnsAtOnce: readonly number[],
+  ) {
+    const slices = samplesOf(inputs, begin, samples);
+    const passesOf = (tape: Tape) =>
+      heads.flatMap((head, h) => {
+        const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
+        // What is scaled is there twice.
+        const atOnce = Math.ceil(columnsAtOnce[h] / 2);
+        return Array.from({ length: Math.ceil(ofHead / atOnce) }, (_, i): ScaledPass => {
+          const columns = Math.min(atOnce, ofHead - i * atOnce);
+          const deltas: ScaledPass['deltas'] = () => {
+            const exponent = exponentsOf(head, tape.outputs);
+            const tensor = deltasOf(head, tape.outputs, i * atOnce, columns, exponent);
+            return [[head.output, { tensor, exponent }]];
+          };
+          return { columns, deltas };
+        });
+      });
+    try {
+      return await scaledTraces(graph, plan, parameters, slices, passesOf);
+    } finally {
+      tf.dispose(slices);
+    }
+  }
+
+  /** Reads the chunks of one pass over these inputs. */
+  function reader(inputs: readonly tf.Tensor[]): (chunk: SummedChunk) => Promise<TraceChunk> {
+    // Rows of blocks that are known to be 0, and not to have underflowed.
+    const quiet = new Set<number>();
+    return async ({ found, begin, samples, columns, columnsAtOnce }) => {
+      const values = await valuesOf(found);
+      const pairs = samples * columns;
+      if (inFloatRange(values, samples, quiet)) {
+        return { samples, norms: rowsOf(values, parameters.length, samples), pairs };
+      }
+      const norms = await scaledChunk(inputs, begin, samples, columnsAtOnce);
+      norms.forEach((ofBlock, b) => {
+        if (ofBlock.every((norm) => norm === 0)) {
+          quiet.add(b);
+          for (const [i, operation] of factoring.entries()) {
+            if (operation.parameters.includes(parameters[b])) {
+              quiet.add(parameters.length + i);
+            }
+          }
+        }
+      });
+      return { samples, norms, pairs };
+    };
   }
 
   return {
@@ -152,7 +208,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
         trial: () => trial(inputs),
         start: (begin, count, { columns }) => traceChunk(inputs, begin, count, [...columns], false),
       });
-      return readBehind(chunks, read);
+      return readBehind(chunks, reader(inputs));
     },
   };
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core has no gradients of its own: this registers them.
 import '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { oneHot, repeatPixels, spreadAxis, stridedSlice } from '../../src/tfjs/mended-operations.js';
+import { isAboveZero, oneHot, repeatPixels, spreadAxis, stridedSlice } from '../../src/tfjs/mended-operations.js';
 import { expectClose, transposeOf } from './transpose.js';
 
 it('oneHot gives numbers that count, on every backend', () => {
@@ -17,6 +17,13 @@ it('oneHot gives numbers that count, on every backend', () => {
       [0, 0, 0.5],
       [0.5, 0, 0],
     ]);
+  });
+});
+
+it('isAboveZero sees the smallest numbers', () => {
+  tf.tidy(() => {
+    const y = tf.tensor1d([1e30, 1, 1e-6, 1e-7, 1e-8, 1e-20, 1e-37, 0]);
+    expect(isAboveZero(y).arraySync()).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
   });
 });
 

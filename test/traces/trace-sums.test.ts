@@ -5,7 +5,7 @@ import { TraceSums } from '../../src/traces/trace-sums.js';
 describe('TraceSums', () => {
   const chunk = (norms: number[][]): TraceChunk => ({
     samples: norms[0].length,
-    norms: norms.map((row) => Float32Array.from(row)),
+    norms: norms.map((row) => Float64Array.from(row)),
     pairs: 0,
   });
 
@@ -27,7 +27,7 @@ describe('TraceSums', () => {
     const sums = new TraceSums(1);
     const traces = Array.from({ length: 1000 }, (_, n) => Math.fround(4096 + (n % 7) / 1024));
     for (let n = 0; n < 1000; n += 100) {
-      sums.add({ samples: 100, norms: [Float32Array.from(traces.slice(n, n + 100))], pairs: 300 });
+      sums.add({ samples: 100, norms: [Float64Array.from(traces.slice(n, n + 100))], pairs: 300 });
     }
     expect(sums).toMatchObject({ samples: 1000, pairs: 3000 });
     const mean = traces.reduce((sum, trace) => sum + trace / 1000, 0);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { isAboveZero } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { callLayer, measuredAsWhole, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
@@ -38,7 +39,7 @@ type Derivative = (x: tf.Tensor, y: () => tf.Tensor) => tf.Tensor;
 
 /** Derivatives that are cheaper or more precise than what tf.js makes of the function. */
 const derivatives: Readonly<Record<string, Derivative>> = {
-  relu: (_x, y) => tf.sign(y()),
+  relu: (_x, y) => isAboveZero(y()),
   sigmoid: sigmoidDerivative,
   tanh: (x) => tf.mul(sigmoidDerivative(tf.mul(x, 2)), 4),
 };

@@ -58,6 +58,7 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     differentiable: 'smooth',
     parameters,
     inputStatistics: [layer.movingMean],
+    ...(gamma?.trainable && { linearIn: [{ saved: 0, parameter: gamma }] }),
     forward([x]) {
       const centred = tf.sub(spread(x), perChannel(layer.movingMean.read()));
       const normalized = tf.mul(centred, perChannel(inverseDeviation()));

@@ -30,6 +30,8 @@ function sideBySide(first: Operation, second: Operation, width: number, inputWid
   return {
     ...first,
     parameters: both.flatMap(({ parameters }) => parameters),
+    factorsNorms: false,
+    linearIn: undefined,
     forward([x], recording, mask) {
       const parts = inputWidth === undefined ? [x, x] : cut(x, inputWidth);
       const found = both.map((each, i) => each.forward([parts[i]], recording, mask));

@@ -47,6 +47,7 @@ export const dense: LayerRule = (anyLayer, parameter) => {
       }
       // On vectors, ||a||^2 sum_r ||d_r||^2 and sum_r ||d_r||^2, without a detour over positions.
       const ofDelta = sumOfSquares(delta, columns);
+      calls[0].seeDeltaNorm?.(ofDelta);
       return affine.parameters.map(({ trainable, role }) => {
         if (!trainable) {
           return null;

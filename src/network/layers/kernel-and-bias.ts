@@ -74,6 +74,8 @@ export function kernelAndBias(
     piecewiseLinear: true,
     differentiable,
     parameters,
+    factorsNorms: kernel.trainable && 'inputs' in norms && !parameters[1]?.trainable,
+    ...(kernel.trainable && { linearIn: [{ saved: 0, parameter: kernel }] }),
     forward([x]) {
       const linear = product(x);
       return {
@@ -86,6 +88,7 @@ export function kernelAndBias(
       const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
       if (kernel.trainable && 'inputs' in norms) {
         const found = affineSquaredNorms(joinKernelInputs(calls.map(norms.inputs)), delta, columns);
+        calls[0].seeDeltaNorm?.(found.bias);
         return parameters.map((each) => (each.trainable ? (each === kernel ? found.kernel : found.bias) : null));
       }
       return parameters.map((each) => {

@@ -92,6 +92,7 @@ export const layerNormalization: LayerRule = (anyLayer, parameter) => {
     scale: 'affine',
     piecewiseLinear: true,
     parameters,
+    ...(gamma?.trainable && { linearIn: [{ saved: 0, parameter: gamma }] }),
     forward([x]) {
       const rows = asPositions(x);
       const scaled = layer.gamma ? tf.mul(rows, row(layer.gamma)) : rows;

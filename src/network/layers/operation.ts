@@ -101,6 +101,8 @@ export interface RecordedCall {
 /** A recorded call with the delta that reached its output. */
 export interface CallWithDelta extends RecordedCall {
   readonly delta: Tensor;
+  /** Takes sum_r ||d_r||^2 of each sample, [N], from an operation that says `factorsNorms`. */
+  readonly seeDeltaNorm?: (norm: Tensor) => void;
 }
 
 /**
@@ -155,6 +157,13 @@ export interface Operation {
    * gradients add up before they are squared. Present wherever `parameters` is not empty.
    */
   squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
+  /**
+   * Whether its squared norms come as products with a norm of the delta that no bias shows: that may leave the range of float32
+   * where the product does not.
+   */
+  readonly factorsNorms?: boolean;
+  /** Gradients that are linear in something saved, and the only ones that depend on it: what can be scaled for their sake. */
+  readonly linearIn?: readonly { readonly saved: number; readonly parameter: Parameter }[];
   /**
    * Gradient of each trainable parameter for one column, summed over the samples and the calls, in the order of
    * `parameters` (null for those that are frozen). Absent where tf.js is to differentiate `forward`.

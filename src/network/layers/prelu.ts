@@ -22,6 +22,7 @@ export const prelu: LayerRule = (anyLayer, parameter) => {
     scale: 'ties',
     piecewiseLinear: true,
     parameters: [alpha],
+    ...(alpha.trainable && { linearIn: [{ saved: 1, parameter: alpha }] }),
     forward([x]) {
       const slope = layer.alpha.read();
       const positive = tf.cast(tf.greater(x, 0), 'float32');

@@ -60,6 +60,7 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
                 saved: call.saved.map((x) => timeStep(x, steps, t)),
                 inputShapes: [[samples, ...shape]],
                 delta: timeStep(delta, steps, t),
+                seeDeltaNorm: call.seeDeltaNorm,
               }),
             );
           }),

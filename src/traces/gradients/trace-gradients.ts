@@ -7,6 +7,7 @@ import type { DrawSigns } from '../../network/output-hessian.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gradientsBy, withoutLeftovers } from '../../tfjs/gradient-tape.js';
 import { memoryGauge } from '../../tfjs/memory-gauge.js';
+import { checkFloatRange } from '../float-range.js';
 import { differentiableGraph } from './differentiable.js';
 
 /** Traces of one batch, and the gradient of their weighted sum. */
@@ -34,7 +35,8 @@ export interface TraceGradientKernel {
    * @param weigh factors from the traces.
    * @param signs with these, one combination of the columns stands for all of them; where they are random, traces and gradients
    *   are right on average. Without: every column.
-   * @throws what `weigh` throws. Nothing is left behind.
+   * @throws RangeError with one line where traces leave the range in which float32 keeps its digits, and what `weigh` throws. Nothing
+   *   is left behind.
    */
   gradients(
     inputs: readonly tf.Tensor[],
@@ -80,6 +82,8 @@ export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGr
         const weightedSum = () => {
           const onTape = tracesOf(inputs, signs);
           traces = Array.from(onTape.dataSync());
+          checkFloatRange(parameters, traces, 'its gradient');
+          checkZeros(parameters, traces);
           factors = weigh(traces);
           return tf.sum(tf.mul(onTape, tf.tensor1d([...factors])));
         };
@@ -91,6 +95,26 @@ export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGr
         return { traces, factors, gradients };
       }),
   };
+}
+
+/** Largest weights beyond which a trace of 0 may be one that underflowed. */
+const LARGEST_ORDINARY = 2 ** 30;
+
+/** @throws RangeError with one line where a trace is 0 and weights are so small or so large that it may have underflowed. */
+function checkZeros(parameters: readonly Parameter[], traces: readonly number[]): void {
+  const zero = traces.indexOf(0);
+  if (zero < 0) {
+    return;
+  }
+  for (const { name, variable } of parameters) {
+    const largest = tf.tidy(() => tf.max(tf.abs(variable.read())).dataSync()[0]);
+    if (largest > LARGEST_ORDINARY || (largest > 0 && largest < 1 / LARGEST_ORDINARY)) {
+      throw new RangeError(
+        `The trace of '${parameters[zero].name}' is 0, or has underflowed, since weights of '${name}' are as large as ${largest}: ` +
+          'bring the weights of all layers to about the same size.',
+      );
+    }
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import { gaugedTensors, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
 import { fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
 import { traceKernel } from '../exact.js';
+import { checkFloatRange } from '../float-range.js';
 import { TraceSums } from '../trace-sums.js';
 import { curvedParameters } from './curved-parameters.js';
 import { holdPieces } from './held-pieces.js';
@@ -45,7 +46,8 @@ export interface HutchinsonTraces {
    *
    * @param inputs one tensor for each input of the graph, labels included, [N, ...]; they stay the caller's.
    * @param pause called after every chunk and probe with the samples done; what it throws ends the measurement.
-   * @throws RangeError with one line when one sample does not fit the memory budget.
+   * @throws RangeError with one line when one sample does not fit the memory budget, and where traces leave the range in which
+   *   float32 keeps its digits.
    */
   add(inputs: readonly tf.Tensor[], pause: Pause): Promise<void>;
 }
@@ -163,6 +165,11 @@ export function hutchinsonTraces(
         await pause(sums.samples);
         return;
       }
+      checkFloatRange(
+        curved,
+        places.map((b) => sums.traces[b]),
+        "the Hessian's",
+      );
       steps ??= await probeSteps(
         variables,
         places.map((b) => sums.traces[b]),

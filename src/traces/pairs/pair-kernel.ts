@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { squaredNorms, stackedNorms } from '../../network/backward.js';
+import { factoringOperations, squaredNorms, stackedNorms } from '../../network/backward.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
-import { deltasOfEach, type Head } from '../../network/heads.js';
-import type { Parameter } from '../../network/layers/operation.js';
+import { deltasOfEach, exponentsOf, type Head } from '../../network/heads.js';
+import type { Operation, Parameter } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
-import { planSteps, record } from '../../network/tape.js';
+import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gaugedTensors, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { chunksOf, fitting, type StartedChunk, trialOfSamples, valuesOf } from '../chunks.js';
+import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from '../float-range.js';
 
 /** Consecutive (sample, column) pairs of a list. */
 export interface PairRows {
@@ -32,13 +33,14 @@ export interface PairKernel {
     length: number,
     shapes: readonly (readonly number[])[],
     rows: RowsOf,
-  ): AsyncGenerator<Float32Array[], void, void>;
+  ): AsyncGenerator<Float64Array[], void, void>;
 }
 
 /** A chunk of pairs. */
 interface PairChunk extends StartedChunk {
-  /** [parameters, count]. */
+  /** Norms of parameters, and then those of deltas: [rows, count]. */
   readonly found: tf.Tensor2D;
+  readonly begin: number;
   readonly count: number;
   /** How many pairs fit the budget at once. */
   readonly fit: number;
@@ -48,6 +50,7 @@ interface PairChunk extends StartedChunk {
 export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): PairKernel {
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
+  const stacked = [...parameters, ...factoringOperations(plan)];
 
   function traceChunk(rows: RowsOf, begin: number, count: number): PairChunk {
     const gauge = memoryGauge();
@@ -56,10 +59,12 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
       const tape = record(graph, plan, inputs, gauge);
       try {
         const deltas = gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
-        const norms = squaredNorms(graph, plan, tape, deltas, 1, gauge);
+        const ofDeltas = new Map<Operation, tf.Tensor>();
+        const ofWeights = squaredNorms(graph, plan, tape, deltas, 1, gauge, ofDeltas);
+        const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
         try {
           const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
-          return { found: stackedNorms(parameters, norms, count), count, fit };
+          return { found: stackedNorms(stacked, norms, count), begin, count, fit };
         } finally {
           tf.dispose([...norms.values()]);
         }
@@ -71,15 +76,37 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
     }
   }
 
+  /** The same in block floating point. */
+  async function scaledChunk(rows: RowsOf, begin: number, count: number): Promise<Float64Array[]> {
+    const { inputs, columns } = rows(begin, count);
+    const passesOf = ({ outputs }: Tape) => {
+      const deltas: ScaledPass['deltas'] = () => {
+        const exponents = heads.map((head) => exponentsOf(head, outputs));
+        return [...deltasOfEach(heads, outputs, columns, exponents)].map(([output, tensor]) => {
+          const exponent = exponents[heads.findIndex((head) => head.output === output)];
+          return [output, { tensor, exponent }];
+        });
+      };
+      return [{ columns: 1, deltas }];
+    };
+    try {
+      return await scaledTraces(graph, plan, parameters, inputs, passesOf);
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
   return {
     parameters,
     async *traces(length, shapes, rows) {
       const start = (begin: number, count: number) => traceChunk(rows, begin, count);
       const trial = () => trialOfSamples(length, start);
       const pass = { name: 'pairs', plan, heads, budgetBytes, length, shapes, trial, start } as const;
-      for (const { found, count } of chunksOf(pass)) {
+      for (const { found, begin, count } of chunksOf(pass)) {
         const values = await valuesOf(found);
-        yield parameters.map((_, b) => values.subarray(b * count, (b + 1) * count));
+        yield inFloatRange(values, count, new Set())
+          ? rowsOf(values, parameters.length, count)
+          : await scaledChunk(rows, begin, count);
       }
     },
   };

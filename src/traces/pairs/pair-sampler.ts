@@ -10,7 +10,7 @@ import { pairStream } from './pair-stream.js';
 import { pairWeighing } from './pair-weights.js';
 import type { PairSample } from './sampled-traces.js';
 import { tensorPairs } from './tensor-pairs.js';
-import { weighBatch, weightOfSamples } from './weighed-batch.js';
+import { isInFloatRange, weighBatch, weightOfSamples } from './weighed-batch.js';
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {
@@ -18,7 +18,8 @@ export interface PairSampler {
    * Draws by Pareto sampling from tensors.
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
-   * @returns null where so many pairs are wanted that measuring all of them is cheaper.
+   * @returns null where so many pairs are wanted that measuring all of them is cheaper, and where what pairs are drawn by leaves
+   *   the range of float32.
    */
   ofTensors(inputs: readonly tf.Tensor[], size: SampleSize, pause: Pause): Promise<PairSample | null>;
   /**
@@ -64,7 +65,8 @@ export function pairSampler(
   /** One pass over the data, batch by batch: what is known in closed form of it, and the sizes of its pairs. */
   function forwardPass(): {
     readonly known: ClosedFormTraces;
-    sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch>;
+    /** Null where the weights of pairs, or what is known in closed form, leave the range of float32. */
+    sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch | null>;
   } {
     const known = closedForm(calls, closedCalls, parameters, population !== undefined);
     const activity = new InputActivity(sampledCalls);
@@ -72,6 +74,9 @@ export function pairSampler(
       known,
       async sizesOf(inputs, pause) {
         const batch = await weighBatch(weighing, heads.length, inputs, pause);
+        if (!isInFloatRange(batch, closedCalls)) {
+          return null;
+        }
         known.add(batch);
         activity.add(batch.inputNorms, weightOfSamples(batch));
         return sizesOfPairs(batch, activity);
@@ -83,7 +88,9 @@ export function pairSampler(
     async ofTensors(inputs, size, pause) {
       const { known, sizesOf } = forwardPass();
       const batch = await sizesOf(inputs, pause);
-      return growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause);
+      return (
+        batch && growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause)
+      );
     },
 
     ofStream(capacity) {
@@ -95,7 +102,16 @@ export function pairSampler(
         },
         async add(inputs, pause) {
           const before = stream.samples;
-          await stream.add(inputs, () => sizesOf(inputs, (done) => pause(before + done)));
+          await stream.add(inputs, async () => {
+            const sizes = await sizesOf(inputs, (done) => pause(before + done));
+            if (!sizes) {
+              throw new RangeError(
+                "What pairs are drawn by leaves the range of float32: pass method: 'exact', or bring the weights of all layers to " +
+                  'about the same size.',
+              );
+            }
+            return sizes;
+          });
         },
         async finish(size, pause) {
           // A source that never gives up always has a sample.

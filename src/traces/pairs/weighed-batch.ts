@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Pause } from '../chunks.js';
+import { SMALLEST_SAFE } from '../float-range.js';
 import type { PairWeighing, PairWeights } from './pair-weights.js';
 
 /** What a forward pass says of the curvature of a whole batch. */
@@ -58,6 +59,29 @@ export async function weighBatch(
     }
   }
   return { samples, columns, columnsOfHeads, weights, inputNorms, totals };
+}
+
+/**
+ * Whether the weights, and the norms of inputs, are what they would be without the limits of float32.
+ *
+ * @param closedCalls the calls whose traces are made of these numbers: of others, it does not matter which are too small to see.
+ */
+export function isInFloatRange({ inputNorms, totals }: WeighedBatch, closedCalls: readonly number[]): boolean {
+  const isLarge = (numbers: Float32Array | Float64Array) => sumOf(numbers) >= SMALLEST_SAFE * numbers.length;
+  return (
+    totals.every(isLarge) &&
+    inputNorms.every(
+      (norms, call) => sumOf(norms) < Number.POSITIVE_INFINITY && (!closedCalls.includes(call) || isLarge(norms)),
+    )
+  );
+}
+
+function sumOf(numbers: ArrayLike<number>): number {
+  let sum = 0;
+  for (let n = 0; n < numbers.length; n++) {
+    sum += numbers[n];
+  }
+  return sum;
 }
 
 /** sum_r w of each sample over all heads. */

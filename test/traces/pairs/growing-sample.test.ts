@@ -21,7 +21,7 @@ function problem(options: Partial<PairSource> = {}) {
       for (let begin = 0; begin < length; begin += 40) {
         const { columns } = rows(begin, Math.min(40, length - begin));
         run.push(...columns);
-        yield [Float32Array.from(columns, (i) => 1000 + i), new Float32Array(columns.length).fill(9)];
+        yield [Float64Array.from(columns, (i) => 1000 + i), new Float64Array(columns.length).fill(9)];
       }
     },
   };
