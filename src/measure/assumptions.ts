@@ -260,6 +260,15 @@ export function negativeTraceAssumptions(parameters: readonly Parameter[], trace
     : [];
 }
 
+/** That products round their factors, one sentence. */
+export function roundedProducts(bits: number, probes: number): string {
+  return (
+    `This backend rounds the factors of matrix products and convolutions to ${bits} bits behind the leading one (TF32 or half floats), ` +
+    `so that nothing is exact: standardError includes what ${probes} random perturbations of that size do. On NVIDIA GPUs, ` +
+    'NVIDIA_TF32_OVERRIDE=0, set before CUDA starts, makes products exact to float32.'
+  );
+}
+
 /** Of standard errors that are not reliable. */
 export const UNRELIABLE_MINIBATCH =
   'The standard error is not reliable, because it rests on few samples: use larger minibatches, or data.';

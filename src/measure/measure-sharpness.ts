@@ -4,8 +4,9 @@ import type { DatasetInputs, LabelledInputs, TensorInputs } from './inputs.js';
 import { lossForm } from './loss-inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
 import { checkMinibatchOptions, type Method, minibatchTraces, tracesOf } from './methods.js';
-import type { MeasureOptions } from './options.js';
+import { isHutchinson, type MeasureOptions } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
+import { checkProductsRoundNothing, withRoundingError } from './rounded-products.js';
 import { checkModel, subjectOfModel } from './subject.js';
 import { type Assignment, withTask } from './task.js';
 
@@ -77,5 +78,11 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
 /** Measures whatever a subject is made of. */
 export async function measureBy(method: Method, assignment: Assignment): Promise<SharpnessReading> {
   const start = performance.now();
-  return withTask(assignment, async (task) => readingOf(task.subject, await method(task), start));
+  return withTask(assignment, async (task) => {
+    if (isHutchinson(assignment.options.method)) {
+      // They are differences that such rounding drowns.
+      await checkProductsRoundNothing('method: { hutchinson }');
+    }
+    return readingOf(task.subject, await withRoundingError(method)(task), start);
+  });
 }

@@ -20,6 +20,7 @@ import {
   networkOptionNames,
 } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
+import { checkProductsRoundNothing } from './rounded-products.js';
 import { checkSampleForm, checksumOf, SAMPLE_VERSION, type SampledLoss, type SharpnessSample } from './sample-form.js';
 import { type Subject, subjectOfModel } from './subject.js';
 import { withTask } from './task.js';
@@ -54,6 +55,7 @@ export async function sampleSharpness(
     throw new Error("method: { hutchinson } cannot be merged. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
   }
   return withTask(modelAssignment(model, inputs, { ...options, method }), async (task) => {
+    await checkProductsRoundNothing('sampleSharpness');
     const { subject } = task;
     // The weights at the start, as they are in what follows.
     subject.graph.checkUnmoved?.();

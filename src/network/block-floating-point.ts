@@ -13,6 +13,8 @@ export type Scaled = {
 
 /** Of samples that are 0 throughout: below all others, so that they never decide about a common exponent. */
 const EXPONENT_OF_ZERO = -(2 ** 22);
+/** The largest number of float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 /** Powers of two that are normal numbers in float32. */
 const [LOWEST, HIGHEST] = [-126, 127];
 const powers = Float32Array.from({ length: HIGHEST - LOWEST + 1 }, (_, i) => 2 ** (LOWEST + i));
@@ -39,7 +41,7 @@ export function scaledTo(magnitude: number, { tensor, exponent }: Scaled): Scale
   const largest: tf.Tensor1D = tf.max(tf.max(blocks, 2), 0);
   const isZero = tf.equal(largest, 0);
   // What is not a number stays as it is.
-  const isNumber = tf.logicalAnd(tf.greater(largest, 0), tf.less(largest, 3e38));
+  const isNumber = tf.logicalAnd(tf.greater(largest, 0), tf.lessEqual(largest, LARGEST));
   const size = tf.where(
     isNumber,
     tf.floor(tf.div(tf.log(tf.where(isNumber, largest, tf.onesLike(largest))), Math.LN2)),

@@ -87,14 +87,20 @@ function normsOf(operation: Operation, calls: readonly ScaledCall[], columns: nu
   const linearIn = operation.linearIn ?? [];
   const ofDeltas = aligned(calls.map(({ delta }) => scaledTo(linearIn.length > 0 ? 0 : magnitude, delta)));
   const ofSaved = linearIn.map(({ saved }) =>
-    aligned(calls.map((call) => scaledTo(0, { tensor: call.saved[saved], exponent: tf.zerosLike(ofDeltas.exponent) }))),
+    aligned(
+      calls.map((call) => {
+        // What is done at every step of a sequence has steps in the place of samples.
+        const tensor = tf.reshape(call.saved[saved], [ofDeltas.exponent.shape[0], -1]);
+        return scaledTo(0, { tensor, exponent: tf.zerosLike(ofDeltas.exponent) });
+      }),
+    ),
   );
   const scaled = calls.map(
     (call, i): CallWithDelta => ({
       ...call,
       saved: call.saved.map((x, place) => {
         const found = linearIn.findIndex(({ saved }) => saved === place);
-        return found < 0 ? x : ofSaved[found].tensors[i];
+        return found < 0 ? x : tf.reshape(ofSaved[found].tensors[i], x.shape);
       }),
       delta: ofDeltas.tensors[i],
     }),
