@@ -73,7 +73,9 @@ function withError(estimate: Estimate, probes: RoundingProbes, bits: number): Es
     errorOf(factors) {
       const { standardError, reliable } = estimate.errorOf(factors);
       const value = estimate.traces.reduce((sum, trace, b) => sum + factors[b] * trace, 0);
-      return { standardError: Math.hypot(standardError, relativeRoundingError(probes, factors) * value), reliable };
+      // No product is better than one rounding, where the effects of several happen to cancel.
+      const relative = Math.hypot(relativeRoundingError(probes, factors), 2 ** -(bits + 1));
+      return { standardError: Math.hypot(standardError, relative * value), reliable };
     },
     assumptions: [...estimate.assumptions, roundedProducts(bits, ROUNDING_PROBES)],
   };

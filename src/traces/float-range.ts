@@ -134,11 +134,7 @@ export async function scaledTraces(
   }
 }
 
-/**
- * Reads norms, which are disposed, and adds them up in float64.
- *
- * @throws RangeError with one line where one is so small that float64 does not hold it either.
- */
+/** Reads norms, which are disposed, and adds them up in float64: what that does not hold either, below 1e-308, is 0. */
 async function addNorms(
   sums: readonly Float64Array[],
   parameters: readonly Parameter[],
@@ -161,7 +157,7 @@ async function addNorms(
   });
 }
 
-/** Whether two runs have found the same, and no more nor less than float64 holds. */
+/** Whether two runs have found the same, a number. */
 function agree(a: Float64Array | undefined, b: Float64Array): boolean {
   if (!a) {
     return false;
