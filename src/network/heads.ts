@@ -83,6 +83,25 @@ export function columnsOf(head: Head, outputs: Outputs): number {
   return positions * head.hessian.columns(outputsOfRow);
 }
 
+/**
+ * Whether a head counts nothing in a whole batch, since of every row the weight or the sum of its labels is 0: then its curvature is 0,
+ * and not too small to see.
+ */
+export async function countsNothing({ weights, rowSums }: Head, outputs: Outputs): Promise<boolean> {
+  const places = [weights, rowSums].filter((place) => place !== null);
+  if (places.length === 0) {
+    return false;
+  }
+  const largest = tf.tidy(() => {
+    const [samples] = outputs[places[0]].shape;
+    const given = places.map((place) => tf.reshape(outputs[place], [samples, -1]));
+    return tf.max(given.reduce((a, b) => tf.mul(a, b)));
+  });
+  const [value] = await largest.data();
+  largest.dispose();
+  return value === 0;
+}
+
 /** e of each sample, 2^e being about the largest of its columns in a head, [N]: 0 where columns stay in float32's range. */
 export function exponentsOf(head: Head, outputs: Outputs): tf.Tensor1D {
   const { rows, samples } = rowsOf(head, outputs);

@@ -44,7 +44,13 @@ export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly num
   if (traces.length !== parameters.length) {
     throw new RangeError(`Expected ${parameters.length} traces, one a trainable parameter, but got ${traces.length}.`);
   }
-  checkTraces(symmetry, traces);
+  parameters.forEach(({ parameter }, b) => {
+    if (!(traces[b] >= 0 && traces[b] < Infinity)) {
+      throw new RangeError(
+        `The trace of '${parameter.name}' is ${traces[b]}: look for weights or inputs that are huge or not numbers.`,
+      );
+    }
+  });
 
   const { value, exponents, attained, limitOf, steps } = minimizeExponentials(
     parameters.map(({ exponent }) => exponent),
@@ -59,15 +65,4 @@ export function minimizeOverScales(symmetry: ScaleSymmetry, traces: readonly num
   const quiet = parameters.filter((_, b) => traces[b] === 0).map(({ parameter }) => parameter.name);
   const unattained = { quiet, toInfinity: movingTo(Infinity), toZero: movingTo(-Infinity) };
   return { value, exponents, scales, unattained, steps };
-}
-
-/** @throws RangeError with one line when a trace is negative or not finite, naming the parameter. */
-export function checkTraces({ parameters }: ScaleSymmetry, traces: readonly number[]): void {
-  parameters.forEach(({ parameter }, b) => {
-    if (!(traces[b] >= 0 && traces[b] < Infinity)) {
-      throw new RangeError(
-        `The trace of '${parameter.name}' is ${traces[b]}: look for weights or inputs that are huge or not numbers.`,
-      );
-    }
-  });
 }

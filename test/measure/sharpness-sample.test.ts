@@ -494,14 +494,29 @@ it.each<[string, MeasureOptions]>([
   ['exactly', { method: 'exact' }],
   ['by pairs', { method: { pairs: 10 } }],
   ['of a part', { method: 'exact', part: 0.5 }],
-])('a trace that is not finite is refused before it is sent: %s', async (_, options) => {
-  const model = network();
-  const x = tf.tidy(() => tf.mul(tf.randomNormal([30, 8], 0, 1, 'float32', 1), 1e25));
-  const { numTensors } = tf.memory();
-  await expect(sampleSharpness(model, x, { ...softmax, loss: 'meanSquaredError', ...options })).rejects.toThrow(
-    /^The trace of '.*' is (Infinity|NaN): look for/,
-  );
-  expect(tf.memory().numTensors).toBe(numTensors);
-  x.dispose();
-  model.dispose();
-});
+])(
+  'a trace beyond float32 is sent as it is, and one that no number holds is refused before: %s',
+  async (_, options) => {
+    const model = network();
+    const x = tf.tidy(() => tf.mul(tf.randomNormal([30, 8], 0, 1, 'float32', 1), 1e25));
+    const { numTensors } = tf.memory();
+    const loss = 'meanSquaredError';
+    const sample = sent(await sampleSharpness(model, x, { loss, ...options }));
+    const [merged, reading] = [
+      mergeSharpnessSamples(model, [sample], { loss }),
+      await measureSharpness(model, x, { loss, ...options }),
+    ];
+    expect(merged.trace).toBeGreaterThan(1e50);
+    expect(merged.trace).toBe(reading.trace);
+    const infinite: LossFactor = {
+      columns: (outputs) => outputs,
+      factor: (z) => tf.mul(tf.ones([z.shape[1], ...z.shape]), Number.POSITIVE_INFINITY) as tf.Tensor3D,
+    };
+    await expect(sampleSharpness(model, x, { ...options, loss: infinite })).rejects.toThrow(
+      /^(The trace of '.*' leaves the range of float32|The output of sample \d+ is not finite)[^\n]*\.$/,
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
+    x.dispose();
+    model.dispose();
+  },
+);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatasetInputs } from '../../src/measure/inputs.js';
 import { measureFunctionSharpness } from '../../src/measure/measure-function.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import type { MeasureMethod } from '../../src/measure/options.js';
+import type { MeasureMethod, MeasureOptions } from '../../src/measure/options.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../../src/measure/sharpness-sample.js';
 
@@ -185,10 +185,11 @@ describe('rows of labels count as many times as they add up to', () => {
   });
 
   it('position by position of a sequence', async () => {
+    const drawn = (seed: number) => tfl.initializers.glorotUniform({ seed });
     const sequence = tfl.sequential({
       layers: [
-        layers.dense({ units: 3, activation: 'relu', inputShape: [4, 2] }),
-        layers.dense({ units: 3, activation: 'softmax' }),
+        layers.dense({ units: 3, activation: 'relu', inputShape: [4, 2], kernelInitializer: drawn(1) }),
+        layers.dense({ units: 3, activation: 'softmax', kernelInitializer: drawn(2) }),
       ],
     });
     const loss = 'categoricalCrossentropy';
@@ -221,6 +222,21 @@ describe('rows of labels count as many times as they add up to', () => {
     ys.dispose();
     two.dispose();
   });
+
+  it.each<MeasureOptions>([{ method: 'exact' }, { method: { pairs: 12 } }, { method: { tolerance: 0.01 } }])(
+    'also in a batch of zeros alone: %o',
+    async (options) => {
+      const batches = (times: number) =>
+        tfd.array([...Array(times).keys()]).map((i) => ({
+          xs: i === 0 ? tf.tensor2d(XS) : tf.zeros([6, 2]),
+          ys: i === 0 ? tf.tensor2d(PADDED) : tf.zeros([6, 3]),
+        }));
+      const one = await measureSharpness(model, batches(1) as never, options);
+      const three = await measureSharpness(model, batches(3) as never, options);
+      expect(three.trace * 3).toBeCloseTo(one.trace, 4);
+      expect(three.samples).toBe(18);
+    },
+  );
 
   it('of a function', async () => {
     const w = tf.tidy(() => tf.variable(tf.tensor2d([[0.7, -0.5, 0.1], [-0.4, 0.6, 0.3]]))); // biome-ignore format: one line a tensor

@@ -3,7 +3,15 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.j
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { subjectOfModel } from '../../src/measure/subject.js';
-import { columnsOf, deltasOf, deltasOfEach, type Head, residualsOf, squaredNormsOf } from '../../src/network/heads.js';
+import {
+  columnsOf,
+  countsNothing,
+  deltasOf,
+  deltasOfEach,
+  type Head,
+  residualsOf,
+  squaredNormsOf,
+} from '../../src/network/heads.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { traceKernel } from '../../src/traces/exact.js';
 import { pairKernel } from '../../src/traces/pairs/pair-kernel.js';
@@ -11,6 +19,17 @@ import { setGoldenWeights } from '../measure/golden-network.js';
 
 const SAMPLES = 3;
 const POSITIONS = 4;
+
+it('counts nothing where every weight, or every sum of a row, is 0', async () => {
+  const [zeros, half, ones] = [tf.tensor1d([0, 0]), tf.tensor2d([[0, 1], [0, 0]]), tf.ones([2])]; // biome-ignore format: one line
+  const head = { weights: 0, rowSums: 1 } as Head;
+  expect(await countsNothing(head, [zeros, ones])).toBe(true);
+  expect(await countsNothing(head, [half, ones])).toBe(false);
+  expect(await countsNothing(head, [half, tf.tensor1d([0, 1])])).toBe(true);
+  expect(await countsNothing({ ...head, weights: null }, [zeros, ones])).toBe(false);
+  expect(await countsNothing({ ...head, weights: null, rowSums: null }, [zeros, zeros])).toBe(false);
+  tf.dispose([zeros, half, ones]);
+});
 
 /** Two heads with positions and weights, one without, and what they read: z, z, z, weights of positions, of samples, labels. */
 function threeHeads() {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
-import type { Head } from '../../network/heads.js';
+import { countsNothing, type Head } from '../../network/heads.js';
 import type { Pause } from '../chunks.js';
 import { type ClosedFormTraces, closedForm, closedFormCalls } from './closed-form.js';
 import { growingSample, type SampleSize } from './growing-sample.js';
@@ -74,7 +74,11 @@ export function pairSampler(
       known,
       async sizesOf(inputs, pause) {
         const batch = await weighBatch(weighing, heads.length, inputs, pause);
-        if (!isInFloatRange(batch, closedCalls)) {
+        const outputs = graph.outputs.map((tensor) => inputs[graph.inputs.indexOf(tensor)]);
+        const off = await Promise.all(
+          heads.map(async (head, h) => batch.totals[h].every((w) => w === 0) && (await countsNothing(head, outputs))),
+        );
+        if (!isInFloatRange(batch, closedCalls, off)) {
           return null;
         }
         known.add(batch);

@@ -65,11 +65,19 @@ export async function weighBatch(
  * Whether the weights, and the norms of inputs, are what they would be without the limits of float32.
  *
  * @param closedCalls the calls whose traces are made of these numbers: of others, it does not matter which are too small to see.
+ * @param off the heads that count nothing here (`countsNothing`).
  */
-export function isInFloatRange({ inputNorms, totals }: WeighedBatch, closedCalls: readonly number[]): boolean {
+export function isInFloatRange(
+  { inputNorms, totals }: WeighedBatch,
+  closedCalls: readonly number[],
+  off: readonly boolean[],
+): boolean {
+  if (off.every((each) => each)) {
+    return true;
+  }
   const isLarge = (numbers: Float32Array | Float64Array) => sumOf(numbers) >= SMALLEST_SAFE * numbers.length;
   return (
-    totals.every(isLarge) &&
+    totals.every((ofHead, head) => off[head] || isLarge(ofHead)) &&
     inputNorms.every(
       (norms, call) => sumOf(norms) < Number.POSITIVE_INFINITY && (!closedCalls.includes(call) || isLarge(norms)),
     )
