@@ -20,6 +20,18 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * What was thrown, in one line. Its lines are joined: TensorFlow's status stands in the first, `Invalid TF_Status: 3`, and its reason
+ * in the second.
+ */
+export function lineOf(error: unknown): string {
+  return reasonOf(error)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
+}
+
 function once(say: (message: string) => void): SayOnce {
   const lines = new Set<string>();
   const objects = new WeakSet<object>();

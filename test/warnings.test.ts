@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { informOnce, reasonOf, warnOnce } from '../src/warnings.js';
+import { informOnce, lineOf, reasonOf, warnOnce } from '../src/warnings.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -45,4 +45,11 @@ describe.each([
 it('reasonOf is the message of an error, and whatever else was thrown as text', () => {
   expect(reasonOf(new RangeError('too large'))).toBe('too large');
   expect([reasonOf('text'), reasonOf(undefined), reasonOf(3)]).toEqual(['text', 'undefined', '3']);
+});
+
+it('lineOf joins the lines of an error, since the reason may stand in any of them', () => {
+  expect(lineOf(new Error('Invalid TF_Status: 3\n  Message: no such axis\n\n'))).toBe(
+    'Invalid TF_Status: 3 Message: no such axis',
+  );
+  expect([lineOf(new Error('one')), lineOf('two\nlines')]).toEqual(['one', 'two lines']);
 });

@@ -17,7 +17,6 @@ import {
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
-import type { Subject } from './subject.js';
 import type { Task } from './task.js';
 
 /** Traces and the errors of what is made of them. */
@@ -44,8 +43,9 @@ export type Method = (task: Task) => Promise<Estimate>;
 const FEWEST_DRAWS = 20;
 /** First sample on the way to a tolerance. */
 const FIRST_PAIRS = 256;
-/** An exact measurement that will run more backward rows than this says so first. */
-const MANY_ROWS = 100_000;
+/** An exact measurement that will take longer than this says so, once its rows have been timed for so long, in ms. */
+const LONG_MS = 30_000;
+const TIMED_MS = 1000;
 
 /** By the method that the options ask for, on the data that the value shall speak for. */
 export async function tracesOf(task: Task, method: MeasureMethod = 'exact'): Promise<Estimate> {
@@ -98,7 +98,12 @@ async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
   const { subject, data, budgetBytes, seed, pause } = task;
   const { graph, heads, symmetry } = subject;
   const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes });
-  await data.eachBatch((batch) => found.add(batch, pause));
+  await data.eachBatch((batch) =>
+    // A batch of a dataset says nothing of all of them.
+    found.add(batch, (samples, run) =>
+      pause(samples, run && { ...run, ...(!data.tensors && { totalRows: undefined }) }),
+    ),
+  );
   const { traces, samples, pairs, curved } = found;
   return {
     traces,
@@ -223,14 +228,26 @@ async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChun
   const { graph, heads } = subject;
   const kernel = traceKernel(graph, heads, budgetBytes);
   const sums = new TraceSums(kernel.parameters.length);
-  await data.eachBatch(async (batch) => {
-    if (data.tensors) {
-      announceCost(subject, batch[0].shape[0], cheaper);
+  const announce = costNotice(subject.source, cheaper);
+  const known = heads.every((head) => head.columns !== undefined);
+  let columns = known ? heads.reduce((sum, head) => sum + (head.columns as number), 0) : undefined;
+  let rows = 0;
+  /** Chunks are read behind those that have been started, so that rows are ahead of the sums. */
+  const ran = (atLeast: number) => {
+    rows = Math.max(rows, atLeast);
+    const totalRows = data.tensors && columns && data.tensors[0].shape[0] * columns;
+    if (totalRows) {
+      announce(rows, totalRows);
     }
-    for await (const chunk of kernel.traces(batch)) {
+    return pause(sums.samples, { rows, totalRows: totalRows || undefined });
+  };
+  await data.eachBatch(async (batch) => {
+    const before = sums.pairs;
+    for await (const chunk of kernel.traces(batch, (run) => ran(before + run))) {
       sums.add(chunk);
+      columns ??= chunk.pairs / chunk.samples;
       look?.(chunk);
-      await pause(sums.samples);
+      await ran(sums.pairs);
     }
   });
   return sums;
@@ -239,15 +256,30 @@ async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChun
 /** Once a source: a training run measures the same network again and again. */
 const announceOnce = informOnce('tfjs-sharpness');
 
-/** Says what a long exact measurement costs, and what is cheaper. */
-function announceCost({ source, heads }: Subject, samples: number, cheaper: string): void {
-  const columns = heads.reduce((sum, head) => sum + (head.columns ?? 0), 0);
-  if (samples * columns > MANY_ROWS) {
-    announceOnce(
-      `an exact reading runs ${samples} samples x ${columns} columns = ${samples * columns} backward rows; ${cheaper}`,
-      source,
-    );
-  }
+/** Says what a long exact measurement costs, by the time that its first backward rows take, and what is cheaper. */
+function costNotice(source: object, cheaper: string): (rows: number, totalRows: number) => void {
+  let first: { readonly rows: number; readonly at: number } | undefined;
+  let isTimed = false;
+  return (rows, totalRows) => {
+    const now = performance.now();
+    first ??= { rows, at: now };
+    if (isTimed || now - first.at < TIMED_MS || rows === first.rows) {
+      return;
+    }
+    isTimed = true;
+    const left = ((now - first.at) * (totalRows - rows)) / (rows - first.rows);
+    if (left > LONG_MS) {
+      announceOnce(
+        `an exact reading runs ${totalRows} backward rows, one for each sample and column: it takes about ${durationOf(left)} more; ${cheaper}`,
+        source,
+      );
+    }
+  };
+}
+
+function durationOf(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
 }
 
 /** What shares of the data say together. */

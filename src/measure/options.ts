@@ -9,6 +9,13 @@ export interface MeasureProgress {
   readonly samples: number;
   /** All samples that will be run. Undefined for a dataset, whose length is not known before its end. */
   readonly total: number | undefined;
+  /** Backward rows run so far, one for each pair of sample and column: what takes the time. 0 in the forward pass that pairs are drawn by. */
+  readonly rows: number;
+  /**
+   * All backward rows that are planned: undefined where that is not known yet, as for a dataset, and before pairs have been drawn. With
+   * a tolerance it grows whenever more pairs are needed.
+   */
+  readonly totalRows: number | undefined;
 }
 
 /** Every pair of sample and column, a few drawn by their curvature, or the Hessian's own traces with random probes. */
@@ -88,7 +95,7 @@ export interface MeasureOptions {
   readonly countFrozen?: boolean;
   /** Stops a measurement between two chunks; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after every chunk. */
+  /** Called after every chunk, and between the pieces of a chunk whose samples have many columns. */
   readonly onProgress?: (progress: MeasureProgress) => void;
 }
 

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isNative } from '../tfjs/backend.js';
 import { checkSameEngine } from '../tfjs/copies.js';
+import { withDeviceErrors } from '../tfjs/webgpu.js';
+import type { Pause } from '../traces/chunks.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset } from './inputs.js';
 import { thisInstant } from './instant.js';
@@ -21,8 +23,8 @@ export interface Task {
   readonly data: Data;
   readonly budgetBytes: number;
   readonly seed: number;
-  /** Called after every chunk with the samples done: progress, and the place to yield to the event loop or to stop. */
-  pause(samples: number): Promise<void>;
+  /** Called after every chunk, and between the pieces of one, with what is done: progress, and the place to yield to the event loop or to stop. */
+  readonly pause: Pause;
 }
 
 /** The data, read by batches: inputs of the graph, [N, ...] each. */
@@ -66,7 +68,7 @@ export async function withTask<T>(
   try {
     await checkFiniteWeights(subject.weights);
     const pause = pauses(options, data.tensors?.[0].shape[0]);
-    return await run({ subject, data, budgetBytes: memoryMB * 2 ** 20, seed, pause });
+    return await withDeviceErrors(() => run({ subject, data, budgetBytes: memoryMB * 2 ** 20, seed, pause }));
   } finally {
     data.dispose();
   }
@@ -186,10 +188,16 @@ function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): 
 }
 
 /** @param total samples that will be run, where that is known. */
-function pauses({ onProgress, signal }: MeasureOptions, total: number | undefined): Task['pause'] {
+function pauses({ onProgress, signal }: MeasureOptions, total: number | undefined): Pause {
   let lastYield = performance.now();
-  return async (samples) => {
-    onProgress?.({ samples, total });
+  const last = { samples: 0, rows: 0 };
+  return async (samples, { rows, totalRows } = { rows: 0, totalRows: undefined }) => {
+    // Not after a trial, of which nothing stays.
+    if (samples > last.samples || rows > last.rows) {
+      last.samples = samples;
+      last.rows = rows;
+      onProgress?.({ samples, total, rows, totalRows });
+    }
     if (performance.now() - lastYield > YIELD_MS) {
       await nextTurn();
       lastYield = performance.now();

@@ -13,3 +13,12 @@ export function isNative(): boolean {
 export function backendName(): string {
   return tf.getBackend();
 }
+
+/**
+ * Whether an operation is over when its call returns, so that the time of the call is what it takes and what the event loop waits.
+ * A GPU works on behind.
+ */
+export function isSynchronous(): boolean {
+  const { isUsingGpuDevice = false } = tf.backend() as { readonly isUsingGpuDevice?: boolean };
+  return ['cpu', 'wasm', 'tensorflow'].includes(backendName()) && !isUsingGpuDevice;
+}

@@ -1,13 +1,30 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { largestTensorBytes, watchDispatch } from './webgpu.js';
 
-/** Follows the highest number of tensor bytes above what was there before. */
+/** Bytes that a number takes on a GPU, whatever its type. */
+const FLOAT_BYTES = 4;
+
+/** Follows the highest number of tensor bytes above what was there before, and what a device is asked for at once. */
 export interface MemoryGauge {
   readonly before: number;
   peak: number;
+  /** The largest part of a limit of a WebGPU device that a tensor or an operation takes; 0 on other backends. */
+  deviceShare: number;
 }
 
 export function memoryGauge(): MemoryGauge {
-  return { before: tf.memory().numBytes, peak: 0 };
+  return { before: tf.memory().numBytes, peak: 0, deviceShare: 0 };
+}
+
+/** Starts again, with what there is now still to be counted. */
+export function resetGauge(gauge: MemoryGauge): void {
+  gauge.peak = 0;
+  gauge.deviceShare = 0;
+}
+
+/** The peak in bytes; where a limit of the device is nearer than the budget, what takes the same part of the budget. */
+export function loadOf({ peak, deviceShare }: MemoryGauge, budgetBytes: number): number {
+  return Math.max(peak, deviceShare * budgetBytes);
 }
 
 /**
@@ -17,12 +34,17 @@ export function memoryGauge(): MemoryGauge {
 export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, scope: () => T): T {
   const engine = tf.engine();
   const { trackTensor } = engine;
-  engine.trackTensor = (...args) => {
-    trackTensor.apply(engine, args);
+  const largest = largestTensorBytes();
+  const see = (share: number) => {
+    gauge.deviceShare = Math.max(gauge.deviceShare, share);
+  };
+  engine.trackTensor = (tensor, ...others) => {
+    trackTensor.call(engine, tensor, ...others);
     gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before);
+    see((FLOAT_BYTES * tensor.size) / largest);
   };
   try {
-    return tf.tidy(scope);
+    return watchDispatch(see, () => tf.tidy(scope));
   } finally {
     engine.trackTensor = trackTensor;
   }

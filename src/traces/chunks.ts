@@ -1,10 +1,22 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import type { StepPlan } from '../network/tape.js';
-import { backendName } from '../tfjs/backend.js';
+import { backendName, isSynchronous } from '../tfjs/backend.js';
 
-/** Samples seen, after every chunk: the place to yield to the event loop. */
-export type Pause = (samples: number) => Promise<void>;
+/** Backward rows run, and how many there will be, where that is known. */
+export interface RowsRun {
+  readonly rows: number;
+  readonly totalRows: number | undefined;
+}
+
+/** Samples seen, and what was run of the backward pass, after every chunk: the place to yield to the event loop. */
+export type Pause = (samples: number, run?: RowsRun) => Promise<void>;
+
+/** The same between two pieces of a chunk. */
+export type Between = () => Promise<void>;
+
+/** Longest time in ms that a piece of a chunk takes, where a smaller one exists. */
+const PIECE_MS = 100;
 
 /** How many samples, and columns of each head, fit the memory budget at once. */
 export interface ChunkSize {
@@ -29,33 +41,68 @@ export interface ChunkedPass<Started extends StartedChunk> {
   /** Shapes of one sample of each input. */
   readonly shapes: readonly (readonly number[])[];
   /** Finds out how much fits the budget at once. */
-  trial(): ChunkSize;
+  trial(between: Between): ChunkSize | Promise<ChunkSize>;
   /** Runs the samples `begin`, ..., `begin + count - 1`. When it throws, it leaves nothing behind. */
-  start(begin: number, count: number, size: ChunkSize): Started;
+  start(begin: number, count: number, size: ChunkSize, between: Between): Started | Promise<Started>;
 }
 
-/** Runs a pass, chunk after chunk: each is started when it is asked for. */
-export function* chunksOf<Started extends StartedChunk>(pass: ChunkedPass<Started>): Generator<Started, void, void> {
+/**
+ * Runs a pass, chunk after chunk: each is started when it is asked for. One that fails is tried again as two, down to one sample and
+ * one column, since backends have limits of their own; what else is wrong is wrong then, too. The size that did it is remembered.
+ *
+ * @param between called between the pieces of a chunk; what it throws ends the pass.
+ */
+export async function* chunksOf<Started extends StartedChunk>(
+  pass: ChunkedPass<Started>,
+  between: Between = async () => {},
+): AsyncGenerator<Started, void, void> {
   const { length } = pass;
   if (length === 0) {
     return;
   }
-  const size = rememberedSize(pass);
+  let isOver = false;
+  const orOver: Between = async () => {
+    isOver = true;
+    await between();
+    isOver = false;
+  };
+  const remembered = rememberedSizes(pass);
+  let size = remembered.get() ?? remembered.set(await pass.trial(orOver));
   for (let begin = 0; begin < length; ) {
     const count = nextChunk(length - begin, size.samples);
-    yield pass.start(begin, count, size);
+    let started: Started;
+    try {
+      started = await pass.start(begin, count, size, orOver);
+    } catch (error) {
+      const smaller = isOver ? null : halved(size, count);
+      if (!smaller) {
+        throw error;
+      }
+      size = smaller;
+      continue;
+    }
+    remembered.set(size);
+    yield started;
     begin += count;
   }
 }
 
+/** Half of a chunk of `count` samples: of its samples or, where it is one, of its columns; null where there is nothing to halve. */
+function halved({ columns }: ChunkSize, count: number): ChunkSize | null {
+  if (count > 1) {
+    return { samples: Math.ceil(count / 2), columns };
+  }
+  return columns.some((each) => each > 1) ? { samples: 1, columns: columns.map((each) => Math.ceil(each / 2)) } : null;
+}
+
 /** Reads chunks one after the other. Each is read when the next has been started, so that a GPU is not left waiting in between. */
 export async function* readBehind<Started extends StartedChunk, Read>(
-  chunks: Iterable<Started>,
+  chunks: AsyncIterable<Started>,
   read: (started: Started) => Promise<Read>,
 ): AsyncGenerator<Read, void, void> {
   let started: Started | null = null;
   try {
-    for (const next of chunks) {
+    for await (const next of chunks) {
       const earlier: Started | null = started;
       started = next;
       if (earlier) {
@@ -86,25 +133,29 @@ const known = new WeakMap<object, Map<string, ChunkSize>>();
  * The chunk that fitted when the network was first measured. So readings are free of trials, and the same for every reading: what
  * is the same is measured to the same last digit.
  */
-function rememberedSize(pass: ChunkedPass<StartedChunk>): ChunkSize {
+function rememberedSizes(pass: ChunkedPass<StartedChunk>) {
   const { name, plan, heads, budgetBytes, shapes } = pass;
   const operations = plan.map(({ step: { operation } }) => operation);
   const network = operations.flatMap(({ parameters }) => parameters).find(({ trainable }) => trainable)?.variable;
-  if (!network) {
-    return pass.trial();
-  }
   const steps = plan.map(({ step: { operation }, carriesDelta, leavesNorms }) => [
     operation.layer.name,
     operation.description,
     carriesDelta,
     leavesNorms,
   ]);
-  const kind = JSON.stringify([name, backendName(), budgetBytes, shapes, heads.map(({ output }) => output), steps]);
-  const ofNetwork = known.get(network) ?? new Map<string, ChunkSize>();
-  known.set(network, ofNetwork);
-  const chunk = ofNetwork.get(kind) ?? pass.trial();
-  ofNetwork.set(kind, chunk);
-  return chunk;
+  const outputs = heads.map(({ output }) => output);
+  const kind = JSON.stringify([name, backendName(), budgetBytes, shapes, outputs, steps]);
+  const ofNetwork = (network && known.get(network)) ?? new Map<string, ChunkSize>();
+  if (network) {
+    known.set(network, ofNetwork);
+  }
+  return {
+    get: () => ofNetwork.get(kind),
+    set(size: ChunkSize): ChunkSize {
+      ofNetwork.set(kind, size);
+      return size;
+    },
+  };
 }
 
 /**
@@ -122,6 +173,15 @@ export function fitting(budgetBytes: number, count: number, peak: number, smalle
     );
   }
   return Math.max(1, fit);
+}
+
+/**
+ * How many take no longer than a piece may: a power of two, so that several processes cut alike.
+ *
+ * @param ms that `count` took.
+ */
+export function fittingTime(count: number, ms: number): number {
+  return isSynchronous() ? 2 ** Math.max(0, Math.floor(Math.log2((count * PIECE_MS) / ms))) : Number.POSITIVE_INFINITY;
 }
 
 /** More than a few samples, for what does not grow with them. */

@@ -5,11 +5,14 @@ import { columnsOf, deltasOf, exponentsOf, type Head } from '../network/heads.js
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
-import { gaugedTidy, memoryGauge } from '../tfjs/memory-gauge.js';
+import { gaugedTidy, loadOf, type MemoryGauge, memoryGauge, resetGauge } from '../tfjs/memory-gauge.js';
 import {
+  type Between,
+  type ChunkedPass,
   type ChunkSize,
   chunksOf,
   fitting,
+  fittingTime,
   readBehind,
   type StartedChunk,
   samplesOf,
@@ -35,10 +38,21 @@ export interface TraceKernel {
    * Traces of a batch, chunk by chunk.
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+   * @param between called between two pieces of a chunk, with the backward rows run so far: the place to yield to the event loop. What it
+   *   throws ends the pass.
    * @throws RangeError with one line when one sample and one column alone do not fit the memory budget.
    */
-  traces(inputs: readonly tf.Tensor[]): AsyncGenerator<TraceChunk, void, void>;
+  traces(
+    inputs: readonly tf.Tensor[],
+    between?: (rows: number) => Promise<void>,
+  ): AsyncGenerator<TraceChunk, void, void>;
 }
+
+/**
+ * Where no more samples than this make a chunk anyway, its pieces are bounded in time. Small networks take longer in small pieces, and
+ * their times say more of the other work of a machine than of theirs.
+ */
+const FEW_SAMPLES = 8;
 
 /** A chunk of samples with all of its columns. */
 interface SummedChunk extends StartedChunk {
@@ -48,8 +62,6 @@ interface SummedChunk extends StartedChunk {
   readonly samples: number;
   readonly columns: number;
   readonly columnsAtOnce: readonly number[];
-  /** Highest number of bytes on the way. */
-  readonly peak: number;
 }
 
 /**
@@ -57,87 +69,140 @@ interface SummedChunk extends StartedChunk {
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples and columns that stay under a memory budget. What they cost is measured, not modelled, on one sample
- * that is run in advance, first with one column. No tensor grows faster than in proportion to its chunk, so that one sample
- * that peaks at p bytes allows budget / p of them; the same holds for columns. The size of the chunks is remembered with the
- * weights, and the same for every reading, so that readings of the same are the same to the last digit.
+ * in chunks of samples, and pieces of their columns, that stay under a memory budget. Pieces of large networks take about a tenth of a
+ * second, as far as smaller ones exist. What they cost is measured, not modelled, on one sample that is run in advance, first with one column. No tensor
+ * grows faster than in proportion to its chunk, so that one sample that peaks at p bytes allows budget / p of them; the same holds
+ * for columns. The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same
+ * are the same to the last digit.
  */
 export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
   const factoring = factoringOperations(plan);
-  const rows = [...parameters, ...factoring];
+  const measured = [...parameters, ...factoring];
 
-  /**
-   * All columns of one chunk of samples.
-   *
-   * @param columnsAtOnce for each head. In a trial, which runs one sample, it is set to how many fit.
-   */
-  function traceChunk(
+  /** Runs the forward pass on consecutive samples, and what there is to do with it. */
+  async function withTape<T>(
     inputs: readonly tf.Tensor[],
     begin: number,
     samples: number,
-    columnsAtOnce: number[],
-    trial: boolean,
-  ): SummedChunk {
+    run: (tape: Tape, gauge: MemoryGauge) => Promise<T>,
+  ): Promise<T> {
     const gauge = memoryGauge();
     // All of the input is no chunk of it: nothing to copy.
     const isWhole = inputs.every((x) => x.shape[0] === samples);
     const slices = isWhole ? inputs.map((x) => tf.clone(x)) : samplesOf(inputs, begin, samples);
-    let sums: tf.Tensor2D | null = null;
-    let columns = 0;
     try {
       const tape = record(graph, plan, slices, gauge);
-      let peak = gauge.peak;
       try {
-        for (const [h, head] of heads.entries()) {
-          const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
-          let peakOfHead = Number.POSITIVE_INFINITY;
-          for (let first = 0; first < ofHead; ) {
-            const count = Math.min(columnsAtOnce[h], ofHead - first);
-            gauge.peak = 0;
-            const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
-            const ofDeltas = new Map<Operation, tf.Tensor>();
-            const ofWeights = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge, ofDeltas);
-            const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
-            const earlier: tf.Tensor2D | null = sums;
-            try {
-              sums = tf.tidy(() => {
-                const found = stackedNorms(rows, norms, samples);
-                return earlier ? tf.add(earlier, found) : found;
-              });
-            } finally {
-              tf.dispose([...norms.values()]);
-            }
-            earlier?.dispose();
-            first += count;
-            if (trial) {
-              columnsAtOnce[h] = Math.min(ofHead, fitting(budgetBytes, count, gauge.peak, count === 1));
-            }
-            // Each of these bounds what all columns that fit at once would take.
-            peakOfHead = Math.min(peakOfHead, (gauge.peak * columnsAtOnce[h]) / count);
-          }
-          peak = Math.max(peak, peakOfHead);
-          columns += ofHead;
-        }
-        return { found: sums ?? tf.zeros([rows.length, samples]), begin, samples, columns, columnsAtOnce, peak };
+        return await run(tape, gauge);
       } finally {
         tape.dispose();
       }
-    } catch (error) {
-      sums?.dispose();
-      throw error;
     } finally {
       tf.dispose(slices);
     }
   }
 
-  /** What fits the budget at once. */
-  function trial(inputs: readonly tf.Tensor[]): ChunkSize {
-    const columns = heads.map(() => 1);
-    const { found, peak } = traceChunk(inputs, 0, 1, columns, true);
-    found.dispose();
-    return { samples: fitting(budgetBytes, 1, peak, false), columns };
+  /** Norms of a few columns, summed over them, those of parameters and then those of deltas: [rows, samples]. */
+  function normsOf(tape: Tape, head: Head, first: number, count: number, gauge: MemoryGauge): tf.Tensor2D {
+    const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
+    const ofDeltas = new Map<Operation, tf.Tensor>();
+    const ofWeights = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge, ofDeltas);
+    const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
+    try {
+      return stackedNorms(measured, norms, delta.shape[0] / count);
+    } finally {
+      tf.dispose([...norms.values()]);
+    }
+  }
+
+  /**
+   * All columns of one chunk of samples, piece by piece.
+   *
+   * @param ran told the backward rows of every piece.
+   */
+  function traceChunk(
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    columnsAtOnce: readonly number[],
+    between: Between,
+    ran: (rows: number) => void,
+  ): Promise<SummedChunk> {
+    return withTape(inputs, begin, samples, async (tape, gauge) => {
+      const columnsOfHeads = heads.map((head) => tf.tidy(() => columnsOf(head, tape.outputs)));
+      const columns = columnsOfHeads.reduce((sum, ofHead) => sum + ofHead, 0);
+      let sums: tf.Tensor2D | null = null;
+      try {
+        for (const [h, head] of heads.entries()) {
+          for (let first = 0; first < columnsOfHeads[h]; ) {
+            const count = Math.min(columnsAtOnce[h], columnsOfHeads[h] - first);
+            if (sums) {
+              await between();
+              graph.checkUnmoved?.();
+            }
+            const found = normsOf(tape, head, first, count, gauge);
+            const earlier: tf.Tensor2D | null = sums;
+            sums = earlier ? tf.add(earlier, found) : found;
+            if (earlier) {
+              tf.dispose([earlier, found]);
+            }
+            first += count;
+            ran(samples * count);
+          }
+        }
+        return { found: sums ?? tf.zeros([measured.length, samples]), begin, samples, columns, columnsAtOnce };
+      } catch (error) {
+        sums?.dispose();
+        throw error;
+      }
+    });
+  }
+
+  /** How many columns of one sample make a piece, for each head, and how many samples a chunk. */
+  function trial(inputs: readonly tf.Tensor[], between: Between): Promise<ChunkSize> {
+    return withTape(inputs, 0, 1, async (tape, gauge) => {
+      const columns: number[] = [];
+      let isWhole = true;
+      let ofSample = loadOf(gauge, budgetBytes);
+      for (const head of heads) {
+        const ofHead = tf.tidy(() => columnsOf(head, tape.outputs));
+        const { count, atOnce, load } = await trialOfColumns(tape, head, ofHead, gauge, between);
+        columns.push(atOnce);
+        isWhole &&= atOnce === ofHead;
+        ofSample = Math.max(ofSample, (load * atOnce) / count);
+      }
+      return { samples: isWhole ? fitting(budgetBytes, 1, ofSample, false) : 1, columns };
+    });
+  }
+
+  /** One column of a sample, then as many more as fit. */
+  async function trialOfColumns(tape: Tape, head: Head, ofHead: number, gauge: MemoryGauge, between: Between) {
+    const run = async (count: number) => {
+      await between();
+      resetGauge(gauge);
+      const begin = performance.now();
+      normsOf(tape, head, ofHead - count, count, gauge).dispose();
+      return { count, ms: performance.now() - begin, load: loadOf(gauge, budgetBytes) };
+    };
+    let piece = await run(1);
+    const isTimed = piece.load * ofHead * FEW_SAMPLES > budgetBytes;
+    const inTime = () => (isTimed ? fittingTime(piece.count, piece.ms) : Number.POSITIVE_INFINITY);
+    const most = Math.min(fitting(budgetBytes, 1, piece.load, true), ofHead - 1);
+    while (piece.count < most) {
+      if (inTime() < most) {
+        // The first run of a size sets kernels up.
+        piece = { ...piece, ms: Math.min(piece.ms, (await run(piece.count)).ms) };
+      }
+      const next = Math.min(most, inTime());
+      if (next <= piece.count) {
+        break;
+      }
+      piece = await run(next);
+    }
+    const { count, load } = piece;
+    return { ...piece, atOnce: Math.min(ofHead, inTime(), fitting(budgetBytes, count, load, count === 1)) };
   }
 
   /** All columns of one chunk of samples, in block floating point. */
@@ -197,18 +262,32 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
 
   return {
     parameters,
-    traces(inputs) {
-      const chunks = chunksOf({
+    traces(inputs, between = async () => {}) {
+      let rows = 0;
+      const pass: ChunkedPass<SummedChunk> = {
         name: 'exact',
         plan,
         heads,
         budgetBytes,
         length: inputs[0].shape[0],
         shapes: shapesOfSample(inputs),
-        trial: () => trial(inputs),
-        start: (begin, count, { columns }) => traceChunk(inputs, begin, count, [...columns], false),
-      });
-      return readBehind(chunks, reader(inputs));
+        trial: (between) => trial(inputs, between),
+        async start(begin, count, { columns }, between) {
+          const before = rows;
+          try {
+            return await traceChunk(inputs, begin, count, columns, between, (ran) => {
+              rows += ran;
+            });
+          } catch (error) {
+            rows = before;
+            throw error;
+          }
+        },
+      };
+      return readBehind(
+        chunksOf(pass, () => between(rows)),
+        reader(inputs),
+      );
     },
   };
 }

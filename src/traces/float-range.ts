@@ -112,6 +112,7 @@ export async function scaledTraces(
     for (const magnitudes of attempts) {
       const found = parameters.map(() => new Float64Array(inputs[0].shape[0]));
       for (const { columns, deltas } of passes) {
+        graph.checkUnmoved?.();
         const scaled = new Map(
           tf.tidy(() => deltas().map(([output, each]): [number, Scaled] => [output, scaledTo(0, each)])),
         );

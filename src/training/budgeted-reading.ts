@@ -6,7 +6,7 @@ export interface Limits {
   /** Aborted once there is no more time. */
   readonly signal: AbortSignal;
   /** To be called after every chunk. */
-  readonly onProgress: (progress: MeasureProgress) => void;
+  readonly onProgress: (progress: Pick<MeasureProgress, 'samples' | 'total'>) => void;
 }
 
 /** A reading that takes up to this many times what there is time for is not given up: what it overdraws is paid back. */

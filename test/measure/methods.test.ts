@@ -99,23 +99,34 @@ it.each([
 it.each([
   ['a whole set', measureSharpness, /; method: \{ tolerance: 0.02 \} needs a few hundred/],
   ['a minibatch, of which none are drawn', estimateSharpness, /; with \{ data, method: \{ tolerance: 0.02 \} \}/],
-] as const)('says once what a large exact run of %s costs', async (_what, measure, advice) => {
-  const said = vi.spyOn(console, 'info').mockImplementation(() => {});
-  const model = tfl.sequential({ layers: [layers.dense({ units: 26, useBias: false, inputShape: [400, 1] })] });
-  const data = noise([11, 400, 1]);
-  await measureSharpness(model, data, { loss: 'softmaxCrossEntropy', method: { pairs: 64 } });
-  expect(said).not.toHaveBeenCalled();
-  const more = noise([12, 400, 1]);
-  for (const each of [data, data, more]) {
-    // The line comes before the work, for which there is no memory here.
-    const run = measure(model, each, { loss: 'softmaxCrossEntropy', memoryMB: 0.01 });
-    await expect(run).rejects.toThrow(/memoryMB/);
-  }
-  more.dispose();
-  expect(said).toHaveBeenCalledTimes(1);
-  expect(said.mock.calls[0]![0]).toMatch(/11 samples x 10000 columns = 110000 backward rows/);
-  expect(said.mock.calls[0]![0]).toMatch(advice);
-  said.mockRestore();
-  data.dispose();
-  model.dispose();
-});
+] as const)(
+  'says once what a long exact run of %s costs, by the time of its first rows',
+  async (_what, measure, advice) => {
+    const said = vi.spyOn(console, 'info').mockImplementation(() => {});
+    const model = tfl.sequential({ layers: [layers.dense({ units: 26, useBias: false, inputShape: [20, 1] })] });
+    const data = noise([11, 20, 1]);
+    let slept = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => slept);
+    const runs = async (ms: number) => {
+      const onProgress = () => {
+        slept += ms;
+      };
+      await measure(model, data, { loss: 'softmaxCrossEntropy', memoryMB: 2, onProgress });
+    };
+    try {
+      await runs(0);
+      await runs(2000);
+      expect(said).not.toHaveBeenCalled();
+      await runs(20_000);
+      await runs(20_000);
+    } finally {
+      clock.mockRestore();
+    }
+    expect(said).toHaveBeenCalledTimes(1);
+    expect(said.mock.calls[0]![0]).toMatch(/ 5500 backward rows, .* it takes about 3 minutes more;/);
+    expect(said.mock.calls[0]![0]).toMatch(advice);
+    said.mockRestore();
+    data.dispose();
+    model.dispose();
+  },
+);

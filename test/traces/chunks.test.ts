@@ -142,11 +142,11 @@ describe('chunksOf and readBehind', () => {
     const x = numbers();
     const before = tf.memory().numTensors;
     const { pass, read } = rowSums(x, 2);
-    const start: typeof pass.start = (begin, count, size) => {
+    const start: typeof pass.start = (begin, ...others) => {
       if (begin >= broken) {
         throw new Error('no memory');
       }
-      return pass.start(begin, count, size);
+      return pass.start(begin, ...others);
     };
     const all = async () => {
       for await (const _ of readBehind(chunksOf({ ...pass, start }), read)) {

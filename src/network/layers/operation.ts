@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import type { Weight } from '../../tfjs/weights.js';
+import { lineOf } from '../../warnings.js';
 
 export type Layer = layers.Layer;
 
@@ -192,7 +193,6 @@ export function inLayer<T>({ layer, description }: Operation, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    const [reason] = String((error as Error)?.message ?? error).split('\n');
-    throw new Error(`Layer '${layer.name}' (${description}) cannot be measured: ${reason}`, { cause: error });
+    throw new Error(`Layer '${layer.name}' (${description}) cannot be measured: ${lineOf(error)}`, { cause: error });
   }
 }

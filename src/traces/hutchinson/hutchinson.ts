@@ -3,7 +3,7 @@ import type { Graph } from '../../network/graph.js';
 import { type Head, residualsOf } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
-import { gaugedTensors, memoryGauge } from '../../tfjs/memory-gauge.js';
+import { gaugedTensors, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
 import { fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
 import { traceKernel } from '../exact.js';
@@ -99,6 +99,8 @@ export function hutchinsonTraces(
   const curvature = probeSums(probes, curved.length);
   let steps: readonly number[] | null = null;
   let chunkSize = 1;
+  /** Backward rows run so far. */
+  let rows = 0;
 
   /** All probes of all blocks on one chunk of samples. */
   async function addChunk(inputs: tf.Tensor[], h: readonly number[], pause: () => Promise<void>): Promise<void> {
@@ -124,7 +126,7 @@ export function hutchinsonTraces(
           await pause();
         }
       }
-      chunkSize = fitting(budgetBytes, samples, gauge.peak, samples === 1);
+      chunkSize = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
     } finally {
       tf.dispose([...residuals.values()]);
       tape?.dispose();
@@ -157,12 +159,23 @@ export function hutchinsonTraces(
       ),
     async add(inputs, pause) {
       const before = sums.samples;
-      for await (const chunk of kernel.traces(inputs)) {
+      const samples = inputs[0].shape[0];
+      const gaussNewton = sums.pairs;
+      const ofProbes = 2 * probes * curved.length * samples;
+      const columns = heads.reduce((sum, head) => sum + (head.columns ?? Number.NaN), 0);
+      const rowsBefore = rows;
+      const totalRows = Number.isNaN(columns) ? undefined : rowsBefore + columns * samples + ofProbes;
+      const ran = (more: number) => {
+        // Chunks are read behind those that have been started.
+        rows = Math.max(rows, rowsBefore + more);
+        return pause(before, { rows, totalRows });
+      };
+      for await (const chunk of kernel.traces(inputs, ran)) {
         sums.add(chunk);
-        await pause(before);
+        await ran(sums.pairs - gaussNewton);
       }
       if (curved.length === 0) {
-        await pause(sums.samples);
+        await pause(sums.samples, { rows, totalRows });
         return;
       }
       checkFloatRange(
@@ -175,7 +188,6 @@ export function hutchinsonTraces(
         places.map((b) => sums.traces[b]),
       );
       const h = steps;
-      const samples = inputs[0].shape[0];
       // Not by `chunksOf`: a chunk moves the weights and is read on the way, so that none is started ahead, and every chunk is
       // measured anew, the first being one sample.
       for (let begin = 0; begin < samples; ) {
@@ -183,12 +195,15 @@ export function hutchinsonTraces(
         const done = before + begin;
         const slices = samplesOf(inputs, begin, count);
         try {
-          await addChunk(slices, h, () => pause(done));
+          await addChunk(slices, h, () => {
+            rows += 2 * count;
+            return pause(done, { rows, totalRows });
+          });
         } finally {
           tf.dispose(slices);
         }
         begin += count;
-        await pause(before + begin);
+        await pause(before + begin, { rows, totalRows });
       }
     },
   };

@@ -66,7 +66,7 @@ export async function growingSample(
           chunk.map((norms) => norms[i]),
         );
       }
-      await pause(source.samples);
+      await pause(source.samples, { rows: known.size, totalRows: known.size + missing.length - done });
     }
     const sample = pairSampleOf(source, closedForm, draw, known);
     if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {

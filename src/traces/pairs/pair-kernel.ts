@@ -5,7 +5,7 @@ import { deltasOfEach, exponentsOf, type Head } from '../../network/heads.js';
 import type { Operation, Parameter } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
-import { gaugedTensors, memoryGauge } from '../../tfjs/memory-gauge.js';
+import { gaugedTensors, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { chunksOf, fitting, type StartedChunk, trialOfSamples, valuesOf } from '../chunks.js';
 import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from '../float-range.js';
 
@@ -63,7 +63,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
         const ofWeights = squaredNorms(graph, plan, tape, deltas, 1, gauge, ofDeltas);
         const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
         try {
-          const fit = fitting(budgetBytes, count, gauge.peak, count === 1);
+          const fit = fitting(budgetBytes, count, loadOf(gauge, budgetBytes), count === 1);
           return { found: stackedNorms(stacked, norms, count), begin, count, fit };
         } finally {
           tf.dispose([...norms.values()]);
@@ -102,7 +102,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
       const start = (begin: number, count: number) => traceChunk(rows, begin, count);
       const trial = () => trialOfSamples(length, start);
       const pass = { name: 'pairs', plan, heads, budgetBytes, length, shapes, trial, start } as const;
-      for (const { found, begin, count } of chunksOf(pass)) {
+      for await (const { found, begin, count } of chunksOf(pass)) {
         const values = await valuesOf(found);
         yield inFloatRange(values, count, new Set())
           ? rowsOf(values, parameters.length, count)

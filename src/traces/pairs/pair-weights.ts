@@ -5,7 +5,7 @@ import type { Operation } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { planSteps, record, withoutBackward } from '../../network/tape.js';
 import { isNative } from '../../tfjs/backend.js';
-import { gaugedTidy, memoryGauge } from '../../tfjs/memory-gauge.js';
+import { gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import {
   chunksOf,
   fitting,
@@ -76,7 +76,7 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
         norms.unshift(weights);
         const fit = Math.min(
           isNative() ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
-          fitting(budgetBytes, samples, gauge.peak, samples === 1),
+          fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1),
           fitting(LARGEST_BYTES, samples, gauge.peak, false),
         );
         const columnsOfHeads = tf.tidy(() => heads.map((head) => columnsOf(head, tape.outputs)));
@@ -114,7 +114,7 @@ export function pairWeighing(graph: Graph, heads: readonly Head[], budgetBytes: 
       const start = (begin: number, count: number) => weigh(inputs, begin, count);
       const trial = () => trialOfSamples(length, start);
       const pass = { name: 'weights', plan, heads, budgetBytes, length, shapes, trial, start } as const;
-      for (const chunk of chunksOf(pass)) {
+      for await (const chunk of chunksOf(pass)) {
         yield await read(chunk);
       }
     },
