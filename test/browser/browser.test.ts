@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 import { type Browser, type Page as BrowserPage, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goldenCases, goldenInputs, goldenModel } from '../measure/golden-network.js';
+import { valueCases } from '../measure/value-cases.js';
 import type { Page, PageCase } from './page.js';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -12,8 +13,11 @@ if (!found && !process.env.CI) {
   console.warn("browser tests skipped: no Chromium. Install Debian's package chromium, or set CHROMIUM to its path.");
 }
 
-/** The package in a page, on the WebGL backend: bundled as an application would, in a headless Chromium without a GPU. */
-describe.skipIf(!found && !process.env.CI)('in a browser, on WebGL', () => {
+/** WebGPU is there on pages from a secure origin only; nothing listens here. */
+const ORIGIN = 'http://localhost/';
+
+/** The package in a page, bundled as an application would, in a headless Chromium without a GPU: SwiftShader emulates it. */
+describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a browser, on %s', (backend) => {
   let browser: Browser;
   let tab: BrowserPage;
 
@@ -32,6 +36,8 @@ describe.skipIf(!found && !process.env.CI)('in a browser, on WebGL', () => {
         '--no-sandbox',
         '--use-angle=swiftshader',
         '--enable-unsafe-swiftshader',
+        '--enable-unsafe-webgpu',
+        '--use-webgpu-adapter=swiftshader',
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
@@ -39,10 +45,25 @@ describe.skipIf(!found && !process.env.CI)('in a browser, on WebGL', () => {
       ],
     });
     tab = await browser.newPage();
+    await tab.route(ORIGIN, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
+    await tab.goto(ORIGIN);
     await tab.addScriptTag({ content: outputFiles[0].text });
-    expect(await tab.evaluate(() => (globalThis as unknown as { page: Page }).page.backend())).toBe('webgl');
+    const running = await tab.evaluate((name) => (globalThis as unknown as { page: Page }).page.backend(name), backend);
+    expect(running).toBe(backend);
   }, 120_000);
   afterAll(() => browser?.close());
+
+  it.each(valueCases.map(({ name, within = 1e-4 }) => [name, within] as const))(
+    'value case: %s',
+    async (name, within) => {
+      const { deviation, leaked } = await tab.evaluate(
+        (given) => (globalThis as unknown as { page: Page }).page.valueCase(given),
+        name,
+      );
+      expect(deviation).toBeLessThan(within);
+      expect(leaked).toBe(0);
+    },
+  );
 
   // The paper's networks take minutes where the GPU is emulated.
   const cases = goldenCases().filter(({ name }) => !name.startsWith('paper-'));

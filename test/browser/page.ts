@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-webgl';
+import '@tensorflow/tfjs-backend-webgpu';
 import { measureSharpness, minimumSharpness, type SharpnessReading } from '../../src/index.js';
+import { deviationOf, valueCases, valueOf } from '../measure/value-cases.js';
 
 /** What the test hands to the page for one golden case: plain numbers only. */
 export interface PageCase {
@@ -13,12 +15,19 @@ export interface PageCase {
 
 const tensorOf = ({ shape, values }: PageCase['inputs']) => tf.tensor(Float32Array.from(values), shape);
 
-/** What the test calls in the page, on the WebGL backend. */
+/** What the test calls in the page. */
 const page = {
-  async backend(): Promise<string> {
-    await tf.setBackend('webgl');
+  async backend(name: string): Promise<string> {
+    await tf.setBackend(name);
     await tf.ready();
     return tf.getBackend();
+  },
+
+  /** One of the value cases: how far off it is, and what it leaked. */
+  async valueCase(name: string): Promise<{ deviation: number; leaked: number }> {
+    const valueCase = valueCases.find((each) => each.name === name) as (typeof valueCases)[number];
+    const found = await valueOf(valueCase);
+    return { deviation: deviationOf(valueCase, found), leaked: found.leaked };
   },
 
   async measure({ topology, loss, weights, inputs }: PageCase): Promise<{ reading: SharpnessReading; leaked: number }> {
