@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { lineOf } from '../warnings.js';
 import { backendName } from './backend.js';
 
 /** Fields of tf.js' WebGPU backend, as far as they are used here. */
@@ -72,14 +73,14 @@ export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
   const { device } = backend;
   const reported: string[] = [];
   const listen = ({ error }: { readonly error: Error }) => {
-    reported.push(error.message);
+    reported.push(lineOf(error));
   };
   device.addEventListener('uncapturederror', listen);
   try {
     const result = await run();
     if (reported.length > 0) {
       throw new Error(
-        `The WebGPU device reported '${reported[0].split('\n')[0]}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`,
+        `The WebGPU device reported '${reported[0]}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`,
       );
     }
     return result;

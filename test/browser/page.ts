@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-webgl';
 import '@tensorflow/tfjs-backend-webgpu';
 import { measureSharpness, minimumSharpness, type SharpnessReading } from '../../src/index.js';
-import { deviationOf, valueCases, valueOf } from '../measure/value-cases.js';
+import { deviationOf, foundBy, valueCases } from '../measure/value-cases.js';
 
 /** What the test hands to the page for one golden case: plain numbers only. */
 export interface PageCase {
@@ -26,7 +26,7 @@ const page = {
   /** One of the value cases: how far off it is, and what it leaked. */
   async valueCase(name: string): Promise<{ deviation: number; leaked: number }> {
     const valueCase = valueCases.find((each) => each.name === name) as (typeof valueCases)[number];
-    const found = await valueOf(valueCase);
+    const found = await foundBy(valueCase);
     return { deviation: deviationOf(valueCase, found), leaked: found.leaked };
   },
 

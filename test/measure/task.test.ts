@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import type { MeasureProgress } from '../../src/measure/options.js';
 import { subjectOfModel } from '../../src/measure/subject.js';
 import { type Task, withTask } from '../../src/measure/task.js';
 import { chain, randomInputs } from './stacked-network.js';
@@ -25,6 +26,28 @@ describe('a measurement of many chunks', () => {
     }
     expect(progress.at(-1)!.samples).toBe(700);
     tf.dispose(inputs);
+    model.dispose();
+  });
+
+  test.each([
+    ['exact', undefined, 700 * 9, 700 * 9],
+    ['pairs', { pairs: 64 }, 64, 64],
+    ['probes', { hutchinson: 3 }, 700 * 9, 700 * 9],
+  ] as const)('counts backward rows done of those planned: %s', async (_, method, least, most) => {
+    const model = subject();
+    const inputs = randomInputs(model, 700);
+    const labels = tf.oneHot(tf.zeros([700], 'int32'), 10);
+    const progress: MeasureProgress[] = [];
+    await measureSharpness(model, inputs, { ...options, labels, method, onProgress: (p) => progress.push({ ...p }) });
+    for (const [i, { rows, totalRows }] of progress.entries()) {
+      expect(rows).toBeGreaterThanOrEqual(progress[i - 1]?.rows ?? 0);
+      expect(rows).toBeLessThanOrEqual(totalRows ?? rows);
+    }
+    const { rows, totalRows } = progress.at(-1)!;
+    expect(rows).toBe(totalRows);
+    expect(rows).toBeGreaterThanOrEqual(least);
+    expect(rows).toBeLessThanOrEqual(most);
+    tf.dispose([inputs, labels]);
     model.dispose();
   });
 

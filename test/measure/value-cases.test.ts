@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { deviationOf, valueCases, valueOf } from './value-cases.js';
+import { deviationOf, foundBy, valueCases } from './value-cases.js';
 
 it.each(valueCases.map((each) => [each.name, each] as const))('%s', async (_, valueCase) => {
-  const found = await valueOf(valueCase);
+  const found = await foundBy(valueCase);
   expect(deviationOf(valueCase, found)).toBeLessThan(valueCase.within ?? 1e-4);
   expect(found.leaked).toBe(0);
 });

@@ -26,7 +26,7 @@ export interface ValueFound {
   readonly leaked: number;
 }
 
-export async function valueOf({ model: make, x: inputs, options }: ValueCase): Promise<ValueFound> {
+export async function foundBy({ model: make, x: inputs, options }: ValueCase): Promise<ValueFound> {
   const [model, x] = [make(), inputs()];
   try {
     const before = tf.memory().numTensors;

@@ -7,6 +7,7 @@ import {
   type ChunkedPass,
   chunksOf,
   fitting,
+  fittingTime,
   nextChunk,
   readBehind,
   type StartedChunk,
@@ -157,6 +158,49 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
+  it('halve a chunk that fails, samples first, then columns, and go on with that size', async () => {
+    const x = numbers();
+    const { pass, read } = rowSums(x, 7);
+    const tried: [number, number, readonly number[]][] = [];
+    const start: typeof pass.start = (begin, count, size, between) => {
+      tried.push([begin, count, size.columns]);
+      if (count * size.columns[0] > 4) {
+        throw new Error('too much for the device');
+      }
+      return pass.start(begin, count, { ...size, columns: [7] }, between);
+    };
+    const chunks: number[][] = [];
+    for await (const chunk of readBehind(chunksOf({ ...pass, start }), read)) {
+      chunks.push(chunk);
+    }
+    expect(chunks.flat()).toEqual(sums);
+    expect(tried.slice(0, 6)).toEqual([
+      [0, 7, [7]],
+      [0, 4, [7]],
+      [0, 2, [7]],
+      [0, 1, [7]],
+      [0, 1, [4]],
+      [1, 1, [4]],
+    ]);
+    expect(tried).toHaveLength(11);
+    x.dispose();
+  });
+
+  it('do not try again what was stopped on purpose', async () => {
+    const x = numbers();
+    const { pass } = rowSums(x, 7);
+    let starts = 0;
+    const start: typeof pass.start = async (begin, count, size, between) => {
+      starts++;
+      await between();
+      return pass.start(begin, count, size, between);
+    };
+    const chunks = chunksOf({ ...pass, start }, () => Promise.reject(new Error('aborted')));
+    await expect(chunks.next()).rejects.toThrow('aborted');
+    expect(starts).toBe(1);
+    x.dispose();
+  });
+
   it.each([0, 2, 6])('leave nothing behind when the chunk at %d cannot be read', async (broken) => {
     const x = numbers();
     const before = tf.memory().numTensors;
@@ -211,6 +255,15 @@ it('takes consecutive samples of every input, and none where one input is gone',
   expect(tf.memory().numTensors).toBe(before - 1);
   expect([...x.dataSync()]).toHaveLength(12);
   x.dispose();
+});
+
+it('a piece takes a tenth of a second at most, and has a power of two of columns', () => {
+  expect([fittingTime(1, 1), fittingTime(8, 40), fittingTime(3, 500), fittingTime(5, 0)]).toEqual([
+    64,
+    16,
+    1,
+    Number.POSITIVE_INFINITY,
+  ]);
 });
 
 describe('fitting', () => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { unfold } from '../../src/network/graph.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { type TraceChunk, traceKernel } from '../../src/traces/exact.js';
@@ -102,6 +102,85 @@ describe('traceKernel', () => {
     expect(count(30)).toBe(count(12));
     expect(count(20)).toBe(0);
     expect(count(25)).toBeGreaterThan(count(12));
+    x.dispose();
+    model.dispose();
+  });
+});
+
+describe('a sample of many columns', () => {
+  const budget = 2 ** 20;
+  /** One sample with its columns takes more than the budget. */
+  const wide = () => tfl.sequential({ layers: [tfl.layers.dense({ units: 600, inputShape: [500] })] });
+
+  it('gives the event loop its turn between pieces, with the rows run so far', async () => {
+    const model = wide();
+    const x = tf.randomNormal([3, 500], 0, 1, 'float32', 1);
+    const rows: number[] = [];
+    let pairs = 0;
+    const kernel = traceKernel(unfold(model), oneHead(hessian), budget);
+    for await (const chunk of kernel.traces([x], async (run) => void rows.push(run))) {
+      expect(chunk.samples).toBe(1);
+      pairs += chunk.pairs;
+    }
+    expect(pairs).toBe(3 * 599);
+    // Between two pieces of a trial, too, of which nothing stays.
+    const ofPass = rows.filter((run) => run > 0);
+    expect(ofPass.length).toBeGreaterThan(3);
+    expect(ofPass).toEqual([...ofPass].sort((a, b) => a - b));
+    expect(ofPass.at(-1)).toBeLessThan(pairs);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('ends between two of them when it is told to, and leaves nothing behind', async () => {
+    const model = wide();
+    const x = tf.zeros([3, 500]);
+    const before = tf.memory().numTensors;
+    const enough = new Error('enough');
+    let started = 0;
+    const kernel = traceKernel(unfold(model), oneHead(hessian), budget);
+    const read = async () => {
+      for await (const _ of kernel.traces([x], async (run) => {
+        started = run;
+        if (run > 0) {
+          throw enough;
+        }
+      })) {
+      }
+    };
+    await expect(read()).rejects.toBe(enough);
+    // Not tried again with smaller pieces.
+    expect(started).toBeLessThan(599);
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
+
+  it('is run in pieces of bounded time where operations take long', async () => {
+    const model = wide();
+    const x = tf.zeros([1, 500]);
+    const pieces = async (msOfCall: number) => {
+      let now = 0;
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+        now += msOfCall;
+        return now;
+      });
+      let count = 0;
+      // Another budget, and so another trial.
+      const kernel = traceKernel(unfold(model), oneHead(hessian), 2 ** 22 + msOfCall);
+      try {
+        for await (const _ of kernel.traces([x], async (run) => {
+          count += run > 0 ? 1 : 0;
+        })) {
+        }
+      } finally {
+        clock.mockRestore();
+      }
+      return count;
+    };
+    expect(await pieces(0)).toBeLessThan(5);
+    // However few columns a piece has: one each.
+    expect(await pieces(200)).toBe(598);
     x.dispose();
     model.dispose();
   });

@@ -32,7 +32,7 @@ describe('inLayer', () => {
     const cause = new Error('Cannot compute gradient: no gradient\nfor Foo.');
     const error = thrownBy(cause);
     expect(error.message).toBe(
-      "Layer 'third' (tanh activation) cannot be measured: Cannot compute gradient: no gradient",
+      "Layer 'third' (tanh activation) cannot be measured: Cannot compute gradient: no gradient for Foo.",
     );
     expect(error.cause).toBe(cause);
   });
