@@ -12,8 +12,10 @@ export function thisInstant(weights: readonly Weight[]): () => void {
     const variable = variableOf(weight);
     return { name: weight.originalName, variable, identity: identityOfValues(variable) };
   });
+  let moved: (typeof now)[number] | undefined;
   return () => {
-    const moved = now.find(({ variable, identity }) => variable.isDisposed || identityOfValues(variable) !== identity);
+    // Once is enough, also where the values are back: what was computed since is not to be tried again.
+    moved ??= now.find(({ variable, identity }) => variable.isDisposed || identityOfValues(variable) !== identity);
     if (moved) {
       throw new Error(
         `Weight '${moved.name}' was ${moved.variable.isDisposed ? 'disposed' : 'changed'} during the measurement, which speaks ` +

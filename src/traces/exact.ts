@@ -140,6 +140,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             const count = Math.min(columnsAtOnce[h], columnsOfHeads[h] - first);
             if (sums) {
               await between();
+              // The tape is older than the wait.
               graph.checkUnmoved?.();
             }
             const found = normsOf(tape, head, first, count, gauge);

@@ -200,6 +200,39 @@ it('a model inside turns what goes in into the type of its own input', async () 
   tf.dispose([x, whole]);
 });
 
+it.each([
+  ['float32', 'int32'],
+  ['int32', 'float32'],
+] as const)('a chain at every time step is given %s and turns it into %s', async (outer, inner) => {
+  const seeded = (seed: number) => tfl.initializers.glorotUniform({ seed });
+  const make = (type: tf.DataType, within: tf.DataType) => {
+    const chain = tfl.sequential({
+      layers: [
+        layers.inputLayer({ inputShape: [3], dtype: within }),
+        layers.dense({ units: 2, kernelInitializer: seeded(1) }),
+      ],
+    });
+    return tfl.sequential({
+      layers: [
+        layers.inputLayer({ inputShape: [4, 3], dtype: type }),
+        layers.timeDistributed({ layer: chain as unknown as tfl.layers.Layer }),
+        layers.flatten(),
+        layers.dense({ units: 2, activation: 'softmax', kernelInitializer: seeded(2) }),
+      ],
+    });
+  };
+  const [model, floats] = [make(outer, inner), make('float32', 'float32')];
+  const x = tf.randomUniform([5, 4, 3], -3, 4, 'float32', 6);
+  const whole = tf.tidy(() => tf.cast(tf.cast(x, 'int32'), 'float32'));
+  const predicted = tf.tidy(() => [model.predict(x), floats.predict(whole)].map((y) => (y as tf.Tensor).arraySync()));
+  expect(predicted[0]).toEqual(predicted[1]);
+  const [found, right] = [await measureSharpness(model, x, { loss }), await measureSharpness(floats, whole, { loss })];
+  found.parameters.forEach(({ trace }, b) => {
+    expect(trace / right.parameters[b]!.trace).toBeCloseTo(1, 5);
+  });
+  tf.dispose([x, whole]);
+});
+
 it('a model that was built for a number of samples takes any, as predict and fit do', async () => {
   const model = tfl.sequential({
     layers: [layers.dense({ units: 2, activation: 'softmax', batchInputShape: [10, 3] })],

@@ -71,6 +71,33 @@ describe('a measurement', () => {
   ];
   const budget = { memoryMB: 0.05 };
 
+  it('of one sample with many columns is refused once a weight is set between two pieces', async () => {
+    const wide = tfl.sequential({ layers: [layers.dense({ units: 600, inputShape: [500] })] });
+    const one = tf.randomNormal([1, 500], 0, 1, 'float32', 4);
+    const loss = 'softmaxCrossEntropy';
+    let pieces = 0;
+    const run = (atPiece: () => void) =>
+      measureSharpness(wide, one, {
+        loss,
+        memoryMB: 1,
+        onProgress({ samples }) {
+          if (samples === 0 && ++pieces === 2) {
+            atPiece();
+          }
+        },
+      });
+    await run(() => {});
+    expect(pieces).toBeGreaterThan(2);
+    pieces = 0;
+    const moved = run(() => {
+      tf.tidy(() => void wide.weights[0]!.write(tf.mul(wide.weights[0]!.read(), 2)));
+    });
+    await expect(moved).rejects.toThrow(MOVED);
+    expect(pieces).toBe(2);
+    one.dispose();
+    wide.dispose();
+  });
+
   it.each(runs)('%s goes through where nothing moves', async (_, options, run) => {
     let pauses = 0;
     await run({ ...options, ...budget, onProgress: () => void pauses++ });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isModel, type ModelLayer } from '../../tfjs/model-graph.js';
+import { callsOf, isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
 import type { LayerRule } from './rule.js';
@@ -79,26 +79,43 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   };
 }
 
-/** The layers of a chain, in their order; null for a model that is no Sequential, or has one inside that is none. */
-function chainOf(layer: Layer): Layer[] | null {
+/**
+ * The layers of a chain, in their order; null for a model that is no Sequential, or has one inside that is none, and for one that turns
+ * what goes in into another type.
+ *
+ * @param type of what goes in.
+ */
+function chainOf(layer: Layer, type: tf.DataType): Layer[] | null {
   if (!isModel(layer)) {
     return [layer];
   }
   const parts = layer.getClassName() === 'Sequential' ? (layer as ModelLayer & { layers: Layer[] }).layers : [];
-  const chains = parts.map(chainOf);
-  return chains.length === 0 || chains.includes(null) ? null : (chains as Layer[][]).flat();
+  if (parts.length === 0 || layer.inputs[0].dtype !== type) {
+    return null;
+  }
+  const chain: Layer[] = [];
+  let given = type;
+  for (const part of parts) {
+    const inside = chainOf(part, given);
+    if (!inside) {
+      return null;
+    }
+    chain.push(...inside);
+    given = callsOf(part).at(-1)?.outputs[0].dtype ?? given;
+  }
+  return chain;
 }
 
 /**
  * A layer at every time step: the rule of the layer inside, with time steps in the place of samples. A Sequential inside is
- * its layers one after the other; other models go the generic way.
+ * its layers one after the other; other models go the generic way, and so does one that turns floats into whole numbers.
  *
  * @param ruleOf finds the rule of the layer inside.
  */
 export function timeDistributed(ruleOf: (className: string) => LayerRule): LayerRule {
   return (anyLayer, parameter) => {
     const wrapper = anyLayer as Wrapper;
-    const chain = chainOf(wrapper.layer);
+    const chain = chainOf(wrapper.layer, callsOf(wrapper)[0].inputs[0].dtype);
     if (!chain) {
       return generic(wrapper, parameter);
     }

@@ -10,7 +10,7 @@ import { pairStream } from './pair-stream.js';
 import { pairWeighing } from './pair-weights.js';
 import type { PairSample } from './sampled-traces.js';
 import { tensorPairs } from './tensor-pairs.js';
-import { isInFloatRange, weighBatch, weightOfSamples } from './weighed-batch.js';
+import { type BatchRange, batchRange, weighBatch, weightOfSamples } from './weighed-batch.js';
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {
@@ -65,22 +65,23 @@ export function pairSampler(
   /** One pass over the data, batch by batch: what is known in closed form of it, and the sizes of its pairs. */
   function forwardPass(): {
     readonly known: ClosedFormTraces;
-    /** Null where the weights of pairs, or what is known in closed form, leave the range of float32. */
-    sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch | null>;
+    /** Of the weights of pairs, and of what is known in closed form. */
+    readonly range: BatchRange;
+    sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch>;
   } {
     const known = closedForm(calls, closedCalls, parameters, population !== undefined);
     const activity = new InputActivity(sampledCalls);
+    const range = batchRange(closedCalls);
     return {
       known,
+      range,
       async sizesOf(inputs, pause) {
         const batch = await weighBatch(weighing, heads.length, inputs, pause);
         const outputs = graph.outputs.map((tensor) => inputs[graph.inputs.indexOf(tensor)]);
         const off = await Promise.all(
           heads.map(async (head, h) => batch.totals[h].every((w) => w === 0) && (await countsNothing(head, outputs))),
         );
-        if (!isInFloatRange(batch, closedCalls, off)) {
-          return null;
-        }
+        range.add(batch, off);
         known.add(batch);
         activity.add(batch.inputNorms, weightOfSamples(batch));
         return sizesOfPairs(batch, activity);
@@ -90,15 +91,15 @@ export function pairSampler(
 
   return {
     async ofTensors(inputs, size, pause) {
-      const { known, sizesOf } = forwardPass();
+      const { known, range, sizesOf } = forwardPass();
       const batch = await sizesOf(inputs, pause);
-      return (
-        batch && growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause)
-      );
+      return range.holds()
+        ? growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause)
+        : null;
     },
 
     ofStream(capacity) {
-      const { known, sizesOf } = forwardPass();
+      const { known, range, sizesOf } = forwardPass();
       const stream = pairStream({ seed, budgetBytes, capacity, population });
       return {
         get capacity() {
@@ -106,18 +107,15 @@ export function pairSampler(
         },
         async add(inputs, pause) {
           const before = stream.samples;
-          await stream.add(inputs, async () => {
-            const sizes = await sizesOf(inputs, (done) => pause(before + done));
-            if (!sizes) {
-              throw new RangeError(
-                "What pairs are drawn by leaves the range of float32: pass method: 'exact', or bring the weights of all layers to " +
-                  'about the same size.',
-              );
-            }
-            return sizes;
-          });
+          await stream.add(inputs, () => sizesOf(inputs, (done) => pause(before + done)));
         },
         async finish(size, pause) {
+          if (!range.holds()) {
+            throw new RangeError(
+              "What pairs are drawn by leaves the range of float32: pass method: 'exact', or bring the weights of all layers to " +
+                'about the same size.',
+            );
+          }
           // A source that never gives up always has a sample.
           return (await growingSample(kernel, stream.source(), known, size, pause)) as PairSample;
         },

@@ -61,27 +61,46 @@ export async function weighBatch(
   return { samples, columns, columnsOfHeads, weights, inputNorms, totals };
 }
 
-/**
- * Whether the weights, and the norms of inputs, are what they would be without the limits of float32.
- *
- * @param closedCalls the calls whose traces are made of these numbers: of others, it does not matter which are too small to see.
- * @param off the heads that count nothing here (`countsNothing`).
- */
-export function isInFloatRange(
-  { inputNorms, totals }: WeighedBatch,
-  closedCalls: readonly number[],
-  off: readonly boolean[],
-): boolean {
-  if (off.every((each) => each)) {
-    return true;
-  }
-  const isLarge = (numbers: Float32Array | Float64Array) => sumOf(numbers) >= SMALLEST_SAFE * numbers.length;
-  return (
-    totals.every((ofHead, head) => off[head] || isLarge(ofHead)) &&
-    inputNorms.every(
-      (norms, call) => sumOf(norms) < Number.POSITIVE_INFINITY && (!closedCalls.includes(call) || isLarge(norms)),
-    )
-  );
+/** Whether float32 holds what pairs are drawn by, and what is known in closed form. */
+export interface BatchRange {
+  /** @param off the heads that count nothing in this batch (`countsNothing`). */
+  add(batch: WeighedBatch, off: readonly boolean[]): void;
+  /**
+   * Whether the sums over all batches are what they would be without the limits of float32. What is lost of single samples, of which
+   * the network is very sure, does not matter then.
+   */
+  holds(): boolean;
+}
+
+/** @param closedCalls the calls whose traces are made of these numbers: of others, it does not matter which are too small to see. */
+export function batchRange(closedCalls: readonly number[]): BatchRange {
+  const ofHeads: Sum[] = [];
+  const ofCalls: Sum[] = [];
+  let areFinite = true;
+  return {
+    add({ totals, inputNorms }, off) {
+      for (const [head, ofHead] of totals.entries()) {
+        if (!off[head]) {
+          addTo(ofHeads, head, ofHead);
+        }
+      }
+      for (const [call, norms] of inputNorms.entries()) {
+        areFinite &&= sumOf(norms) < Number.POSITIVE_INFINITY;
+        if (closedCalls.includes(call) && !off.every((each) => each)) {
+          addTo(ofCalls, call, norms);
+        }
+      }
+    },
+    holds: () => areFinite && [...ofHeads, ...ofCalls].every((each) => !each || each.sum >= SMALLEST_SAFE * each.count),
+  };
+}
+
+/** Of so many numbers; undefined for one that nothing was added to. */
+type Sum = { sum: number; count: number } | undefined;
+
+function addTo(sums: Sum[], place: number, numbers: ArrayLike<number>): void {
+  const { sum, count } = sums[place] ?? { sum: 0, count: 0 };
+  sums[place] = { sum: sum + sumOf(numbers), count: count + numbers.length };
 }
 
 function sumOf(numbers: ArrayLike<number>): number {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/network/layers/operation.js';
 import type { PairWeighing, PairWeights } from '../../../src/traces/pairs/pair-weights.js';
-import { weighBatch, weightOfSamples } from '../../../src/traces/pairs/weighed-batch.js';
+import { batchRange, type WeighedBatch, weighBatch, weightOfSamples } from '../../../src/traces/pairs/weighed-batch.js';
 
 /** Two heads of 1 and 2 columns, one call, in chunks of the given numbers of samples. */
 function weighingIn(chunks: readonly number[], weight: (pair: number) => number): PairWeighing {
@@ -53,5 +53,35 @@ describe('weighBatch', () => {
     await expect(weighBatch(weighing, 2, [x], noPause)).rejects.toThrow(
       new RangeError('The output of sample 3 is not finite: look for weights or inputs that are huge or not numbers.'),
     );
+  });
+});
+
+describe('batchRange', () => {
+  const batch = (totals: number[][], norms: number[][] = [[1, 1]]) =>
+    ({ totals: totals.map((each) => new Float64Array(each)), inputNorms: norms.map((each) => new Float32Array(each)) }) as unknown as WeighedBatch; // biome-ignore format: one line
+  const holds = (closedCalls: number[], ...batches: [WeighedBatch, boolean[]][]) => {
+    const range = batchRange(closedCalls);
+    for (const each of batches) {
+      range.add(...each);
+    }
+    return range.holds();
+  };
+
+  it('is of all batches together: what one of them loses does not matter beside the others', () => {
+    expect(holds([0], [batch([[1e-30, 0]]), [false]])).toBe(false);
+    expect(holds([0], [batch([[0, 0]]), [false]])).toBe(false);
+    expect(holds([0], [batch([[0, 0]]), [false]], [batch([[0.1, 0]]), [false]])).toBe(true);
+    expect(holds([0], [batch([[0, 0], [1, 1]]), [false, false]])).toBe(false); // biome-ignore format: one line a batch
+  });
+
+  it('does not count heads that are off', () => {
+    expect(holds([0], [batch([[0, 0]], [[0, 0]]), [true]])).toBe(true);
+    expect(holds([0], [batch([[0, 0], [1, 1]]), [true, false]])).toBe(true); // biome-ignore format: one line a batch
+  });
+
+  it('holds inputs: those of closed forms are large enough, and all are finite', () => {
+    expect(holds([0], [batch([[1, 1]], [[0, 0]]), [false]])).toBe(false);
+    expect(holds([], [batch([[1, 1]], [[0, 0]]), [false]])).toBe(true);
+    expect(holds([], [batch([[1, 1]], [[1, Number.POSITIVE_INFINITY]]), [false]])).toBe(false);
   });
 });
