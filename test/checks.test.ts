@@ -79,12 +79,12 @@ describe('options that there are not', () => {
     ['describeSymmetries', 'loss, lossWeights, countFrozen', (options) => describeSymmetries(model, options)],
     [
       'minimumSharpnessGradients',
-      'loss, columns, seed',
+      'loss, labels, columns, seed',
       (options) => minimumSharpnessGradients(model, tf.ones([1, 2]), options),
     ],
     [
       'measureFunctionSharpness',
-      'loss, method, part, seed, memoryMB, sampleWeight, signal, onProgress',
+      'loss, method, part, seed, memoryMB, sampleWeight, labels, signal, onProgress',
       (options) => measureFunctionSharpness((x) => x, [], tf.ones([1, 2]), options),
     ],
   ])('%s answers with its own list', async (name, list, call) => {

@@ -19,13 +19,13 @@ const PROBED_SAMPLES = 64;
  */
 export function withRoundingError(method: Method): Method {
   return async (task) => {
-    const bits = await bitsOfProducts();
-    if (bits === Number.POSITIVE_INFINITY) {
-      return method(task);
-    }
     const kept: tf.Tensor[] = [];
     try {
       const estimate = await method(keepingSamples(task, kept));
+      const bits = await bitsOfProducts();
+      if (bits === Number.POSITIVE_INFINITY) {
+        return estimate;
+      }
       const { graph, heads } = task.subject;
       const probes = await roundingProbes(graph, heads, task.budgetBytes, kept, 2 ** -(bits + 1));
       return withError(estimate, probes, bits);
@@ -50,7 +50,7 @@ export async function checkProductsRoundNothing(what: string): Promise<void> {
   }
 }
 
-/** The task, of whose first batch some samples are kept. */
+/** The task, of whose first batch some samples are kept where products round. Nothing is computed before the data has been looked at. */
 function keepingSamples(task: Task, kept: tf.Tensor[]): Task {
   return {
     ...task,
@@ -58,7 +58,7 @@ function keepingSamples(task: Task, kept: tf.Tensor[]): Task {
       ...task.data,
       eachBatch: (run) =>
         task.data.eachBatch(async (batch) => {
-          if (kept.length === 0) {
+          if (kept.length === 0 && (await bitsOfProducts()) < Number.POSITIVE_INFINITY) {
             kept.push(...batch.map((x) => tf.slice(x, 0, Math.min(PROBED_SAMPLES, x.shape[0]))));
           }
           await run(batch);
