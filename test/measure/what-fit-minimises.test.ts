@@ -68,6 +68,8 @@ const methods: [string, MeasureMethod][] = [
 ];
 
 describe('rows of labels count as many times as they add up to', () => {
+  const drawn = (seed: number) => tfl.initializers.glorotUniform({ seed });
+
   const right = [0.43591, 0.13213, 0.33104, 0.32446];
 
   it.each(methods)('in every form that labels come in: %s', async (_, method) => {
@@ -185,7 +187,6 @@ describe('rows of labels count as many times as they add up to', () => {
   });
 
   it('position by position of a sequence', async () => {
-    const drawn = (seed: number) => tfl.initializers.glorotUniform({ seed });
     const sequence = tfl.sequential({
       layers: [
         layers.dense({ units: 3, activation: 'relu', inputShape: [4, 2], kernelInitializer: drawn(1) }),
@@ -237,6 +238,65 @@ describe('rows of labels count as many times as they add up to', () => {
       expect(three.samples).toBe(18);
     },
   );
+
+  it.each<[string, () => tfl.layers.Layer[]]>([
+    [
+      'a chain at every time step',
+      () => {
+        const config = { units: 3, activation: 'relu' as const, useBias: false, kernelInitializer: drawn(1) };
+        const first = layers.dense({ ...config, inputShape: [5] });
+        const chain = tfl.sequential({ layers: [first] }) as unknown as tfl.layers.Layer;
+        return [layers.timeDistributed({ inputShape: [4, 5], layer: chain })];
+      },
+    ],
+    [
+      'two kernels and a batch normalization as Keras writes it',
+      () => [
+        layers.reshape({ inputShape: [4, 5], targetShape: [4, 5, 1] }),
+        layers.separableConv2d({
+          kernelSize: [1, 3],
+          padding: 'same',
+          filters: 2,
+          useBias: false,
+          depthwiseInitializer: drawn(3),
+          pointwiseInitializer: drawn(4),
+        }),
+        layers.batchNormalization({ axis: [3] as never, center: false }),
+        layers.reLU(),
+        layers.reshape({ targetShape: [4, 10] }),
+      ],
+    ],
+  ])('also where numbers leave the range of float32: %s', async (_, stack) => {
+    const network = tfl.sequential({
+      layers: [...stack(), layers.dense({ units: 3, kernelInitializer: drawn(9), useBias: false })],
+    });
+    const inputs = {
+      xs: tf.randomNormal([6, 4, 5], 0, 1, 'float32', 1),
+      ys: tf.tidy(() => tf.cast(tf.greater(tf.randomUniform([6, 4, 3], 0, 1, 'float32', 3), 0.5), 'float32')),
+      sampleWeight: [1, 0, 2, 1, 0.5, 0],
+    };
+    const loss = 'softmaxCrossEntropy';
+    const [first, last] = [network.trainableWeights[0]!, network.trainableWeights.at(-1)!];
+    const scale = (by: number) =>
+      tf.tidy(() => {
+        first.write(tf.mul(first.read(), by));
+        last.write(tf.mul(last.read(), 1 / by));
+      });
+    const plain = await measureSharpness(network, inputs, { loss });
+    for (const by of [2 ** 30, 2 ** -30]) {
+      scale(by);
+      for (const method of ['exact', { pairs: 10_000 }] as const) {
+        const { parameters } = await measureSharpness(network, inputs, { loss, method });
+        parameters.forEach(({ name, trace }, b) => {
+          const factor = name === first.originalName ? by * by : name === last.originalName ? 1 / by / by : 1;
+          expect((trace * factor) / plain.parameters[b]!.trace, name).toBeCloseTo(1, 4);
+        });
+      }
+      scale(1 / by);
+    }
+    tf.dispose([inputs.xs, inputs.ys]);
+    network.dispose();
+  });
 
   it('of a function', async () => {
     const w = tf.tidy(() => tf.variable(tf.tensor2d([[0.7, -0.5, 0.1], [-0.4, 0.6, 0.3]]))); // biome-ignore format: one line a tensor
