@@ -242,7 +242,9 @@ export const blocks: Readonly<Record<string, Block>> = {
       const heads = draw.of(1, 2);
       const layer = new Attention({ units: 2 * heads, heads, bias: draw.flag() });
       const others = earlier.filter((y) => shapeOf(y).length === 2);
-      return draw.flag() ? apply(layer, x) : apply(layer, x, draw.of(x, ...others));
+      // What goes into one layer twice and elsewhere too, predict of tf.js disposes too early.
+      const other = draw.flag() ? x : draw.of(x, ...others);
+      return other === x ? apply(layer, x) : apply(layer, x, other);
     },
   },
   gated: {
