@@ -32,7 +32,7 @@ export function withoutLeftovers<T>(run: () => T): T {
  * `tf.tidy`, which disposes the number.
  */
 export function gradientsBy(f: () => tf.Tensor, variables: readonly tf.Tensor[]): (tf.Tensor | undefined)[] {
-  return tf.engine().gradients(f, [...variables], undefined, true).grads;
+  return withoutLeftovers(() => tf.engine().gradients(f, [...variables], undefined, true)).grads;
 }
 
 /** `tf.variableGrads`, also by variables that are not `trainable`, as those of frozen layers: tf.js leaves these out. */
@@ -45,7 +45,7 @@ export function gradientsEvenFrozen(
     variable.trainable = true;
   }
   try {
-    return tf.variableGrads(f, [...variables]);
+    return withoutLeftovers(() => tf.variableGrads(f, [...variables]));
   } finally {
     variables.forEach((variable, i) => {
       variable.trainable = before[i];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutCallHook } from '../../tfjs/call-hook.js';
-import { gradientsEvenFrozen } from '../../tfjs/gradient-tape.js';
+import { gradientsEvenFrozen, withoutLeftovers } from '../../tfjs/gradient-tape.js';
 import { variableOf } from '../../tfjs/weights.js';
 import { repeatForColumns } from './columns.js';
 import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour } from './operation.js';
@@ -59,7 +59,8 @@ function gradientsByInput(
     let place = 0;
     return inputs.map((x, i) => (isFloat[i] ? given[place++] : x));
   };
-  const found = floats.length > 0 ? tf.grads((...given: tf.Tensor[]) => f(withFloats(given)))(floats, delta) : [];
+  const gradients = tf.grads((...given: tf.Tensor[]) => f(withFloats(given)));
+  const found = floats.length > 0 ? withoutLeftovers(() => gradients(floats, delta)) : [];
   return inputs.map((x, i) => (isFloat[i] ? found[next++] : tf.zeros(x.shape)));
 }
 
