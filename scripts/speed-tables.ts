@@ -1,6 +1,6 @@
 /**
- * Writes what docs/speed.md and docs/optimizers.md tell of costs, in tables and a sentence, from the reports of the benchmarks; a test
- * holds them to those.
+ * Writes what docs/speed.md, docs/optimizers.md and docs/coverage.md tell of costs and errors, in tables and a sentence, from the
+ * reports of the benchmarks; a test holds them to those.
  *
  * usage: npx tsx scripts/speed-tables.ts
  */
@@ -79,13 +79,58 @@ function penalty(): string {
   return `In ${source} a step takes as long as ${large} plain ones on 256 images, and ${small} on 32.`;
 }
 
+/** Of every kind of network, to each tolerance: how many readings are reliable, and what these are worth. */
+function coverage(): string {
+  const text = report('coverage');
+  const titles = [...text.matchAll(/^## `\{ tolerance: (.*) \}`$/gm)].map(
+    ([, tolerance]) => `${Number(tolerance) * 100}%`,
+  );
+  const tables = tablesOf(text).slice(0, titles.length);
+  const kindOf = (cells: readonly string[]) => cells[0]!.split(': ')[0]!;
+  const kinds = [...new Set(tables[0]!.slice(1).map(kindOf))];
+  const range = (cells: readonly string[]) => {
+    const values = cells.filter((cell) => cell !== '-').map((cell) => Number.parseFloat(cell));
+    const unit = cells.some((cell) => cell.endsWith('%')) ? '%' : '';
+    return values.length === 0 ? '-' : `${Math.min(...values)} to ${Math.max(...values)}${unit}`;
+  };
+  const rows = kinds.flatMap((kind) =>
+    tables.map(([, ...all], i) => {
+      const rows = all.filter((cells) => kindOf(cells) === kind);
+      const column = (place: number) => rows.map((cells) => cells[place]!);
+      const holds = rows.filter((cells) => cells.at(-1) === 'yes').length;
+      return [
+        kind,
+        titles[i]!,
+        `${rows.length}`,
+        range(column(1)),
+        range(column(2)),
+        range(column(4)),
+        `${holds} of ${rows.length}`,
+      ];
+    }),
+  );
+  return markdown([
+    [
+      'networks',
+      'tolerance',
+      'how many',
+      'reliable',
+      'of these covered',
+      'worst of these, in tolerances',
+      'as promised',
+    ],
+    ...rows,
+  ]);
+}
+
 /** What each page has between its markers. */
 const blocks: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/speed.md': { kernel, 'one-percent': onePercent, overhead },
   'docs/optimizers.md': { penalty },
+  'docs/coverage.md': { coverage },
 };
 
-export const pagesOfCosts = Object.keys(blocks);
+export const measuredPages = Object.keys(blocks);
 
 /** The text of a page with the tables as the reports have them now. */
 export function withSpeedTables(page: string, text: string): string {
@@ -100,7 +145,7 @@ export function withSpeedTables(page: string, text: string): string {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const page of pagesOfCosts) {
+  for (const page of measuredPages) {
     const file = new URL(`../${page}`, import.meta.url);
     writeFileSync(file, withSpeedTables(page, readFileSync(file, 'utf8')));
   }

@@ -216,11 +216,18 @@ export function minimumAssumptions({ unattained }: ScaleMinimum): string[] {
   return [`Minimum Sharpness is a limit that no rescaling reaches${cause}: ${ways.join(', ')}.`];
 }
 
-/** What pairs that were drawn take for granted, one sentence each. */
-export function pairAssumptions(heads: readonly Head[], sample: SampledTraces): string[] {
-  const isDrawn = sample.shares.some(({ inclusion }) => inclusion.length > 0);
-  return isDrawn && heads.some(({ hessian }) => hessian.name === 'meanSquaredError')
-    ? ['Squared error weighs all outputs alike, so that sampling can only go by the activations and gains less.']
+/** What pairs that were drawn take for granted, one sentence: where chance says what they are drawn by. */
+export function pairAssumptions(graph: Graph, { shares }: SampledTraces): string[] {
+  const isDrawn = shares.some(({ inclusion }) => inclusion.length > 0);
+  const tried = planSteps(graph).filter(
+    ({ step: { operation }, carriesDelta, leavesNorms }) => (carriesDelta || leavesNorms) && !operation.sensitivity,
+  );
+  const names = [...new Set(tried.map(({ step }) => step.operation.layer.name))];
+  return isDrawn && names.length > 0
+    ? [
+        `How sensitive ${enumerateNames(names)} is to the weights, by which pairs are drawn, was tried in a few random directions: where ` +
+          "a value matters, take method: 'exact' too.",
+      ]
     : [];
 }
 
@@ -271,7 +278,7 @@ export function roundedProducts(bits: number, probes: number): string {
 
 /** Of standard errors that are not reliable. */
 export const UNRELIABLE_MINIBATCH =
-  'The standard error is not reliable, because it rests on few samples: use larger minibatches, or data.';
+  'The standard error is not reliable, because the minibatch has just been trained on, where the loss is flatter: pass data.';
 export const UNRELIABLE_PROBES =
   'The standard error is not reliable, because it rests on few probes: ask for more than 20.';
 export const UNRELIABLE_SAMPLE =

@@ -1,9 +1,9 @@
-import type { Head } from '../network/heads.js';
+import { type Graph, productsOfRow } from '../network/graph.js';
 import { minimizeOverScales, type ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { type TraceChunk, traceKernel } from '../traces/exact.js';
 import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
-import { pairSampler } from '../traces/pairs/pair-sampler.js';
+import { type PairSampler, pairSampler } from '../traces/pairs/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
 import { TraceSums } from '../traces/trace-sums.js';
 import { informOnce } from '../warnings.js';
@@ -41,8 +41,11 @@ export type Method = (task: Task) => Promise<Estimate>;
 
 /** No more samples or probes than this leave fewer than 20 degrees of freedom. */
 const FEWEST_DRAWS = 20;
-/** First sample on the way to a tolerance. */
+/** First sample on the way to a tolerance of 0.05 or less; a looser one begins with fewer, as the root of the two. */
 const FIRST_PAIRS = 256;
+const FIRST_TOLERANCE = 0.05;
+/** An exact measurement of fewer products of numbers than this costs no more than drawing pairs does. */
+const FEW_PRODUCTS = 2 ** 28;
 /** An exact measurement that will take longer than this says so, once its rows have been timed for so long, in ms. */
 const LONG_MS = 30_000;
 const TIMED_MS = 1000;
@@ -64,7 +67,8 @@ export async function minibatchTraces(task: Task): Promise<Estimate> {
     minimum: minimizeOverScales(task.subject.symmetry, traces),
     samples,
     pairs,
-    errorOf: (factors) => ({ standardError: sums.standardError(factors), reliable: samples > FEWEST_DRAWS }),
+    // The loss is flatter where it has just been lowered, by how much nobody knows.
+    errorOf: (factors) => ({ standardError: sums.standardError(factors), reliable: false }),
     unreliable: UNRELIABLE_MINIBATCH,
     assumptions: [],
   };
@@ -138,47 +142,79 @@ export function shareOf(task: Task, method: Exclude<MeasureMethod, { readonly hu
   return isSampled(method) ? sampledShare(task, method) : exactShare(task);
 }
 
+/** Whether measuring every pair costs no more than choosing some. */
+function isSmall({ subject: { graph, heads }, data: { tensors } }: Task): boolean {
+  const columns = heads.reduce((sum, head) => sum + (head.columns ?? Number.POSITIVE_INFINITY), 0);
+  const samples = tensors?.[0].shape[0] ?? Number.POSITIVE_INFINITY;
+  return samples * columns * productsOfRow(graph) <= FEW_PRODUCTS;
+}
+
+/** The two ways in which a sampled share may be measured. */
+export interface SharedWays {
+  readonly sampler: PairSampler;
+  /** Every pair. */
+  exact(): Promise<Share>;
+  /** Whether a tolerance is met sooner with all pairs than with some of them. Default false. */
+  readonly isSmall?: boolean;
+}
+
 /** A few pairs of sample and column, drawn by their curvature; every pair where that is cheaper. */
-async function sampledShare(task: Task, { pairs, tolerance }: SampledMethod): Promise<Share> {
-  const { subject, data, budgetBytes, seed, pause } = task;
-  const { graph, heads, symmetry } = subject;
-  const sampler = pairSampler(graph, heads, budgetBytes, seed, data.population);
+export async function sampledShare(
+  task: Task,
+  { pairs, tolerance }: SampledMethod,
+  { sampler, exact, isSmall = false }: SharedWays = waysOf(task),
+): Promise<Share> {
+  const { subject, data, pause } = task;
+  const { symmetry } = subject;
   const verdictOn = (tolerance: number, traces: SampledTraces) => {
     const minimum = minimizeOverScales(symmetry, traces.traces);
     const factors = factorsOf(minimum);
     const isAccurate = traces.isWithin(tolerance * minimum.value, factors);
+    const isReliable = traces.errorOf(factors).reliable;
     return {
       sample: traces.shares[0],
       minimum,
       isAccurate,
-      gainsNothing: !isAccurate && traces.restsOnSamples(factors),
+      isReliable,
+      gainsNothing: !(isAccurate && isReliable) && traces.restsOnSamples(factors),
     };
   };
   let last: ReturnType<typeof verdictOn> | undefined;
+  /** Looks that still have to please. Draws that missed what others have found look best: a doubt counts twice. */
+  let looks = 1;
   const size = {
-    pairs: pairs ?? FIRST_PAIRS,
+    pairs: pairs ?? Math.ceil(FIRST_PAIRS * Math.min(1, Math.sqrt(FIRST_TOLERANCE / (tolerance ?? 1)))),
     grows: tolerance !== undefined,
     enough(traces: SampledTraces) {
       if (tolerance === undefined) {
         return true;
       }
       last = verdictOn(tolerance, traces);
-      return last.isAccurate || last.gainsNothing;
+      if (!last.isReliable) {
+        looks = 2;
+      } else if (last.isAccurate) {
+        looks--;
+      }
+      return looks === 0 || last.gainsNothing;
     },
   };
   let sample: PairSample | null = null;
   let kept = Number.POSITIVE_INFINITY;
-  if (data.tensors) {
+  if (data.tensors && !(isSmall && tolerance !== undefined)) {
     await data.eachBatch(async (tensors) => {
       sample = await sampler.ofTensors(tensors, size, pause);
     });
-  } else {
+  } else if (!data.tensors) {
     const stream = sampler.ofStream(pairs);
-    await data.eachBatch((batch) => stream.add(batch, pause));
+    try {
+      await data.eachBatch((batch) => stream.add(batch, pause));
+    } finally {
+      stream.dispose();
+    }
     kept = stream.capacity;
     sample = await stream.finish(size, pause);
   }
-  sample ??= (await exactShare(task)).sample;
+  sample ??= (await exact()).sample;
   if (tolerance === undefined) {
     return { sample };
   }
@@ -189,6 +225,12 @@ async function sampledShare(task: Task, { pairs, tolerance }: SampledMethod): Pr
     minimum,
     ...(!isAccurate && { missed: toleranceMissed(tolerance, gainsNothing ? 'samples' : kept) }),
   };
+}
+
+function waysOf(task: Task): SharedWays {
+  const { subject, data, budgetBytes, seed } = task;
+  const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population);
+  return { sampler, exact: () => exactShare(task), isSmall: isSmall(task) };
 }
 
 /** Every sample and every column, as a share that others can be added to. */
@@ -284,7 +326,7 @@ function durationOf(ms: number): string {
 
 /** What shares of the data say together. */
 export function estimateOfShares(
-  { heads, symmetry }: { readonly heads: readonly Head[]; readonly symmetry: ScaleSymmetry },
+  { graph, symmetry }: { readonly graph: Graph; readonly symmetry: ScaleSymmetry },
   shares: readonly Share[],
 ): Estimate {
   const found = new SampledTraces(shares.map(({ sample }) => sample));
@@ -299,7 +341,7 @@ export function estimateOfShares(
     errorOf: (factors) => found.errorOf(factors),
     unreliable: UNRELIABLE_SAMPLE,
     assumptions: [
-      ...pairAssumptions(heads, found),
+      ...pairAssumptions(graph, found),
       ...partAssumptions(found),
       ...shares.flatMap(({ missed }) => missed ?? []),
     ],

@@ -2,7 +2,7 @@ import type { DataType } from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
 import { callOf, isModel, type LayerCall, type ModelLayer } from '../tfjs/model-graph.js';
-import { learnedWeights, trainedWeights } from '../tfjs/weights.js';
+import { learnedWeights, trainedWeights, variableOf } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
 import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
@@ -250,6 +250,21 @@ export function reaching(graph: Graph, outputs: readonly number[]): Graph {
     }
   }
   return { ...graph, outputs, steps };
+}
+
+/**
+ * About how many products of a weight and a number one sample takes forward: every weight at every position of its layer's
+ * output. Infinity where positions are not known beforehand.
+ */
+export function productsOfRow(graph: Graph): number {
+  return graph.steps.reduce((sum, { operation: { layer, parameters } }) => {
+    const { outputShape } = layer as { readonly outputShape?: tfl.Shape | tfl.Shape[] };
+    const isKnown = outputShape?.every((size) => !Array.isArray(size)) ?? false;
+    const inner = isKnown ? (outputShape as tfl.Shape).slice(1, -1) : [null];
+    const positions = inner.reduce((product: number, size) => product * (size ?? Number.POSITIVE_INFINITY), 1);
+    const weights = parameters.map(({ variable }) => variableOf(variable).size);
+    return weights.reduce((total, size) => total + size * positions, sum);
+  }, 0);
 }
 
 /** The weights of a graph, each once, in the order of its steps. */

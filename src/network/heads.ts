@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { spread } from './layers/sensitivity.js';
 import type { DrawSigns, OutputHessian } from './output-hessian.js';
 
 /**
@@ -252,11 +253,22 @@ function maskOf(rows: readonly boolean[], rank: number): tf.Tensor {
   );
 }
 
-/** Squared norms of all columns, w_{n,r} = ||c_{n,r}||^2, in closed form: [N, columns of all heads]. */
-export function squaredNormsOf(heads: readonly Head[], outputs: Outputs): tf.Tensor2D {
-  const norms = heads.map((head) => {
+/**
+ * Squared norms of all columns, w_{n,r} = ||c_{n,r}||^2, in closed form: [N, columns of all heads].
+ *
+ * @param factors f for some of the heads, in the shape of z or what is the same along some of its axes: the norms are then
+ *   sum_i f_{n,i} c_{n,r,i}^2.
+ */
+export function squaredNormsOf(
+  heads: readonly Head[],
+  outputs: Outputs,
+  factors: readonly (tf.Tensor | null)[] = [],
+): tf.Tensor2D {
+  const norms = heads.map((head, i) => {
     const { rows, samples, positions, scale } = rowsOf(head, outputs);
-    const ofRow = head.hessian.squaredNorms(rows);
+    const given = factors[i];
+    const ofOutputs = given && (tf.reshape(spread(given, outputs[head.output].shape), rows.shape) as tf.Tensor2D);
+    const ofRow = head.hessian.squaredNorms(rows, ofOutputs ?? undefined);
     const factor = scale();
     const weighted =
       typeof factor === 'number'

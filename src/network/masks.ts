@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Layer, Operation } from './layers/operation.js';
+import { nothingPasses } from './layers/sensitivity.js';
 import { layerTable } from './layers/table.js';
 
 type Mask = tf.Tensor | null;
@@ -67,5 +68,6 @@ export function maskOfCall(
     // A mask that is passed on becomes a tensor of its own, which lives as long as it is needed.
     forward: (inputs) => ({ output: tf.clone(compute(inputs) as tf.Tensor), saved: [] }),
     backward: () => [],
+    sensitivity: nothingPasses,
   };
 }

@@ -5,8 +5,10 @@ import { type Graph, readBy, type Step } from './graph.js';
  * function and its gradients stay what they are (where f is flat, so that maxima tie, its derivative is 0 either way), and the
  * activation is left with fewer elements; where the pooling can take its slope along, the two become one step. Activations whose
  * output goes elsewhere too stay where they are, and so do the numbers of all other tensors.
+ *
+ * @param join false: all steps stay steps of their own. Default true.
  */
-export function maximaFirst(graph: Graph): Graph {
+export function maximaFirst(graph: Graph, { join = true }: { readonly join?: boolean } = {}): Graph {
   const { steps, outputs } = graph;
   const ordered = [...steps];
   const reads = new Map<number, number>(outputs.map((id) => [id, 1]));
@@ -27,7 +29,7 @@ export function maximaFirst(graph: Graph): Graph {
       later = earlier;
     }
   });
-  return { ...graph, steps: joined(ordered, reads) };
+  return { ...graph, steps: join ? joined(ordered, reads) : ordered };
 }
 
 /** Poolings and the activations that alone read them, in one step where they can be. */

@@ -66,12 +66,13 @@ export interface OutputHessian {
    */
   combination(z: tf.Tensor2D, signs: DrawSigns): tf.Tensor2D;
   /**
-   * Squared norms of all columns in closed form, w_{n,r} = ||c_{n,r}||^2.
+   * Squared norms of all columns in closed form, w_{n,r} = sum_i f_{n,i} c_{n,r,i}^2.
    *
    * @param z [N, K].
+   * @param factors f, [N, K]; default: all 1.
    * @returns [N, R].
    */
-  squaredNorms(z: tf.Tensor2D): tf.Tensor2D;
+  squaredNorms(z: tf.Tensor2D, factors?: tf.Tensor2D): tf.Tensor2D;
   /**
    * Gradient of each sample's loss, d l_n / d z_n, as tf.js has the loss, but exact: tf.js' Keras losses clip probabilities to
    * [1e-7, 1 - 1e-7], which takes the gradient away from samples that are sure.
@@ -141,7 +142,10 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
       const found = all(z);
       return tf.sum(tf.mul(found, signs([found.shape[0], found.shape[1], 1])), 0) as tf.Tensor2D;
     },
-    squaredNorms: (z) => tf.transpose(tf.sum(tf.square(all(z)), 2) as tf.Tensor2D),
+    squaredNorms(z, factors) {
+      const squares = tf.square(all(z));
+      return tf.transpose(tf.sum(factors ? tf.mul(squares, factors) : squares, 2) as tf.Tensor2D);
+    },
   };
 }
 
@@ -253,17 +257,21 @@ const softmaxFactor: Factor = {
       },
     };
   }),
-  // w_k = p_k [ (1 - p_k / (1 + u_m))^2 + p_m + sum_{j != k, m} p_j^2 / (1 + u_m)^2 ]
-  squaredNorms(z) {
+  // w_k = p_k [ f_k (1 - p_k / (1 + u_m))^2 + f_m p_m + sum_{j != k, m} f_j p_j^2 / (1 + u_m)^2 ]
+  squaredNorms(z, factors) {
+    const weighted = (x: tf.Tensor) => (factors ? tf.mul(x, factors) : x);
     const [samples, outputs] = z.shape;
     const p = tf.softmax(z);
     const largest = tf.expandDims(tf.argMax(z, 1), 1);
     const pLargest = tf.max(p, 1, true);
     const share = tf.div(p, tf.add(tf.sqrt(pLargest), 1));
-    const squares = tf.square(share);
+    const squares = weighted(tf.square(share));
+    const ofLargest = factors
+      ? tf.sum(tf.where(isClass(largest, outputs), weighted(p), tf.zerosLike(p)), 1, true)
+      : pLargest;
     const others = tf.sum(tf.where(isClass(largest, outputs), tf.zerosLike(squares), squares), 1, true);
     const rest = tf.relu(tf.sub(others, squares));
-    const ofClass = tf.mul(p, tf.add(tf.add(tf.square(tf.sub(1, share)), pLargest), rest));
+    const ofClass = tf.mul(p, tf.add(tf.add(weighted(tf.square(tf.sub(1, share))), ofLargest), rest));
     const columns = outputs - 1;
     const index = tf.expandDims(tf.range(0, columns, 1, 'int32'), 0);
     return tf.where(
@@ -307,7 +315,10 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D, logOfRoot?: (z: tf.Tens
       chosen: (index) => tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32'),
       kept: (coefficients) => coefficients,
     })),
-    squaredNorms: (z) => tf.square(root(z)),
+    squaredNorms(z, factors) {
+      const squares = tf.square(root(z));
+      return factors ? tf.mul(squares, factors) : squares;
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { gaugedTidy, type MemoryGauge } from '../tfjs/memory-gauge.js';
 import { type Graph, readBy, type Step } from './graph.js';
 import { inLayer, type RecordedCall } from './layers/operation.js';
+import type { SensedCall } from './layers/sensitivity.js';
 
 /** What a step is needed for once the forward pass is over. */
 export interface StepPlan {
@@ -31,6 +32,8 @@ export interface Tape {
   readonly outputs: readonly tf.Tensor[];
   /** One entry a step; null where the backward pass does not come by. */
   readonly calls: readonly (RecordedCall | null)[];
+  /** One entry a step; empty unless everything is kept. */
+  readonly sensed: readonly SensedCall[];
   dispose(): void;
 }
 
@@ -43,7 +46,7 @@ export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
  * Runs the network as inference does and records what the backward pass needs; everything else is disposed on the way.
  *
  * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
- * @param look shown the inputs of every step, which live no longer than the call.
+ * @param keepAll keeps every tensor until the tape is disposed, and says of which steps what is saved is kept too.
  * @throws what the graph's `checkUnmoved` throws.
  */
 export function record(
@@ -51,7 +54,7 @@ export function record(
   plan: readonly StepPlan[],
   inputs: tf.Tensor[],
   gauge: MemoryGauge,
-  look?: (step: number, inputs: readonly tf.Tensor[]) => void,
+  keepAll?: { readonly savedOf: (step: number) => boolean },
 ): Tape {
   graph.checkUnmoved?.();
   const lastUse = new Map<number, number>();
@@ -65,6 +68,7 @@ export function record(
   const foreign = new Set(inputs);
   const kept = new Set<tf.Tensor>();
   const calls: (RecordedCall | null)[] = [];
+  const sensed: SensedCall[] = [];
   const dispose = () => {
     for (const tensor of new Set([...kept, ...values.values()])) {
       if (!foreign.has(tensor)) {
@@ -76,8 +80,7 @@ export function record(
     plan.forEach(({ step, carriesDelta, leavesNorms }, i) => {
       const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
       const mask = step.mask === undefined ? undefined : values.get(step.mask);
-      const needed = carriesDelta || leavesNorms;
-      look?.(i, stepInputs);
+      const needed = carriesDelta || leavesNorms || keepAll?.savedOf(i) === true;
       const { output, saved } = gaugedTidy(gauge, () => {
         const forward = inLayer(step.operation, () => step.operation.forward(stepInputs, needed, mask));
         return { output: forward.output, saved: needed ? forward.saved : [] };
@@ -89,6 +92,10 @@ export function record(
       }
       const inputShapes = stepInputs.map((x) => x.shape);
       calls.push(needed ? { saved, inputShapes, ...(keptMask && { mask: keptMask }) } : null);
+      if (keepAll) {
+        sensed.push({ inputs: stepInputs, output, saved, ...(mask && { mask }) });
+        return;
+      }
       for (const id of new Set(readBy(step))) {
         const value = values.get(id) as tf.Tensor;
         if (lastUse.get(id) === i && !graph.outputs.includes(id)) {
@@ -103,5 +110,5 @@ export function record(
     dispose();
     throw error;
   }
-  return { outputs: graph.outputs.map((id) => values.get(id) as tf.Tensor), calls, dispose };
+  return { outputs: graph.outputs.map((id) => values.get(id) as tf.Tensor), calls, sensed, dispose };
 }

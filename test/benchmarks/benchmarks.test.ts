@@ -74,6 +74,23 @@ test('optimizers: all of them, in steps of SGD', { timeout: 300_000 }, () => {
   }
 });
 
+test('coverage: the first network of every kind, by four methods', { timeout: 300_000 }, () => {
+  const found = tables(reportOf('coverage', '--backend', backend));
+  expect(found).toHaveLength(4);
+  for (const rows of found) {
+    const kinds = rows.map(([title]) => title!.split(': ')[0]);
+    expect(kinds).toEqual(['dense', 'convolutional', 'recurrent', 'joined', 'trained']);
+    for (const [title, reliable, , , , pairs, , ratio] of rows) {
+      expect(number(reliable!)).toBeLessThanOrEqual(100);
+      // The last layer of a logistic regression needs no sampling.
+      expect(number(pairs!) > 0).toBe(!title!.startsWith('trained'));
+      expect(number(ratio!)).toBeGreaterThan(0.1);
+    }
+  }
+  expect(found[0]!.at(-1)!.slice(1, 5)).toEqual(['100%', '100%', '100%', '0.0']);
+  expect(found[0]!.at(-1)!.at(-1)).toBe('yes');
+});
+
 test('one-percent: every contestant at every stage of training', { timeout: 300_000 }, () => {
   const { report, chart } = benchmark('one-percent', '--no-peers', '--networks', 'SmallMLP', '--backend', backend);
   const found = tables(report);

@@ -29,7 +29,8 @@ describe('npm run example', () => {
     expect(epochs.length).toBeGreaterThan(5);
     for (const line of epochs) {
       expect(line.all).toBeGreaterThan(0);
-      expect(line.error).toBeGreaterThan(0);
+      // So few images are measured exactly.
+      expect(line.error).toBeGreaterThanOrEqual(0);
       expect(line.error).toBeLessThanOrEqual(0.02 * line.all! + 0.01);
       expect(line.minibatchError).toBeGreaterThan(0);
     }

@@ -11,15 +11,19 @@ import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
 const layers = tfl.layers;
 const he = (seed: number) => tfl.initializers.heNormal({ seed });
 
-function dense(outputs = 5, activation?: 'softmax' | 'sigmoid' | 'tanh'): tfl.LayersModel {
+function dense(outputs = 5, activation?: 'softmax' | 'sigmoid' | 'tanh', widths = [12, 9]): tfl.LayersModel {
+  const [first, second] = widths;
   return tfl.sequential({
     layers: [
-      layers.dense({ units: 12, activation: 'relu', inputShape: [8], kernelInitializer: he(1), name: 'one' }),
-      layers.dense({ units: 9, activation: 'relu', kernelInitializer: he(2), name: 'two' }),
+      layers.dense({ units: first!, activation: 'relu', inputShape: [8], kernelInitializer: he(1), name: 'one' }),
+      layers.dense({ units: second!, activation: 'relu', kernelInitializer: he(2), name: 'two' }),
       layers.dense({ units: outputs, activation, kernelInitializer: he(3), name: 'three' }),
     ],
   });
 }
+
+/** Too large to be measured exactly at a loose tolerance. */
+const wide = () => dense(5, undefined, [320, 160]);
 
 const inputs = (samples: number, seed = 5) => tf.randomNormal([samples, 8], 0, 2, 'float32', seed) as tf.Tensor2D;
 const softmax: MeasureOptions = { loss: 'softmaxCrossEntropy' };
@@ -42,8 +46,11 @@ const batched = (x: tf.Tensor2D, size: number) =>
   } as never);
 
 /** Runs with a model and inputs that are disposed afterwards, and checks that nothing else stays. */
-async function withoutLeak(run: (model: tfl.LayersModel, x: tf.Tensor2D) => Promise<void>, samples = 200) {
-  const model = dense();
+async function withoutLeak(
+  run: (model: tfl.LayersModel, x: tf.Tensor2D) => Promise<void>,
+  samples = 200,
+  model = dense(),
+) {
   const x = inputs(samples);
   await measureSharpness(model, x, { ...softmax, method: { pairs: 40 } });
   const before = tf.memory().numTensors;
@@ -113,12 +120,18 @@ describe('{ pairs }', () => {
       expect(await read(batched(x, 30), 3)).toBe(await read(batched(x, 30), 3));
     }));
 
-  it('keeps within the memory that it is given, to the same values', () =>
+  it('keeps within the memory that it is given: other chunks, other draws, as good', () =>
     withoutLeak(async (model, x) => {
       const method = { pairs: 90 };
-      const wide = await measureSharpness(model, x, { ...softmax, method });
-      const tight = await measureSharpness(model, x, { ...softmax, method, memoryMB: 0.01 });
-      expectSameReading(tight, wide, 1e-5);
+      const exact = await measureSharpness(model, x, softmax);
+      for (const memoryMB of [1024, 0.02]) {
+        const reading = await measureSharpness(model, x, { ...softmax, method, memoryMB });
+        expect(reading.pairs).toBe(90);
+        expect(Math.abs(reading.minimumSharpness - exact.minimumSharpness)).toBeLessThan(4 * reading.standardError);
+        // The same budget, the same chunks, the same values.
+        const again = await measureSharpness(model, x, { ...softmax, method, memoryMB });
+        expectSameReading(again, reading, 1e-12);
+      }
       await expect(measureSharpness(model, x, { ...softmax, method, memoryMB: 1e-5 })).rejects.toThrow(/memoryMB/);
     }));
 
@@ -174,12 +187,26 @@ describe('{ pairs }', () => {
     expect(Math.abs(reading.trace / exact.trace - 1)).toBeLessThan(0.3);
     const squashed = dense(4, 'tanh');
     const pairs = { loss: 'meanSquaredError', method: { pairs: 60 } } as const;
-    const { parameters, assumptions } = await measureSharpness(squashed, x, pairs);
+    const { parameters } = await measureSharpness(squashed, x, pairs);
     expect(parameters.at(-1)?.standardError).toBeGreaterThan(0);
-    expect(assumptions.join(' ')).toMatch(/Squared error weighs all outputs alike/);
     tf.dispose(x);
     model.dispose();
     squashed.dispose();
+  });
+
+  it('says where chance has told what pairs are drawn by', async () => {
+    const input = tfl.input({ shape: [4, 3] });
+    const cells = [2, 3].map((units) => layers.simpleRNNCell({ units }));
+    const hidden = layers.rnn({ cell: cells as never, name: 'two_cells' }).apply(input);
+    const model = tfl.model({ inputs: input, outputs: layers.dense({ units: 3 }).apply(hidden) as tfl.SymbolicTensor });
+    const x = tf.randomNormal([30, 4, 3], 0, 1, 'float32', 5);
+    const drawn = await measureSharpness(model, x, { ...softmax, method: { pairs: 40 } });
+    expect(drawn.assumptions.join(' ')).toMatch(/How sensitive 'two_cells' is .* was tried in a few random directions/);
+    const all = await measureSharpness(model, x, softmax);
+    expect(all.assumptions.join(' ')).not.toMatch(/random directions/);
+    expect(Math.abs(drawn.minimumSharpness - all.minimumSharpness)).toBeLessThan(5 * drawn.standardError);
+    x.dispose();
+    model.dispose();
   });
 
   it('takes several inputs, and whole numbers', async () => {
@@ -233,37 +260,47 @@ describe('{ pairs }', () => {
 
 describe('{ tolerance }', () => {
   it('draws until the error is within it, and no more than it takes', () =>
-    withoutLeak(async (model, x) => {
-      const exact = await measureSharpness(model, x, softmax);
-      const pairs: number[] = [];
-      for (const tolerance of [0.2, 0.03, 0.015]) {
-        const reading = await measureSharpness(model, x, { ...softmax, method: { tolerance } });
-        pairs.push(reading.pairs);
-        expect(reading.standardError).toBeLessThanOrEqual(tolerance * reading.minimumSharpness);
-        const off = Math.abs(reading.minimumSharpness / exact.minimumSharpness - 1);
-        expect(off).toBeLessThan(4 * tolerance);
-      }
-      expect(pairs[0]).toBe(256);
-      // Each pair is run once: samples of 256, 384, 576, ... nearly nest.
-      expect(pairs[2]).toBeGreaterThan(pairs[0]);
-      expect(pairs[2]).toBeLessThan(1.2 * 256 * 1.5 ** Math.round(Math.log(pairs[2] / 256) / Math.log(1.5)));
-    }, 2000));
+    withoutLeak(
+      async (model, x) => {
+        const exact = await measureSharpness(model, x, softmax);
+        const pairs: number[] = [];
+        for (const tolerance of [0.2, 0.02, 0.006]) {
+          const reading = await measureSharpness(model, x, { ...softmax, method: { tolerance } });
+          pairs.push(reading.pairs);
+          expect(reading.standardError).toBeLessThanOrEqual(tolerance * reading.minimumSharpness);
+          const off = Math.abs(reading.minimumSharpness / exact.minimumSharpness - 1);
+          expect(off).toBeLessThan(4 * tolerance);
+        }
+        expect(pairs[0]).toBe(128);
+        // Each pair is run once: samples of 256, 384, 576, ... nearly nest.
+        expect(pairs[2]).toBeGreaterThan(256);
+        expect(pairs[2]).toBeLessThan(1.2 * 256 * 1.5 ** Math.round(Math.log(pairs[2] / 256) / Math.log(1.5)));
+      },
+      2000,
+      wide(),
+    ));
 
   it('runs no pair twice while the sample grows', () =>
-    withoutLeak(async (model, x) => {
-      const once = await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.02 } });
-      let pairs = 0;
-      // Not the first time, when trials find how many fit the memory.
-      const { kernels, result } = await tf.profile(async () => {
-        pairs = (await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.02 } })).pairs;
-        return tf.scalar(0);
-      });
-      const gathered = kernels.filter(({ name }) => name === 'GatherV2').map(({ outputShapes }) => outputShapes[0][0]);
-      tf.dispose(result);
-      expect(pairs).toBeGreaterThan(256);
-      expect(pairs).toBe(once.pairs);
-      expect(gathered.reduce((sum, rows) => sum + rows, 0)).toBe(pairs);
-    }, 2000));
+    withoutLeak(
+      async (model, x) => {
+        const once = await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.006 } });
+        let pairs = 0;
+        // Not the first time, when trials find how many fit the memory.
+        const { kernels, result } = await tf.profile(async () => {
+          pairs = (await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.006 } })).pairs;
+          return tf.scalar(0);
+        });
+        const gathered = kernels
+          .filter(({ name }) => name === 'GatherV2')
+          .map(({ outputShapes }) => outputShapes[0][0]);
+        tf.dispose(result);
+        expect(pairs).toBeGreaterThan(256);
+        expect(pairs).toBe(once.pairs);
+        expect(gathered.reduce((sum, rows) => sum + rows, 0)).toBe(pairs);
+      },
+      2000,
+      wide(),
+    ));
 
   it('is exact where half of the pairs would be needed', () =>
     withoutLeak(async (model, x) => {
@@ -322,7 +359,7 @@ it('reports progress and stops when asked to', () =>
   }));
 
 it('flags a reading whose error a few pairs make', async () => {
-  // The rarer a unit is active, the larger what it passes on: squared error, with its equal weights, cannot see it coming.
+  // The rarer a unit is active, the larger what it passes on, in so few pairs.
   const model = tfl.sequential({
     layers: [
       layers.dense({ units: 40, activation: 'relu', inputShape: [8], kernelInitializer: he(7) }),
@@ -339,11 +376,11 @@ it('flags a reading whose error a few pairs make', async () => {
   const loss = 'meanSquaredError';
   let flagged = 0;
   for (let seed = 0; seed < 10; seed++) {
-    const reading = await measureSharpness(model, x, { loss, method: { pairs: 64 }, seed });
+    const reading = await measureSharpness(model, x, { loss, method: { pairs: 32 }, seed });
     flagged += reading.reliable ? 0 : 1;
     expect(reading.assumptions.some((each) => /not reliable/.test(each))).toBe(!reading.reliable);
   }
-  expect(flagged).toBeGreaterThanOrEqual(9);
+  expect(flagged).toBeGreaterThanOrEqual(5);
   expect((await measureSharpness(model, x, { loss })).reliable).toBe(true);
   x.dispose();
   model.dispose();

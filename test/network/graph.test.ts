@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { type Graph, parametersOf, reaching, trainedParameters, unfold } from '../../src/network/graph.js';
+import {
+  type Graph,
+  parametersOf,
+  productsOfRow,
+  reaching,
+  trainedParameters,
+  unfold,
+} from '../../src/network/graph.js';
 import { generic, measuredAsWhole } from '../../src/network/layers/generic.js';
 import type { LayerRule } from '../../src/network/layers/rule.js';
 import { registerLayerRule } from '../../src/network/layers/table.js';
@@ -239,4 +246,22 @@ it('several weights of one name get a number, and a place between scales', () =>
     ['pair/bias', 'bias', undefined, 'between'],
     ['pair/kernel_1', 'kernel', 'between', 'output'],
   ]);
+});
+
+describe('productsOfRow', () => {
+  it('counts every weight at every position of the output of its layer', () => {
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.conv2d({ filters: 2, kernelSize: 3, inputShape: [6, 5, 1] }),
+        tfl.layers.flatten(),
+        tfl.layers.dense({ units: 3 }),
+      ],
+    });
+    // 18 + 2 weights at 4 x 3 positions, and 24 x 3 + 3.
+    expect(productsOfRow(unfold(model))).toBe(20 * 12 + 75);
+    const open = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [null, 2] })] });
+    expect(productsOfRow(unfold(open))).toBe(Number.POSITIVE_INFINITY);
+    model.dispose();
+    open.dispose();
+  });
 });

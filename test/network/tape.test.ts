@@ -98,9 +98,13 @@ describe('record', () => {
     const x = tf.tensor2d([[1], [2]], [2, 1], 'int32');
     const before = tf.memory().numTensors;
     const graph: Graph = { ...branched(['a']), inputTypes: new Map([[0, 'float32']]) };
-    const types: string[] = [];
-    const tape = record(graph, planSteps(graph), [x], memoryGauge(), (_step, [input]) => types.push(input!.dtype));
-    expect(types).toEqual(['float32', 'float32', 'float32', 'float32']);
+    const tape = record(graph, planSteps(graph), [x], memoryGauge(), { savedOf: () => false });
+    expect(tape.sensed.map(({ inputs: [input] }) => input!.dtype)).toEqual([
+      'float32',
+      'float32',
+      'float32',
+      'float32',
+    ]);
     expect(tape.outputs.map((output) => [...output.dataSync()])).toEqual([
       [4, 5],
       [3, 4],
@@ -116,11 +120,18 @@ describe('record', () => {
     const before = tf.memory().numTensors;
     const held: number[] = [];
     const graph = branched([]);
-    const look = (_step: number, inputs: readonly tf.Tensor[]) => {
-      held.push(tf.memory().numTensors - before);
-      expect(inputs.some(({ isDisposed }) => isDisposed)).toBe(false);
-    };
-    const tape = record(graph, planSteps(graph), [x], memoryGauge(), look);
+    const watched = graph.steps.map(({ operation, ...step }) => ({
+      ...step,
+      operation: {
+        ...operation,
+        forward(inputs: tf.Tensor[]) {
+          held.push(tf.memory().numTensors - before);
+          expect(inputs.some(({ isDisposed }) => isDisposed)).toBe(false);
+          return operation.forward(inputs);
+        },
+      },
+    }));
+    const tape = record(graph, planSteps({ ...graph, steps: watched }), [x], memoryGauge());
     // a's output lives until d has read it, b's until c has: outputs 3 and 4 remain.
     expect(held).toEqual([0, 1, 2, 2]);
     expect(tf.memory().numTensors - before).toBe(2);
@@ -128,6 +139,34 @@ describe('record', () => {
     expect(tape.outputs.map((y) => y.dataSync()[0])).toEqual([4, 3]);
     tape.dispose();
     expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('keeps everything where it is asked to, with what is saved of some steps', () => {
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const graph = branched([]);
+    const saves = graph.steps.map(({ operation, ...step }) => ({
+      ...step,
+      operation: {
+        ...operation,
+        forward([y]: tf.Tensor[], recording = true) {
+          return { output: tf.add(y!, 1), saved: recording ? [tf.mul(y!, 10)] : [] };
+        },
+      },
+    }));
+    const plan = planSteps({ ...graph, steps: saves });
+    const { sensed, dispose } = record(graph, plan, [x], memoryGauge(), { savedOf: (step) => step === 1 });
+    const first = (each: readonly tf.Tensor[]) => each.map((y) => y.dataSync()[0]);
+    expect(sensed.map(({ inputs, output, saved }) => [first(inputs), first([output]), first(saved)])).toEqual([
+      [[1], [2], []],
+      [[2], [3], [20]],
+      [[3], [4], []],
+      [[2], [3], []],
+    ]);
+    dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(x.isDisposed).toBe(false);
     x.dispose();
   });
 

@@ -5,6 +5,7 @@ import { multiplyEachColumn } from './columns.js';
 import { callLayer, measuredAsWhole, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
 import { alongSamples, type LayerRule, type ParameterOf } from './rule.js';
+import { bySlope, bySwitch, spread } from './sensitivity.js';
 
 /** An activation as tf.js' layers hold it. */
 export interface ActivationFunction {
@@ -101,6 +102,7 @@ function elementwise(
       return { output, saved: recording ? [derivative(x, () => output)] : [] };
     },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+    sensitivity: properties.activation === 'relu' ? bySwitch : bySlope,
     ...(properties.piecewiseLinear && {
       onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),
     }),
@@ -128,6 +130,19 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.
       const byRow = tf.reshape(p, [1, -1, classes]);
       const centred = tf.sub(d, tf.sum(tf.mul(d, byRow), 2, true));
       return [tf.reshape(tf.mul(centred, byRow), delta.shape)];
+    },
+    // d p_i / d x_j = p_i ([i = j] - p_j): p_i^2 [(1 - p_i)^2 q_i + sum_{j != i} p_j^2 q_j].
+    sensitivity: {
+      through([given], { inputs: [x], output: p }) {
+        if (!given) {
+          return null;
+        }
+        const q = spread(given, x.shape);
+        const squares = tf.square(p);
+        const ofAll = tf.sum(tf.mul(squares, q), -1, true);
+        const own = tf.mul(q, tf.sub(1, tf.mul(p, 2)));
+        return tf.mul(squares, tf.relu(tf.add(own, ofAll)));
+      },
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   windowGrid,
 } from './pooling-windows.js';
 import type { LayerRule } from './rule.js';
+import { isOfChannels, spread } from './sensitivity.js';
 
 /** How many cells of each window lie inside the image: [1, h, w, 1]. */
 function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
@@ -43,6 +44,12 @@ function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: 
       output: view.fromImage(tf.avgPool(view.toImage(x), size, strides, padding), x.shape),
       saved: [],
     }),
+    sensitivity: {
+      through: ([q], { inputs: [x] }) => {
+        const found = q && (isOfChannels(q) ? q : operation.forward([spread(q, x.shape)]).output);
+        return found && tf.div(found, size[0] * size[1]);
+      },
+    },
     backward({ inputShapes }, delta) {
       const imageSize = view.size(inputShapes[0]);
       const pooled = view.toImage(delta);
@@ -77,6 +84,10 @@ export const globalAveragePooling: LayerRule = (anyLayer) => {
       }
       const channels = shape[shape.length - 1];
       return { output: tf.mean(tf.reshape(x, [samples, -1, channels]), 1), saved: [] };
+    },
+    sensitivity: {
+      through: ([q], { inputs: [x], output }) =>
+        q && tf.div(operation.forward([spread(q, x.shape)]).output, x.size / output.size),
     },
     backward({ inputShapes }, delta) {
       const [, ...shape] = inputShapes[0];

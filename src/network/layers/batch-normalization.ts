@@ -4,6 +4,7 @@ import { layerAxis, repeatsWeightsByElement } from '../../tfjs/layer-axis.js';
 import { multiplyEachColumn } from './columns.js';
 import type { CallWithDelta, Layer, Operation, Parameter } from './operation.js';
 import { alongSamples, type LayerRule } from './rule.js';
+import { spread as allOf } from './sensitivity.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
 
 interface BatchNormalizationLayer extends Layer {
@@ -43,6 +44,9 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
   const spread = (x: tf.Tensor) => (repeatsWeightsByElement(layer) ? tf.reshape(x, [x.shape[0], -1, channels]) : x);
   const perChannel = (numbers: tf.Tensor) => tf.reshape(numbers, channelShape());
   const inverseDeviation = () => tf.rsqrt(tf.add(layer.movingVariance.read(), layer.epsilon));
+  const factor = () => (layer.gamma ? tf.mul(inverseDeviation(), layer.gamma.read()) : inverseDeviation());
+  const normalize = (x: tf.Tensor) =>
+    tf.mul(tf.sub(spread(x), perChannel(layer.movingMean.read())), perChannel(inverseDeviation()));
   /** [B, ..., C, ...] -> [B, P, C]. */
   const asPositions = (x: tf.Tensor): tf.Tensor3D => {
     const order = [...Array(rank).keys()].filter((i) => i !== axis);
@@ -60,15 +64,24 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     inputStatistics: [layer.movingMean],
     ...(gamma?.trainable && { linearIn: [{ saved: 0, parameter: gamma }] }),
     forward([x]) {
-      const centred = tf.sub(spread(x), perChannel(layer.movingMean.read()));
-      const normalized = tf.mul(centred, perChannel(inverseDeviation()));
+      const normalized = normalize(x);
       const scaled = layer.gamma ? tf.mul(normalized, perChannel(layer.gamma.read())) : normalized;
       const output = layer.beta ? tf.add(scaled, perChannel(layer.beta.read())) : scaled;
       return { output: tf.reshape(output, x.shape), saved: gamma?.trainable ? [tf.reshape(normalized, x.shape)] : [] };
     },
-    backward(_call, delta) {
-      const factor = layer.gamma ? tf.mul(inverseDeviation(), layer.gamma.read()) : inverseDeviation();
-      return [tf.reshape(tf.mul(spread(delta), perChannel(factor)), delta.shape)];
+    backward: (_call, delta) => [tf.reshape(tf.mul(spread(delta), perChannel(factor())), delta.shape)],
+    sensitivity: {
+      through: ([q], { inputs: [x] }) => {
+        if (!q) {
+          return null;
+        }
+        const squares = tf.square(perChannel(factor()));
+        return repeatsWeightsByElement(layer)
+          ? tf.reshape(tf.mul(spread(allOf(q, x.shape)), squares), x.shape)
+          : tf.mul(q, squares);
+      },
+      ofParameters: ({ inputs: [x] }) =>
+        parameters.map((each) => (each === gamma ? tf.square(tf.reshape(normalize(x), x.shape)) : null)),
     },
     squaredNorms(calls: readonly CallWithDelta[], columns) {
       return parameters.map((each) => {

@@ -5,6 +5,7 @@ import { type RecurrentLayer, recurrence } from './recurrence.js';
 import { isPlain, projection, recurrentAsWhole } from './recurrent.js';
 import { cellOf, letsScaleThrough } from './recurrent-cells.js';
 import type { LayerRule } from './rule.js';
+import { type SensedCall, type Sensitivity, spread } from './sensitivity.js';
 
 interface BidirectionalLayer extends Layer {
   forwardLayer: RecurrentLayer;
@@ -27,8 +28,48 @@ function sideBySide(first: Operation, second: Operation, width: number, inputWid
   });
   const ofHalf = (calls: readonly CallWithDelta[], i: number) =>
     calls.map((call): CallWithDelta => ({ ...half(call, i), delta: cut(call.delta, width)[i] }));
+  /** What each of the two sees of a call. */
+  const sensed = (call: SensedCall, i: number): SensedCall => ({
+    ...call,
+    inputs: inputWidth === undefined ? call.inputs : [cut(call.inputs[0], inputWidth)[i]],
+    output: cut(call.output, width)[i],
+    saved: call.saved.slice((i * call.saved.length) / 2, ((i + 1) * call.saved.length) / 2),
+    weights: call.weights?.slice((i * call.weights.length) / 2, ((i + 1) * call.weights.length) / 2),
+  });
+  const sensitivities = both.map((each) => each.sensitivity as Sensitivity);
+  const entersAtInput = sensitivities[0].entersAtInput === true;
+  const units = sensitivities.flatMap(({ unit }) => unit ?? []);
+  const largest = () => units.map((unit) => unit()).reduce((a, b) => tf.maximum(a, b));
+  const sensitivity: Sensitivity = {
+    ...sensitivities[0],
+    ...(units.length > 0 && { unit: largest }),
+    weights: () => sensitivities.flatMap((each) => each.weights?.() ?? []),
+    through([q], call) {
+      const halves = q && (inputWidth === undefined ? [q, q] : cut(spread(q, call.inputs[0].shape), inputWidth));
+      const found = sensitivities.map((each, i) => {
+        const of = sensed(call, i);
+        const one = each.through([halves?.[i] ?? null], of);
+        const inUnits = one && each.unit ? tf.mul(one, tf.square(tf.div(each.unit(), largest()))) : one;
+        return inUnits ? spread(inUnits, of.output.shape) : tf.zeros(of.output.shape);
+      });
+      return tf.concat(found, -1);
+    },
+    // Weights of one of the two do nothing to the other.
+    ofParameters: (call) =>
+      sensitivities.flatMap((each, i) => {
+        const own = sensed(call, i);
+        const other = sensed(call, 1 - i);
+        const [place, rest] = entersAtInput ? [own.inputs[0], other.inputs[0]] : [own.output, other.output];
+        return (each.ofParameters?.(own) ?? []).map((one) => {
+          const here = one ? spread(one, place.shape) : tf.ones(place.shape);
+          const there = tf.zeros(rest.shape);
+          return tf.concat(i === 0 ? [here, there] : [there, here], -1);
+        });
+      }),
+  };
   return {
     ...first,
+    sensitivity,
     parameters: both.flatMap(({ parameters }) => parameters),
     factorsNorms: false,
     linearIn: undefined,

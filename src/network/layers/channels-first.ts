@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Operation, RecordedCall } from './operation.js';
+import type { SensedCall, Sensitivity } from './sensitivity.js';
 
 /** [B, C, ...spatial] -> [B, ...spatial, C]. */
 function toChannelsLast(x: tf.Tensor): tf.Tensor {
@@ -11,9 +12,15 @@ function toChannelsFirst(x: tf.Tensor): tf.Tensor {
   return tf.transpose(x, [0, x.rank - 1, ...Array.from({ length: x.rank - 2 }, (_, i) => i + 1)]);
 }
 
+const channelsLastOf = (call: SensedCall): SensedCall => ({
+  ...call,
+  inputs: call.inputs.map(toChannelsLast),
+  output: toChannelsLast(call.output),
+});
+
 /** An operation that is written for channels in the last axis, for tensors that have them behind the batch axis. */
 export function channelsFirst(operation: Operation): Operation {
-  const { squaredNorms, gradients, onPieceOf, before } = operation;
+  const { squaredNorms, gradients, onPieceOf, before, sensitivity } = operation;
   const inside = <Call extends RecordedCall>(call: Call): Call => ({
     ...call,
     inputShapes: call.inputShapes.map(([batch, channels, ...spatial]) => [batch, ...spatial, channels]),
@@ -33,6 +40,22 @@ export function channelsFirst(operation: Operation): Operation {
           calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) })),
           columns,
         )),
+    ...(sensitivity && {
+      sensitivity: {
+        ...sensitivity,
+        through: (q, call) => {
+          const found = sensitivity.through(
+            q.map((each) => each && toChannelsLast(each)),
+            channelsLastOf(call),
+          );
+          return found && toChannelsFirst(found);
+        },
+        ofParameters:
+          sensitivity.ofParameters &&
+          ((call) =>
+            sensitivity.ofParameters?.(channelsLastOf(call)).map((each) => each && toChannelsFirst(each)) ?? []),
+      } satisfies Sensitivity,
+    }),
     ...(before && { before: (elementwise) => channelsFirst(before(elementwise)) }),
     ...(onPieceOf && {
       onPieceOf: (call, recorded, inputs) =>

@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
-import { asPositions, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
+import { asPositions, type KernelSquares, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { Layer } from './operation.js';
 import { dilateKernel, type Geometry, patches, patchInputs, type Shape4, spreadForTranspose } from './patches.js';
 import { convolveBackByPairs, isFasterByPairs } from './pixel-pairs.js';
 import type { LayerRule } from './rule.js';
+import { ofChannels, spread, squaredNormOfSamples } from './sensitivity.js';
 import { joinPositions, kernelSquaredNorm } from './squared-norms.js';
 
 interface ConvolutionLayer extends Layer {
@@ -58,6 +59,31 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
 }
 
 /**
+ * Sensitivities channel by channel: their means over the positions through the squares of the kernel, added up over its taps.
+ * It costs next to nothing, and tells as well as position by position which samples have much of the curvature.
+ *
+ * @param transposed whether the kernel is [...taps, O, I] rather than [...taps, I, O].
+ */
+function squaresByChannel(transposed = false): KernelSquares {
+  return {
+    ofKernel: (squares) => tf.sum(tf.reshape(squares, [-1, ...squares.shape.slice(-2)]), 0),
+    through(q, ofTaps) {
+      const [rows, columns] = ofTaps.shape;
+      const means = ofChannels(q);
+      const [samples, ...axes] = means.shape;
+      const [channels, outputs] = transposed ? [columns, rows] : [rows, columns];
+      const whole: tf.Tensor2D = tf.reshape(spread(means, [samples, ...axes.slice(0, -1), channels]), [
+        samples,
+        channels,
+      ]);
+      const found = tf.matMul(whole, ofTaps as tf.Tensor2D, false, transposed);
+      return tf.reshape(found, [samples, ...axes.slice(0, -1), outputs]);
+    },
+    inputs: (x) => squaredNormOfSamples(x, x.rank),
+  };
+}
+
+/**
  * Convolution in one, two or three dimensions. A 1-d convolution is a 2-d one of height 1. A 1-d layer with the channels
  * first goes the generic way, since tf.js puts the channels of its output last.
  */
@@ -96,6 +122,7 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
       return [tf.reshape(back, inputShape)];
     },
     norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
+    squares: squaresByChannel(),
     kernelGradient: (calls, delta) =>
       sumOfOuterProducts(joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))), delta),
   });
@@ -127,6 +154,7 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
       return convolveBack(x, layer.kernel.read(), shape, geometry);
     },
     backward: (_call, delta) => [convolve(delta, layer.kernel.read(), geometry)],
+    squares: squaresByChannel(true),
     norms: {
       kernel(calls, _delta, columns) {
         const inputs = joinPositions(calls.map((call) => asPositions(call.saved[0])));

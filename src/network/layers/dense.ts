@@ -27,6 +27,15 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
     product: (x) => onRows(x, fanOut, (rows) => tf.matMul(rows, matrix())),
     backward: (_call, delta) => [onRows(delta, fanIn, (rows) => tf.matMul(rows, matrix(), false, true))],
     norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },
+    squares: {
+      ofKernel: (squares) => tf.reshape(squares, [fanIn, fanOut]),
+      through(q, squares) {
+        return q.shape[q.rank - 1] < fanIn
+          ? onRows(q, fanOut, (rows) => tf.mul(rows, tf.sum(squares, 0, true)))
+          : onRows(q, fanOut, (rows) => tf.matMul(rows, squares as tf.Tensor2D));
+      },
+      inputs: (x) => tf.sum(tf.square(x), -1, true),
+    },
     kernelGradient: (calls, delta) =>
       sumOfOuterProducts(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta),
   };

@@ -8,6 +8,7 @@ import { kernelAndBias } from './kernel-and-bias.js';
 import type { CallWithDelta, Layer, Operation } from './operation.js';
 import { dilateKernel, type Geometry, padForWindows, spreadForTranspose } from './patches.js';
 import type { LayerRule, ParameterOf } from './rule.js';
+import { ofChannels, spread } from './sensitivity.js';
 
 interface DepthwiseLayer extends Layer {
   depthwiseKernel: LayerVariable;
@@ -51,7 +52,20 @@ function depthwise(
     padding: layer.padding === 'same' ? 'same' : 'valid',
   };
 
+  /** Channel by channel, as in a convolution: [N, 1, 1, C], and [C, M] for each channel's outputs, to [N, 1, 1, C M]. */
+  const toOutputs = (q: tf.Tensor, ofChannel: tf.Tensor) => {
+    const [samples] = q.shape;
+    const whole = spread(q, [samples, 1, 1, channels]);
+    const each = tf.mul(tf.reshape(whole, [samples, channels, 1]), tf.expandDims(ofChannel, 0));
+    return tf.reshape(each, [samples, 1, 1, channels * multiplier]);
+  };
+
   return kernelAndBias(layer, layer.depthwiseKernel, biasVariable, parameter, {
+    squares: {
+      ofKernel: (squares) => tf.sum(squares, [0, 1]),
+      through: (q, ofTaps) => toOutputs(ofChannels(q), ofTaps),
+      inputs: (x) => toOutputs(tf.mean(tf.square(x), [1, 2], true), tf.ones([channels, multiplier])),
+    },
     product: (x) =>
       tf.depthwiseConv2d(
         x as tf.Tensor4D,

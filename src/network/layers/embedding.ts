@@ -4,6 +4,7 @@ import { cast } from './cast.js';
 import { callLayer } from './generic.js';
 import type { Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
+import { nothingPasses } from './sensitivity.js';
 
 interface EmbeddingLayer extends Layer {
   embeddings: LayerVariable;
@@ -58,6 +59,7 @@ export const embedding: LayerRule = (anyLayer, parameter) => {
       saved: table.trainable ? [tf.reshape(x, [x.shape[0], -1])] : [],
     }),
     backward: ({ inputShapes: [[, ...shape]] }, delta) => [tf.zeros([delta.shape[0], ...shape])],
+    sensitivity: { ...nothingPasses, ofParameters: () => [null] },
     squaredNorms(calls, columns) {
       if (!table.trainable) {
         return [null];

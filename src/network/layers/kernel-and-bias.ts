@@ -16,6 +16,7 @@ export interface KernelProduct {
   product(x: tf.Tensor): tf.Tensor;
   backward: Operation['backward'];
   readonly norms: KernelNorms;
+  readonly squares: KernelSquares;
   /** `smooth` if all of this has right gradients in tf.js. */
   readonly differentiable?: Operation['differentiable'];
   /**
@@ -26,6 +27,22 @@ export interface KernelProduct {
    */
   kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
 }
+
+/** How sensitivities (`Sensitivity`) go through the product. */
+export interface KernelSquares {
+  /** The squares of the kernel, in the form in which `through` takes them: those of `kernelSquares`. */
+  ofKernel(squares: tf.Tensor): tf.Tensor;
+  /** sum_j k_ij^2 q_j, from the sensitivity of the input to that of the output. */
+  through(q: tf.Tensor, ofKernel: tf.Tensor): tf.Tensor;
+  /** What each output sees of the input, squared: sum over the elements of the kernel of (d y_i / d k)^2. */
+  inputs(x: tf.Tensor): tf.Tensor;
+}
+
+/** The largest of a kernel's numbers, by size. */
+export const largestOf = (kernel: tf.Tensor) => tf.maximum(tf.max(tf.abs(kernel)), 1e-30);
+
+/** The squares of a kernel's numbers, in units of the largest of them. */
+export const kernelSquares = (kernel: tf.Tensor) => tf.square(tf.div(kernel, largestOf(kernel)));
 
 /** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
 export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.Tensor2D {
@@ -63,7 +80,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, norms, kernelGradient, differentiable }: KernelProduct,
+  { product, backward, norms, kernelGradient, differentiable, squares }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -84,6 +101,12 @@ export function kernelAndBias(
       };
     },
     backward,
+    sensitivity: {
+      unit: () => largestOf(kernelVariable.read()),
+      weights: () => [squares.ofKernel(kernelSquares(kernelVariable.read()))],
+      through: ([q], { weights = [] }) => q && squares.through(q, weights[0]),
+      ofParameters: ({ inputs: [x] }) => parameters.map((each) => (each === kernel ? squares.inputs(x) : null)),
+    },
     squaredNorms(calls, columns) {
       const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
       if (kernel.trainable && 'inputs' in norms) {

@@ -3,6 +3,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
 import type { Layer, Operation, Parameter } from './operation.js';
 import { alongSamples, type LayerRule } from './rule.js';
+import { spread } from './sensitivity.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
 
 interface LayerNormalizationLayer extends Layer {
@@ -66,6 +67,27 @@ export const layerNormalization: LayerRule = (anyLayer, parameter) => {
       const normalized = tf.mul(centred, inverseDeviation);
       return { output: fromPositions(normalized, x.shape), saved: [normalized, inverseDeviation] };
     },
+    // d u_i / d x_j = ([i = j] - (1 + u_i u_j) / F) / deviation.
+    sensitivity: {
+      readsSaved: true,
+      through([given], { inputs: [x], saved: [u, inverseDeviation] }) {
+        if (!given) {
+          return null;
+        }
+        const q = asPositions(spread(given, x.shape));
+        const features = q.shape[2];
+        const squares = tf.square(u);
+        const mean = (y: tf.Tensor) => tf.div(tf.mean(y, 2, true), features);
+        const ofAll = tf.addN([
+          tf.mul(tf.onesLike(u), mean(q)),
+          tf.mul(tf.mul(u, 2), mean(tf.mul(u, q))),
+          tf.mul(squares, mean(tf.mul(squares, q))),
+        ]);
+        const own = tf.mul(q, tf.sub(1, tf.div(tf.add(squares, 1), features / 2)));
+        const all = tf.mul(tf.relu(tf.add(own, ofAll)), tf.square(inverseDeviation));
+        return fromPositions(all, x.shape);
+      },
+    },
     backward({ saved, inputShapes }, delta, columns) {
       const [samples, positions, features] = saved[0].shape;
       const rows = samples * positions;
@@ -103,6 +125,13 @@ export const layerNormalization: LayerRule = (anyLayer, parameter) => {
       return [
         layer.gamma ? fromPositions(tf.mul(asPositions(delta), row(layer.gamma)), inputShapes[0]) : delta.clone(),
       ];
+    },
+    sensitivity: {
+      through: ([q], { inputs: [x] }) =>
+        q && layer.gamma
+          ? fromPositions(tf.mul(asPositions(spread(q, x.shape)), tf.square(row(layer.gamma))), x.shape)
+          : q,
+      ofParameters: ({ inputs: [x] }) => parameters.map((each) => (each === gamma ? tf.square(x) : null)),
     },
     squaredNorms: (calls, columns) =>
       parameters.map((each) => {

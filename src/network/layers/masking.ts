@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { multiplyEachColumn } from './columns.js';
 import type { Layer } from './operation.js';
 import type { LayerRule } from './rule.js';
+import { bySlope } from './sensitivity.js';
 
 /**
  * Masking: positions whose features all equal `maskValue` are set to 0, and recurrent layers behind skip them (the mask itself
@@ -25,6 +26,7 @@ export const masking: LayerRule = (anyLayer) => {
         return { output: tf.mul(x, kept), saved: [kept] };
       },
       backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+      sensitivity: bySlope,
     },
   ];
 };

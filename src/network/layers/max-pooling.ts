@@ -14,6 +14,7 @@ import {
   windowGrid,
 } from './pooling-windows.js';
 import type { LayerRule } from './rule.js';
+import { isOfChannels, spread } from './sensitivity.js';
 
 /** Nearest-neighbour resizing by a whole factor is exact in float32 at least up to this factor. */
 const LARGEST_EXACT_UPSAMPLING = 8;
@@ -143,6 +144,11 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     differentiable: 'selects',
     parameters: [],
     forward: forwardWith(),
+    // No less than that of the largest element, wherever it stands.
+    sensitivity: {
+      through: ([q], { inputs: [x] }) =>
+        q && (isOfChannels(q) ? q : operation.forward([spread(q, x.shape)], false).output),
+    },
     before: (activation) => ({ ...operation, forward: forwardWith(activation) }),
     backward({ saved, inputShapes }, delta, columns) {
       const imageSize = view.size(inputShapes[0]);
@@ -197,6 +203,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
       const found = tf.expandDims(tf.argMax(flat, 1), 1);
       return { output: tf.max(flat, 1), saved: [tf.cast(tf.equal(positions, found), 'float32')] };
     },
+    sensitivity: { through: ([q], { inputs: [x] }) => q && operation.forward([spread(q, x.shape)]).output },
     backward({ saved, inputShapes }, delta, columns) {
       const [samples, positions, channels] = saved[0].shape;
       const byColumn = tf.reshape(delta, [columns, samples, 1, channels]);

@@ -6,6 +6,7 @@ import { firstMatches } from './first-matches.js';
 import { callLayer, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
 import { alongSamples, type LayerRule } from './rule.js';
+import { spread } from './sensitivity.js';
 
 /** The shape with ones behind the batch axis, so that it has this rank: how tf.js merges inputs of different ranks. */
 function withRank([batch, ...shape]: readonly number[], rank: number): number[] {
@@ -41,6 +42,19 @@ function elementwiseMerge(
         const output = callLayer(layer, inputs);
         const ofOneRank = inputs.map((x) => tf.reshape(x, withRank(x.shape, output.rank)));
         return { output, saved: derivatives ? derivatives(ofOneRank, output) : [] };
+      },
+      sensitivity: {
+        readsSaved: derivatives !== null,
+        through(q, { inputs, output, saved }) {
+          const parts = q.flatMap((each, i) => {
+            if (!each) {
+              return [];
+            }
+            const ofRank = tf.reshape(each, withRank(each.shape, output.rank));
+            return [tf.mul(ofRank, derivatives ? tf.square(saved[i]) : factor(inputs.length) ** 2)];
+          });
+          return parts.length > 0 ? parts.reduce((sum, part) => tf.add(sum, part)) : null;
+        },
       },
       backward({ saved, inputShapes }, delta, columns) {
         const scaled = derivatives ? null : tf.mul(delta, factor(inputShapes.length));
@@ -93,6 +107,21 @@ export const concatenate: LayerRule = (anyLayer) => {
       differentiable: 'smooth',
       parameters: [],
       forward: (inputs) => ({ output: tf.concat(inputs, axisOf(inputs[0].rank)), saved: [] }),
+      sensitivity: {
+        through(q, { inputs, output }) {
+          const axis = axisOf(output.rank);
+          // As narrow as all of them are along the axes that stay.
+          const sizes = output.shape.map((size, i) =>
+            i > 0 && q.every((each) => !each || each.shape[i] === 1) ? 1 : size,
+          );
+          const parts = inputs.map((x, i) => {
+            const shape = sizes.map((size, j) => (j === axis ? x.shape[j] : size));
+            const each = q[i];
+            return each ? spread(each, shape) : tf.zeros(shape);
+          });
+          return tf.concat(parts, axis);
+        },
+      },
       backward({ inputShapes }, delta) {
         const axis = axisOf(delta.rank);
         return tf.split(
@@ -139,6 +168,19 @@ export const dot: LayerRule = (anyLayer) => {
     piecewiseLinear: false,
     parameters: [],
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: inputs }),
+    sensitivity: {
+      through(q, { inputs }) {
+        const parts = q.flatMap((each, i) => {
+          if (!each) {
+            return [];
+          }
+          const own = spread(each, inputs[i].shape);
+          const other = tf.square(inputs[1 - i]);
+          return [callLayer(layer, i === 0 ? [own, other] : [other, own])];
+        });
+        return parts.length > 0 ? parts.reduce((sum, part) => tf.add(sum, part)) : null;
+      },
+    },
     backward({ saved: [x, y], inputShapes }, delta, columns) {
       // z = a b with a = x or its transpose, b = y or its transpose: deltas d b^T = (b d^T)^T for a, a^T d for b. What is
       // the same for all columns stands on the left: BatchMatMulV2 of the native backend corrupts memory when the factor on

@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import type { Weight } from '../../tfjs/weights.js';
 import { lineOf } from '../../warnings.js';
+import type { Sensitivity } from './sensitivity.js';
 
 export type Layer = layers.Layer;
 
@@ -177,6 +178,8 @@ export interface Operation {
    * @param recorded inputs of the recorded call, x_0.
    */
   onPieceOf?(call: RecordedCall, recorded: readonly Tensor[], inputs: readonly Tensor[]): Tensor;
+  /** How sensitivities to the weights go forward through it. Absent: by random signs (`byRandomSigns`). */
+  readonly sensitivity?: Sensitivity;
   /**
    * The same for one sample whose output is a vector, where ||a||^2 of the input and sum_r ||d_r||^2 say it all, one number
    * a parameter. Present for dense layers only.

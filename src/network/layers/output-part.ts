@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Layer, Operation } from './operation.js';
+import { byPlace } from './sensitivity.js';
 
 /** Several outputs side by side, so that they travel as one tensor: [B, S]. */
 export function packOutputs(outputs: readonly tf.Tensor[]): tf.Tensor {
@@ -30,7 +31,7 @@ export function outputPart(layer: Layer, shapes: readonly tfl.Shape[], part: num
   const begin = widths.slice(0, part).reduce((sum, width) => sum + width, 0);
   const width = widths[part];
   const all = widths.reduce((sum, each) => sum + each, 0);
-  return {
+  const operation: Operation = {
     layer,
     description: `output ${part} of ${layer.getClassName()}`,
     scale: 'ties',
@@ -50,4 +51,5 @@ export function outputPart(layer: Layer, shapes: readonly tfl.Shape[], part: num
       ]),
     ],
   };
+  return { ...operation, sensitivity: byPlace(operation) };
 }

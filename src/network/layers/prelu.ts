@@ -3,6 +3,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
 import type { Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
+import { bySlope } from './sensitivity.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
 
 interface PreluLayer extends Layer {
@@ -33,6 +34,7 @@ export const prelu: LayerRule = (anyLayer, parameter) => {
       };
     },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+    sensitivity: { ...bySlope, ofParameters: ({ inputs: [x] }) => [tf.square(tf.minimum(x, 0))] },
     squaredNorms(calls, columns) {
       if (!alpha.trainable) {
         return [null];

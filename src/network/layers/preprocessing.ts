@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { callLayer } from './generic.js';
 import type { Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
+import { nothingPasses } from './sensitivity.js';
 
 /** y = scale x + offset, with numbers that are not trained, one in all or one a channel: homogeneous without the offset. */
 export const rescaling: LayerRule = (anyLayer) => {
@@ -14,6 +15,7 @@ export const rescaling: LayerRule = (anyLayer) => {
     parameters: [],
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
     backward: (_call, delta) => [tf.mul(delta, layer.scale)],
+    sensitivity: { through: ([q]) => q && tf.mul(q, tf.square(tf.tensor(layer.scale))) },
   };
   return [operation];
 };
@@ -28,6 +30,7 @@ export const categoryEncoding: LayerRule = (layer) => [
     parameters: [],
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
     backward: ({ inputShapes }, delta) => [tf.zeros([delta.shape[0], ...inputShapes[0].slice(1)])],
+    sensitivity: nothingPasses,
   },
 ];
 

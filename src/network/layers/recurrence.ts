@@ -4,6 +4,7 @@ import { sumOfOuterProducts } from './kernel-and-bias.js';
 import type { CallWithDelta, Forward, Layer, Operation, RecordedCall } from './operation.js';
 import { type Cell, type CellLayer, letsScaleThrough, oneMinus } from './recurrent-cells.js';
 import type { ParameterOf } from './rule.js';
+import { type Sensitivity, spread } from './sensitivity.js';
 import { joinPositions, kernelSquaredNorm } from './squared-norms.js';
 
 export interface RecurrentLayer extends Layer {
@@ -150,6 +151,45 @@ function deltasThroughTime(
   return byTime(found, [...order].reverse());
 }
 
+/** Sensitivities forward through time. Those of the recurrent kernel enter where it is multiplied, in e. */
+function sensitivityOf(through: Recurrence): Sensitivity {
+  const { cell, units, returnSequences, goBackwards, turned } = through;
+  return {
+    readsSaved: true,
+    entersAtInput: true,
+    // Not in units of the largest: what a state adds to a gate is set against what e does.
+    weights: () => [tf.square(through.kernel())],
+    through([given], { inputs: [e], saved: [factors], mask, weights = [] }) {
+      if (!given) {
+        return null;
+      }
+      const [samples, length] = e.shape;
+      const q = spread(given, e.shape) as tf.Tensor3D;
+      const squares = tf.square(factors) as tf.Tensor3D;
+      const u = weights[0] as tf.Tensor2D;
+      const counted = mask ? countedAt(mask) : null;
+      const order = inOrder(length, goBackwards);
+      const outputs: tf.Tensor[] = [];
+      let states: tf.Tensor[] = Array.from({ length: cell.states }, () => tf.zeros([samples, units]));
+      for (const t of order) {
+        const before = states;
+        const next = cell.sense(atTime(q, t), before, tf.split(atTime(squares, t), squares.shape[2] / units, 1), u);
+        const share = counted?.(t);
+        states = share ? next.map((each, i) => tf.add(tf.mul(each, share), tf.mul(before[i], oneMinus(share)))) : next;
+        outputs.push(states[0]);
+      }
+      return returnSequences ? tf.stack(turned ? outputs.toReversed() : outputs, 1) : states[0];
+    },
+    ofParameters({ saved: [, ...inputs] }) {
+      const norms = inputs.map((each, i) => {
+        const ofStep = tf.sum(tf.square(each), 2, true);
+        return tf.tile(ofStep, [1, 1, cell.gatesOfInputs[i] * units]);
+      });
+      return [norms.length === 1 ? norms[0] : tf.concat(norms, 2)];
+    },
+  };
+}
+
 /**
  * What makes up the gradient of each part of the recurrent kernel, sum_t h_{t-1}^T delta_t: its inputs h, and the deltas of its
  * outputs, which are those of e.
@@ -200,6 +240,7 @@ export function recurrence(
     usesMask: true,
     forward: ([e], recording = true, mask) => forwardThroughTime(through, e as tf.Tensor3D, recording, mask),
     backward: (call, delta, columns) => [deltasThroughTime(through, call, delta, columns)],
+    sensitivity: sensitivityOf(through),
     squaredNorms(calls, columns) {
       if (!parameterU.trainable) {
         return [null];

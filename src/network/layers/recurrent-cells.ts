@@ -34,6 +34,16 @@ export interface Cell {
     times: (delta: tf.Tensor, factor: number) => tf.Tensor,
     u: tf.Tensor2D,
   ): { delta: tf.Tensor; states: tf.Tensor[] };
+  /**
+   * Sensitivities (`Sensitivity`) through the step.
+   *
+   * @param e that of e + h U, but for what comes from the states, [N, gates * units].
+   * @param states those of the states before.
+   * @param factors of the step, squared.
+   * @param u the recurrent kernel, squared.
+   * @returns those of the next states.
+   */
+  sense(e: tf.Tensor2D, states: tf.Tensor[], factors: tf.Tensor[], u: tf.Tensor2D): tf.Tensor[];
   /** How many of the gates each of the step's recurrent inputs goes to. */
   readonly gatesOfInputs: readonly number[];
 }
@@ -74,6 +84,7 @@ function simpleCell({ activation }: Curves): Cell {
       const delta = times(d, 0);
       return { delta, states: [productBack(delta, u)] };
     },
+    sense: (e, [h], [slope], u) => [tf.mul(tf.add(e, product(h, u)), slope)],
   };
 }
 
@@ -105,6 +116,11 @@ function lstmCell({ activation, gate }: Curves): Cell {
       const dc = tf.add(dNext, times(dh, 0));
       const delta = tf.concat([times(dc, 1), times(dc, 2), times(dc, 3), times(dh, 4)], 1);
       return { delta, states: [productBack(delta, u), times(dc, 5)] };
+    },
+    sense(e, [h, c], [ofCell, ofI, ofF, ofG, ofO, f], u) {
+      const [i, forget, g, o] = tf.split(tf.add(e, product(h, u)), 4, 1);
+      const next = tf.addN([tf.mul(i, ofI), tf.mul(forget, ofF), tf.mul(g, ofG), tf.mul(c, f)]);
+      return [tf.add(tf.mul(next, ofCell), tf.mul(o, ofO)), next];
     },
   };
 }
@@ -143,6 +159,14 @@ function gruCell({ units, activation, gate }: Curves): Cell {
       const ofGates = tf.concat([times(d, 0), times(dReset, 2)], 1);
       const h = tf.add(tf.add(times(d, 4), times(dReset, 3)), productBack(ofGates, gates));
       return { delta: tf.concat([ofGates, dg], 1), states: [h] };
+    },
+    sense(e, [h], [ofZ, ofG, ofR, r, z], u) {
+      const [gates, candidate] = parts(u);
+      const [ez, er, eg] = tf.split(e, 3, 1);
+      const [hz, hr] = tf.split(product(h, gates), 2, 1);
+      const reset = tf.add(tf.mul(h, r), tf.mul(tf.add(er, hr), ofR));
+      const candidates = tf.add(eg, product(reset, candidate));
+      return [tf.addN([tf.mul(tf.add(ez, hz), ofZ), tf.mul(candidates, ofG), tf.mul(h, z)])];
     },
   };
 }

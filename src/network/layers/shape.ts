@@ -3,6 +3,7 @@ import { channelsFirst } from './channels-first.js';
 import { callLayer } from './generic.js';
 import type { Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
+import { byPlace, byPosition } from './sensitivity.js';
 
 const linear = { scale: 'ties', piecewiseLinear: true, differentiable: 'linear', parameters: [] } as const;
 
@@ -10,15 +11,16 @@ const linear = { scale: 'ties', piecewiseLinear: true, differentiable: 'linear',
 export const identity: LayerRule = () => [];
 
 /** Layers that only name the axes anew: flatten and reshape. */
-export const reshape: LayerRule = (layer) => [
-  {
+export const reshape: LayerRule = (layer) => {
+  const operation: Operation = {
     layer,
     description: layer.getClassName(),
     ...linear,
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
     backward: ({ inputShapes }, delta) => [tf.reshape(delta, [delta.shape[0], ...inputShapes[0].slice(1)])],
-  },
-];
+  };
+  return [{ ...operation, sensitivity: byPlace(operation) }];
+};
 
 /** Flatten; a channels-first one puts the channels last before. */
 export const flatten: LayerRule = (layer, parameter) => {
@@ -45,6 +47,7 @@ export const permute: LayerRule = (anyLayer) => {
     description: layer.getClassName(),
     ...linear,
     forward: ([x]) => ({ output: tf.transpose(x, order), saved: [] }),
+    sensitivity: { through: ([q]) => q && tf.transpose(q, order) },
     backward: (_call, delta) => [
       tf.transpose(
         delta,
@@ -63,14 +66,18 @@ export const repeatVector: LayerRule = (layer) => [
     ...linear,
     forward: (inputs) => ({ output: callLayer(layer, inputs), saved: [] }),
     backward: (_call, delta) => [tf.sum(delta, 1)],
+    sensitivity: { through: ([q]) => q && tf.expandDims(q, 1) },
   },
 ];
 
 /** Pairs of numbers of rows and columns, for the height and the width. */
 type Margins = [[number, number], [number, number]];
 
-const image = (operation: Operation, dataFormat: string) =>
-  dataFormat === 'channelsFirst' ? channelsFirst(operation) : operation;
+/** Moves pixels, and leaves channels what they are. */
+const image = (moves: Operation, dataFormat: string): Operation => {
+  const operation = { ...moves, sensitivity: byPosition(moves) };
+  return dataFormat === 'channelsFirst' ? channelsFirst(operation) : operation;
+};
 
 /** Zeros around an image: the delta is cut back. */
 export const zeroPadding: LayerRule = (anyLayer) => {

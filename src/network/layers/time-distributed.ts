@@ -3,6 +3,7 @@ import { callsOf, isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
 import type { LayerRule } from './rule.js';
+import type { SensedCall, Sensitivity } from './sensitivity.js';
 
 interface Wrapper extends Layer {
   layer: Layer;
@@ -21,12 +22,40 @@ function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
   return tf.reshape(tf.slice(byStep, [0, t, 0], [rows / steps, 1, byStep.shape[2]]), [rows / steps, ...shape]);
 }
 
+/** [N * T, ...] -> [N, T, ...]. */
+function unfoldSteps(x: tf.Tensor, [samples, steps]: readonly number[]): tf.Tensor {
+  return tf.reshape(x, [samples, steps, ...x.shape.slice(1)]);
+}
+
+function sensitivityAtEveryStep({ through, ofParameters, ...rest }: Sensitivity): Sensitivity {
+  const inside = (call: SensedCall): SensedCall => ({
+    ...call,
+    inputs: call.inputs.map(foldSteps),
+    output: foldSteps(call.output),
+  });
+  return {
+    ...rest,
+    through([q], call) {
+      const { shape } = call.inputs[0];
+      // Time steps turn into samples, so that they have to be told apart.
+      const toldApart = (x: tf.Tensor) =>
+        x.shape[1] === shape[1] ? x : tf.tile(x, [1, shape[1] as number, ...x.shape.slice(2).map(() => 1)]);
+      const ofSteps = q && foldSteps(toldApart(q));
+      const found = through([ofSteps], inside(call));
+      return found && unfoldSteps(found, shape);
+    },
+    ...(ofParameters && {
+      ofParameters: (call) => ofParameters(inside(call)).map((each) => each && unfoldSteps(each, call.inputs[0].shape)),
+    }),
+  };
+}
+
 /**
  * The same operation at every time step: time steps pass through it as if they were samples. What is the same for every element
  * takes the steps as they are.
  */
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
-  const { squaredNorms, gradients, onPieceOf, before } = operation;
+  const { squaredNorms, gradients, onPieceOf, before, sensitivity } = operation;
   const named = { layer: wrapper, description: `${wrapper.getClassName()} ${operation.description}` };
   if (operation.monotone) {
     return { ...operation, ...named };
@@ -66,6 +95,7 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
           }),
           columns,
         )),
+    ...(sensitivity && { sensitivity: sensitivityAtEveryStep(sensitivity) }),
     ...(gradients && {
       gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: foldSteps(call.delta) }))),
     }),

@@ -1,7 +1,7 @@
 import type { Graph } from '../../network/graph.js';
 import type { Head } from '../../network/heads.js';
 import type { Operation, Parameter } from '../../network/layers/operation.js';
-import type { WeighedBatch } from './weighed-batch.js';
+import { planSteps } from '../../network/tape.js';
 
 /** What the forward pass gives of the blocks that need no sampling. */
 export interface ClosedFormTraces {
@@ -13,34 +13,35 @@ export interface ClosedFormTraces {
 
 /** Adds them up batch by batch. */
 export interface ClosedForm extends ClosedFormTraces {
-  add(batch: WeighedBatch): void;
+  /**
+   * @param batch sum_r w of each sample and head, and ||a||^2 of the input of each head's operation: one array of [samples] a head.
+   */
+  add(batch: { readonly totals: readonly Float32Array[]; readonly inputNorms: readonly Float32Array[] }): void;
 }
 
 /**
  * Where the last step before z is a dense layer, its own blocks need no sampling: ||a_n||^2 sum_r w_{n,r} for the kernel and
  * sum_r w_{n,r} for the bias.
  *
- * @returns for each head, the place among `calls` of the call whose blocks the forward pass gives; -1 where there is none.
+ * @returns for each head, the operation whose blocks the forward pass gives; null where there is none.
  */
-export function closedFormCalls(graph: Graph, heads: readonly Head[], calls: readonly Operation[]): number[] {
-  return heads.map((head) => closedFormCall(graph, head, calls));
+export function closedFormOperations(graph: Graph, heads: readonly Head[]): (Operation | null)[] {
+  const calls = planSteps(graph).flatMap(({ step, leavesNorms }) => (leavesNorms ? [step.operation] : []));
+  return heads.map((head) => closedFormOperation(graph, head, calls));
 }
 
 /**
  * Sums over samples and, of a random part of them, one by one.
  *
- * @param calls those of the batches' `inputNorms`.
- * @param ofHeads what `closedFormCalls` found.
+ * @param closed what `closedFormOperations` found.
  * @param parameters the trained weights.
  */
 export function closedForm(
-  calls: readonly Operation[],
-  ofHeads: readonly number[],
+  closed: readonly (Operation | null)[],
   parameters: readonly Parameter[],
   isRandomPart: boolean,
 ): ClosedForm {
-  const isClosed = (parameter: Parameter) =>
-    ofHeads.some((call) => call >= 0 && calls[call].parameters.includes(parameter));
+  const isClosed = (parameter: Parameter) => closed.some((operation) => operation?.parameters.includes(parameter));
   const sums = parameters.map((parameter): number | null => (isClosed(parameter) ? 0 : null));
   const ofSamples = parameters.map((): number[] => []);
   return {
@@ -48,14 +49,13 @@ export function closedForm(
     ofSamples,
     add({ inputNorms, totals }) {
       totals.forEach((deltaNorms, head) => {
-        const call = ofHeads[head];
-        if (call < 0) {
+        const operation = closed[head];
+        if (!operation) {
           return;
         }
-        const operation = calls[call];
         const places = operation.parameters.map((parameter) => parameters.indexOf(parameter));
         for (let n = 0; n < deltaNorms.length; n++) {
-          const norms = operation.squaredNormsOfVector?.(inputNorms[call][n], deltaNorms[n]) as number[];
+          const norms = operation.squaredNormsOfVector?.(inputNorms[head][n], deltaNorms[n]) as number[];
           places.forEach((b, i) => {
             if (b >= 0) {
               sums[b] = (sums[b] as number) + norms[i];
@@ -71,15 +71,19 @@ export function closedForm(
 }
 
 /**
- * The call whose blocks the forward pass gives: a dense layer with trained weights, called once, right before the z of a
- * head without positions, which nothing else reads. Or -1.
+ * The operation whose blocks the forward pass gives: a dense layer with trained weights, called once, right before the z of a
+ * head without positions, which nothing else reads.
  */
-function closedFormCall(graph: Graph, { output, hasPositions }: Head, calls: readonly Operation[]): number {
+function closedFormOperation(
+  graph: Graph,
+  { output, hasPositions }: Head,
+  calls: readonly Operation[],
+): Operation | null {
   const z = graph.outputs[output];
   const last = graph.steps.find((step) => step.output === z);
   const operation = last?.operation;
-  const found = calls.flatMap((each, call) => (each === operation ? [call] : []));
+  const found = calls.filter((each) => each === operation);
   const readElsewhere =
     graph.steps.some(({ inputs }) => inputs.includes(z)) || graph.outputs.filter((id) => id === z).length > 1;
-  return operation?.squaredNormsOfVector && found.length === 1 && !readElsewhere && !hasPositions ? found[0] : -1;
+  return operation?.squaredNormsOfVector && found.length === 1 && !readElsewhere && !hasPositions ? operation : null;
 }

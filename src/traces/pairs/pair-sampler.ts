@@ -1,16 +1,16 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
 import { countsNothing, type Head } from '../../network/heads.js';
+import type { Parameter } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
-import { type ClosedFormTraces, closedForm, closedFormCalls } from './closed-form.js';
+import { type ClosedFormTraces, closedForm } from './closed-form.js';
 import { growingSample, type SampleSize } from './growing-sample.js';
-import { pairKernel } from './pair-kernel.js';
-import { InputActivity, type SizedBatch, sizesOfPairs } from './pair-sizes.js';
+import { type PairKernel, pairKernel } from './pair-kernel.js';
+import { pairSizing } from './pair-sizes.js';
 import { pairStream } from './pair-stream.js';
-import { pairWeighing } from './pair-weights.js';
 import type { PairSample } from './sampled-traces.js';
+import { type BatchRange, batchRange, type SizedBatch, sizeBatch } from './sized-batch.js';
 import { tensorPairs } from './tensor-pairs.js';
-import { type BatchRange, batchRange, weighBatch, weightOfSamples } from './weighed-batch.js';
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {
@@ -18,8 +18,7 @@ export interface PairSampler {
    * Draws by Pareto sampling from tensors.
    *
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
-   * @returns null where so many pairs are wanted that measuring all of them is cheaper, and where what pairs are drawn by leaves
-   *   the range of float32.
+   * @returns null where so many pairs are wanted that measuring all of them is cheaper.
    */
   ofTensors(inputs: readonly tf.Tensor[], size: SampleSize, pause: Pause): Promise<PairSample | null>;
   /**
@@ -37,14 +36,28 @@ export interface SampledStream {
   add(inputs: readonly tf.Tensor[], pause: Pause): Promise<void>;
   /** Runs the kernel on what was drawn. */
   finish(size: SampleSize, pause: Pause): Promise<PairSample>;
+  /** Drops what it keeps from batch to batch. */
+  dispose(): void;
+}
+
+/** A pass over the data, batch by batch, before pairs are drawn. */
+export interface ForwardPass {
+  /** What it says of the blocks that need no sampling, so far. */
+  readonly known: ClosedFormTraces;
+  /** Of the sizes of pairs, and of what is known in closed form. */
+  readonly range: Pick<BatchRange, 'holds'>;
+  /** The next batch, with the sizes of its pairs. */
+  sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch>;
+  /** Drops what it keeps from batch to batch. */
+  dispose(): void;
 }
 
 /**
- * Sets up the sampled method. A forward pass gives every
- * pair (n, r) its size, the weight w = ||c_{n,r}||^2 times how active the sample's layers are; pairs are drawn with
- * probabilities pi in proportion to it; the trace kernel runs on these, each weighted by 1 / pi.
+ * Sets up the sampled method. A forward pass gives every pair (n, r) its size, the squares of its column times how sensitive the
+ * outputs are to the weights (`pairSizing`); pairs are drawn with probabilities pi in proportion to it; the trace kernel runs on
+ * these, each weighted by 1 / pi.
  *
- * The blocks of a last dense layer need no sampling (`closedFormCalls`).
+ * The blocks of a last dense layer need no sampling (`closedFormOperations`).
  *
  * @param population where the samples are a random part of the data: how many the data has, once it has been read.
  */
@@ -55,51 +68,65 @@ export function pairSampler(
   seed: number,
   population?: () => number,
 ): PairSampler {
-  const weighing = pairWeighing(graph, heads, budgetBytes);
   const kernel = pairKernel(graph, heads, budgetBytes);
-  const { calls } = weighing;
-  const { parameters } = kernel;
-  const closedCalls = closedFormCalls(graph, heads, calls);
-  const sampledCalls = calls.flatMap((_, call) => (closedCalls.includes(call) ? [] : [call]));
+  const begin = forwardPasses(graph, heads, budgetBytes, kernel.parameters, population !== undefined);
+  return drawnPairs(kernel, begin, budgetBytes, seed, population);
+}
 
-  /** One pass over the data, batch by batch: what is known in closed form of it, and the sizes of its pairs. */
-  function forwardPass(): {
-    readonly known: ClosedFormTraces;
-    /** Of the weights of pairs, and of what is known in closed form. */
-    readonly range: BatchRange;
-    sizesOf(inputs: readonly tf.Tensor[], pause: Pause): Promise<SizedBatch>;
-  } {
-    const known = closedForm(calls, closedCalls, parameters, population !== undefined);
-    const activity = new InputActivity(sampledCalls);
-    const range = batchRange(closedCalls);
+/** Sets up the forward pass: what is returned begins a pass over the data. */
+export function forwardPasses(
+  graph: Graph,
+  heads: readonly Head[],
+  budgetBytes: number,
+  parameters: readonly Parameter[],
+  isRandomPart: boolean,
+): () => ForwardPass {
+  return () => {
+    const sizing = pairSizing(graph, heads, budgetBytes);
+    const known = closedForm(sizing.closed, parameters, isRandomPart);
+    const range = batchRange(sizing.closed);
     return {
       known,
       range,
       async sizesOf(inputs, pause) {
-        const batch = await weighBatch(weighing, heads.length, inputs, pause);
+        const batch = await sizeBatch(sizing, inputs, pause);
         const outputs = graph.outputs.map((tensor) => inputs[graph.inputs.indexOf(tensor)]);
         const off = await Promise.all(
           heads.map(async (head, h) => batch.totals[h].every((w) => w === 0) && (await countsNothing(head, outputs))),
         );
         range.add(batch, off);
         known.add(batch);
-        activity.add(batch.inputNorms, weightOfSamples(batch));
-        return sizesOfPairs(batch, activity);
+        return batch;
       },
+      dispose: sizing.dispose,
     };
-  }
+  };
+}
 
+/** The draws, whatever finds the sizes and the traces of pairs. */
+export function drawnPairs(
+  kernel: PairKernel,
+  begin: () => ForwardPass,
+  budgetBytes: number,
+  seed: number,
+  population?: () => number,
+): PairSampler {
   return {
     async ofTensors(inputs, size, pause) {
-      const { known, range, sizesOf } = forwardPass();
-      const batch = await sizesOf(inputs, pause);
+      const { known, range, sizesOf, dispose } = begin();
+      let batch: SizedBatch;
+      try {
+        batch = await sizesOf(inputs, pause);
+      } finally {
+        dispose();
+      }
       return range.holds()
         ? growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause)
         : null;
     },
 
     ofStream(capacity) {
-      const { known, range, sizesOf } = forwardPass();
+      const { known, range, sizesOf, dispose } = begin();
       const stream = pairStream({ seed, budgetBytes, capacity, population });
       return {
         get capacity() {
@@ -109,6 +136,7 @@ export function pairSampler(
           const before = stream.samples;
           await stream.add(inputs, () => sizesOf(inputs, (done) => pause(before + done)));
         },
+        dispose,
         async finish(size, pause) {
           if (!range.holds()) {
             throw new RangeError(

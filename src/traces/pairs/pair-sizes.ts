@@ -1,73 +1,148 @@
-import type { WeighedBatch } from './weighed-batch.js';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Graph } from '../../network/graph.js';
+import { columnsOf, type Head, squaredNormsOf } from '../../network/heads.js';
+import type { Operation } from '../../network/layers/operation.js';
+import { squaredNormOfSamples } from '../../network/layers/sensitivity.js';
+import { maximaFirst } from '../../network/maxima-first.js';
+import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
+import { planSteps, record, withoutBackward } from '../../network/tape.js';
+import { isNative } from '../../tfjs/backend.js';
+import { gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
+import {
+  chunksOf,
+  fitting,
+  type StartedChunk,
+  samplesOf,
+  shapesOfSample,
+  trialOfSamples,
+  valuesOf,
+} from '../chunks.js';
+import { closedFormOperations } from './closed-form.js';
 
-/** A batch of samples, and by how much its pairs are to be drawn. */
-export interface SizedBatch {
+/** What a forward pass says of the curvature of consecutive samples. */
+export interface PairSizes {
   readonly samples: number;
-  /** R. */
-  readonly columns: number;
-  /** x of every pair, sample by sample: [samples * R]. */
+  /**
+   * x of every pair, sample by sample, [samples * R]: 0.85 sum_i c_{n,r,i}^2 q_{n,i} / mean + 0.15 ||c_{n,r}||^2, with the sensitivity q
+   * of the outputs to the weights that are sampled. R counts the columns of all heads.
+   */
   readonly sizes: Float32Array;
+  /** sum_r ||c_{n,r}||^2 over the columns of each head: one array of [samples] a head. */
+  readonly totals: readonly Float32Array[];
+  /** ||a_n||^2 of the input of each head's closed form; zeros where it has none. */
+  readonly inputNorms: readonly Float32Array[];
 }
 
-/** Turns the weights of pairs into their sizes, in place. */
-export function sizesOfPairs(
-  { samples, columns, weights, inputNorms }: WeighedBatch,
-  activity: InputActivity,
-): SizedBatch {
-  for (let n = 0; n < samples; n++) {
-    const factor = activity.of(inputNorms, n);
-    for (let i = n * columns; i < (n + 1) * columns; i++) {
-      weights[i] *= factor;
-    }
-  }
-  return { samples, columns, sizes: weights };
+/** The forward pass that says where the curvature lies. */
+export interface PairSizing {
+  /** For each head, the operation whose blocks the forward pass gives; null where there is none. */
+  readonly closed: readonly (Operation | null)[];
+  /** @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's. */
+  sizes(inputs: readonly tf.Tensor[]): AsyncGenerator<PairSizes, void, void>;
+  /** Drops what it keeps from chunk to chunk. */
+  dispose(): void;
 }
 
-/**
- * What is mixed into the activity for the biases, whose traces do not depend on it. Without it a sample that is hardly active
- * is hardly ever drawn, and counts so much when it is that the errors of biases' traces are 1.6 times as large and that, at 64
- * pairs, their 95% intervals miss in up to 12.5 of 100 draws (with it, 8.5). Traces of kernels pay with 1.2 times the error.
- */
-const SHARE_OF_BIASES = 0.3;
+/** A chunk of samples. */
+interface SizedChunk extends StartedChunk {
+  /** The sizes of its pairs, then the totals of each head, then the norms of each head's inputs: [samples, R + 2 heads]. */
+  readonly found: tf.Tensor2D;
+  /** How many samples fit at once. */
+  readonly fit: number;
+}
 
-/**
- * How active the inputs of the layers are for a sample, against the mean of the data so far:
- *
- *     0.3 + 0.7 mean over calls l of (||a_{l,n}||^2 + 1) / abar_l,   abar_l = sum_n w_n (||a_{l,n}||^2 + 1) / sum_n w_n.
- *
- * A pair's size is its weight times this, an approximation of its trace. Never 0.
- */
-export class InputActivity {
-  readonly #sums: Float64Array;
-  #weight = 0;
+/** The event loop gets its turn between two batches. */
+const LARGEST_CHUNK = 1024;
+/** tfjs-node is quick, has no page to keep alive, and multiplies large batches faster. */
+const LARGEST_NATIVE_CHUNK = 4096;
+/** Batches whose tensors take more than this run slower, on two processor cores: they leave the caches. */
+const LARGEST_BYTES = 2 ** 27;
 
-  /** @param calls the entries of `inputNorms` that count. */
-  constructor(readonly calls: readonly number[]) {
-    this.#sums = new Float64Array(calls.length);
-  }
+/** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
+export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairSizing {
+  const ordered = maximaFirst(graph, { join: false });
+  const plan = planSteps(ordered);
+  const forwardPlan = withoutBackward(plan);
+  const closed = closedFormOperations(graph, heads);
+  const known = new Set(closed.flatMap((operation) => operation?.parameters ?? []));
+  const newPass = () => sensitivityPass(ordered, plan, heads, known);
+  const pass = newPass();
 
-  /** @param weights w_n, summed over the columns of each sample. */
-  add(inputNorms: readonly ArrayLike<number>[], weights: ArrayLike<number>): void {
-    for (let n = 0; n < weights.length; n++) {
-      this.#weight += weights[n];
-    }
-    this.calls.forEach((call, l) => {
-      const norms = inputNorms[call];
-      for (let n = 0; n < weights.length; n++) {
-        this.#sums[l] += weights[n] * (norms[n] + 1);
+  function sizeChunk(pass: SensitivityPass, inputs: readonly tf.Tensor[], begin: number, samples: number): SizedChunk {
+    const gauge = memoryGauge();
+    const slices = samplesOf(inputs, begin, samples);
+    try {
+      const tape = record(ordered, forwardPlan, slices, gauge, pass);
+      try {
+        const found = gaugedTidy(gauge, () => {
+          const curvature = squaredNormsOf(heads, tape.outputs);
+          const columns = heads.map((head) => columnsOf(head, tape.outputs));
+          const ofHeads = heads.length === 1 ? [curvature] : tf.split(curvature, columns, 1);
+          const totals = ofHeads.map((each) => tf.sum(each, 1, true));
+          const norms = closed.map((operation) => {
+            const call = plan.findIndex(({ step }) => step.operation === operation);
+            return call < 0 ? tf.zeros([samples, 1]) : squaredNormOfSamples(tape.sensed[call].inputs[0], 2);
+          });
+          return tf.concat([pass.sizes(tape, curvature), ...totals, ...norms], 1) as tf.Tensor2D;
+        });
+        try {
+          const fit = Math.min(
+            isNative() ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
+            fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1),
+            fitting(LARGEST_BYTES, samples, gauge.peak, false),
+          );
+          return { found, fit };
+        } catch (error) {
+          found.dispose();
+          throw error;
+        }
+      } finally {
+        tape.dispose();
       }
-    });
+    } finally {
+      tf.dispose(slices);
+    }
   }
 
-  /** Activity of sample n. */
-  of(inputNorms: readonly ArrayLike<number>[], n: number): number {
-    if (this.calls.length === 0 || !(this.#weight > 0)) {
-      return 1;
+  async function read({ found }: SizedChunk): Promise<PairSizes> {
+    const [samples, width] = found.shape;
+    const columns = width - 2 * heads.length;
+    const values = await valuesOf(found);
+    const sizes = new Float32Array(samples * columns);
+    const totals = heads.map(() => new Float32Array(samples));
+    const inputNorms = heads.map(() => new Float32Array(samples));
+    for (let n = 0, from = 0; n < samples; n++) {
+      sizes.set(values.subarray(from, from + columns), n * columns);
+      from += columns;
+      for (const ofHeads of [totals, inputNorms]) {
+        for (const ofHead of ofHeads) {
+          ofHead[n] = values[from++];
+        }
+      }
     }
-    let sum = 0;
-    for (let l = 0; l < this.calls.length; l++) {
-      sum += ((inputNorms[this.calls[l]][n] + 1) * this.#weight) / this.#sums[l];
-    }
-    return SHARE_OF_BIASES + ((1 - SHARE_OF_BIASES) * sum) / this.calls.length;
+    return { samples, sizes, totals, inputNorms };
   }
+
+  return {
+    closed,
+    async *sizes(inputs) {
+      const [length] = inputs[0].shape;
+      const shapes = shapesOfSample(inputs);
+      const start = (begin: number, count: number) => sizeChunk(pass, inputs, begin, count);
+      const trial = () => {
+        // What a trial has seen would count twice.
+        const tried = newPass();
+        try {
+          return trialOfSamples(length, (begin, count) => sizeChunk(tried, inputs, begin, count));
+        } finally {
+          tried.dispose();
+        }
+      };
+      const chunked = { name: 'weights', plan, heads, budgetBytes, length, shapes, trial, start } as const;
+      for await (const chunk of chunksOf(chunked)) {
+        yield await read(chunk);
+      }
+    },
+    dispose: () => pass.dispose(),
+  };
 }

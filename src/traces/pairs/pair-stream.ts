@@ -3,7 +3,7 @@ import { PriorityReservoir } from '../sampling/priority.js';
 import { uniforms } from '../sampling/uniform.js';
 import type { PairSource } from './growing-sample.js';
 import { bytesOfRows, type Row, readRows, stackRows } from './input-rows.js';
-import type { SizedBatch } from './pair-sizes.js';
+import type { SizedBatch } from './sized-batch.js';
 
 /** Pairs of a stream that are kept with their input rows, where the rows are small, and where they are large. */
 const MOST_STREAMED_PAIRS = 8192;

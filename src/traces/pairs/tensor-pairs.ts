@@ -4,7 +4,7 @@ import { paretoSample } from '../sampling/pareto.js';
 import { uniforms } from '../sampling/uniform.js';
 import type { PairSource } from './growing-sample.js';
 import { gatherRows } from './input-rows.js';
-import type { SizedBatch } from './pair-sizes.js';
+import type { SizedBatch } from './sized-batch.js';
 
 /**
  * The pairs of samples that lie in tensors, drawn by Pareto sampling.

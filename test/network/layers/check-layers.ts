@@ -8,6 +8,7 @@ import { layerTable } from '../../../src/network/layers/table.js';
 import { planSteps, record } from '../../../src/network/tape.js';
 import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { lcg } from '../../measure/golden-network.js';
+import { checkSensitivities } from './check-sensitivity.js';
 import type { Plain, PlainLayer } from './plain-layers.js';
 
 const SAMPLES = 3;
@@ -138,6 +139,8 @@ async function check(
       );
     }
   }
+  checkSensitivities(graph, xs);
+  expect(tf.memory().numTensors).toBe(before);
   tf.dispose([...xs, delta]);
   model.dispose();
 }
@@ -270,7 +273,7 @@ function calledTwice(each: LayerCase): LayerCase {
  * @param casesOf the cases of each layer class, by its name in tf.js.
  */
 export function checkLayers(casesOf: Readonly<Record<string, readonly LayerCase[]>>): void {
-  describe('deltas and squared gradient norms of each layer', () => {
+  describe('deltas, squared gradient norms and sensitivities of each layer', () => {
     for (const [className, cases] of Object.entries(casesOf)) {
       const lacking = layerTable[className]!.wasm ? [] : ['wasm'];
       for (const each of [...cases, ...cases.filter(({ alsoTwice }) => alsoTwice).map(calledTwice)]) {

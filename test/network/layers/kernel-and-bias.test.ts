@@ -42,6 +42,11 @@ describe('kernelAndBias', () => {
       product: (x) => tf.reshape(tf.matMul(tf.reshape(x, [-1, FAN_IN]), kernel.read()), [-1, POSITIONS, FAN_OUT]),
       backward: (_call, delta) => [delta],
       norms: { inputs: ({ saved }) => kernelInputsOf(asPositions(saved[0]!)) },
+      squares: {
+        ofKernel: (squares) => squares,
+        through: (q) => q,
+        inputs: (input) => tf.sum(tf.square(input), -1, true),
+      },
       kernelGradient: ([call], delta) => sumOfOuterProducts(asPositions(call!.saved[0]!), delta),
     });
     const x = tf.randomUniform([SAMPLES, POSITIONS, FAN_IN], -1, 1, 'float32', 1);
@@ -107,6 +112,7 @@ describe('kernelAndBias', () => {
     const { squaredNorms } = kernelAndBias(layer, kernel, null, parameter, {
       product: (x) => x,
       backward: (_call, delta) => [delta],
+      squares: { ofKernel: (squares) => squares, through: (q) => q, inputs: (x) => x },
       norms: { kernel: (calls, delta, columns) => tf.tensor1d([calls.length, columns, ...delta.shape]) },
       kernelGradient: () => tf.scalar(0),
     });

@@ -5,9 +5,9 @@ import { type Graph, trainedParameters, unfold } from '../../../src/network/grap
 import type { Head } from '../../../src/network/heads.js';
 import { outputHessians } from '../../../src/network/output-hessian.js';
 import { traceKernel } from '../../../src/traces/exact.js';
-import { closedForm, closedFormCalls } from '../../../src/traces/pairs/closed-form.js';
-import { pairWeighing } from '../../../src/traces/pairs/pair-weights.js';
-import { weighBatch } from '../../../src/traces/pairs/weighed-batch.js';
+import { closedForm, closedFormOperations } from '../../../src/traces/pairs/closed-form.js';
+import { pairSizing } from '../../../src/traces/pairs/pair-sizes.js';
+import { sizeBatch } from '../../../src/traces/pairs/sized-batch.js';
 import { setGoldenWeights } from '../../measure/golden-network.js';
 import { oneHead } from '../../network/one-head.js';
 
@@ -19,8 +19,7 @@ const BUDGET = 2 ** 26;
 
 /** For each head the layer whose blocks are known in closed form. */
 function layersOf(graph: Graph, heads: readonly Head[]): (string | undefined)[] {
-  const { calls } = pairWeighing(graph, heads, BUDGET);
-  return closedFormCalls(graph, heads, calls).map((call) => calls[call]?.layer.name);
+  return closedFormOperations(graph, heads).map((operation) => operation?.layer.name);
 }
 
 /** A layer, and what follows it up to the outputs. */
@@ -32,7 +31,7 @@ function network(end: (hidden: tfl.SymbolicTensor) => tfl.SymbolicTensor | tfl.S
 
 const last = (name = 'last') => dense({ units: 3, name });
 
-describe('closedFormCalls', () => {
+describe('closedFormOperations', () => {
   it('is the last dense layer of each head', () => {
     expect(layersOf(unfold(network((x) => last().apply(x) as tfl.SymbolicTensor)), [head])).toEqual(['last']);
     const two = network((x) => ['left', 'right'].map((name) => last(name).apply(x) as tfl.SymbolicTensor));
@@ -78,14 +77,13 @@ describe('closedForm', () => {
       const model = network((x) => last().apply(x) as tfl.SymbolicTensor);
       setGoldenWeights(model, 5);
       const graph = unfold(model);
-      const weighing = pairWeighing(graph, [head], BUDGET);
+      const sizing = pairSizing(graph, [head], BUDGET);
       const parameters = trainedParameters(graph);
-      const calls = closedFormCalls(graph, [head], weighing.calls);
-      const known = closedForm(weighing.calls, calls, parameters, part);
+      const known = closedForm(sizing.closed, parameters, part);
       const batches = [tf.randomNormal([3, 4], 0, 1, 'float32', 1), tf.randomNormal([4, 4], 0, 1, 'float32', 2)];
       const exact = parameters.map((): number[] => []);
       for (const x of batches) {
-        known.add(await weighBatch(weighing, 1, [x], async () => {}));
+        known.add(await sizeBatch(sizing, [x], async () => {}));
         for await (const { norms } of traceKernel(graph, [head], BUDGET).traces([x])) {
           norms.forEach((ofSamples, b) => {
             exact[b]!.push(...ofSamples);
@@ -102,6 +100,7 @@ describe('closedForm', () => {
           expect(Math.abs(norm / exact[b]![n]! - 1)).toBeLessThan(1e-5);
         });
       }
+      sizing.dispose();
       tf.dispose(batches);
     },
   );

@@ -69,6 +69,7 @@ async function ofStream(
     await stream.add([batch], noPause);
     batch.dispose();
   }
+  stream.dispose();
   return stream.finish(size(pairs), noPause);
 }
 
@@ -146,6 +147,7 @@ describe('pairSampler', () => {
     const stream = pairSampler(graph, heads, BUDGET, 1).ofStream();
     await stream.add([x], pause);
     await stream.add([x], pause);
+    stream.dispose();
     await stream.finish(size(10), pause);
     expect(seen).toEqual([SAMPLES, 2 * SAMPLES, 2 * SAMPLES]);
     expect(stream.capacity).toBe(8192);

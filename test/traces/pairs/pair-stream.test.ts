@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import type { SizedBatch } from '../../../src/traces/pairs/pair-sizes.js';
 import { type PairStreamOptions, pairStream } from '../../../src/traces/pairs/pair-stream.js';
+import type { SizedBatch } from '../../../src/traces/pairs/sized-batch.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
 
 const COLUMNS = 2;
