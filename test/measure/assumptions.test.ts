@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { expect, test } from 'vitest';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it, type MockInstance, test, vi } from 'vitest';
 import { measuredAsWhole, registerLayerRule } from '../../src/layers.js';
+import * as makers from '../../src/measure/assumptions.js';
 import { backendAssumptions, symmetryAssumptions } from '../../src/measure/assumptions.js';
 import { unfold } from '../../src/network/graph.js';
 import { scaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
+import { assumptionCases } from './assumption-cases.js';
 
 const { layers } = tfl;
 type Layer = tfl.layers.Layer;
@@ -93,4 +97,68 @@ test('layers of which nothing is known, unless no scale can reach them', () => {
       /^Measured as a whole: 'stack'\. Minimum Sharpness is not invariant where .+ an exact rule\.$/,
     ),
   ]);
+});
+
+/** The text of a string in a program, with null for what is filled in; undefined if it is none. */
+function partsOf(node: ts.Node): (string | null)[] | undefined {
+  if (ts.isStringLiteralLike(node)) {
+    return [node.text];
+  }
+  if (ts.isTemplateExpression(node)) {
+    return [node.head.text, ...node.templateSpans.flatMap(({ literal }) => [null, literal.text])];
+  }
+  if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
+    const [left, right] = [partsOf(node.left), partsOf(node.right)];
+    return left && right && [...left, ...right];
+  }
+  return undefined;
+}
+
+/** Every sentence that is written in the file, as an expression that its readings match. */
+function sentencesIn(path: string): RegExp[] {
+  const found: RegExp[] = [];
+  const visit = (node: ts.Node) => {
+    const parts = partsOf(node);
+    if (parts === undefined) {
+      ts.forEachChild(node, visit);
+    } else if (parts.at(-1)?.endsWith('.')) {
+      const literal = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      found.push(new RegExp(`^${parts.map((part) => (part === null ? '.*' : literal(part))).join('')}$`));
+    }
+  };
+  visit(ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest));
+  return found;
+}
+
+describe('every sentence has a case', () => {
+  const spoken = new Set<string>();
+  let info: MockInstance;
+  beforeAll(() => {
+    info = vi.spyOn(console, 'info').mockImplementation(() => {});
+  });
+  afterAll(() => info.mockRestore());
+
+  it('of every maker', () => {
+    expect(Object.keys(assumptionCases).sort()).toEqual(Object.keys(makers).sort());
+  });
+
+  const cases = Object.values(assumptionCases).flat();
+  it.each(cases)('$sentence', async ({ sentence, where, notWhere, backends }) => {
+    const stands = (said: readonly string[]) => said.filter((each) => sentence.test(each)).length;
+    const [said, other] = [await where(), await notWhere()];
+    expect(stands(said), said.join('\n')).toBe(backends && !backends.includes(tf.getBackend()) ? 0 : 1);
+    expect(stands(other), other.join('\n')).toBe(0);
+    for (const each of [...said, ...other]) {
+      spoken.add(each);
+    }
+  });
+
+  it('that is written, and no other is spoken', () => {
+    const written = sentencesIn('src/measure/assumptions.ts');
+    expect(written.length).toBeGreaterThan(25);
+    const elsewhere = cases.filter(({ backends }) => backends && !backends.includes(tf.getBackend()));
+    const unspoken = written.filter((each) => ![...spoken].some((sentence) => each.test(sentence)));
+    expect(unspoken, unspoken.join('\n')).toHaveLength(elsewhere.length);
+    expect([...spoken].filter((sentence) => !written.some((each) => each.test(sentence)))).toEqual([]);
+  });
 });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import type { LabelledInputs } from '../../src/measure/inputs.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
 
@@ -10,7 +11,7 @@ import type { MeasureOptions } from '../../src/measure/options.js';
 export interface ValueCase {
   readonly name: string;
   readonly model: () => tfl.LayersModel;
-  readonly x: () => tf.Tensor;
+  readonly x: () => tf.Tensor | (LabelledInputs & { readonly xs: tf.Tensor; readonly ys: tf.Tensor });
   readonly options: MeasureOptions;
   /** What is known: Minimum Sharpness, the whole trace, the trace of each weight tensor. */
   readonly right: { readonly minimumSharpness?: number; readonly trace?: number; readonly traces?: readonly number[] };
@@ -34,7 +35,7 @@ export async function foundBy({ model: make, x: inputs, options }: ValueCase): P
     const leaked = tf.memory().numTensors - before;
     return { minimumSharpness, trace, traces: parameters.map(({ trace }) => trace), leaked };
   } finally {
-    x.dispose();
+    tf.dispose(x as tf.TensorContainer);
     model.dispose();
   }
 }
@@ -49,27 +50,108 @@ export function deviationOf({ right }: ValueCase, found: ValueFound): number {
   return Math.max(...pairs.map(([value, expected]) => Math.abs(value / expected - 1)));
 }
 
-const { dense, conv2d, flatten } = tfl.layers;
+const { activation, batchNormalization, conv2d, dense, flatten } = tfl.layers;
 
 function withWeights(model: tfl.LayersModel, weights: readonly tf.TensorLike[]): tfl.LayersModel {
   tf.tidy(() => model.setWeights(weights.map((values) => tf.tensor(values, undefined, 'float32'))));
   return model;
 }
 
+const first = [
+  [0.5, -0.3],
+  [0.2, 0.8],
+];
+const last = [
+  [0.7, -0.5, 0.1],
+  [-0.4, 0.6, 0.3],
+];
+
 /** dense(2), dense(3, softmax). */
-function smallNetwork(activation: 'relu' | 'tanh'): tfl.LayersModel {
-  const layers = [dense({ units: 2, activation, inputShape: [2] }), dense({ units: 3, activation: 'softmax' })];
-  return withWeights(tfl.sequential({ layers }), [
-    [
-      [0.5, -0.3],
-      [0.2, 0.8],
+function smallNetwork(): tfl.LayersModel {
+  const layers = [dense({ units: 2, activation: 'relu', inputShape: [2] }), dense({ units: 3, activation: 'softmax' })];
+  return withWeights(tfl.sequential({ layers }), [first, [0.1, -0.2], last, [0, 0.1, -0.1]]);
+}
+
+/** The same, its first layer in a model of its own, which is frozen: tf.js, which asks the layers inside of it at compile, trains it all the same. */
+function nestedNetwork(): tfl.LayersModel {
+  const base = tfl.sequential({ layers: [dense({ units: 2, activation: 'relu', inputShape: [2] })] });
+  base.trainable = false;
+  const model = tfl.sequential({ layers: [base, dense({ units: 3, activation: 'softmax' })] });
+  model.compile({ optimizer: 'sgd', loss });
+  return withWeights(model, [first, [0.1, -0.2], last, [0, 0.1, -0.1]]);
+}
+
+/** dense(2), batch normalization, relu, dense(3, softmax). */
+function normalizedNetwork(axis: number | number[]): tfl.LayersModel {
+  const model = tfl.sequential({
+    layers: [
+      dense({ units: 2, inputShape: [2] }),
+      // As files of Keras have it.
+      batchNormalization({ axis: axis as number, epsilon: 1e-3 }),
+      activation({ activation: 'relu' }),
+      dense({ units: 3, activation: 'softmax' }),
     ],
-    [0.1, -0.2],
-    [
-      [0.7, -0.5, 0.1],
-      [-0.4, 0.6, 0.3],
+  });
+  const [gamma, beta, mean, variance] = [
+    [1.5, 0.5],
+    [0.2, -0.1],
+    [0.3, -0.4],
+    [2, 0.5],
+  ];
+  // The moving statistics, which are not trained, come last.
+  return withWeights(model, [first, [0.1, -0.2], gamma, beta, last, [0, 0.1, -0.1], mean, variance]);
+}
+
+/** A convolution in front, which takes images of whole numbers as they are. */
+function imageNetwork(): tfl.LayersModel {
+  const model = tfl.sequential({
+    layers: [
+      conv2d({ filters: 1, kernelSize: 2, activation: 'relu', inputShape: [3, 3, 1] }),
+      flatten(),
+      dense({ units: 2 }),
     ],
-    [0, 0.1, -0.1],
+  });
+  const head = [
+    [0.3, -0.2],
+    [0.5, 0.1],
+    [-0.4, 0.6],
+    [0.2, 0.25],
+  ];
+  return withWeights(model, [
+    [
+      [[[0.5]], [[-0.25]]],
+      [[[0.25]], [[0.1]]],
+    ],
+    [0.1],
+    head,
+    [0.1, 0],
+  ]);
+}
+
+/** Attention of dense layers and products, its values times a factor that the output takes back. */
+function attentionNetwork(factor: number): tfl.LayersModel {
+  const x = tfl.input({ shape: [3, 2] });
+  const projection = (of: tfl.SymbolicTensor) => dense({ units: 2, useBias: false }).apply(of) as tfl.SymbolicTensor;
+  const [query, key, value] = [projection(x), projection(x), projection(x)];
+  const product = (axes: [number, number], ...of: tfl.SymbolicTensor[]) =>
+    tfl.layers.dot({ axes }).apply(of) as tfl.SymbolicTensor;
+  const weights = activation({ activation: 'softmax' }).apply(product([2, 2], query, key)) as tfl.SymbolicTensor;
+  const model = tfl.model({ inputs: x, outputs: projection(product([2, 1], weights, value)) });
+  const times = (by: number, rows: number[][]) => rows.map((row) => row.map((each) => by * each));
+  return withWeights(model, [
+    first,
+    [
+      [0.6, 0.4],
+      [-0.7, 0.3],
+    ],
+    times(factor, [
+      [0.9, -0.2],
+      [0.1, 0.5],
+    ]),
+    times(1 / factor, [
+      [0.7, -0.5],
+      [-0.4, 0.6],
+    ]),
   ]);
 }
 
@@ -122,31 +204,83 @@ const four = [
   [-1, 1],
 ];
 const six = [...four, [2, 2], [1, 0.5]];
+/** Rows of labels. */
+const padded = [
+  [1, 0, 0],
+  [0, 0, 1],
+  [0, 0, 0],
+  [0, 1, 0],
+  [0, 0, 0],
+  [0, 0, 0],
+];
+const images = [0, 3, 1, 2, 5, 4, 1, 0, 2, 7, 1, 0, 0, 2, 6, 3, 3, 1];
 const loss = 'categoricalCrossentropy';
 const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 
 export const valueCases: readonly ValueCase[] = [
   {
     name: 'every sample alike',
-    model: () => smallNetwork('relu'),
+    model: () => smallNetwork(),
     x: () => tf.tensor2d(six),
     options: { loss },
     right: { trace: 3.06386 },
   },
   {
     name: 'sample weights, some 0',
-    model: () => smallNetwork('relu'),
+    model: () => smallNetwork(),
     x: () => tf.tensor2d(six),
     options: { loss, sampleWeight: [1, 1, 0, 1, 0, 0] },
     right: { trace: 1.22354, traces: [0.43591, 0.13213, 0.33104, 0.32446] },
   },
   {
+    name: 'labels, some rows 0',
+    model: () => smallNetwork(),
+    x: () => ({ xs: tf.tensor2d(six), ys: tf.tensor2d(padded) }),
+    options: { loss },
+    right: { minimumSharpness: 1.19173, trace: 1.22354, traces: [0.43591, 0.13213, 0.33104, 0.32446] },
+  },
+  {
     name: 'all layers trained',
-    model: () => smallNetwork('relu'),
+    model: () => smallNetwork(),
     x: () => tf.tensor2d(four),
     options: { loss },
     right: { minimumSharpness: 2.6984, trace: 2.7352 },
   },
+  {
+    name: 'a nested model, whose layers are trained',
+    model: nestedNetwork,
+    x: () => tf.tensor2d(four),
+    options: { loss },
+    right: { minimumSharpness: 2.6984, trace: 2.7352 },
+  },
+  ...[1, [1]].map((axis) => ({
+    name: `batch normalization, axis ${JSON.stringify(axis)}`,
+    model: () => normalizedNetwork(axis),
+    x: () => tf.tensor2d(six),
+    options: { loss } as const,
+    right: {
+      minimumSharpness: 3.197373,
+      trace: 3.55976,
+      traces: [1.17683, 0.261738, 0.367552, 0.295665, 0.843649, 0.614327],
+    },
+  })),
+  {
+    name: 'images of whole numbers',
+    model: imageNetwork,
+    x: () => tf.tensor4d(images, [2, 3, 3, 1], 'int32'),
+    options: { loss: 'meanSquaredError' },
+    right: { minimumSharpness: 70.98219, trace: 72.24625, traces: [40.83375, 0.9225, 28.49, 2] },
+  },
+  ...[1, 10].map((factor) => ({
+    name: `attention, its values times ${factor}`,
+    model: () => attentionNetwork(factor),
+    x: () => tf.tensor3d(six.flat(), [2, 3, 2]),
+    options: { loss: 'meanSquaredError' } as const,
+    right: {
+      minimumSharpness: 12.162979,
+      traces: [1.18353, 1.466445, 4.596134 / factor ** 2, 4.938151 * factor ** 2],
+    },
+  })),
   {
     name: 'units that are rarely awake',
     model: rarelyAwake,
