@@ -13,7 +13,8 @@ export type {
   SampleWeights,
   TensorInputs,
 } from './measure/inputs.js';
-export type { Loss, Losses, LossWeights, NamedLoss } from './measure/loss.js';
+export type { KerasLossName, Loss, Losses, LossWeights, NamedLoss } from './measure/loss.js';
+export type { RowNotes } from './measure/loss-inputs.js';
 export {
   type FunctionBlock,
   type FunctionBlocks,

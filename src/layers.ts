@@ -20,6 +20,7 @@ export type {
   ScaleBehaviour,
 } from './network/layers/operation.js';
 export type { LayerRule, ParameterOf } from './network/layers/rule.js';
+export { bySlope, type SensedCall, type Sensitivity } from './network/layers/sensitivity.js';
 export { biasSquaredNorm, joinPositions, kernelSquaredNorm } from './network/layers/squared-norms.js';
 export { registerLayerRule } from './network/layers/table.js';
 export type { Weight } from './tfjs/weights.js';

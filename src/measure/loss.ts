@@ -14,17 +14,25 @@ import {
 import { callsOf, outputNames } from '../tfjs/model-graph.js';
 
 /** What Keras calls some of the losses, in the files of its models too. */
-const kerasNames = {
+export type KerasLossName =
+  | 'categorical_crossentropy'
+  | 'sparse_categorical_crossentropy'
+  | 'binary_crossentropy'
+  | 'mean_squared_error'
+  | 'mse'
+  | 'MSE';
+
+const kerasNames: Readonly<Record<KerasLossName, LossName>> = {
   categorical_crossentropy: 'categoricalCrossentropy',
   sparse_categorical_crossentropy: 'sparseCategoricalCrossentropy',
   binary_crossentropy: 'binaryCrossentropy',
   mean_squared_error: 'meanSquaredError',
   mse: 'meanSquaredError',
   MSE: 'meanSquaredError',
-} as const satisfies Readonly<Record<string, LossName>>;
+};
 
 /** A loss as users name it: by tf.js' name, by Keras', or by the function of `tf.losses` or `tf.metrics` that computes it. */
-export type NamedLoss = LossName | keyof typeof kerasNames | ((labels: never, outputs: never) => tf.Tensor);
+export type NamedLoss = LossName | KerasLossName | ((labels: never, outputs: never) => tf.Tensor);
 
 /** A loss: its name, or the factor of its output Hessian. */
 export type Loss = NamedLoss | LossFactor;
@@ -60,7 +68,7 @@ export function lossNameOf(loss: unknown): LossName | undefined {
     return undefined;
   }
   if (Object.hasOwn(kerasNames, loss)) {
-    return kerasNames[loss as keyof typeof kerasNames];
+    return kerasNames[loss as KerasLossName];
   }
   return Object.hasOwn(outputHessians, loss) ? (loss as LossName) : undefined;
 }
