@@ -198,7 +198,8 @@ describe('minimumSharpnessGradients', () => {
               outputs.flatMap((y) => [...y]),
             ) < 1e-4,
           );
-          fc.pre([...traces.values()].every((trace) => trace === 0 || trace > 1e-6 * total));
+          // Where float32 would lose digits, gradients are refused.
+          fc.pre([...traces.values()].every((trace) => trace === 0 || trace > Math.max(1e-6 * total, 1e-20)));
           const { gradients } = found(model, inputs, { loss: spec.loss });
           const reference = sharpnessAlong(model, spec.loss, inputs);
           const names = [...gradients.keys()];
