@@ -25,7 +25,10 @@ export interface AssumptionCase {
 const { layers } = tfl;
 const loss = 'meanSquaredError';
 const noise = (...shape: number[]) => tf.randomNormal(shape, 0, 1, 'float32', 3);
-const dense = (name: string, more: object = {}) => layers.dense({ name, units: 3, ...more });
+const dense = (name: string, more: object = {}) => {
+  const kernelInitializer = tfl.initializers.glorotUniform({ seed: 2 + name.length });
+  return layers.dense({ name, units: 3, kernelInitializer, ...more });
+};
 const relu = (name: string, more: object = {}) => dense(name, { activation: 'relu', ...more });
 const through = (x: Symbolic | Symbolic[], ...stack: Layer[]) =>
   stack.reduce<Symbolic | Symbolic[]>((y, layer) => layer.apply(y) as Symbolic, x) as Symbolic;
@@ -100,10 +103,12 @@ class Known extends Opaque {
 }
 registerLayerRule('KnownOfCases', (layer) => [measuredAsWhole(layer, { inputs: ['x'], output: 'x' })]);
 
-const recurrent = { units: 2, activation: 'relu' as const, recurrentInitializer: 'glorotUniform' as const };
+// Awake whatever chance says.
+const awake = { activation: 'relu', kernelInitializer: 'ones', biasInitializer: 'ones' } as const;
+const recurrent = { ...awake, units: 2, recurrentInitializer: 'ones' as const };
 const cells = () => layers.rnn({ name: 'cells', cell: [layers.simpleRNNCell(recurrent)] as never }) as Layer;
 const recurrence = (method: MeasureOptions['method'], make = cells) => {
-  const model = chain([4, 3], make(), relu('middle'), dense('last'));
+  const model = chain([4, 3], make(), dense('middle', awake), dense('last'));
   return said(model, { method }, noise(20, 4, 3));
 };
 
