@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isAboveZero } from '../../tfjs/mended-operations.js';
 
 /** What runs an operation forward. */
 interface Runs {
@@ -89,10 +90,9 @@ export const bySlope: Sensitivity = {
   through: ([q], { saved: [slope] }) => q && tf.mul(q, tf.square(slope)),
 };
 
-/** The same where slopes are 0 or 1. */
+/** y = x where y > 0, and 0 elsewhere: nothing has to be kept for that. */
 export const bySwitch: Sensitivity = {
-  readsSaved: true,
-  through: ([q], { saved: [slope] }) => q && tf.mul(q, slope),
+  through: ([q], { output }) => q && tf.mul(q, isAboveZero(output)),
 };
 
 /** Elements that move to other places, or come several times. */
