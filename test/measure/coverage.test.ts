@@ -70,12 +70,14 @@ describe('curvature that hides in few samples', () => {
 
   it('of random networks of these kinds', { timeout: 600_000 }, async () => {
     const networks = Object.entries(coverageNetworks).flatMap(([kind, list]) => (kind === 'trained' ? [] : list));
+    const runs = process.env.BRUTE_FORCE_RUNS;
     const any = fc.record({ network: fc.constantFrom(...networks), seed: fc.integer({ min: 2, max: 10_000 }) });
     await fc.assert(
       fc.asyncProperty(any, async ({ network, seed }) => {
         expect(await faults(network, seed, 'hidden'), `${network.name}, seed ${seed}`).toEqual([]);
       }),
-      { numRuns: 3, endOnFailure: true },
+      // What stands in a table of 200 seeds has chance in it: the same three networks every time, others where more are asked for.
+      { ...(runs ? { numRuns: Number(runs) } : { numRuns: 3, seed: 1 }), endOnFailure: true },
     );
   });
 });
