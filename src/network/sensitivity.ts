@@ -7,7 +7,7 @@ import type { StepPlan, Tape } from './tape.js';
 
 /**
  * The share of pairs' sizes that goes by their curvature alone, whatever the sensitivity says. Over 87 networks that hide their
- * curvature, or were trained, errors are least between 0.05 and 0.1; some more guards against sensitivities that are wrong.
+ * curvature, or were trained, errors are least between 0.05 and 0.1; the larger guards better against sensitivities that are wrong.
  */
 const SHARE_OF_CURVATURE = 0.1;
 /** Traces of biases are small in Minimum Sharpness, which balances those of kernels: so much of a kernel's share. */

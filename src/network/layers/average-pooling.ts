@@ -12,7 +12,7 @@ import {
   windowGrid,
 } from './pooling-windows.js';
 import type { LayerRule } from './rule.js';
-import { isOfChannels, spread } from './sensitivity.js';
+import { byPlace, byPosition } from './sensitivity.js';
 
 /** How many cells of each window lie inside the image: [1, h, w, 1]. */
 function cellsOfWindows([height, width]: Pair, windows: Windows): tf.Tensor4D {
@@ -45,8 +45,8 @@ function averagePoolingOperation(layer: PoolingLayer, view: ImageView, windows: 
       saved: [],
     }),
     sensitivity: {
-      through: ([q], { inputs: [x] }) => {
-        const found = q && (isOfChannels(q) ? q : operation.forward([spread(q, x.shape)]).output);
+      through: (q, call) => {
+        const found = byPosition(operation).through(q, call);
         return found && tf.div(found, size[0] * size[1]);
       },
     },
@@ -86,8 +86,10 @@ export const globalAveragePooling: LayerRule = (anyLayer) => {
       return { output: tf.mean(tf.reshape(x, [samples, -1, channels]), 1), saved: [] };
     },
     sensitivity: {
-      through: ([q], { inputs: [x], output }) =>
-        q && tf.div(operation.forward([spread(q, x.shape)]).output, x.size / output.size),
+      through: (q, call) => {
+        const found = byPlace(operation).through(q, call);
+        return found && tf.div(found, call.inputs[0].size / call.output.size);
+      },
     },
     backward({ inputShapes }, delta) {
       const [, ...shape] = inputShapes[0];

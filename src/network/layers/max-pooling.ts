@@ -14,7 +14,7 @@ import {
   windowGrid,
 } from './pooling-windows.js';
 import type { LayerRule } from './rule.js';
-import { isOfChannels, spread } from './sensitivity.js';
+import { byPlace, byPosition } from './sensitivity.js';
 
 /** Nearest-neighbour resizing by a whole factor is exact in float32 at least up to this factor. */
 const LARGEST_EXACT_UPSAMPLING = 8;
@@ -145,10 +145,7 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
     parameters: [],
     forward: forwardWith(),
     // No less than that of the largest element, wherever it stands.
-    sensitivity: {
-      through: ([q], { inputs: [x] }) =>
-        q && (isOfChannels(q) ? q : operation.forward([spread(q, x.shape)], false).output),
-    },
+    sensitivity: byPosition({ forward: forwardWith() }),
     before: (activation) => ({ ...operation, forward: forwardWith(activation) }),
     backward({ saved, inputShapes }, delta, columns) {
       const imageSize = view.size(inputShapes[0]);
@@ -203,7 +200,7 @@ export const globalMaxPooling: LayerRule = (anyLayer) => {
       const found = tf.expandDims(tf.argMax(flat, 1), 1);
       return { output: tf.max(flat, 1), saved: [tf.cast(tf.equal(positions, found), 'float32')] };
     },
-    sensitivity: { through: ([q], { inputs: [x] }) => q && operation.forward([spread(q, x.shape)]).output },
+    sensitivity: { through: (q, call) => byPlace(operation).through(q, call) },
     backward({ saved, inputShapes }, delta, columns) {
       const [samples, positions, channels] = saved[0].shape;
       const byColumn = tf.reshape(delta, [columns, samples, 1, channels]);

@@ -21,6 +21,10 @@ function sumBroadcast(delta: tf.Tensor, inputShape: readonly number[]): tf.Tenso
   return tf.reshape(summed, [delta.shape[0], ...inputShape.slice(1)]);
 }
 
+/** The sum of what there is; null of nothing. */
+const sumOf = (parts: readonly tf.Tensor[]) =>
+  parts.length > 0 ? parts.reduce((sum, part) => tf.add(sum, part)) : null;
+
 /**
  * A merge that works element by element, with inputs broadcast against each other.
  *
@@ -53,7 +57,7 @@ function elementwiseMerge(
             const ofRank = tf.reshape(each, withRank(each.shape, output.rank));
             return [tf.mul(ofRank, derivatives ? tf.square(saved[i]) : factor(inputs.length) ** 2)];
           });
-          return parts.length > 0 ? parts.reduce((sum, part) => tf.add(sum, part)) : null;
+          return sumOf(parts);
         },
       },
       backward({ saved, inputShapes }, delta, columns) {
@@ -178,7 +182,7 @@ export const dot: LayerRule = (anyLayer) => {
           const other = tf.square(inputs[1 - i]);
           return [callLayer(layer, i === 0 ? [own, other] : [other, own])];
         });
-        return parts.length > 0 ? parts.reduce((sum, part) => tf.add(sum, part)) : null;
+        return sumOf(parts);
       },
     },
     backward({ saved: [x, y], inputShapes }, delta, columns) {

@@ -23,8 +23,8 @@ import { closedFormOperations } from './closed-form.js';
 export interface PairSizes {
   readonly samples: number;
   /**
-   * x of every pair, sample by sample, [samples * R]: 0.85 sum_i c_{n,r,i}^2 q_{n,i} / mean + 0.15 ||c_{n,r}||^2, with the sensitivity q
-   * of the outputs to the weights that are sampled. R counts the columns of all heads.
+   * x of every pair, sample by sample, [samples * R]: what `SensitivityPass.sizes` makes of its column and of the sensitivity of the
+   * outputs to the weights that are sampled. R counts the columns of all heads.
    */
   readonly sizes: Float32Array;
   /** sum_r ||c_{n,r}||^2 over the columns of each head: one array of [samples] a head. */
