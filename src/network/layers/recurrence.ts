@@ -47,6 +47,10 @@ function countedAt(mask: tf.Tensor): (t: number) => tf.Tensor2D {
   return (t) => atTime(numbers, t);
 }
 
+/** What comes next where the step counts, and what was before where it is masked. */
+const whereCounted = (next: tf.Tensor[], before: readonly tf.Tensor[], share: tf.Tensor2D | undefined) =>
+  share ? next.map((each, i) => tf.add(tf.mul(each, share), tf.mul(before[i], oneMinus(share)))) : next;
+
 /**
  * Forward through time, e -> h. At a masked step the states stay as they are.
  *
@@ -70,10 +74,7 @@ function forwardThroughTime(
   for (const t of order) {
     const kept = tf.tidy(() => {
       const step = cell.step(atTime(e, t), states, u);
-      const next = step.states.map((state, i) => {
-        const share = counted?.(t);
-        return share ? tf.add(tf.mul(state, share), tf.mul(states[i], oneMinus(share))) : state;
-      });
+      const next = whereCounted(step.states, states, counted?.(t));
       const more = recording ? [tf.concat(step.factors, 1), ...step.recurrentInputs.map((each) => tf.clone(each))] : [];
       return [...next, ...more];
     });
@@ -174,8 +175,7 @@ function sensitivityOf(through: Recurrence): Sensitivity {
       for (const t of order) {
         const before = states;
         const next = cell.sense(atTime(q, t), before, tf.split(atTime(squares, t), squares.shape[2] / units, 1), u);
-        const share = counted?.(t);
-        states = share ? next.map((each, i) => tf.add(tf.mul(each, share), tf.mul(before[i], oneMinus(share)))) : next;
+        states = whereCounted(next, before, counted?.(t));
         outputs.push(states[0]);
       }
       return returnSequences ? tf.stack(turned ? outputs.toReversed() : outputs, 1) : states[0];
