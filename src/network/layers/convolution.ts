@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { timesTransposed } from '../../tfjs/products.js';
 import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { asPositions, type KernelSquares, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
@@ -76,7 +77,8 @@ function squaresByChannel(transposed = false): KernelSquares {
         samples,
         channels,
       ]);
-      const found = tf.matMul(whole, ofTaps as tf.Tensor2D, false, transposed);
+      const product = transposed ? timesTransposed : tf.matMul;
+      const found = product(whole, ofTaps as tf.Tensor2D);
       return tf.reshape(found, [samples, ...axes.slice(0, -1), outputs]);
     },
     inputs: (x) => squaredNormOfSamples(x, x.rank),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { timesTransposed } from '../../tfjs/products.js';
 import { activationOf } from './activation.js';
 import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { Layer, Operation } from './operation.js';
@@ -25,7 +26,7 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
   return {
     differentiable: 'smooth',
     product: (x) => onRows(x, fanOut, (rows) => tf.matMul(rows, matrix())),
-    backward: (_call, delta) => [onRows(delta, fanIn, (rows) => tf.matMul(rows, matrix(), false, true))],
+    backward: (_call, delta) => [onRows(delta, fanIn, (rows) => timesTransposed(rows, matrix()))],
     norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },
     squares: {
       ofKernel: (squares) => tf.reshape(squares, [fanIn, fanOut]),

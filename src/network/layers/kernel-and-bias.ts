@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { transposedTimes } from '../../tfjs/products.js';
 import type { CallWithDelta, Layer, Operation, Parameter, RecordedCall } from './operation.js';
 import type { ParameterOf } from './rule.js';
 import {
@@ -47,7 +48,7 @@ export const kernelSquares = (kernel: tf.Tensor) => tf.square(tf.div(kernel, lar
 /** sum_{n,t} a_nt d_nt^T over samples and positions: [N, P, F] and [N, P, O] -> [F, O]. */
 export function sumOfOuterProducts(inputs: tf.Tensor3D, delta: tf.Tensor3D): tf.Tensor2D {
   const rows = (x: tf.Tensor3D): tf.Tensor2D => tf.reshape(x, [-1, x.shape[2]]);
-  return tf.matMul(rows(inputs), rows(delta), true, false);
+  return transposedTimes(rows(inputs), rows(delta));
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { timesTransposed } from '../../tfjs/products.js';
 import { type ActivationFunction, derivativeOf, scaleOfActivation } from './activation.js';
 import type { Layer } from './operation.js';
 
@@ -68,7 +69,7 @@ interface Curves {
 }
 
 const product = (a: tf.Tensor, b: tf.Tensor) => tf.matMul(a, b);
-const productBack = (d: tf.Tensor, u: tf.Tensor) => tf.matMul(d, u, false, true);
+const productBack = (d: tf.Tensor, u: tf.Tensor) => timesTransposed(d as tf.Tensor2D, u as tf.Tensor2D);
 export const oneMinus = (x: tf.Tensor) => tf.sub(1, x);
 
 /** h' = f(e + h U). */
