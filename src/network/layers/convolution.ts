@@ -1,12 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { timesTransposed } from '../../tfjs/products.js';
+import { convolveImageBack, timesTransposed } from '../../tfjs/products.js';
 import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
 import { asPositions, type KernelSquares, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { Layer } from './operation.js';
-import { dilateKernel, type Geometry, patches, patchInputs, type Shape4, spreadForTranspose } from './patches.js';
-import { convolveBackByPairs, isFasterByPairs } from './pixel-pairs.js';
+import {
+  dilateKernel,
+  type Geometry,
+  patches,
+  patchInputs,
+  type Shape4,
+  spreadForTranspose,
+  transposePadding,
+} from './patches.js';
 import type { LayerRule } from './rule.js';
 import { ofChannels, spread, squaredNormOfSamples } from './sensitivity.js';
 import { joinPositions, kernelSquaredNorm } from './squared-norms.js';
@@ -52,11 +59,12 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
     const turned = tf.transpose(tf.reverse(filled, [0, 1, 2]), [0, 1, 2, 4, 3]) as tf.Tensor5D;
     return tf.conv3d(spreadForTranspose(delta, shape, geometry) as tf.Tensor5D, turned, 1, 'valid');
   }
-  if (isFasterByPairs(filled.shape as Shape4, shape as Shape4, geometry.strides)) {
-    return convolveBackByPairs(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, geometry);
-  }
-  const [strides, { padding }] = [geometry.strides as [number, number], geometry];
-  return tf.conv2dTranspose(delta as tf.Tensor4D, filled as tf.Tensor4D, shape as Shape4, strides, padding);
+  return convolveImageBack(delta as tf.Tensor4D, filled as tf.Tensor4D, {
+    inputShape: shape as Shape4,
+    strides: geometry.strides as [number, number],
+    padding: geometry.padding,
+    around: transposePadding(delta.shape, shape, geometry),
+  });
 }
 
 /**

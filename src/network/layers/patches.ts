@@ -47,21 +47,22 @@ export function dilateKernel(kernel: tf.Tensor, dilation: readonly number[]): tf
 export function spreadForTranspose(delta: tf.Tensor, inputShape: readonly number[], geometry: Geometry): tf.Tensor {
   const { strides } = geometry;
   const spread = strides.reduce((x, stride, axis) => spreadAxis(x, axis + 1, stride), delta);
-  return tf.pad(spread, [[0, 0], ...transposePadding(spread.shape, inputShape, geometry), [0, 0]]);
+  return tf.pad(spread, [[0, 0], ...transposePadding(delta.shape, inputShape, geometry), [0, 0]]);
 }
 
-/** Zeros before and behind each spatial axis of such deltas, once they stand `strides` apart. */
+/** The zeros before and behind each spatial axis of such deltas. */
 export function transposePadding(
   deltaShape: readonly number[],
   inputShape: readonly number[],
   geometry: Geometry,
 ): [number, number][] {
-  const { kernelSize, dilation } = geometry;
+  const { kernelSize, strides, dilation } = geometry;
   return kernelSize.map((taps, axis) => {
     const length = inputShape[axis + 1];
     const reach = (taps - 1) * dilation[axis];
     const before = reach - slideAlong(axis, length, geometry).before;
-    return [before, length + reach - deltaShape[axis + 1] - before];
+    const apart = (deltaShape[axis + 1] - 1) * strides[axis] + 1;
+    return [before, length + reach - apart - before];
   });
 }
 

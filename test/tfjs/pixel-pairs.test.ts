@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // Registers gradients.
 import { describe, expect, it } from 'vitest';
-import type { Geometry } from '../../../src/network/layers/patches.js';
-import { convolveBackByPairs, isFasterByPairs } from '../../../src/network/layers/pixel-pairs.js';
+import { transposePadding } from '../../src/network/layers/patches.js';
+import { convolveBackByPairs, type ImageConvolution, isFasterByPairs } from '../../src/tfjs/pixel-pairs.js';
 
 type Shape4 = [number, number, number, number];
 
@@ -18,15 +18,20 @@ const cases: [string, { size: [number, number]; channels: number; taps: [number,
 
 describe.each(cases)('the transpose of a convolution by pairs of pixels: %s', (_, { size, channels, taps, same }) => {
   const padding = same ? 'same' : 'valid';
-  const geometry: Geometry = { kernelSize: taps, strides: [1, 1], dilation: [1, 1], padding };
   const shape: Shape4 = [3, ...size, channels];
   const [h, w] = same ? size : size.map((length, axis) => length - taps[axis] + 1);
+  const geometry = { kernelSize: taps, strides: [1, 1], dilation: [1, 1], padding } as const;
+  const convolution: ImageConvolution = {
+    inputShape: shape,
+    strides: [1, 1],
+    padding,
+    around: transposePadding([3, h, w, 4], shape, geometry),
+  };
   const delta: () => tf.Tensor4D = () => tf.randomUniform([3, h, w, 4], -1, 1, 'float32', 1);
   const kernel: () => tf.Tensor4D = () => tf.randomUniform([...taps, channels, 4], -1, 1, 'float32', 2);
   const plain = (d: tf.Tensor, k: tf.Tensor) =>
     tf.conv2dTranspose(d as tf.Tensor4D, k as tf.Tensor4D, shape, 1, padding);
-  const inPairs = (d: tf.Tensor, k: tf.Tensor) =>
-    convolveBackByPairs(d as tf.Tensor4D, k as tf.Tensor4D, shape, geometry);
+  const inPairs = (d: tf.Tensor, k: tf.Tensor) => convolveBackByPairs(d as tf.Tensor4D, k as tf.Tensor4D, convolution);
   const largestDifference = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).arraySync();
 
   it('is the transpose', () => {
@@ -55,10 +60,16 @@ it('is chosen on the native backend, for few channels and wide kernels that move
     [5, 5, 6, 16],
     [3, 9, 11, 6],
   ];
+  const moving = (inputShape: Shape4, strides: [number, number] = [1, 1]): ImageConvolution => ({
+    inputShape,
+    strides,
+    padding: 'valid',
+    around: [],
+  });
   const isNative = tf.getBackend() === 'tensorflow';
-  expect(isFasterByPairs(kernel, image, [1, 1])).toBe(isNative);
-  expect(isFasterByPairs([5, 5, 9, 16], image, [1, 1])).toBe(false);
-  expect(isFasterByPairs([5, 3, 6, 16], image, [1, 1])).toBe(false);
-  expect(isFasterByPairs(kernel, [3, 9, 2, 6], [1, 1])).toBe(false);
-  expect(isFasterByPairs(kernel, image, [1, 2])).toBe(false);
+  expect(isFasterByPairs(kernel, moving(image))).toBe(isNative);
+  expect(isFasterByPairs([5, 5, 9, 16], moving(image))).toBe(false);
+  expect(isFasterByPairs([5, 3, 6, 16], moving(image))).toBe(false);
+  expect(isFasterByPairs(kernel, moving([3, 9, 2, 6]))).toBe(false);
+  expect(isFasterByPairs(kernel, moving(image, [1, 2]))).toBe(false);
 });

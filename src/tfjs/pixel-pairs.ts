@@ -1,20 +1,34 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isNative } from '../../tfjs/backend.js';
-import { convolutionFilterGradient } from '../../tfjs/gradient-kernels.js';
-import { type Geometry, type Shape4, transposePadding } from './patches.js';
+import { isNative, isSynchronous } from './backend.js';
+import { convolutionFilterGradient } from './gradient-kernels.js';
+
+type Shape4 = [number, number, number, number];
+
+/** A convolution of images, as its transpose sees it. */
+export interface ImageConvolution {
+  /** [B, H, W, I]. */
+  readonly inputShape: Shape4;
+  readonly strides: [number, number];
+  readonly padding: 'valid' | 'same';
+  /**
+   * Zeros before and behind the height and the width of deltas that stand `strides` apart, so that the kernel, turned around and moving
+   * by one pixel, reaches all of the input.
+   */
+  readonly around: readonly [number, number][];
+}
 
 /**
- * Whether the transpose of a convolution is faster by pairs of pixels. The native backend computes output channels side by side,
+ * Whether the transpose of a convolution is faster by pairs of pixels. On a CPU, the native backend computes output channels side by side,
  * 16 at a time (AVX-512): the transpose of a layer with up to 8 input channels leaves half of them idle or more. Pairs use them, with
  * kernels that are one tap wider; kernels of less than 4 taps gain nothing. Where one pair is all there is, that backend gets the
  * convolution of one channel wrong (all rows but the first, with strides in the other axis).
  *
  * @param kernel shape [h, w, I, O].
- * @param shape of the result, [B, H, W, I].
  */
-export function isFasterByPairs([, taps, channels]: Shape4, [, , width]: Shape4, strides: readonly number[]): boolean {
+export function isFasterByPairs([, taps, channels]: Shape4, { inputShape, strides }: ImageConvolution): boolean {
+  const [, , width] = inputShape;
   const saves = channels <= 8 && taps >= 4 && width > 2 && strides.every((stride) => stride === 1);
-  return saves && isNative();
+  return saves && isNative() && isSynchronous();
 }
 
 /**
@@ -23,20 +37,18 @@ export function isFasterByPairs([, taps, channels]: Shape4, [, , width]: Shape4,
  *
  * @param delta [B, h, w, O].
  * @param kernel [kh, kw, I, O].
- * @param shape of the result, [B, H, W, I].
  */
 export function convolveBackByPairs(
   delta: tf.Tensor4D,
   kernel: tf.Tensor4D,
-  shape: Shape4,
-  geometry: Geometry,
+  convolution: ImageConvolution,
 ): tf.Tensor4D {
-  const { padding } = geometry;
+  const { padding } = convolution;
   return tf.customGrad((...inputs) => {
     const [d, k, save] = inputs as unknown as [tf.Tensor4D, tf.Tensor4D, tf.GradSaveFunc];
     save([d, k]);
     return {
-      value: byPairs(d, k, shape, geometry),
+      value: byPairs(d, k, convolution),
       // Those of the transpose in its plain form.
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => [
         tf.conv2d(dy as tf.Tensor4D, saved[1] as tf.Tensor4D, 1, padding),
@@ -46,8 +58,12 @@ export function convolveBackByPairs(
   })(delta, kernel) as tf.Tensor4D;
 }
 
-function byPairs(delta: tf.Tensor4D, kernel: tf.Tensor4D, shape: Shape4, geometry: Geometry): tf.Tensor4D {
-  const [batch, height, width, channels] = shape;
+function byPairs(
+  delta: tf.Tensor4D,
+  kernel: tf.Tensor4D,
+  { inputShape, around: [rows, [left, right]] }: ImageConvolution,
+): tf.Tensor4D {
+  const [batch, height, width, channels] = inputShape;
   const turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]);
   const shifted = [0, 1].map((tap) =>
     tf.pad(turned, [
@@ -57,12 +73,11 @@ function byPairs(delta: tf.Tensor4D, kernel: tf.Tensor4D, shape: Shape4, geometr
       [0, 0],
     ]),
   );
-  const [rows, [left, right]] = transposePadding(delta.shape, shape, geometry);
   const odd = width % 2;
   const around: [number, number][] = [[0, 0], rows, [left, right + odd], [0, 0]];
   const pairs = tf.conv2d(delta, tf.concat4d(shifted as tf.Tensor4D[], 3), [1, 2], around as ExplicitPadding);
   const image: tf.Tensor4D = tf.reshape(pairs, [batch, height, width + odd, channels]);
-  return odd === 0 ? image : tf.slice(image, [0, 0, 0, 0], shape);
+  return odd === 0 ? image : tf.slice(image, [0, 0, 0, 0], inputShape);
 }
 
-type ExplicitPadding = Exclude<Parameters<typeof tf.conv2d>[3], string | number>;
+export type ExplicitPadding = Exclude<Parameters<typeof tf.conv2d>[3], string | number>;
