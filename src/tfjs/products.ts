@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
 import { spreadAxis } from './mended-operations.js';
 import { convolveBackByPairs, type ExplicitPadding, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
+import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from './wasm-memory.js';
 
 /*
  * Products in the form in which the backend is fast, found by measurement: the same product by another kernel may take ten times as
@@ -37,4 +38,113 @@ export function convolveImageBack(delta: tf.Tensor4D, kernel: tf.Tensor4D, convo
   return isFasterByPairs(kernel.shape, convolution)
     ? convolveBackByPairs(delta, kernel, convolution)
     : tf.conv2dTranspose(delta, kernel, inputShape, strides, padding);
+}
+/** The rows a_t that a layer multiplies by its kernel, one a position t = 1..P, in the layout that a product asks for. */
+export interface KernelInputs {
+  readonly samples: number;
+  readonly positions: number;
+  /** F. */
+  readonly fanIn: number;
+  /** [N, P, F]. */
+  byPosition(): tf.Tensor3D;
+  /** [N, f, P] each, to be joined along f: F in all. */
+  byFeature(): tf.Tensor3D[];
+}
+
+/** Squared gradient norms of a kernel and of a bias that is added at every position, summed over columns, [N] each. */
+export interface AffineSquaredNorms {
+  readonly kernel: tf.Tensor1D;
+  readonly bias: tf.Tensor1D;
+}
+
+/**
+ * `AffineSquaredNorms` from the gradients themselves, G_r = sum_t a_t d_rt^T. The bias has a row of ones for a_t.
+ *
+ * @param delta d, [R * N, P, O], column by column.
+ * @param columns R.
+ */
+export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, columns: number): AffineSquaredNorms {
+  const { samples, positions, fanIn } = inputs;
+  const fanOut = delta.shape[2];
+  const byColumn: tf.Tensor4D = tf.reshape(delta, [columns, samples, positions, fanOut]);
+  if (isWasm() && paysByOne(columns * fanOut * positions * fanIn)) {
+    // All columns of a sample in one product; XNNPACK copies the factor on the right, which is the smaller one.
+    const width = columns * fanOut;
+    const across: tf.Tensor3D = tf.reshape(tf.transpose(byColumn, [1, 0, 3, 2]), [samples, width, positions]);
+    const rows = inputs.byPosition();
+    const gradients =
+      width < fanIn
+        ? productsOfSamples(tf.transpose(rows, [0, 2, 1]), tf.transpose(across, [0, 2, 1]))
+        : productsOfSamples(across, rows);
+    const squaresOf = (x: tf.Tensor): tf.Tensor1D => tf.sum(tf.square(tf.reshape(x, [samples, -1])), 1);
+    return { kernel: squaresOf(gradients), bias: squaresOf(tf.sum(across, 2)) };
+  }
+  const features = tf.concat([...inputs.byFeature(), tf.ones([samples, 1, positions])], 1);
+  const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
+  const squares: tf.Tensor3D = tf.reshape(tf.sum(tf.reshape(tf.square(gradients), [columns, -1]), 0), [
+    samples,
+    fanIn + 1,
+    fanOut,
+  ]);
+  return {
+    kernel: tf.sum(tf.slice(squares, [0, 0, 0], [samples, fanIn, fanOut]), [1, 2]),
+    bias: tf.sum(tf.slice(squares, [0, fanIn, 0], [samples, 1, fanOut]), [1, 2]),
+  };
+}
+
+/** The products of the rows of each sample with each other, x x^T: [N, P, F] -> [N, P, P]. */
+export function gramMatrices(x: tf.Tensor3D): tf.Tensor3D {
+  const [, positions, features] = x.shape;
+  return isWasm() && paysByOne(positions * positions * features)
+    ? productsOfSamples(x, tf.transpose(x, [0, 2, 1]))
+    : tf.matMul(x, x, false, true);
+}
+
+/**
+ * Whether norms come cheaper from Gram matrices over P positions, at P^2 (F + R O) multiply-adds a sample, than from gradients, at
+ * F R O P. On wasm a call for each product counts too.
+ *
+ * @param width R O.
+ */
+export function isCheaperByGram(positions: number, fanIn: number, width: number): boolean {
+  const grams = [fanIn, width].map((features) => positions * positions * features);
+  const gradients = fanIn * width * positions;
+  if (isWasm()) {
+    return wasmPrice(grams[0]) + wasmPrice(grams[1]) < wasmPrice(gradients);
+  }
+  return grams[0] + grams[1] < gradients;
+}
+
+/** Nanoseconds of a call of wasm's kernel for matrices, and the multiply-adds in one of them, beside one in its loop over a batch. */
+const [CALL_NS, CALL_SPEED] = [5000, 7];
+
+const wasmPrice = (multiplyAdds: number) => Math.min(multiplyAdds, CALL_NS + multiplyAdds / CALL_SPEED);
+
+/** Whether wasm multiplies samples one by one faster than all in a batch. */
+const paysByOne = (multiplyAdds: number) => wasmPrice(multiplyAdds) < multiplyAdds;
+
+/** One product for each sample, on wasm: [N, M, K] and [N, K, L] -> [N, M, L]. */
+function productsOfSamples(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
+  return tf.customGrad((...inputs) => {
+    const [left, right, save] = inputs as unknown as [tf.Tensor3D, tf.Tensor3D, tf.GradSaveFunc];
+    save([left, right]);
+    return {
+      value: multiplySamples(left, right),
+      gradFunc: (dy: tf.Tensor, [l, r]: tf.Tensor[]) => [tf.matMul(dy, r, false, true), tf.matMul(l, dy, true, false)],
+    };
+  })(a, b) as tf.Tensor3D;
+}
+
+/**
+ * What windows see of images, [B, H, W, C] -> [B, h w, taps * C], in the order of height, width and channels, where the backend has a
+ * way that is faster than cutting out tap by tap; null elsewhere.
+ */
+export function windowsAtOnce(x: tf.Tensor4D, windows: Windows): tf.Tensor3D | null {
+  if (!isWasm()) {
+    return null;
+  }
+  return tf.customGrad((...inputs) => ({
+    value: seenByWindows(inputs[0] as tf.Tensor4D, windows),
+    gradFunc: (dy: tf.Tensor) => putBackByWindows(dy as tf.Tensor3D, x.shape, windows),
+  }))(x) as tf.Tensor3D;
 }

@@ -1,15 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { transposedTimes } from '../../tfjs/products.js';
+import { type KernelInputs, transposedTimes } from '../../tfjs/products.js';
 import type { CallWithDelta, Layer, Operation, Parameter, RecordedCall } from './operation.js';
 import type { ParameterOf } from './rule.js';
-import {
-  affineSquaredNorms,
-  biasSquaredNorm,
-  joinKernelInputs,
-  joinPositions,
-  type KernelInputs,
-} from './squared-norms.js';
+import { affineSquaredNorms, biasSquaredNorm, joinKernelInputs, joinPositions } from './squared-norms.js';
 
 /** A product with a kernel: all that tells one affine layer from another. */
 export interface KernelProduct {

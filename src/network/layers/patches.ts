@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { spreadAxis, stridedSlice } from '../../tfjs/mended-operations.js';
-import { type KernelInputs, kernelInputsOf } from './squared-norms.js';
+import { type KernelInputs, windowsAtOnce } from '../../tfjs/products.js';
+import { kernelInputsOf } from './squared-norms.js';
 
 /** A convolution over two or three spatial axes, with one entry an axis. */
 export interface Geometry {
@@ -164,6 +165,16 @@ function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
   const positions = rows.positions * columns.positions;
   if ([...kernelSize, ...strides].every((size) => size === 1)) {
     return tf.reshape(x, [samples, positions, channels]);
+  }
+  const atOnce = windowsAtOnce(x, {
+    size: kernelSize as [number, number],
+    strides: strides as [number, number],
+    dilation: dilation as [number, number],
+    before: [rows.before, columns.before],
+    positions: [rows.positions, columns.positions],
+  });
+  if (atOnce) {
+    return atOnce;
   }
   const padded = padAxes(x, [
     [rows.before, rows.behind],

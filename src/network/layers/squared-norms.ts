@@ -1,22 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-
-/** The rows a_t that a layer multiplies by its kernel, one a position t = 1..P, in the layout that a norm asks for. */
-export interface KernelInputs {
-  readonly samples: number;
-  readonly positions: number;
-  /** F. */
-  readonly fanIn: number;
-  /** [N, P, F]. */
-  byPosition(): tf.Tensor3D;
-  /** [N, f, P] each, to be joined along f: F in all. */
-  byFeature(): tf.Tensor3D[];
-}
-
-/** Squared gradient norms of a kernel and of a bias that is added at every position, summed over columns, [N] each. */
-export interface AffineSquaredNorms {
-  readonly kernel: tf.Tensor1D;
-  readonly bias: tf.Tensor1D;
-}
+import {
+  type AffineSquaredNorms,
+  gramMatrices,
+  isCheaperByGram,
+  type KernelInputs,
+  normsOfGradients,
+} from '../../tfjs/products.js';
 
 /** Rows that are there as a tensor, [N, P, F]. */
 export function kernelInputsOf(rows: tf.Tensor3D): KernelInputs {
@@ -41,8 +30,7 @@ export function joinKernelInputs(calls: readonly KernelInputs[]): KernelInputs {
  * For a layer that multiplies rows a_t by a kernel at positions t = 1..P, the gradient of one column r is
  * G_r = sum_t a_t d_rt^T. Its squared norm comes either from G itself, at F R O P multiply-adds a sample, or from Gram
  * matrices over positions, sum_{t,t'} <a_t, a_t'> <d_t, d_t'> with the columns of d_t behind each other, at P^2 (F + R O).
- * The cheaper one is taken; at one position both are ||a||^2 sum_r ||d_r||^2. The bias has a row of ones for a_t: where G is
- * formed, its gradient is one more row of G.
+ * What is cheaper on the backend is taken; at one position both are ||a||^2 sum_r ||d_r||^2.
  *
  * @param delta d, [R * N, P, O], column by column.
  * @param columns R.
@@ -55,26 +43,14 @@ export function affineSquaredNorms(inputs: KernelInputs, delta: tf.Tensor3D, col
     const bias = sumOfSquares(delta, columns);
     return { kernel: tf.mul(inputNorm, bias), bias };
   }
-  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
-  const explicitCost = fanIn * columns * fanOut * positions;
-  const gramCost = positions * positions * (fanIn + columns * fanOut);
-  if (explicitCost <= gramCost) {
-    const features = tf.concat([...inputs.byFeature(), tf.ones([samples, 1, positions])], 1);
-    const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
-    const squares: tf.Tensor3D = tf.reshape(tf.sum(tf.reshape(tf.square(gradients), [columns, -1]), 0), [
-      samples,
-      fanIn + 1,
-      fanOut,
-    ]);
-    return {
-      kernel: tf.sum(tf.slice(squares, [0, 0, 0], [samples, fanIn, fanOut]), [1, 2]),
-      bias: tf.sum(tf.slice(squares, [0, fanIn, 0], [samples, 1, fanOut]), [1, 2]),
-    };
+  if (!isCheaperByGram(positions, fanIn, columns * fanOut)) {
+    return normsOfGradients(inputs, delta, columns);
   }
   const rows = inputs.byPosition();
+  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
   const columnsLast: tf.Tensor3D =
     columns === 1 ? delta : tf.reshape(tf.transpose(byColumn, [1, 2, 0, 3]), [samples, positions, columns * fanOut]);
-  const grams = [rows, columnsLast].map((x) => tf.reshape(tf.matMul(x, x, false, true), [samples, -1]));
+  const grams = [rows, columnsLast].map((x) => tf.reshape(gramMatrices(x), [samples, -1]));
   return { kernel: tf.sum(tf.mul(grams[0], grams[1]), 1), bias: biasSquaredNorm(delta, columns) };
 }
 
