@@ -80,4 +80,4 @@ function byPairs(
   return odd === 0 ? image : tf.slice(image, [0, 0, 0, 0], inputShape);
 }
 
-export type ExplicitPadding = Exclude<Parameters<typeof tf.conv2d>[3], string | number>;
+type ExplicitPadding = Exclude<Parameters<typeof tf.conv2d>[3], string | number>;

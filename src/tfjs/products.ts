@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
 import { spreadAxis } from './mended-operations.js';
-import { convolveBackByPairs, type ExplicitPadding, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
+import { convolveBackByPairs, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
 import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from './wasm-memory.js';
 
 /*
@@ -23,22 +23,62 @@ export function transposedTimes(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
 }
 
 /**
- * The transpose of a convolution of images: [B, h, w, O] -> [B, H, W, I]. On wasm a convolution with the kernel turned around, which
- * takes a third to a tenth of the time, though it multiplies the zeros around the deltas as well.
+ * The transpose of a convolution of images: [B, h, w, O] -> [B, H, W, I].
  *
  * @param kernel [kh, kw, I, O].
  */
 export function convolveImageBack(delta: tf.Tensor4D, kernel: tf.Tensor4D, convolution: ImageConvolution): tf.Tensor4D {
-  const { inputShape, strides, padding, around } = convolution;
   if (isWasm()) {
-    const apart = spreadAxis(spreadAxis(delta, 1, strides[0]), 2, strides[1]) as tf.Tensor4D;
-    const turned: tf.Tensor4D = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]);
-    return tf.conv2d(apart, turned, 1, [[0, 0], ...around, [0, 0]] as ExplicitPadding);
+    return wasmConvolveBack(delta, kernel, convolution);
   }
-  return isFasterByPairs(kernel.shape, convolution)
-    ? convolveBackByPairs(delta, kernel, convolution)
-    : tf.conv2dTranspose(delta, kernel, inputShape, strides, padding);
+  if (isFasterByPairs(kernel.shape, convolution)) {
+    return convolveBackByPairs(delta, kernel, convolution);
+  }
+  const { inputShape, strides, padding } = convolution;
+  return tf.conv2dTranspose(delta, kernel, inputShape, strides, padding);
 }
+
+/**
+ * In the cheapest of three ways, each a third to a tenth of wasm's own kernel for it: as a convolution with the kernel turned around,
+ * which multiplies the zeros around the deltas too; the same row by row of the kernel, without those above and below; as a product
+ * for each tap at each position, put in its place by a loop of JavaScript.
+ */
+function wasmConvolveBack(
+  delta: tf.Tensor4D,
+  kernel: tf.Tensor4D,
+  { inputShape, strides, around: [rows, columns] }: ImageConvolution,
+): tf.Tensor4D {
+  const [, height, width] = inputShape;
+  const [batch, h, w, fanOut] = delta.shape;
+  const [taps, tapsOfRow] = kernel.shape;
+  // Nanoseconds for each tap and channel.
+  const turning = (height * width * fanOut) / 10;
+  const byRow = height === h + taps - 1 ? (h * width * fanOut) / 11 + (2 * height * width) / tapsOfRow : turning;
+  const byTap = h * w * (fanOut / 12 + 3);
+  if (byTap < Math.min(turning, byRow)) {
+    const size = [taps, tapsOfRow] as const;
+    const products = timesTransposed(tf.reshape(delta, [-1, fanOut]), tf.reshape(kernel, [-1, fanOut]));
+    const before = [rows, columns].map(([zeros], axis) => size[axis] - 1 - zeros) as [number, number];
+    const windows: Windows = { size, strides, dilation: [1, 1], before, positions: [h, w] };
+    return putBackByWindows(tf.reshape(products, [batch, h * w, -1]), inputShape, windows);
+  }
+  const apart = spreadAxis(spreadAxis(delta, 1, strides[0]), 2, strides[1]) as tf.Tensor4D;
+  const turned: tf.Tensor4D = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]);
+  if (turning <= byRow) {
+    return tf.conv2d(apart, turned, 1, [[0, 0], rows, columns, [0, 0]]);
+  }
+  const parts = tf.split<tf.Tensor4D>(turned, taps).map((row, i) => {
+    const part = tf.conv2d(apart, row, 1, [[0, 0], [0, 0], columns, [0, 0]]);
+    return tf.pad(part, [
+      [0, 0],
+      [taps - 1 - i, i],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+  return tf.addN(parts) as tf.Tensor4D;
+}
+
 /** The rows a_t that a layer multiplies by its kernel, one a position t = 1..P, in the layout that a product asks for. */
 export interface KernelInputs {
   readonly samples: number;
@@ -74,8 +114,8 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
     const rows = inputs.byPosition();
     const gradients =
       width < fanIn
-        ? productsOfSamples(tf.transpose(rows, [0, 2, 1]), tf.transpose(across, [0, 2, 1]))
-        : productsOfSamples(across, rows);
+        ? multiplySamples(tf.transpose(rows, [0, 2, 1]), tf.transpose(across, [0, 2, 1]))
+        : multiplySamples(across, rows);
     const squaresOf = (x: tf.Tensor): tf.Tensor1D => tf.sum(tf.square(tf.reshape(x, [samples, -1])), 1);
     return { kernel: squaresOf(gradients), bias: squaresOf(tf.sum(across, 2)) };
   }
@@ -96,7 +136,7 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
 export function gramMatrices(x: tf.Tensor3D): tf.Tensor3D {
   const [, positions, features] = x.shape;
   return isWasm() && paysByOne(positions * positions * features)
-    ? productsOfSamples(x, tf.transpose(x, [0, 2, 1]))
+    ? multiplySamples(x, tf.transpose(x, [0, 2, 1]))
     : tf.matMul(x, x, false, true);
 }
 
@@ -123,28 +163,10 @@ const wasmPrice = (multiplyAdds: number) => Math.min(multiplyAdds, CALL_NS + mul
 /** Whether wasm multiplies samples one by one faster than all in a batch. */
 const paysByOne = (multiplyAdds: number) => wasmPrice(multiplyAdds) < multiplyAdds;
 
-/** One product for each sample, on wasm: [N, M, K] and [N, K, L] -> [N, M, L]. */
-function productsOfSamples(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
-  return tf.customGrad((...inputs) => {
-    const [left, right, save] = inputs as unknown as [tf.Tensor3D, tf.Tensor3D, tf.GradSaveFunc];
-    save([left, right]);
-    return {
-      value: multiplySamples(left, right),
-      gradFunc: (dy: tf.Tensor, [l, r]: tf.Tensor[]) => [tf.matMul(dy, r, false, true), tf.matMul(l, dy, true, false)],
-    };
-  })(a, b) as tf.Tensor3D;
-}
-
 /**
  * What windows see of images, [B, H, W, C] -> [B, h w, taps * C], in the order of height, width and channels, where the backend has a
  * way that is faster than cutting out tap by tap; null elsewhere.
  */
 export function windowsAtOnce(x: tf.Tensor4D, windows: Windows): tf.Tensor3D | null {
-  if (!isWasm()) {
-    return null;
-  }
-  return tf.customGrad((...inputs) => ({
-    value: seenByWindows(inputs[0] as tf.Tensor4D, windows),
-    gradFunc: (dy: tf.Tensor) => putBackByWindows(dy as tf.Tensor3D, x.shape, windows),
-  }))(x) as tf.Tensor3D;
+  return isWasm() ? seenByWindows(x, windows) : null;
 }

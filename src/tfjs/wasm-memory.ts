@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /*
- * What tf.js' wasm backend has no fast kernel for, done in its memory. Its own slices copy the whole tensor that they cut from.
+ * What tf.js' wasm backend has no fast kernel for, done in its memory, with its gradients. Its own slices copy the whole tensor that they
+ * cut from.
  */
 
 /** Fields of tf.js' wasm backend, as far as they are used here. */
@@ -46,6 +47,17 @@ function withPart<T>(x: tf.TensorInfo, begin: number, shape: number[], run: (par
 
 /** One product for each sample, a_n b_n, by the kernel for matrices: [N, M, K] and [N, K, L] -> [N, M, L]. */
 export function multiplySamples(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
+  return tf.customGrad((...inputs) => {
+    const [left, right, save] = inputs as unknown as [tf.Tensor3D, tf.Tensor3D, tf.GradSaveFunc];
+    save([left, right]);
+    return {
+      value: oneByOne(left, right),
+      gradFunc: (dy: tf.Tensor, [l, r]: tf.Tensor[]) => [tf.matMul(dy, r, false, true), tf.matMul(l, dy, true, false)],
+    };
+  })(a, b) as tf.Tensor3D;
+}
+
+function oneByOne(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
   const backend = wasm();
   const { kernelFunc } = tf.getKernel('BatchMatMul', 'wasm');
   const [samples, rows, inner] = a.shape;
@@ -80,30 +92,39 @@ type Pair = readonly [number, number];
 export function seenByWindows(x: tf.Tensor4D, windows: Windows): tf.Tensor3D {
   const [samples, , , channels] = x.shape;
   const { size, positions } = windows;
-  return filled([samples, positions[0] * positions[1], size[0] * size[1] * channels], (made) => {
-    const [image, seen] = [x, made].map((each) => wasm().typedArrayFromHeap(each));
-    seen.fill(0);
-    slide(x.shape, windows, image, seen, false);
-  });
+  const shape: [number, number, number] = [samples, positions[0] * positions[1], size[0] * size[1] * channels];
+  const see = (of: tf.Tensor) =>
+    filled<tf.Tensor3D>(shape, (seen) => {
+      slide(x.shape, windows, of, seen, false);
+    });
+  return tf.customGrad((...inputs) => ({
+    value: see(inputs[0] as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => putBackByWindows(dy as tf.Tensor3D, x.shape, windows),
+  }))(x) as tf.Tensor3D;
 }
 
 /** The transpose of `seenByWindows`: [B, h w, taps * C] -> [B, H, W, C]. */
-export function putBackByWindows(delta: tf.Tensor3D, shape: tf.Tensor4D['shape'], windows: Windows): tf.Tensor4D {
-  return filled(shape, (made) => {
-    const [image, seen] = [made, delta].map((each) => wasm().typedArrayFromHeap(each));
-    image.fill(0);
-    slide(shape, windows, image, seen, true);
-  });
+export function putBackByWindows(seen: tf.Tensor3D, shape: tf.Tensor4D['shape'], windows: Windows): tf.Tensor4D {
+  const putBack = (of: tf.Tensor) =>
+    filled<tf.Tensor4D>(shape, (image) => {
+      slide(shape, windows, image, of, true);
+    });
+  return tf.customGrad((...inputs) => ({
+    value: putBack(inputs[0] as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => seenByWindows(dy as tf.Tensor4D, windows),
+  }))(seen) as tf.Tensor4D;
 }
 
 /** Copies from an image to what windows see of it, or adds what they see to the image. */
 function slide(
   [samples, height, width, channels]: tf.Tensor4D['shape'],
   { size, strides, dilation, before, positions }: Windows,
-  image: Float32Array,
-  seen: Float32Array,
+  ofImage: tf.TensorInfo,
+  ofWindows: tf.TensorInfo,
   back: boolean,
 ): void {
+  const [image, seen] = [ofImage, ofWindows].map((each) => wasm().typedArrayFromHeap(each));
+  (back ? image : seen).fill(0);
   // Taps beside each other are one piece of the image.
   const [together, pieces] = dilation[1] === 1 ? [size[1], 1] : [1, size[1]];
   let place = 0;
