@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
-import { spreadAxis } from './mended-operations.js';
+import { pad, spreadAxis } from './mended-operations.js';
 import { convolveBackByPairs, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
 import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from './wasm-memory.js';
 
@@ -69,7 +69,7 @@ function wasmConvolveBack(
   }
   const parts = tf.split<tf.Tensor4D>(turned, taps).map((row, i) => {
     const part = tf.conv2d(apart, row, 1, [[0, 0], [0, 0], columns, [0, 0]]);
-    return tf.pad(part, [
+    return pad(part, [
       [0, 0],
       [taps - 1 - i, i],
       [0, 0],

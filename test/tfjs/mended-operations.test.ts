@@ -2,7 +2,15 @@ import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core has no gradients of its own: this registers them.
 import '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { isAboveZero, oneHot, repeatPixels, spreadAxis, stridedSlice } from '../../src/tfjs/mended-operations.js';
+import {
+  cut,
+  isAboveZero,
+  oneHot,
+  pad,
+  repeatPixels,
+  spreadAxis,
+  stridedSlice,
+} from '../../src/tfjs/mended-operations.js';
 import { expectClose, transposeOf } from './transpose.js';
 
 it('oneHot gives numbers that count, on every backend', () => {
@@ -89,6 +97,84 @@ describe('stridedSlice', () => {
       const delta = tf.randomNormal([2, 3, 2], 0, 1, 'float32', 2);
       expectClose(tf.grad(cut)(tf.zeros([2, 7, 5]), delta), transposeOf(cut, [2, 7, 5], delta));
       expect(() => tf.grad((x) => tf.stridedSlice(x, begin, end, strides))(tf.zeros([2, 7, 5]), delta)).toThrow();
+    });
+  });
+});
+
+describe.each<[string, [number, number][]]>([
+  [
+    'no axis',
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+  ],
+  [
+    'rows',
+    [
+      [0, 0],
+      [1, 2],
+      [0, 0],
+      [0, 0],
+    ],
+  ],
+  [
+    'rows and columns',
+    [
+      [0, 0],
+      [0, 1],
+      [2, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    'samples and channels',
+    [
+      [1, 0],
+      [0, 0],
+      [0, 0],
+      [0, 2],
+    ],
+  ],
+  [
+    'all axes',
+    [
+      [1, 1],
+      [2, 0],
+      [0, 3],
+      [1, 2],
+    ],
+  ],
+])('%s', (_, zeros) => {
+  const shape = [2, 3, 4, 2];
+  const larger = shape.map((length, axis) => length + zeros[axis]![0] + zeros[axis]![1]);
+  const begin = zeros.map(([before]) => before);
+
+  it('pad is tf.pad, with its gradient', () => {
+    tf.tidy(() => {
+      const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
+      const delta = tf.randomNormal(larger, 0, 1, 'float32', 2);
+      expect(pad(x, zeros, -7).arraySync()).toEqual(tf.pad(x, zeros, -7).arraySync());
+      expect(
+        tf
+          .grad((y) => pad(y, zeros))(x, delta)
+          .arraySync(),
+      ).toEqual(tf.slice(delta, begin, shape).arraySync());
+    });
+  });
+
+  it('cut is tf.slice, with its gradient', () => {
+    tf.tidy(() => {
+      const x = tf.randomNormal(larger, 0, 1, 'float32', 1);
+      const delta = tf.randomNormal(shape, 0, 1, 'float32', 2);
+      expect(cut(x, begin, shape).arraySync()).toEqual(tf.slice(x, begin, shape).arraySync());
+      expect(
+        tf
+          .grad((y) => cut(y, begin, shape))(x, delta)
+          .arraySync(),
+      ).toEqual(tf.pad(delta, zeros).arraySync());
     });
   });
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { repeatPixels } from '../../tfjs/mended-operations.js';
+import { cut, pad, repeatPixels } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import type { Operation } from './operation.js';
@@ -37,7 +37,9 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
   return Array.from({ length: size[0] * size[1] }, (_, tap) => {
     const begin = [0, Math.floor(tap / size[1]), tap % size[1], 0];
     const end = [samples, begin[1] + (h - 1) * strides[0] + 1, begin[2] + (w - 1) * strides[1] + 1, channels];
-    return tf.stridedSlice(image, begin, end, [1, ...strides, 1]);
+    return strides[0] * strides[1] === 1
+      ? cut(image, begin, [samples, h, w, channels])
+      : tf.stridedSlice(image, begin, end, [1, ...strides, 1]);
   });
 }
 
@@ -62,7 +64,7 @@ function paddedTaps(image: tf.Tensor4D, windows: Windows): tf.Tensor[] {
     [left, right],
     [0, 0],
   ] as [number, number][];
-  const padded = top + below + left + right > 0 ? tf.pad(image, paddings, LOWEST) : image;
+  const padded = top + below + left + right > 0 ? pad(image, paddings, LOWEST) : image;
   return tapsOf(padded, windows, [outHeight, outWidth]);
 }
 
@@ -109,7 +111,7 @@ function pool(image: tf.Tensor4D, { size, strides, padding }: Windows): tf.Tenso
   return size.reduce((x, taps, i) => {
     const shape = x.shape.map((length, axis) => (axis === i + 1 ? length - taps + 1 : length)) as Shape4;
     const begin = (tap: number): Shape4 => (i === 0 ? [0, tap, 0, 0] : [0, 0, tap, 0]);
-    const shifted = Array.from({ length: taps }, (_, tap) => tf.slice(x, begin(tap), shape));
+    const shifted = Array.from({ length: taps }, (_, tap) => cut(x, begin(tap), shape));
     return shifted.reduce((a, b) => tf.maximum(a, b));
   }, image);
 }

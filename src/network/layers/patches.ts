@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { spreadAxis, stridedSlice } from '../../tfjs/mended-operations.js';
+import { cut, pad, spreadAxis, stridedSlice } from '../../tfjs/mended-operations.js';
 import { type KernelInputs, windowsAtOnce } from '../../tfjs/products.js';
 import { kernelInputsOf } from './squared-norms.js';
 
@@ -48,7 +48,7 @@ export function dilateKernel(kernel: tf.Tensor, dilation: readonly number[]): tf
 export function spreadForTranspose(delta: tf.Tensor, inputShape: readonly number[], geometry: Geometry): tf.Tensor {
   const { strides } = geometry;
   const spread = strides.reduce((x, stride, axis) => spreadAxis(x, axis + 1, stride), delta);
-  return tf.pad(spread, [[0, 0], ...transposePadding(delta.shape, inputShape, geometry), [0, 0]]);
+  return pad(spread, [[0, 0], ...transposePadding(delta.shape, inputShape, geometry), [0, 0]]);
 }
 
 /** The zeros before and behind each spatial axis of such deltas. */
@@ -202,12 +202,12 @@ function padAxes(x: tf.Tensor4D, pairs: readonly [number, number][]): tf.Tensor4
     return x;
   }
   const behind = Array.from({ length: 3 - pairs.length }, (): [number, number] => [0, 0]);
-  return tf.pad(x, [[0, 0], ...pairs, ...behind]);
+  return pad(x, [[0, 0], ...pairs, ...behind]);
 }
 
 function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: readonly number[]): tf.Tensor {
   if (strides.every((stride) => stride === 1)) {
-    return tf.slice(x, begin, size);
+    return cut(x, begin, size);
   }
   const end = begin.map((b, axis) => b + size[axis]) as Shape4;
   return stridedSlice(x, begin, end, [1, ...strides, 1]);

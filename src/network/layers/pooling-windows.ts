@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { cut, pad } from '../../tfjs/mended-operations.js';
 import { channelsFirst } from './channels-first.js';
 import type { Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
@@ -109,16 +110,15 @@ export function fitTo(x: tf.Tensor4D, [height, width]: Pair, top: number, left: 
   const begin = [Math.max(0, top), Math.max(0, left)];
   const rows = Math.min(h - begin[0], height - before[0]);
   const columns = Math.min(w - begin[1], width - before[1]);
-  const cut =
-    rows === h && columns === w ? x : tf.slice(x, [0, begin[0], begin[1], 0], [batch, rows, columns, channels]);
+  const inside = rows === h && columns === w ? x : cut(x, [0, begin[0], begin[1], 0], [batch, rows, columns, channels]);
   const after = [height - before[0] - rows, width - before[1] - columns];
   if (before[0] + before[1] + after[0] + after[1] === 0) {
-    return cut;
+    return inside;
   }
-  return tf.pad(cut, [
+  return pad(inside, [
     [0, 0],
     [before[0], after[0]],
     [before[1], after[1]],
     [0, 0],
-  ]) as tf.Tensor4D;
+  ]);
 }
