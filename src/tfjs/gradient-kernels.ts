@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
 import { stridedSlice } from './mended-operations.js';
+import { seenByWindows, type Windows } from './wasm-memory.js';
 
 /*
  * Kernels that tf.js has for its own gradients only, without a public function.
@@ -49,8 +50,8 @@ const DEPTHWISE_GRADIENT = 'DepthwiseConv2dNativeBackpropFilter';
 
 /**
  * Gradients of the filter of a depthwise convolution without padding, one for each image: tf.js has a kernel for their sum, so the
- * images stand beside each other among the channels of one. wasm lacks it: the gradient is a depthwise convolution itself, of the
- * input with the delta as the filter, where strides and dilation change places.
+ * images stand beside each other among the channels of one. wasm lacks it: there they are products, for each channel, of what the taps
+ * of the filter see with the deltas of all columns.
  *
  * @param x input, [B, H, W, C].
  * @param delta of the output, [R * B, h, w, C * M]: several for each image, which tell the columns apart.
@@ -84,10 +85,12 @@ export function depthwiseFilterGradients(
     const taps = stridedSlice(found, [0, 0, 0, 0], found.shape, [...dilation, 1, 1]);
     return tf.reshape(taps, [height * width, columns, images, channelsOut]);
   }
-  const ofColumn = (one: tf.Tensor) => {
-    const filter: tf.Tensor4D = tf.reshape(sideBySide(one), [h, w, beside, multiplier]);
-    const found = tf.depthwiseConv2d(image, filter, [...dilation], 'valid', 'NHWC', [...strides]);
-    return tf.reshape(tf.slice(found, [0, 0, 0, 0], [1, height, width, -1]), [height * width, images, channelsOut]);
-  };
-  return tf.stack(tf.split(delta, columns).map(ofColumn), 1) as tf.Tensor4D;
+  const [taps, positions] = [height * width, h * w];
+  const windows: Windows = { size: [height, width], strides, dilation, before: [0, 0], positions: [h, w] };
+  const seen = tf.reshape(seenByWindows(x, windows), [images, positions, taps, channels]);
+  const left = tf.reshape(tf.transpose(seen, [0, 3, 2, 1]), [beside, taps, positions]);
+  const byChannel = tf.reshape(delta, [columns, images, positions, channels, multiplier]);
+  const right = tf.reshape(tf.transpose(byChannel, [1, 3, 2, 0, 4]), [beside, positions, columns * multiplier]);
+  const products = tf.reshape(tf.matMul(left, right), [images, channels, taps, columns, multiplier]);
+  return tf.reshape(tf.transpose(products, [2, 3, 0, 1, 4]), [taps, columns, images, channelsOut]);
 }

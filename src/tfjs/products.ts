@@ -108,16 +108,17 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
   const fanOut = delta.shape[2];
   const byColumn: tf.Tensor4D = tf.reshape(delta, [columns, samples, positions, fanOut]);
   if (isWasm() && paysByOne(columns * fanOut * positions * fanIn)) {
-    // All columns of a sample in one product; XNNPACK copies the factor on the right, which is the smaller one.
+    // All columns of a sample in one product. XNNPACK copies the factor on the right, which is the smaller one.
     const width = columns * fanOut;
-    const across: tf.Tensor3D = tf.reshape(tf.transpose(byColumn, [1, 0, 3, 2]), [samples, width, positions]);
     const rows = inputs.byPosition();
-    const gradients =
-      width < fanIn
-        ? multiplySamples(tf.transpose(rows, [0, 2, 1]), tf.transpose(across, [0, 2, 1]))
-        : multiplySamples(across, rows);
     const squaresOf = (x: tf.Tensor): tf.Tensor1D => tf.sum(tf.square(tf.reshape(x, [samples, -1])), 1);
-    return { kernel: squaresOf(gradients), bias: squaresOf(tf.sum(across, 2)) };
+    if (width < fanIn) {
+      const beside = columnsBeside(delta, columns);
+      const gradients = multiplySamples(tf.transpose(rows, [0, 2, 1]), beside);
+      return { kernel: squaresOf(gradients), bias: squaresOf(tf.sum(beside, 1)) };
+    }
+    const below: tf.Tensor3D = tf.reshape(tf.transpose(byColumn, [1, 0, 3, 2]), [samples, width, positions]);
+    return { kernel: squaresOf(multiplySamples(below, rows)), bias: squaresOf(tf.sum(below, 2)) };
   }
   const features = tf.concat([...inputs.byFeature(), tf.ones([samples, 1, positions])], 1);
   const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
@@ -130,6 +131,16 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
     kernel: tf.sum(tf.slice(squares, [0, 0, 0], [samples, fanIn, fanOut]), [1, 2]),
     bias: tf.sum(tf.slice(squares, [0, fanIn, 0], [samples, 1, fanOut]), [1, 2]),
   };
+}
+
+/** The columns of each delta beside each other: [R * N, P, O], column by column -> [N, P, R * O]. */
+export function columnsBeside(delta: tf.Tensor3D, columns: number): tf.Tensor3D {
+  if (columns === 1) {
+    return delta;
+  }
+  const [rows, positions, fanOut] = delta.shape;
+  const byColumn = tf.reshape(delta, [columns, rows / columns, positions, fanOut]);
+  return tf.reshape(tf.transpose(byColumn, [1, 2, 0, 3]), [rows / columns, positions, columns * fanOut]);
 }
 
 /** The products of the rows of each sample with each other, x x^T: [N, P, F] -> [N, P, P]. */

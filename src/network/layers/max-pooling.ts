@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { cut, pad, repeatPixels } from '../../tfjs/mended-operations.js';
+import { cut, largestShifted, pad, repeatPixels } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import type { Operation } from './operation.js';
@@ -100,12 +100,11 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
   return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
-/** Windows that move by one pixel, up to this size, are pooled by maxima of shifted images. */
-const LARGEST_SHIFTED = 3;
-
-/** tf.maxPool, along one axis and then the other where windows move by one pixel: on tfjs-node that takes a third of the time. */
+/**
+ * tf.maxPool, where windows move by one pixel by maxima of shifted images, along one axis and then the other, if that is faster.
+ */
 function pool(image: tf.Tensor4D, { size, strides, padding }: Windows): tf.Tensor4D {
-  if (padding !== 'valid' || Math.max(...strides) > 1 || Math.max(...size) > LARGEST_SHIFTED) {
+  if (padding !== 'valid' || Math.max(...strides) > 1 || Math.max(...size) > largestShifted()) {
     return tf.maxPool(image, size, strides, padding);
   }
   return size.reduce((x, taps, i) => {

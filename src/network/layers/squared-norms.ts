@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   type AffineSquaredNorms,
+  columnsBeside,
   gramMatrices,
   isCheaperByGram,
   type KernelInputs,
@@ -46,11 +47,9 @@ export function affineSquaredNorms(inputs: KernelInputs, delta: tf.Tensor3D, col
   if (!isCheaperByGram(positions, fanIn, columns * fanOut)) {
     return normsOfGradients(inputs, delta, columns);
   }
-  const rows = inputs.byPosition();
-  const byColumn = tf.reshape(delta, [columns, samples, positions, fanOut]);
-  const columnsLast: tf.Tensor3D =
-    columns === 1 ? delta : tf.reshape(tf.transpose(byColumn, [1, 2, 0, 3]), [samples, positions, columns * fanOut]);
-  const grams = [rows, columnsLast].map((x) => tf.reshape(gramMatrices(x), [samples, -1]));
+  const grams = [inputs.byPosition(), columnsBeside(delta, columns)].map((x) =>
+    tf.reshape(gramMatrices(x), [samples, -1]),
+  );
   return { kernel: tf.sum(tf.mul(grams[0], grams[1]), 1), bias: biasSquaredNorm(delta, columns) };
 }
 
