@@ -12,14 +12,17 @@ import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from '
 /** wasm multiplies plain matrices by XNNPACK, at 5 to 15 billion multiply-adds a second; all else by a plain loop, at 0.3 to 1. */
 const isWasm = () => backendName() === 'wasm';
 
+/** On wasm, turning a matrix around takes as long as multiplying this many rows with it by the loop. */
+const FEW = 4;
+
 /** a b^T, [M, K] and [N, K] -> [M, N]. */
 export function timesTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return isWasm() ? tf.matMul(a, tf.transpose(b)) : tf.matMul(a, b, false, true);
+  return isWasm() && a.shape[0] >= FEW ? tf.matMul(a, tf.transpose(b)) : tf.matMul(a, b, false, true);
 }
 
 /** a^T b, [K, M] and [K, N] -> [M, N]. */
 export function transposedTimes(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return isWasm() ? tf.matMul(tf.transpose(a), b) : tf.matMul(a, b, true, false);
+  return isWasm() && b.shape[1] >= FEW ? tf.matMul(tf.transpose(a), b) : tf.matMul(a, b, true, false);
 }
 
 /**
