@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isNative } from '../tfjs/backend.js';
 import { checkSameEngine } from '../tfjs/copies.js';
-import { withDeviceErrors } from '../tfjs/webgpu.js';
+import { withDeviceErrors } from '../tfjs/device-errors.js';
+import { defaultMemoryMB } from '../tfjs/device-memory.js';
 import type { Pause } from '../traces/chunks.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { type DatasetInputs, isDataset } from './inputs.js';
@@ -12,8 +12,6 @@ import { checkRepeatableForward } from './repeatable-forward.js';
 import { weightedSamples } from './sample-weights.js';
 import type { Subject } from './subject.js';
 
-/** Larger chunks are faster, and the native backend has the machine's memory rather than a browser tab's. */
-const defaultMemoryMB = () => (isNative() ? 1024 : 256);
 /** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
 const YIELD_MS = 50;
 
@@ -68,7 +66,8 @@ export async function withTask<T>(
   try {
     await checkFiniteWeights(subject.weights);
     const pause = pauses(options, data.tensors?.[0].shape[0]);
-    return await withDeviceErrors(() => run({ subject, data, budgetBytes: memoryMB * 2 ** 20, seed, pause }));
+    const budgetBytes = (await memoryMB) * 2 ** 20;
+    return await withDeviceErrors(() => run({ subject, data, budgetBytes, seed, pause }));
   } finally {
     data.dispose();
   }

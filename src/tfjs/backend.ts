@@ -15,10 +15,15 @@ export function backendName(): string {
 }
 
 /**
- * Whether an operation is over when its call returns, so that the time of the call is what it takes and what the event loop waits.
- * A GPU works on behind.
+ * Whether a GPU computes: all backends but plain JavaScript, wasm and TensorFlow on a processor. It works on behind the calls, has
+ * memory of its own and no caches that a large batch would leave, so that limits made for a processor do not hold there.
  */
-export function isSynchronous(): boolean {
+export function isGpu(): boolean {
   const { isUsingGpuDevice = false } = tf.backend() as { readonly isUsingGpuDevice?: boolean };
-  return ['cpu', 'wasm', 'tensorflow'].includes(backendName()) && !isUsingGpuDevice;
+  return isUsingGpuDevice || !['cpu', 'wasm', 'tensorflow'].includes(backendName());
+}
+
+/** Whether an operation is over when its call returns, so that the time of the call is what it takes and what the event loop waits. */
+export function isSynchronous(): boolean {
+  return !isGpu();
 }

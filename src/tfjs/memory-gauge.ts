@@ -1,19 +1,36 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { largestTensorBytes, watchDispatch } from './webgpu.js';
+import {
+  allocatedBytes,
+  bufferBytes,
+  largestTensorBytes,
+  leavingNothing,
+  watchDispatch,
+  withinMemory,
+} from './webgpu.js';
 
 /** Bytes that a number takes on a GPU, whatever its type. */
 const FLOAT_BYTES = 4;
 
-/** Follows the highest number of tensor bytes above what was there before, and what a device is asked for at once. */
+/**
+ * Follows the highest number of tensor bytes above what was there before, or of bytes in buffers of a WebGPU device where these are
+ * more, and what a device is asked for at once.
+ */
 export interface MemoryGauge {
   readonly before: number;
+  /** Bytes of buffers allocated before, on WebGPU. */
+  readonly allocatedBefore: number;
+  /** Beyond so many bytes of buffers, free ones are dropped. */
+  readonly mostAllocated: number;
   peak: number;
   /** The largest part of a limit of a WebGPU device that a tensor or an operation takes; 0 on other backends. */
   deviceShare: number;
 }
 
-export function memoryGauge(): MemoryGauge {
-  return { before: tf.memory().numBytes, peak: 0, deviceShare: 0 };
+/** @param budgetBytes what may be taken beyond what there is. */
+export function memoryGauge(budgetBytes = Number.POSITIVE_INFINITY): MemoryGauge {
+  const { used, allocated } = bufferBytes();
+  const mostAllocated = Math.max(allocated, used + budgetBytes);
+  return { before: tf.memory().numBytes, allocatedBefore: allocated, mostAllocated, peak: 0, deviceShare: 0 };
 }
 
 /** Starts again, with what there is now still to be counted. */
@@ -40,11 +57,11 @@ export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, sco
   };
   engine.trackTensor = (tensor, ...others) => {
     trackTensor.call(engine, tensor, ...others);
-    gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before);
+    gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before, allocatedBytes() - gauge.allocatedBefore);
     see((FLOAT_BYTES * tensor.size) / largest);
   };
   try {
-    return watchDispatch(see, () => tf.tidy(scope));
+    return leavingNothing(() => withinMemory(gauge.mostAllocated, () => watchDispatch(see, () => tf.tidy(scope))));
   } finally {
     engine.trackTensor = trackTensor;
   }

@@ -1,18 +1,43 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { lineOf } from '../warnings.js';
 import { backendName } from './backend.js';
 
 /** Fields of tf.js' WebGPU backend, as far as they are used here. */
 interface WebGpuBackend {
-  readonly device: {
-    readonly limits: {
-      readonly maxComputeWorkgroupsPerDimension: number;
-      readonly maxStorageBufferBindingSize: number;
-    };
-    addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
-    removeEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
-  };
+  readonly device: WebGpuDevice;
+  readonly bufferManager: BufferManager;
+  readonly commandEncoder: object | null;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
   runWebGPUProgram(program: WebGpuProgram, ...others: unknown[]): unknown;
+  makeTensorInfo(...of: unknown[]): { readonly dataId: object };
+  refCount(dataId: object): number;
+  disposeData(dataId: object, force: boolean): boolean;
+}
+
+/** The device, as far as it is used here: events are objects of their own for everybody who listens, errors are not. */
+export interface WebGpuDevice {
+  readonly limits: {
+    readonly maxBufferSize: number;
+    readonly maxComputeWorkgroupsPerDimension: number;
+    readonly maxStorageBufferBindingSize: number;
+  };
+  addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
+  removeEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
+}
+
+interface GpuBuffer {
+  readonly size: number;
+  destroy(): void;
+}
+
+/** tf.js keeps buffers whose tensors are gone, for tensors of the very same size. */
+interface BufferManager {
+  /** By size and use. Their keys have to stay. */
+  readonly freeBuffers: Map<string, GpuBuffer[]>;
+  numFreeBuffers: number;
+  readonly numBytesUsed: number;
+  numBytesAllocated: number;
+  acquireBuffer(size: number, usage: number, ...others: unknown[]): GpuBuffer;
 }
 
 interface WebGpuProgram {
@@ -24,12 +49,44 @@ interface WebGpuProgram {
 /** The backend, where it is WebGPU. */
 const webGpu = () => (backendName() === 'webgpu' ? (tf.backend() as unknown as WebGpuBackend) : null);
 
+/** The device, where WebGPU computes. */
+export function webGpuDevice(): WebGpuDevice | null {
+  return webGpu()?.device ?? null;
+}
+
+/** The bytes of the largest buffer that a WebGPU device makes; null on other backends. */
+export function largestBufferBytes(): number | null {
+  return webGpu()?.device.limits.maxBufferSize ?? null;
+}
+
 /**
  * The bytes that a tensor may take: those of a WebGPU device's largest buffer, any number on other backends. In the place of a larger
  * one tf.js goes on with zeros.
  */
 export function largestTensorBytes(): number {
-  return webGpu()?.device.limits.maxStorageBufferBindingSize ?? Number.POSITIVE_INFINITY;
+  const { maxBufferSize = Number.POSITIVE_INFINITY, maxStorageBufferBindingSize = Number.POSITIVE_INFINITY } =
+    webGpu()?.device.limits ?? {};
+  return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+}
+
+/** Runs a scope with another method in the place of one of an object's. */
+function replacing<T extends object, K extends keyof T & string, R>(
+  object: T,
+  name: K,
+  replacement: T[K],
+  scope: () => R,
+): R {
+  const own = Object.getOwnPropertyDescriptor(object, name);
+  object[name] = replacement;
+  try {
+    return scope();
+  } finally {
+    if (own) {
+      Object.defineProperty(object, name, own);
+    } else {
+      delete object[name];
+    }
+  }
 }
 
 /**
@@ -45,46 +102,118 @@ export function watchDispatch<T>(look: (share: number) => void, scope: () => T):
   }
   const { runWebGPUProgram } = backend;
   const limit = backend.device.limits.maxComputeWorkgroupsPerDimension;
-  backend.runWebGPUProgram = (program, ...others) => {
+  const looked: WebGpuBackend['runWebGPUProgram'] = (program, ...others) => {
     const { dispatch, dispatchLayout } = program;
     if (dispatchLayout.y || dispatchLayout.z) {
       look(Math.max(dispatch[1], dispatch[2]) / limit);
     }
     return runWebGPUProgram.call(backend, program, ...others);
   };
-  try {
-    return scope();
-  } finally {
-    backend.runWebGPUProgram = runWebGPUProgram;
+  return replacing(backend, 'runWebGPUProgram', looked, scope);
+}
+
+/** Bytes of the buffers that tf.js holds on a WebGPU device. */
+export interface BufferBytes {
+  /** Of those that tensors have. */
+  readonly used: number;
+  /** Of all, the ones that it keeps for later tensors included. */
+  readonly allocated: number;
+}
+
+/** Those of now; 0 on other backends. What has been disposed of counts until its last command has been handed in: it is, here. */
+export function bufferBytes(): BufferBytes {
+  const backend = webGpu();
+  if (!backend) {
+    return { used: 0, allocated: 0 };
+  }
+  handIn(backend);
+  return { used: backend.bufferManager.numBytesUsed, allocated: backend.bufferManager.numBytesAllocated };
+}
+
+/** Those allocated, without handing anything in. */
+export function allocatedBytes(): number {
+  return webGpu()?.bufferManager.numBytesAllocated ?? 0;
+}
+
+/** Hands in the commands that tf.js has collected. */
+function handIn(backend: WebGpuBackend): void {
+  if (backend.commandEncoder) {
+    backend.endComputePassEncoder();
+    backend.submitQueue();
+  }
+}
+
+/** Drops the buffers that tf.js keeps on a WebGPU device for later tensors. Nothing happens on other backends. */
+export function dropFreeBuffers(): void {
+  const backend = webGpu();
+  if (backend) {
+    handIn(backend);
+    dropUntil(backend.bufferManager, 0);
+  }
+}
+
+/** Drops buffers that are free, the largest first, until so many bytes are allocated. */
+function dropUntil(manager: BufferManager, bytes: number): void {
+  if (manager.numBytesAllocated <= bytes) {
+    return;
+  }
+  const bySize = [...manager.freeBuffers.values()]
+    .filter((buffers) => buffers.length > 0)
+    .sort(([a], [b]) => b.size - a.size);
+  for (const buffers of bySize) {
+    while (buffers.length > 0 && manager.numBytesAllocated > bytes) {
+      const buffer = buffers.pop() as GpuBuffer;
+      buffer.destroy();
+      manager.numFreeBuffers--;
+      manager.numBytesAllocated -= buffer.size;
+    }
   }
 }
 
 /**
- * Runs something that computes on WebGPU, where the device reports errors (no memory left, a buffer too large) as events: tf.js
- * does not listen, and goes on with zeros.
- *
- * @throws Error with one line where the device has reported an error meanwhile.
+ * Runs a scope in which tf.js makes a new buffer on a WebGPU device only after dropping free ones that would take it beyond a limit:
+ * it keeps every size that there ever was, which adds up.
  */
-export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
+export function withinMemory<T>(bytes: number, scope: () => T): T {
+  const manager = webGpu()?.bufferManager;
+  if (!manager || bytes === Number.POSITIVE_INFINITY) {
+    return scope();
+  }
+  const { acquireBuffer } = manager;
+  const limited: BufferManager['acquireBuffer'] = (size, usage, ...others) => {
+    if (!manager.freeBuffers.get(`${size}_${usage}`)?.length) {
+      dropUntil(manager, Math.max(0, bytes - size));
+    }
+    return acquireBuffer.call(manager, size, usage, ...others);
+  };
+  return replacing(manager, 'acquireBuffer', limited, scope);
+}
+
+/**
+ * Runs a scope, all of whose tensors are gone when it throws. On WebGPU an operation that throws keeps the buffer of its result,
+ * and of what it made on the way, of which tf.js' engine has not heard.
+ */
+export function leavingNothing<T>(scope: () => T): T {
   const backend = webGpu();
   if (!backend) {
-    return run();
+    return scope();
   }
-  const { device } = backend;
-  const reported: string[] = [];
-  const listen = ({ error }: { readonly error: Error }) => {
-    reported.push(lineOf(error));
+  const made: object[] = [];
+  const { makeTensorInfo } = backend;
+  const noted: WebGpuBackend['makeTensorInfo'] = (...of) => {
+    const info = makeTensorInfo.apply(backend, of);
+    made.push(info.dataId);
+    return info;
   };
-  device.addEventListener('uncapturederror', listen);
   try {
-    const result = await run();
-    if (reported.length > 0) {
-      throw new Error(
-        `The WebGPU device reported '${reported[0]}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`,
-      );
+    return replacing(backend, 'makeTensorInfo', noted, scope);
+  } catch (error) {
+    const { tensorInfo } = tf.engine().state as unknown as { readonly tensorInfo: WeakMap<object, unknown> };
+    for (const dataId of made) {
+      if (!tensorInfo.has(dataId) && backend.refCount(dataId) > 0) {
+        backend.disposeData(dataId, true);
+      }
     }
-    return result;
-  } finally {
-    device.removeEventListener('uncapturederror', listen);
+    throw error;
   }
 }

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import type { StepPlan } from '../network/tape.js';
 import { backendName, isSynchronous } from '../tfjs/backend.js';
+import { deviceErrors } from '../tfjs/device-errors.js';
+import { dropFreeBuffers } from '../tfjs/webgpu.js';
 
 /** Backward rows run, and how many there will be, where that is known. */
 export interface RowsRun {
@@ -26,12 +28,12 @@ export interface ChunkSize {
 
 /** A chunk that has been started: its numbers may still be on their way. */
 export interface StartedChunk {
-  /** All that is read of it; whoever reads it disposes it. */
+  /** All that is read of it, which `chunksOf` does and disposes it. */
   readonly found: tf.Tensor;
 }
 
 /** A pass over consecutive samples, or over pairs one by one, that stays under a memory budget. */
-export interface ChunkedPass<Started extends StartedChunk> {
+export interface ChunkedPass<Started extends StartedChunk, Read> {
   readonly name: 'exact' | 'weights' | 'pairs';
   readonly plan: readonly StepPlan[];
   readonly heads: readonly Head[];
@@ -44,18 +46,34 @@ export interface ChunkedPass<Started extends StartedChunk> {
   trial(between: Between): ChunkSize | Promise<ChunkSize>;
   /** Runs the samples `begin`, ..., `begin + count - 1`. When it throws, it leaves nothing behind. */
   start(begin: number, count: number, size: ChunkSize, between: Between): Started | Promise<Started>;
+  /** @param values the numbers of `found`. */
+  read(started: Started, values: Float32Array): Read | Promise<Read>;
+  /** Told that chunks that were started are thrown away, and are started again: what they have left elsewhere does not count. */
+  forget?(): void;
+}
+
+/** Chunks whose numbers are read together on a GPU: each read waits for all that has been started. */
+const READ_TOGETHER = 8;
+
+/** A chunk on its way. */
+interface WaitingChunk<Started> {
+  readonly begin: number;
+  readonly count: number;
+  readonly started: Started;
 }
 
 /**
- * Runs a pass, chunk after chunk: each is started when it is asked for. One that fails is tried again as two, down to one sample and
- * one column, since backends have limits of their own; what else is wrong is wrong then, too. The size that did it is remembered.
+ * Runs a pass, chunk after chunk. They are read when the next has been started, so that a GPU is not left waiting in between. One that
+ * fails, when it is started or when it is read, is tried again as two, down to one sample and one column, since backends have limits
+ * of their own; what else is wrong is wrong then, too. So is one during which a WebGPU device reported an error: tf.js has gone on
+ * with zeros. The size that did it is remembered.
  *
  * @param between called between the pieces of a chunk; what it throws ends the pass.
  */
-export async function* chunksOf<Started extends StartedChunk>(
-  pass: ChunkedPass<Started>,
+export async function* chunksOf<Started extends StartedChunk, Read>(
+  pass: ChunkedPass<Started, Read>,
   between: Between = async () => {},
-): AsyncGenerator<Started, void, void> {
+): AsyncGenerator<Read, void, void> {
   const { length } = pass;
   if (length === 0) {
     return;
@@ -67,24 +85,87 @@ export async function* chunksOf<Started extends StartedChunk>(
     isOver = false;
   };
   const remembered = rememberedSizes(pass);
-  let size = remembered.get() ?? remembered.set(await pass.trial(orOver));
-  for (let begin = 0; begin < length; ) {
-    const count = nextChunk(length - begin, size.samples);
-    let started: Started;
-    try {
-      started = await pass.start(begin, count, size, orOver);
-    } catch (error) {
-      const smaller = isOver ? null : halved(size, count);
-      if (!smaller) {
-        throw error;
+  const isAhead = !isSynchronous();
+  const together = isAhead ? READ_TOGETHER : 1;
+  const device = deviceErrors();
+  let waiting: WaitingChunk<Started>[] = [];
+  /** The numbers of the first of these, once they have been read. */
+  let values: Float32Array[] = [];
+  const drop = () => tf.dispose(waiting.map(({ started }) => started.found));
+  try {
+    let size = remembered.get() ?? remembered.set(await trialOf(pass, orOver));
+    for (let begin = 0; begin < length || waiting.length > 0; ) {
+      const first: WaitingChunk<Started> | undefined = waiting[0];
+      const count = nextChunk(length - begin, size.samples);
+      // On WebGPU the buffers of a chunk serve the next if that is as large: else they have to go first.
+      const fitsBeside = !first || !isAhead || first.count === count;
+      const isNext = begin < length && waiting.length <= together && values.length === 0 && fitsBeside;
+      let read: Read;
+      try {
+        if (isNext || !first) {
+          if (first && isAhead) {
+            await orOver();
+          }
+          waiting.push({ begin, count, started: await pass.start(begin, count, size, orOver) });
+          begin += count;
+          continue;
+        }
+        if (values.length === 0) {
+          values = await readTogether(waiting.slice(0, together).map(({ started }) => started.found));
+          device.check();
+          remembered.set(size);
+        }
+        read = await pass.read(first.started, values[0]);
+        device.check();
+      } catch (error) {
+        // What leaves the range of float32 does so in chunks of any size.
+        const isFinal = isOver || (!isNext && error instanceof RangeError);
+        const smaller: ChunkSize | null = isFinal ? null : halved(size, isNext || !first ? count : first.count);
+        if (!smaller) {
+          throw error;
+        }
+        size = smaller;
+        if (!isNext && first) {
+          begin = first.begin;
+          drop();
+          waiting = [];
+          values = [];
+        }
+        dropFreeBuffers();
+        pass.forget?.();
+        continue;
       }
-      size = smaller;
-      continue;
+      waiting.shift();
+      values.shift();
+      first.started.found.dispose();
+      yield read;
     }
-    remembered.set(size);
-    yield started;
-    begin += count;
+  } finally {
+    device.stop();
+    drop();
   }
+}
+
+/** Finds out how much fits. What a trial takes on a WebGPU device is all that it takes, where nothing is left of others. */
+function trialOf<Started extends StartedChunk, Read>(
+  pass: ChunkedPass<Started, Read>,
+  between: Between,
+): ChunkSize | Promise<ChunkSize> {
+  dropFreeBuffers();
+  return pass.trial(between);
+}
+
+/** The numbers of several tensors, in one read. */
+async function readTogether(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
+  if (tensors.length === 1) {
+    return [(await tensors[0].data()) as Float32Array];
+  }
+  const all = await valuesOf(tf.tidy(() => tf.concat(tensors.map((each) => tf.reshape(each, [-1])))));
+  let end = 0;
+  return tensors.map(({ size }) => {
+    end += size;
+    return all.subarray(end - size, end);
+  });
 }
 
 /** Half of a chunk of `count` samples: of its samples or, where it is one, of its columns; null where there is nothing to halve. */
@@ -93,28 +174,6 @@ function halved({ columns }: ChunkSize, count: number): ChunkSize | null {
     return { samples: Math.ceil(count / 2), columns };
   }
   return columns.some((each) => each > 1) ? { samples: 1, columns: columns.map((each) => Math.ceil(each / 2)) } : null;
-}
-
-/** Reads chunks one after the other. Each is read when the next has been started, so that a GPU is not left waiting in between. */
-export async function* readBehind<Started extends StartedChunk, Read>(
-  chunks: AsyncIterable<Started>,
-  read: (started: Started) => Promise<Read>,
-): AsyncGenerator<Read, void, void> {
-  let started: Started | null = null;
-  try {
-    for await (const next of chunks) {
-      const earlier: Started | null = started;
-      started = next;
-      if (earlier) {
-        yield await read(earlier);
-      }
-    }
-    if (started) {
-      yield await read(started);
-    }
-  } finally {
-    started?.found.dispose();
-  }
 }
 
 /** The numbers of a tensor, which is disposed. */
@@ -133,7 +192,7 @@ const known = new WeakMap<object, Map<string, ChunkSize>>();
  * The chunk that fitted when the network was first measured. So readings are free of trials, and the same for every reading: what
  * is the same is measured to the same last digit.
  */
-function rememberedSizes(pass: ChunkedPass<StartedChunk>) {
+function rememberedSizes<Started extends StartedChunk, Read>(pass: ChunkedPass<Started, Read>) {
   const { name, plan, heads, budgetBytes, shapes } = pass;
   const operations = plan.map(({ step: { operation } }) => operation);
   const network = operations.flatMap(({ parameters }) => parameters).find(({ trainable }) => trainable)?.variable;

@@ -13,11 +13,9 @@ import {
   chunksOf,
   fitting,
   fittingTime,
-  readBehind,
   type StartedChunk,
   samplesOf,
   shapesOfSample,
-  valuesOf,
 } from './chunks.js';
 import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
 
@@ -88,7 +86,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     samples: number,
     run: (tape: Tape, gauge: MemoryGauge) => Promise<T>,
   ): Promise<T> {
-    const gauge = memoryGauge();
+    const gauge = memoryGauge(budgetBytes);
     // All of the input is no chunk of it: nothing to copy.
     const isWhole = inputs.every((x) => x.shape[0] === samples);
     const slices = isWhole ? inputs.map((x) => tf.clone(x)) : samplesOf(inputs, begin, samples);
@@ -237,11 +235,10 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
   }
 
   /** Reads the chunks of one pass over these inputs. */
-  function reader(inputs: readonly tf.Tensor[]): (chunk: SummedChunk) => Promise<TraceChunk> {
+  function reader(inputs: readonly tf.Tensor[]): ChunkedPass<SummedChunk, TraceChunk>['read'] {
     // Rows of blocks that are known to be 0, and not to have underflowed.
     const quiet = new Set<number>();
-    return async ({ found, begin, samples, columns, columnsAtOnce }) => {
-      const values = await valuesOf(found);
+    return async ({ begin, samples, columns, columnsAtOnce }, values) => {
       const pairs = samples * columns;
       if (inFloatRange(values, samples, quiet)) {
         return { samples, norms: rowsOf(values, parameters.length, samples), pairs };
@@ -265,7 +262,9 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
     parameters,
     traces(inputs, between = async () => {}) {
       let rows = 0;
-      const pass: ChunkedPass<SummedChunk> = {
+      /** By the sample that a chunk begins with: it may be run again. */
+      const rowsBefore = new Map<number, number>();
+      const pass: ChunkedPass<SummedChunk, TraceChunk> = {
         name: 'exact',
         plan,
         heads,
@@ -273,22 +272,16 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
         length: inputs[0].shape[0],
         shapes: shapesOfSample(inputs),
         trial: (between) => trial(inputs, between),
-        async start(begin, count, { columns }, between) {
-          const before = rows;
-          try {
-            return await traceChunk(inputs, begin, count, columns, between, (ran) => {
-              rows += ran;
-            });
-          } catch (error) {
-            rows = before;
-            throw error;
-          }
+        start(begin, count, { columns }, between) {
+          rows = rowsBefore.get(begin) ?? rows;
+          rowsBefore.set(begin, rows);
+          return traceChunk(inputs, begin, count, columns, between, (ran) => {
+            rows += ran;
+          });
         },
+        read: reader(inputs),
       };
-      return readBehind(
-        chunksOf(pass, () => between(rows)),
-        reader(inputs),
-      );
+      return chunksOf(pass, () => between(rows));
     },
   };
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import {
   type ChunkedPass,
@@ -9,13 +9,11 @@ import {
   fitting,
   fittingTime,
   nextChunk,
-  readBehind,
   type StartedChunk,
   samplesOf,
   shapesOfSample,
   trialOfSamples,
   twiceTried,
-  valuesOf,
 } from '../../src/traces/chunks.js';
 
 afterEach(() => {
@@ -74,7 +72,7 @@ it.each(['exact', { tolerance: 0.2 }] as const)('tries once a network: %s', asyn
 /** A pass that adds up the numbers of each sample, with what happened to it one after the other. */
 function rowSums(x: tf.Tensor2D, most: number) {
   const events: string[] = [];
-  const pass: ChunkedPass<StartedChunk & { readonly begin: number }> = {
+  const pass: ChunkedPass<StartedChunk & { readonly begin: number }, number[]> = {
     name: 'exact',
     plan: [],
     heads: [],
@@ -93,24 +91,24 @@ function rowSums(x: tf.Tensor2D, most: number) {
       part.dispose();
       return { found, begin };
     },
+    read: ({ begin }, values) => {
+      events.push(`read ${begin}`);
+      return [...values];
+    },
   };
-  const read = async ({ found, begin }: StartedChunk & { readonly begin: number }) => {
-    events.push(`read ${begin}`);
-    return [...(await valuesOf(found))];
-  };
-  return { pass, read, events };
+  return { pass, events };
 }
 
-describe('chunksOf and readBehind', () => {
+describe('chunksOf', () => {
   const numbers = () => tf.tensor2d([...Array(14).keys()], [7, 2]);
   const sums = [1, 5, 9, 13, 17, 21, 25];
 
-  it('run every sample once, and read a chunk when the next has been started', async () => {
+  it('runs every sample once, and reads a chunk when the next has been started', async () => {
     const x = numbers();
     const before = tf.memory().numTensors;
-    const { pass, read, events } = rowSums(x, 3);
+    const { pass, events } = rowSums(x, 3);
     const chunks: number[][] = [];
-    for await (const chunk of readBehind(chunksOf(pass), read)) {
+    for await (const chunk of chunksOf(pass)) {
       chunks.push(chunk);
     }
     expect(chunks).toEqual([sums.slice(0, 3), sums.slice(3, 5), sums.slice(5)]);
@@ -119,17 +117,17 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
-  it('start nothing, not even a trial, where there are no samples', async () => {
-    const { pass, read, events } = rowSums(tf.zeros([0, 2]), 3);
-    expect((await readBehind(chunksOf(pass), read).next()).done).toBe(true);
+  it('starts nothing, not even a trial, where there are no samples', async () => {
+    const { pass, events } = rowSums(tf.zeros([0, 2]), 3);
+    expect((await chunksOf(pass).next()).done).toBe(true);
     expect(events).toEqual([]);
   });
 
-  it('leave nothing behind when who reads stops early', async () => {
+  it('leaves nothing behind when who reads stops early', async () => {
     const x = numbers();
     const before = tf.memory().numTensors;
-    const { pass, read } = rowSums(x, 2);
-    for await (const chunk of readBehind(chunksOf(pass), read)) {
+    const { pass } = rowSums(x, 2);
+    for await (const chunk of chunksOf(pass)) {
       expect(chunk).toEqual(sums.slice(0, 2));
       // The second has been started.
       expect(tf.memory().numTensors).toBe(before + 1);
@@ -139,10 +137,10 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
-  it.each([0, 2, 6])('leave nothing behind when the chunk at %d cannot be started', async (broken) => {
+  it.each([0, 2, 6])('leaves nothing behind when the chunk at %d cannot be started', async (broken) => {
     const x = numbers();
     const before = tf.memory().numTensors;
-    const { pass, read } = rowSums(x, 2);
+    const { pass } = rowSums(x, 2);
     const start: typeof pass.start = (begin, ...others) => {
       if (begin >= broken) {
         throw new Error('no memory');
@@ -150,7 +148,7 @@ describe('chunksOf and readBehind', () => {
       return pass.start(begin, ...others);
     };
     const all = async () => {
-      for await (const _ of readBehind(chunksOf({ ...pass, start }), read)) {
+      for await (const _ of chunksOf({ ...pass, start })) {
       }
     };
     await expect(all()).rejects.toThrow('no memory');
@@ -158,9 +156,9 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
-  it('halve a chunk that fails, samples first, then columns, and go on with that size', async () => {
+  it('halves a chunk that fails, samples first, then columns, and goes on with that size', async () => {
     const x = numbers();
-    const { pass, read } = rowSums(x, 7);
+    const { pass } = rowSums(x, 7);
     const tried: [number, number, readonly number[]][] = [];
     const start: typeof pass.start = (begin, count, size, between) => {
       tried.push([begin, count, size.columns]);
@@ -170,7 +168,7 @@ describe('chunksOf and readBehind', () => {
       return pass.start(begin, count, { ...size, columns: [7] }, between);
     };
     const chunks: number[][] = [];
-    for await (const chunk of readBehind(chunksOf({ ...pass, start }), read)) {
+    for await (const chunk of chunksOf({ ...pass, start })) {
       chunks.push(chunk);
     }
     expect(chunks.flat()).toEqual(sums);
@@ -186,7 +184,7 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
-  it('do not try again what was stopped on purpose', async () => {
+  it('does not try again what was stopped on purpose', async () => {
     const x = numbers();
     const { pass } = rowSums(x, 7);
     let starts = 0;
@@ -201,24 +199,184 @@ describe('chunksOf and readBehind', () => {
     x.dispose();
   });
 
-  it.each([0, 2, 6])('leave nothing behind when the chunk at %d cannot be read', async (broken) => {
+  it.each([0, 2, 6])('leaves nothing behind when the chunk at %d cannot be read', async (broken) => {
     const x = numbers();
     const before = tf.memory().numTensors;
-    const { pass, read } = rowSums(x, 2);
-    const lost: typeof read = (chunk) => {
-      if (chunk.begin >= broken) {
+    const { pass } = rowSums(x, 2);
+    const start: typeof pass.start = async (begin, count, size, between) => {
+      const chunk = await pass.start(begin, count, { ...size, columns: [7] }, between);
+      if (begin >= broken) {
         chunk.found.data = () => Promise.reject(new Error('device lost'));
       }
-      return read(chunk);
+      return chunk;
     };
     const all = async () => {
-      for await (const _ of readBehind(chunksOf(pass), lost)) {
+      for await (const _ of chunksOf({ ...pass, start })) {
       }
     };
     await expect(all()).rejects.toThrow('device lost');
     expect(tf.memory().numTensors).toBe(before);
     x.dispose();
   });
+});
+
+/** A GPU that works on behind: what computes is the backend of before. */
+async function onGpu(run: () => Promise<void>): Promise<void> {
+  const engine = tf.engine();
+  const { backendName } = engine;
+  const { backend } = engine;
+  const device = Object.assign(new EventTarget(), { limits: {} });
+  const manager = { freeBuffers: new Map(), numBytesAllocated: 0, numBytesUsed: 0 };
+  const extended = new Proxy(backend, {
+    get: (target, name) => {
+      const own: Record<string | symbol, unknown> = { device, bufferManager: manager, commandEncoder: null };
+      const value = own[name] ?? Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  tf.copyRegisteredKernels(backendName, 'webgpu');
+  engine.backendName = 'webgpu';
+  const spy = vi.spyOn(engine, 'backend', 'get').mockReturnValue(extended);
+  try {
+    await run();
+  } finally {
+    spy.mockRestore();
+    engine.backendName = backendName;
+    for (const { kernelName } of tf.getKernelsForBackend('webgpu')) {
+      tf.unregisterKernel(kernelName, 'webgpu');
+    }
+  }
+}
+
+/** The device of `onGpu` has a message for who listens. */
+function report(message: string): void {
+  const { device } = tf.backend() as unknown as { readonly device: EventTarget };
+  device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: new Error(message) }));
+}
+
+describe('chunksOf on a GPU', () => {
+  const numbers = () => tf.tensor2d([...Array(48).keys()], [24, 2]);
+  const sums = Array.from({ length: 24 }, (_, n) => 4 * n + 1);
+
+  it('reads several chunks at once, while the next has been started', () =>
+    onGpu(async () => {
+      const x = numbers();
+      const before = tf.memory().numTensors;
+      const { pass, events } = rowSums(x, 2);
+      const read = vi.spyOn(tf.Tensor.prototype, 'data');
+      const chunks: number[][] = [];
+      for await (const chunk of chunksOf(pass)) {
+        chunks.push(chunk);
+      }
+      expect(chunks.flat()).toEqual(sums);
+      expect(read).toHaveBeenCalledTimes(2);
+      expect(events.indexOf('read 0')).toBe(10);
+      expect(events.slice(9, 11)).toEqual(['start 16', 'read 0']);
+      expect(tf.memory().numTensors).toBe(before);
+      read.mockRestore();
+      x.dispose();
+    }));
+
+  it('reads what has been started before it starts a chunk of another size, for which buffers have to be made', () =>
+    onGpu(async () => {
+      const x = numbers();
+      const { pass, events } = rowSums(x, 10);
+      for await (const _ of chunksOf({ ...pass, length: 22 })) {
+      }
+      expect(events).toEqual(['trial', 'start 0', 'read 0', 'start 8', 'start 15', 'read 8', 'read 15']);
+      x.dispose();
+    }));
+
+  it('gives the event loop its turn between chunks, and ends where that throws', () =>
+    onGpu(async () => {
+      const x = numbers();
+      const before = tf.memory().numTensors;
+      const { pass, events } = rowSums(x, 2);
+      const all = async () => {
+        for await (const _ of chunksOf(pass, () => Promise.reject(new Error('aborted')))) {
+        }
+      };
+      await expect(all()).rejects.toThrow('aborted');
+      expect(events).toEqual(['trial', 'start 0']);
+      expect(tf.memory().numTensors).toBe(before);
+      x.dispose();
+    }));
+
+  it('throws chunks away during which the device reported an error, and runs them again in halves', () =>
+    onGpu(async () => {
+      const x = numbers();
+      const before = tf.memory().numTensors;
+      const { pass } = rowSums(x, 8);
+      const started: [number, number][] = [];
+      const forget = vi.fn();
+      const start: typeof pass.start = async (begin, count, size, between) => {
+        started.push([begin, count]);
+        const chunk = await pass.start(begin, count, { ...size, columns: [7] }, between);
+        if (count < 5 || begin < 8) {
+          return chunk;
+        }
+        report('out of memory');
+        const zeros = tf.zerosLike(chunk.found);
+        chunk.found.dispose();
+        return { begin, found: zeros };
+      };
+      const chunks: number[][] = [];
+      for await (const chunk of chunksOf({ ...pass, start, forget })) {
+        chunks.push(chunk);
+      }
+      // Of several on their way, nobody knows whose error it was.
+      expect(started.slice(0, 4)).toEqual([
+        [0, 8],
+        [8, 8],
+        [16, 8],
+        [0, 4],
+      ]);
+      expect(chunks.flat()).toEqual(sums);
+      expect(forget).toHaveBeenCalledTimes(1);
+      expect(tf.memory().numTensors).toBe(before);
+      x.dispose();
+    }));
+
+  it('refuses what the device cannot do for a single sample', () =>
+    onGpu(async () => {
+      const x = numbers();
+      const before = tf.memory().numTensors;
+      const { pass } = rowSums(x, 8);
+      const start: typeof pass.start = (begin, count, size, between) => {
+        report('out of memory');
+        return pass.start(begin, count, { ...size, columns: [7] }, between);
+      };
+      const all = async () => {
+        for await (const _ of chunksOf({ ...pass, start })) {
+        }
+      };
+      await expect(all()).rejects.toThrow(/^The WebGPU device reported 'out of memory', [^\n]*: lower memoryMB/);
+      expect(tf.memory().numTensors).toBe(before);
+      x.dispose();
+    }));
+});
+
+it('tries again in halves where a chunk cannot be used once it is read, unless it leaves the range of float32', async () => {
+  const x = tf.tensor2d([...Array(14).keys()], [7, 2]);
+  const { pass } = rowSums(x, 7);
+  const start: typeof pass.start = (begin, count, size, between) =>
+    pass.start(begin, count, { ...size, columns: [7] }, between);
+  const read =
+    (error: Error): typeof pass.read =>
+    (chunk, values) => {
+      if (values.length > 3) {
+        throw error;
+      }
+      return pass.read(chunk, values);
+    };
+  const chunks: number[][] = [];
+  for await (const chunk of chunksOf({ ...pass, start, read: read(new Error('OOM when allocating tensor')) })) {
+    chunks.push(chunk);
+  }
+  expect(chunks).toEqual([[1, 5], [9, 13], [17, 21], [25]]);
+  const out = chunksOf({ ...pass, start, read: read(new RangeError('leaves the range')) });
+  await expect(out.next()).rejects.toThrow('leaves the range');
+  x.dispose();
 });
 
 it('finds by two trials how many samples fit, and disposes what they gave', () => {

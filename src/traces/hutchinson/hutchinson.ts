@@ -104,7 +104,7 @@ export function hutchinsonTraces(
 
   /** All probes of all blocks on one chunk of samples. */
   async function addChunk(inputs: tf.Tensor[], h: readonly number[], pause: () => Promise<void>): Promise<void> {
-    const gauge = memoryGauge();
+    const gauge = memoryGauge(budgetBytes);
     const samples = inputs[0].shape[0];
     let tape: Tape | null = null;
     const residuals = new Map<number, tf.Tensor>();

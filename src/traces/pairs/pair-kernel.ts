@@ -6,7 +6,7 @@ import type { Operation, Parameter } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gaugedTensors, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
-import { chunksOf, fitting, type StartedChunk, trialOfSamples, valuesOf } from '../chunks.js';
+import { type ChunkedPass, chunksOf, fitting, type StartedChunk, trialOfSamples } from '../chunks.js';
 import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from '../float-range.js';
 
 /** Consecutive (sample, column) pairs of a list. */
@@ -53,7 +53,7 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
   const stacked = [...parameters, ...factoringOperations(plan)];
 
   function traceChunk(rows: RowsOf, begin: number, count: number): PairChunk {
-    const gauge = memoryGauge();
+    const gauge = memoryGauge(budgetBytes);
     const { inputs, columns } = rows(begin, count);
     try {
       const tape = record(graph, plan, inputs, gauge);
@@ -98,16 +98,23 @@ export function pairKernel(graph: Graph, heads: readonly Head[], budgetBytes: nu
 
   return {
     parameters,
-    async *traces(length, shapes, rows) {
+    traces(length, shapes, rows) {
       const start = (begin: number, count: number) => traceChunk(rows, begin, count);
-      const trial = () => trialOfSamples(length, start);
-      const pass = { name: 'pairs', plan, heads, budgetBytes, length, shapes, trial, start } as const;
-      for await (const { found, begin, count } of chunksOf(pass)) {
-        const values = await valuesOf(found);
-        yield inFloatRange(values, count, new Set())
-          ? rowsOf(values, parameters.length, count)
-          : await scaledChunk(rows, begin, count);
-      }
+      const pass: ChunkedPass<PairChunk, Float64Array[]> = {
+        name: 'pairs',
+        plan,
+        heads,
+        budgetBytes,
+        length,
+        shapes,
+        start,
+        trial: () => trialOfSamples(length, start),
+        read: ({ begin, count }, values) =>
+          inFloatRange(values, count, new Set())
+            ? rowsOf(values, parameters.length, count)
+            : scaledChunk(rows, begin, count),
+      };
+      return chunksOf(pass);
     },
   };
 }

@@ -6,16 +6,16 @@ import { squaredNormOfSamples } from '../../network/layers/sensitivity.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
 import { planSteps, record, withoutBackward } from '../../network/tape.js';
-import { isNative } from '../../tfjs/backend.js';
+import { isGpu, isNative } from '../../tfjs/backend.js';
 import { gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import {
+  type ChunkedPass,
   chunksOf,
   fitting,
   type StartedChunk,
   samplesOf,
   shapesOfSample,
   trialOfSamples,
-  valuesOf,
 } from '../chunks.js';
 import { closedFormOperations } from './closed-form.js';
 
@@ -51,7 +51,7 @@ interface SizedChunk extends StartedChunk {
   readonly fit: number;
 }
 
-/** The event loop gets its turn between two batches. */
+/** The event loop gets its turn between two batches. On a GPU, which works on behind, these limits do not hold. */
 const LARGEST_CHUNK = 1024;
 /** tfjs-node is quick, has no page to keep alive, and multiplies large batches faster. */
 const LARGEST_NATIVE_CHUNK = 4096;
@@ -66,10 +66,10 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
   const closed = closedFormOperations(graph, heads);
   const known = new Set(closed.flatMap((operation) => operation?.parameters ?? []));
   const newPass = () => sensitivityPass(ordered, plan, heads, known);
-  const pass = newPass();
+  let pass = newPass();
 
   function sizeChunk(pass: SensitivityPass, inputs: readonly tf.Tensor[], begin: number, samples: number): SizedChunk {
-    const gauge = memoryGauge();
+    const gauge = memoryGauge(budgetBytes);
     const slices = samplesOf(inputs, begin, samples);
     try {
       const tape = record(ordered, forwardPlan, slices, gauge, pass);
@@ -86,11 +86,14 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
           return tf.concat([pass.sizes(tape, curvature), ...totals, ...norms], 1) as tf.Tensor2D;
         });
         try {
-          const fit = Math.min(
-            isNative() ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
-            fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1),
-            fitting(LARGEST_BYTES, samples, gauge.peak, false),
-          );
+          const inMemory = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
+          const fit = isGpu()
+            ? inMemory
+            : Math.min(
+                isNative() ? LARGEST_NATIVE_CHUNK : LARGEST_CHUNK,
+                inMemory,
+                fitting(LARGEST_BYTES, samples, gauge.peak, false),
+              );
           return { found, fit };
         } catch (error) {
           found.dispose();
@@ -104,10 +107,9 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
     }
   }
 
-  async function read({ found }: SizedChunk): Promise<PairSizes> {
+  function read({ found }: SizedChunk, values: Float32Array): PairSizes {
     const [samples, width] = found.shape;
     const columns = width - 2 * heads.length;
-    const values = await valuesOf(found);
     const sizes = new Float32Array(samples * columns);
     const totals = heads.map(() => new Float32Array(samples));
     const inputNorms = heads.map(() => new Float32Array(samples));
@@ -125,7 +127,7 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
 
   return {
     closed,
-    async *sizes(inputs) {
+    sizes(inputs) {
       const [length] = inputs[0].shape;
       const shapes = shapesOfSample(inputs);
       const start = (begin: number, count: number) => sizeChunk(pass, inputs, begin, count);
@@ -138,10 +140,23 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
           tried.dispose();
         }
       };
-      const chunked = { name: 'weights', plan, heads, budgetBytes, length, shapes, trial, start } as const;
-      for await (const chunk of chunksOf(chunked)) {
-        yield await read(chunk);
-      }
+      const chunked: ChunkedPass<SizedChunk, PairSizes> = {
+        name: 'weights',
+        plan,
+        heads,
+        budgetBytes,
+        length,
+        shapes,
+        trial,
+        start,
+        read,
+        forget() {
+          // Means that hold zeros of a failed device would hold them for ever.
+          pass.dispose();
+          pass = newPass();
+        },
+      };
+      return chunksOf(chunked);
     },
     dispose: () => pass.dispose(),
   };

@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { lineOf } from '../warnings.js';
+import { backendName } from './backend.js';
+import { dropFreeBuffers, type WebGpuDevice, webGpuDevice } from './webgpu.js';
+
+/** Fields of tf.js' WebGL backend, as far as they are used here. */
+interface WebGlBackend {
+  readonly gpgpu: {
+    readonly gl: { readonly OUT_OF_MEMORY: number; isContextLost(): boolean; getError(): number } | null;
+  };
+}
+
+/** A run that listens to a device's errors. */
+interface Run {
+  readonly device: WebGpuDevice;
+  /** Whether it was the only one all the time. */
+  isAlone: boolean;
+}
+
+const running = new Set<Run>();
+/** Errors after which what they may have spoilt was computed again. */
+const madeGood = new WeakSet<Error>();
+
+/** What a device reports, for as long as somebody listens. */
+interface Listening {
+  readonly errors: Error[];
+  stop(): void;
+}
+
+function listenTo(device: WebGpuDevice | null): Listening {
+  const errors: Error[] = [];
+  const listen = ({ error }: { readonly error: Error }) => {
+    errors.push(error);
+  };
+  device?.addEventListener('uncapturederror', listen);
+  return { errors, stop: () => device?.removeEventListener('uncapturederror', listen) };
+}
+
+/**
+ * Runs something that computes on a GPU. A WebGPU device reports errors (no memory left, a buffer too large) as events: tf.js
+ * does not listen, and goes on with zeros; so it does when WebGL has lost its context.
+ *
+ * @throws Error with one line where the device has reported an error meanwhile after which nobody has computed anew
+ *   (`deviceErrors`), and where WebGL's context is gone.
+ */
+export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
+  const device = webGpuDevice();
+  if (!device) {
+    const result = await run();
+    checkContext();
+    return result;
+  }
+  const others = [...running].filter((each) => each.device === device);
+  const own: Run = { device, isAlone: others.length === 0 };
+  for (const other of others) {
+    other.isAlone = false;
+  }
+  running.add(own);
+  const { errors, stop } = listenTo(device);
+  try {
+    const result = await run();
+    // Who has computed anew may have taken an error for its own that was somebody else's.
+    const broken = errors.find((error) => !(own.isAlone && madeGood.has(error)));
+    if (broken) {
+      throw new Error(refusalOf(broken));
+    }
+    return result;
+  } finally {
+    stop();
+    running.delete(own);
+  }
+}
+
+/** Errors of the device that computes, for one who runs again what they may have spoilt. */
+export interface DeviceErrors {
+  /**
+   * Whether none was reported since this was asked the last time. Events come before the numbers that were read after what caused
+   * them.
+   *
+   * @throws Error with one line where there was one, which counts as made good for then: who asked computes again, or fails. Also
+   *   where WebGL's context is gone or ran out of memory.
+   */
+  check(): void;
+  stop(): void;
+}
+
+export function deviceErrors(): DeviceErrors {
+  const { errors, stop } = listenTo(webGpuDevice());
+  return {
+    check() {
+      const [first] = errors;
+      if (first) {
+        for (const error of errors.splice(0)) {
+          madeGood.add(error);
+        }
+        // Buffers that could not be made are among those that tf.js keeps for later.
+        dropFreeBuffers();
+        throw new Error(refusalOf(first));
+      }
+      checkContext();
+      const gl = webGl();
+      if (gl?.getError() === gl?.OUT_OF_MEMORY && gl) {
+        throw new Error('WebGL ran out of memory: lower memoryMB, or give fewer samples at once.');
+      }
+    },
+    stop,
+  };
+}
+
+/** @throws Error with one line where the GPU has lost all tensors, the model's own included. */
+export function checkContext(): void {
+  if (webGl()?.isContextLost()) {
+    throw new Error(
+      'The WebGL context is lost, and with it the weights of the model: load it again, on a page loaded anew.',
+    );
+  }
+}
+
+function webGl() {
+  return backendName() === 'webgl' ? (tf.backend() as unknown as WebGlBackend).gpgpu.gl : null;
+}
+
+function refusalOf(error: Error): string {
+  return `The WebGPU device reported '${lineOf(error)}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`;
+}
