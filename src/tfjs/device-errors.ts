@@ -10,6 +10,9 @@ interface WebGlBackend {
   };
 }
 
+/** What a device reports is no Error, but has a message as well. */
+type Reported = { readonly message: string };
+
 /** A run that listens to a device's errors. */
 interface Run {
   readonly device: WebGpuDevice;
@@ -19,21 +22,51 @@ interface Run {
 
 const running = new Set<Run>();
 /** Errors after which what they may have spoilt was computed again. */
-const madeGood = new WeakSet<Error>();
+const madeGood = new WeakSet<Reported>();
 
 /** What a device reports, for as long as somebody listens. */
 interface Listening {
-  readonly errors: Error[];
+  readonly errors: Reported[];
   stop(): void;
 }
 
+/** Everybody who listens to a device, and the one listener of all: a device may make the same error anew for each that it tells. */
+const listening = new Map<WebGpuDevice, { readonly all: Set<Reported[]>; readonly stop: () => void }>();
+
 function listenTo(device: WebGpuDevice | null): Listening {
-  const errors: Error[] = [];
-  const listen = ({ error }: { readonly error: Error }) => {
-    errors.push(error);
+  const errors: Reported[] = [];
+  if (!device) {
+    return { errors, stop() {} };
+  }
+  const { all, stop } = listening.get(device) ?? listenersOf(device);
+  all.add(errors);
+  return {
+    errors,
+    stop() {
+      all.delete(errors);
+      if (all.size === 0) {
+        stop();
+      }
+    },
   };
-  device?.addEventListener('uncapturederror', listen);
-  return { errors, stop: () => device?.removeEventListener('uncapturederror', listen) };
+}
+
+function listenersOf(device: WebGpuDevice) {
+  const all = new Set<Reported[]>();
+  const listen = ({ error: { message } }: { readonly error: Reported }) => {
+    const reported = { message };
+    for (const errors of all) {
+      errors.push(reported);
+    }
+  };
+  device.addEventListener('uncapturederror', listen);
+  const stop = () => {
+    device.removeEventListener('uncapturederror', listen);
+    listening.delete(device);
+  };
+  const found = { all, stop };
+  listening.set(device, found);
+  return found;
 }
 
 /**
@@ -120,6 +153,6 @@ function webGl() {
   return backendName() === 'webgl' ? (tf.backend() as unknown as WebGlBackend).gpgpu.gl : null;
 }
 
-function refusalOf(error: Error): string {
-  return `The WebGPU device reported '${lineOf(error)}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`;
+function refusalOf({ message }: Reported): string {
+  return `The WebGPU device reported '${lineOf(message)}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`;
 }

@@ -14,15 +14,21 @@ interface WebGpuBackend {
   disposeData(dataId: object, force: boolean): boolean;
 }
 
-/** The device, as far as it is used here: events are objects of their own for everybody who listens, errors are not. */
+/** The device, as far as it is used here. */
 export interface WebGpuDevice {
   readonly limits: {
     readonly maxBufferSize: number;
     readonly maxComputeWorkgroupsPerDimension: number;
     readonly maxStorageBufferBindingSize: number;
   };
-  addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
-  removeEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
+  addEventListener(
+    type: 'uncapturederror',
+    listener: (event: { readonly error: { readonly message: string } }) => void,
+  ): void;
+  removeEventListener(
+    type: 'uncapturederror',
+    listener: (event: { readonly error: { readonly message: string } }) => void,
+  ): void;
 }
 
 interface GpuBuffer {

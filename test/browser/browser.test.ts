@@ -90,6 +90,40 @@ describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a brows
     inputs.dispose();
   });
 
+  describe.skipIf(backend !== 'webgpu')("a WebGPU device's buffers", () => {
+    const watched = (...given: Parameters<Page['watched']>) =>
+      tab.evaluate((all) => (globalThis as unknown as { page: Page }).page.watched(...all), given);
+    const MB = 2 ** 20;
+
+    it.each(['exact', { pairs: 60 }, { tolerance: 0.3 }] as const)(
+      'stay within 1.25 times the budget, those that tf.js keeps included: %o',
+      async (method) => {
+        const plenty = await watched(method, 64, null);
+        const tight = await watched(method, 0.5, null);
+        expect(plenty.peak).toBeGreaterThan(1.25 * 0.5 * MB);
+        expect(plenty.peak).toBeLessThanOrEqual(1.25 * 64 * MB);
+        expect(tight.peak).toBeLessThanOrEqual(1.25 * 0.5 * MB);
+        // Pairs are drawn by means over the chunks before.
+        const within = method === 'exact' ? 1e-5 : 0.3;
+        expect(Math.abs(tight.minimumSharpness / plenty.minimumSharpness - 1)).toBeLessThan(within);
+      },
+      120_000,
+    );
+
+    it.each(['exact', { pairs: 60 }] as const)(
+      'may not be made: the chunk is run again in halves, and nothing is left: %o',
+      async (method) => {
+        const right = await watched(method, 64, null);
+        const failing = await watched(method, 64, 30_000);
+        expect(failing.failures).toBeGreaterThan(0);
+        const within = method === 'exact' ? 1e-5 : 0.3;
+        expect(Math.abs(failing.minimumSharpness / right.minimumSharpness - 1)).toBeLessThan(within);
+        expect(failing).toMatchObject({ leaked: 0, leftInUse: right.leftInUse });
+      },
+      120_000,
+    );
+  });
+
   it('trains with the callback', async () => {
     const { logged, problems, leaked } = await tab.evaluate(() =>
       (globalThis as unknown as { page: Page }).page.train(2),

@@ -13,6 +13,11 @@ export interface PageCase {
   readonly inputs: { readonly shape: number[]; readonly values: number[] };
 }
 
+/** What tf.js says of WebGPU besides. */
+interface Bytes {
+  readonly numBytesInGPU: number;
+}
+
 const tensorOf = ({ shape, values }: PageCase['inputs']) => tf.tensor(Float32Array.from(values), shape);
 
 /** What the test calls in the page. */
@@ -39,6 +44,69 @@ const page = {
     const before = tf.memory().numTensors;
     const reading = await measureSharpness(model, x, { loss });
     return { reading, leaked: tf.memory().numTensors - before };
+  },
+
+  /**
+   * Measures a small convolutional network, on a WebGPU device that is watched: the most bytes that its buffers took at a time, beyond
+   * those of before.
+   *
+   * @param largest bytes of a buffer beyond which the device fails, as where its memory is at an end.
+   */
+  async watched(
+    method: 'exact' | { pairs: number } | { tolerance: number },
+    memoryMB: number,
+    largest: number | null,
+  ): Promise<{ minimumSharpness: number; peak: number; failures: number; leaked: number; leftInUse: number }> {
+    const { conv2d, dense, flatten, maxPooling2d } = tfl.layers;
+    const seeded = (seed: number) => ({ kernelInitializer: tfl.initializers.glorotUniform({ seed }) });
+    const model = tfl.sequential({
+      layers: [
+        conv2d({ filters: 6, kernelSize: 3, activation: 'relu', inputShape: [10, 10, 1], ...seeded(1) }),
+        maxPooling2d({ poolSize: 2 }),
+        flatten(),
+        dense({ units: 20, activation: 'relu', ...seeded(2) }),
+        dense({ units: 4, activation: 'softmax', ...seeded(3) }),
+      ],
+    });
+    const x = tf.randomUniform([150, 10, 10, 1], 0, 1, 'float32', 4);
+    await tf.sum(x).data();
+    const { device } = tf.backend() as unknown as { readonly device: GPUDevice };
+    const { createBuffer } = device;
+    const { destroy } = GPUBuffer.prototype;
+    const { numBytesInGPU, numTensors } = tf.memory() as tf.MemoryInfo & Bytes;
+    let [bytes, peak, failures] = [0, 0, 0];
+    const there = new Map<GPUBuffer, number>();
+    device.createBuffer = (descriptor) => {
+      const fails = largest !== null && descriptor.size > largest;
+      failures += fails ? 1 : 0;
+      const buffer = createBuffer.call(device, fails ? { ...descriptor, size: 2 ** 50 } : descriptor);
+      // As one for which there was no memory would say.
+      Object.defineProperty(buffer, 'size', { value: descriptor.size });
+      there.set(buffer, descriptor.size);
+      bytes += descriptor.size;
+      peak = Math.max(peak, bytes);
+      return buffer;
+    };
+    GPUBuffer.prototype.destroy = function () {
+      bytes -= there.get(this) ?? this.size;
+      destroy.call(this);
+      return undefined;
+    };
+    try {
+      const { minimumSharpness } = await measureSharpness(model, x, {
+        loss: 'categoricalCrossentropy',
+        method,
+        memoryMB,
+      });
+      const leaked = tf.memory().numTensors - numTensors;
+      // What was disposed of counts until the next commands are handed in.
+      await tf.sum(x).data();
+      const now = tf.memory() as tf.MemoryInfo & Bytes;
+      return { minimumSharpness, peak, failures, leaked, leftInUse: now.numBytesInGPU - numBytesInGPU };
+    } finally {
+      device.createBuffer = createBuffer;
+      GPUBuffer.prototype.destroy = destroy;
+    }
   },
 
   /** Trains a small convolutional network with the callback; what it logged, said and leaked. */

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import type { MeasureOptions } from '../../src/measure/options.js';
 import { chain, randomInputs } from './stacked-network.js';
 
 const MB = 2 ** 20;
@@ -39,12 +40,17 @@ const networks: Record<string, () => tfl.LayersModel> = {
  * The most bytes that lay in tensors at any time during a measurement, above those that lay there before. The clock stands still, so
  * that only the budget bounds the pieces of a chunk, and not how busy the machine is.
  */
-async function peakBytes(model: tfl.LayersModel, samples: number, memoryMB: number): Promise<number> {
+async function peakBytes(
+  model: tfl.LayersModel,
+  samples: number,
+  memoryMB: number,
+  method: MeasureOptions['method'] = 'exact',
+): Promise<number> {
   const inputs = randomInputs(model, samples);
   const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
   const { numBytes, numTensors } = tf.memory();
   const profile = await tf.profile(async () => {
-    await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', memoryMB });
+    await measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', method, memoryMB });
     return [];
   });
   clock.mockRestore();
@@ -65,6 +71,17 @@ describe.each(Object.entries(networks))('memory for %s', (_name, make) => {
       const peak = await peakBytes(model, samples, memoryMB);
       expect(peak).toBeLessThanOrEqual(1.25 * memoryMB * MB);
       expect(peak).toBeGreaterThan(0.4 * memoryMB * MB);
+      model.dispose();
+    },
+    120_000,
+  );
+
+  test.each([{ pairs: 60 }, { tolerance: 0.3 }])(
+    '2 MB hold for %o, which a single chunk would not',
+    async (method) => {
+      const model = make();
+      expect(await peakBytes(model, 60, 1024, method)).toBeGreaterThan(1.25 * 2 * MB);
+      expect(await peakBytes(model, 60, 2, method)).toBeLessThanOrEqual(1.25 * 2 * MB);
       model.dispose();
     },
     120_000,

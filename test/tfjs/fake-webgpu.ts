@@ -9,7 +9,8 @@ class Device extends EventTarget {
     maxStorageBufferBindingSize: 4000,
   };
   report(message: string) {
-    this.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: new Error(message) }));
+    // Who asks an event for its error may get one made anew.
+    this.dispatchEvent(Object.defineProperty(new Event('uncapturederror'), 'error', { get: () => ({ message }) }));
   }
 }
 
