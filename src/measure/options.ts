@@ -68,7 +68,10 @@ export interface MeasureOptions {
    * `memoryMB`. With a tolerance, pairs are added only until the choice of samples makes nine tenths of the variance.
    */
   readonly part?: number;
-  /** Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 1024 on the native backend, otherwise 256. */
+  /**
+   * Upper bound of the extra tensor memory, in units of 2^20 bytes. Default 1024 on tfjs-node, on tfjs-node-gpu a quarter of what is left
+   * on the card, between 256 and 8192, on WebGPU a quarter of the device's largest buffer, between 256 and 1024, otherwise 256.
+   */
   readonly memoryMB?: number;
   /**
    * Weights of the samples, [N], or of the positions of an output, [N, ...positions], at least 0, for all outputs or by

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { isGpu } from '../../tfjs/backend.js';
 import { PriorityReservoir } from '../sampling/priority.js';
 import { uniforms } from '../sampling/uniform.js';
 import type { PairSource } from './growing-sample.js';
@@ -8,6 +9,8 @@ import type { SizedBatch } from './sized-batch.js';
 /** Pairs of a stream that are kept with their input rows, where the rows are small, and where they are large. */
 const MOST_STREAMED_PAIRS = 8192;
 const FEWEST_STREAMED_PAIRS = 256;
+/** Rows are kept in the machine's memory: the budget of a card says nothing of that. */
+const MOST_ROW_BYTES = 2 ** 30;
 
 /** One sample of a stream that has a pair in the reservoir. */
 interface StreamedSample {
@@ -130,5 +133,6 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
 
 /** Pairs to keep: each may need an input row of its own. */
 function capacityFor(inputs: readonly tf.Tensor[], budgetBytes: number): number {
-  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(MOST_STREAMED_PAIRS, Math.floor(budgetBytes / bytesOfRows(inputs))));
+  const bytes = Math.min(budgetBytes, isGpu() ? MOST_ROW_BYTES : Number.POSITIVE_INFINITY);
+  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(MOST_STREAMED_PAIRS, Math.floor(bytes / bytesOfRows(inputs))));
 }
