@@ -5,11 +5,24 @@ import { type CallWithDelta, inLayer, type Operation, type Parameter, type Recor
 import type { StepPlan, Tape } from './tape.js';
 
 /**
+ * Deltas of R columns for N samples: [R * N, ...shape], column by column, or of vectors with an axis for the columns, [R, N, F], for
+ * operations that have a way with these (`byColumn`).
+ */
+export type Delta = tf.Tensor | { readonly byColumn: tf.Tensor3D };
+
+const isByColumn = (delta: Delta): delta is { readonly byColumn: tf.Tensor3D } => !(delta instanceof tf.Tensor);
+
+/** [R * N, ...shape], of either form. */
+function columnAfterColumn(delta: Delta): tf.Tensor {
+  return isByColumn(delta) ? tf.reshape(delta.byColumn, [-1, delta.byColumn.shape[2]]) : delta;
+}
+
+/**
  * Squared gradient norm that each weight tensor leaves: sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2 over the columns that
  * travel together.
  *
- * @param outputDeltas the columns c_{n,r} by the position of the output in `graph.outputs`, [R * N, ...] column by column;
- *   outputs without an entry get none. Disposed here.
+ * @param outputDeltas the columns c_{n,r} by the position of the output in `graph.outputs`; outputs without an entry get none.
+ *   Disposed here.
  * @param columns R.
  * @param ofDeltas takes sum_r ||d_r||^2, [N], of each operation that says `factorsNorms`. These too are the caller's.
  * @returns for each trained parameter that a delta reached, [N].
@@ -18,16 +31,35 @@ export function squaredNorms(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
-  outputDeltas: ReadonlyMap<number, tf.Tensor>,
+  outputDeltas: ReadonlyMap<number, Delta>,
   columns: number,
   gauge: MemoryGauge,
   ofDeltas?: Map<Operation, tf.Tensor>,
 ): Map<Parameter, tf.Tensor> {
   try {
-    return sendBack(graph, plan, tape, outputDeltas, columns, gauge, (operation, calls) => {
-      const seeDeltaNorm = (norm: tf.Tensor) => ofDeltas?.set(operation, tf.keep(norm));
-      const seen = ofDeltas && operation.factorsNorms ? calls.map((call) => ({ ...call, seeDeltaNorm })) : calls;
-      return (operation.squaredNorms?.(seen, columns) ?? []).filter((norm) => norm !== null);
+    return sendBackAs<Delta, tf.Tensor>(graph, plan, tape, outputDeltas, gauge, {
+      back(operation, call, delta) {
+        return operation.byColumn && isByColumn(delta)
+          ? [{ byColumn: operation.byColumn.backward(call, delta.byColumn) }]
+          : operation.backward(call, columnAfterColumn(delta), columns);
+      },
+      add: (a, b) =>
+        isByColumn(a) && isByColumn(b)
+          ? { byColumn: tf.add(a.byColumn, b.byColumn) }
+          : tf.add(columnAfterColumn(a), columnAfterColumn(b)),
+      leave(operation, calls) {
+        const seeDeltaNorm =
+          ofDeltas && operation.factorsNorms ? (norm: tf.Tensor) => ofDeltas.set(operation, tf.keep(norm)) : undefined;
+        const [{ delta }] = calls;
+        const norms =
+          operation.byColumn?.squaredNorms && calls.length === 1 && isByColumn(delta)
+            ? operation.byColumn.squaredNorms(calls[0], delta.byColumn, seeDeltaNorm)
+            : operation.squaredNorms?.(
+                calls.map((call) => ({ ...call, delta: columnAfterColumn(call.delta), seeDeltaNorm })),
+                columns,
+              );
+        return (norms ?? []).filter((norm) => norm !== null);
+      },
     });
   } catch (error) {
     tf.dispose([...(ofDeltas?.values() ?? [])]);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Delta } from './backward.js';
 import { spread } from './layers/sensitivity.js';
 import type { DrawSigns, OutputHessian } from './output-hessian.js';
 
@@ -130,6 +131,16 @@ export function deltasOf(
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
   return deltasAt(head, outputs, index, exponents);
+}
+
+/** The same with an axis for the columns where the outputs are vectors, without positions: [count, N, K]. */
+export function deltasByColumn(head: Head, outputs: Outputs, begin: number, count: number): Delta {
+  const { rows, samples, scale } = rowsOf(head, outputs);
+  const factor = scale();
+  if (outputs[head.output].rank > 2 || (typeof factor !== 'number' && factor.shape[0] !== samples)) {
+    return deltasOf(head, outputs, begin, count);
+  }
+  return { byColumn: scaled(head.hessian.factor(rows, begin, count), factor) as tf.Tensor3D };
 }
 
 /**

@@ -155,7 +155,7 @@ type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combi
 interface ColumnMaker {
   /** Sums columns: coefficients are broadcast against z with its last axis. */
   combine(coefficients: tf.Tensor): tf.Tensor;
-  /** One-hot coefficients from column indices, [..., N] or what broadcasts to it: these in a last axis of their own. */
+  /** Columns by their indices, [..., N] or what broadcasts to it: the columns in a last axis of their own. */
   chosen(index: tf.Tensor): tf.Tensor;
   /** The coefficients of those outputs that have a column, 0 for the others. */
   kept(coefficients: tf.Tensor): tf.Tensor;
@@ -165,16 +165,12 @@ interface ColumnMaker {
 function choosing(
   columnsOf: (z: tf.Tensor2D, exponents?: tf.Tensor2D) => ColumnMaker,
 ): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
-  const columnsAt = (z: tf.Tensor2D, index: tf.Tensor, exponents?: tf.Tensor2D) => {
-    const { combine, chosen } = columnsOf(z, exponents);
-    return combine(chosen(index));
-  };
   return {
     factor(z, begin, count, exponents) {
       const index = Int32Array.from({ length: count }, (_, i) => begin + i);
-      return columnsAt(z, tf.tensor2d(index, [count, 1]), exponents) as tf.Tensor3D;
+      return columnsOf(z, exponents).chosen(tf.tensor2d(index, [count, 1])) as tf.Tensor3D;
     },
-    columnOfEach: (z, columns, exponents) => columnsAt(z, columns, exponents) as tf.Tensor2D,
+    columnOfEach: (z, columns, exponents) => columnsOf(z, exponents).chosen(columns) as tf.Tensor2D,
     combination(z, signs) {
       const { combine, kept } = columnsOf(z);
       return combine(kept(signs(z.shape))) as tf.Tensor2D;
@@ -234,22 +230,25 @@ const softmaxFactor: Factor = {
   ...choosing((z, exponents) => {
     const largest = largestClass(z);
     const outputs = z.shape[1];
+    // Column k is u_k (e_k - v), where v is u (u + e_m) less what makes its sum 1: 1 + u_m.
+    const parts = () => {
+      const u = rootOfSoftmax(z);
+      const uneven = tf.mul(u, tf.add(u, oneHot(largest, outputs)));
+      const v = tf.div(uneven, tf.sum(uneven, 1, true));
+      return { v, roots: exponents ? scaledExp(tf.div(tf.logSoftmax(z), 2), exponents) : u };
+    };
     return {
       combine(coefficients) {
-        const u = rootOfSoftmax(z);
-        const ofLargest = tf.mul(u, oneHot(largest, outputs));
-        // Not tf.max, whose gradient counts the largest twice where two are equal.
-        const uLargest = tf.sum(ofLargest, 1, true);
-        // v_j = p_j / (1 + u_m) for j != m, and u_m = (p_m + u_m) / (1 + u_m) for j = m.
-        const v = tf.div(tf.add(tf.square(u), ofLargest), tf.add(uLargest, 1));
-        const roots = exponents ? scaledExp(tf.div(tf.logSoftmax(z), 2), exponents) : u;
+        const { v, roots } = parts();
         const diagonal = tf.mul(coefficients, roots);
         return tf.sub(diagonal, tf.mul(tf.sum(diagonal, -1, true), v));
       },
       chosen(index) {
+        const { v, roots } = parts();
         // Column r belongs to class r, or r + 1 from the largest class on.
         const classes = tf.add(index, tf.cast(tf.greaterEqual(index, largest), 'int32'));
-        return oneHot(classes, outputs);
+        const isClass = oneHot(classes, outputs);
+        return tf.mul(tf.sub(isClass, v), tf.sum(tf.mul(isClass, roots), -1, true));
       },
       kept(coefficients) {
         const isLargest = isClass(tf.expandDims(largest, 1), outputs);
@@ -309,12 +308,15 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D, logOfRoot?: (z: tf.Tens
   return {
     columns: (outputs) => outputs,
     ...(logOfRoot && { exponents: (z) => largestExponents(logOfRoot(z)) }),
-    ...choosing((z, exponents) => ({
-      combine: (coefficients) =>
-        tf.mul(coefficients, exponents && logOfRoot ? scaledExp(logOfRoot(z), exponents) : root(z)),
-      chosen: (index) => tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32'),
-      kept: (coefficients) => coefficients,
-    })),
+    ...choosing((z, exponents) => {
+      const combine = (coefficients: tf.Tensor) =>
+        tf.mul(coefficients, exponents && logOfRoot ? scaledExp(logOfRoot(z), exponents) : root(z));
+      return {
+        combine,
+        chosen: (index) => combine(tf.cast(isClass(tf.expandDims(index, -1), z.shape[1]), 'float32')),
+        kept: (coefficients) => coefficients,
+      };
+    }),
     squaredNorms(z, factors) {
       const squares = tf.square(root(z));
       return factors ? tf.mul(squares, factors) : squares;

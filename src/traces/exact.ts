@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { factoringOperations, squaredNorms, stackedNorms } from '../network/backward.js';
 import { type Graph, trainedParameters } from '../network/graph.js';
-import { columnsOf, deltasOf, exponentsOf, type Head } from '../network/heads.js';
+import { columnsOf, deltasByColumn, deltasOf, exponentsOf, type Head } from '../network/heads.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
@@ -104,12 +104,12 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
 
   /** Norms of a few columns, summed over them, those of parameters and then those of deltas: [rows, samples]. */
   function normsOf(tape: Tape, head: Head, first: number, count: number, gauge: MemoryGauge): tf.Tensor2D {
-    const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, first, count));
+    const delta = gaugedTidy(gauge, () => deltasByColumn(head, tape.outputs, first, count));
     const ofDeltas = new Map<Operation, tf.Tensor>();
     const ofWeights = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge, ofDeltas);
     const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
     try {
-      return stackedNorms(measured, norms, delta.shape[0] / count);
+      return stackedNorms(measured, norms, tape.outputs[head.output].shape[0]);
     } finally {
       tf.dispose([...norms.values()]);
     }

@@ -8,7 +8,7 @@ export class TraceSums {
   samples = 0;
   pairs = 0;
   readonly #mean: Float64Array;
-  /** Sum over samples of the products of deviations from the mean, [blocks, blocks] (Welford's update). */
+  /** Sum over samples of the products of deviations from the mean, [blocks, blocks]. */
   readonly #products: Float64Array;
 
   constructor(readonly blocks: number) {
@@ -16,25 +16,24 @@ export class TraceSums {
     this.#products = new Float64Array(blocks * blocks);
   }
 
-  add(chunk: TraceChunk): void {
-    const { blocks } = this;
-    const deviation = new Float64Array(blocks);
-    for (let n = 0; n < chunk.samples; n++) {
-      this.samples++;
-      for (let b = 0; b < blocks; b++) {
-        deviation[b] = chunk.norms[b][n] - this.#mean[b];
-        this.#mean[b] += deviation[b] / this.samples;
-      }
-      const factor = (this.samples - 1) / this.samples;
-      for (let b = 0; b < blocks; b++) {
-        const row = b * blocks;
-        const scaled = factor * deviation[b];
-        for (let c = 0; c <= b; c++) {
-          this.#products[row + c] += scaled * deviation[c];
-        }
-      }
+  /** The chunk's own mean and products, and then what the two means are apart (Chan, Golub, LeVeque). */
+  add({ samples, norms, pairs }: TraceChunk): void {
+    this.pairs += pairs;
+    if (samples === 0) {
+      return;
     }
-    this.pairs += chunk.pairs;
+    const all = this.samples + samples;
+    const means = norms.map((ofBlock) => ofBlock.reduce((sum, norm) => sum + norm, 0) / samples);
+    const deviations = norms.map((ofBlock, b) => ofBlock.map((norm) => norm - means[b]));
+    const apart = means.map((mean, b) => mean - this.#mean[b]);
+    const weight = (this.samples * samples) / all;
+    for (let b = 0; b < this.blocks; b++) {
+      for (let c = 0; c <= b; c++) {
+        this.#products[b * this.blocks + c] += dot(deviations[b], deviations[c]) + weight * apart[b] * apart[c];
+      }
+      this.#mean[b] += (apart[b] * samples) / all;
+    }
+    this.samples = all;
   }
 
   /** T_b: mean over samples of the trace of each block. */
@@ -59,4 +58,12 @@ export class TraceSums {
     }
     return Math.sqrt(Math.max(0, squares) / (this.samples - 1) / this.samples);
   }
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) {
+    sum += a[i] * b[i];
+  }
+  return sum;
 }

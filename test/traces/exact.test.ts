@@ -97,7 +97,7 @@ describe('traceKernel', () => {
       return tf.scalar(0);
     });
     // The frozen layer's matrix is multiplied with in the forward pass only, as often as the last one's.
-    const widths = kernels.filter(({ name }) => /MatMul/.test(name)).map(({ outputShapes }) => outputShapes[0].at(-1));
+    const widths = kernels.filter(({ name }) => /MatMul|Einsum/.test(name)).map(({ outputShapes }) => outputShapes[0].at(-1));
     const count = (width: number) => widths.filter((each) => each === width).length;
     expect(count(30)).toBe(count(12));
     expect(count(20)).toBe(0);

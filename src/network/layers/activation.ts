@@ -102,6 +102,7 @@ function elementwise(
       return { output, saved: recording ? [derivative(x, () => output)] : [] };
     },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
+    byColumn: { backward: ({ saved }, delta) => tf.mul(delta, saved[0]) },
     sensitivity: properties.activation === 'relu' ? bySwitch : bySlope,
     ...(properties.piecewiseLinear && {
       onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { columnsTimesTransposed } from '../../tfjs/column-products.js';
 import { timesTransposed } from '../../tfjs/products.js';
+import { sumOfSquaresOfLast } from '../../tfjs/sum-of-squares.js';
 import { activationOf } from './activation.js';
 import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
 import type { Layer, Operation } from './operation.js';
@@ -46,8 +48,17 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
 export const dense: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as DenseLayer;
   const [fanIn, fanOut] = layer.kernel.shape as [number, number];
-  const product = matrixProduct(() => layer.kernel.read() as tf.Tensor2D, fanIn, fanOut);
+  const matrix = () => layer.kernel.read() as tf.Tensor2D;
+  const product = matrixProduct(matrix, fanIn, fanOut);
   const affine = kernelAndBias(layer, layer.kernel, layer.bias, parameter, product);
+  /** On vectors, ||a||^2 sum_r ||d_r||^2 and sum_r ||d_r||^2, without a detour over positions. */
+  const normsOfVectors = (x: tf.Tensor, ofDelta: tf.Tensor1D) =>
+    affine.parameters.map(({ trainable, role }) => {
+      if (!trainable) {
+        return null;
+      }
+      return role === 'kernel' ? tf.mul(sumOfSquares(x, 1), ofDelta) : ofDelta;
+    });
   const linear: Operation = {
     ...affine,
     squaredNorms(calls, columns) {
@@ -55,15 +66,17 @@ export const dense: LayerRule = (anyLayer, parameter) => {
       if (calls.length > 1 || delta.rank > 2) {
         return affine.squaredNorms?.(calls, columns) ?? [];
       }
-      // On vectors, ||a||^2 sum_r ||d_r||^2 and sum_r ||d_r||^2, without a detour over positions.
       const ofDelta = sumOfSquares(delta, columns);
       calls[0].seeDeltaNorm?.(ofDelta);
-      return affine.parameters.map(({ trainable, role }) => {
-        if (!trainable) {
-          return null;
-        }
-        return role === 'kernel' ? tf.mul(sumOfSquares(saved[0], 1), ofDelta) : ofDelta;
-      });
+      return normsOfVectors(saved[0], ofDelta);
+    },
+    byColumn: {
+      backward: (_call, delta) => columnsTimesTransposed(delta, matrix()),
+      squaredNorms({ saved }, delta, seeDeltaNorm) {
+        const ofDelta: tf.Tensor1D = tf.sum(sumOfSquaresOfLast(delta), 0);
+        seeDeltaNorm?.(ofDelta);
+        return normsOfVectors(saved[0], ofDelta);
+      },
     },
     squaredNormsOfVector: (inputNorm: number, deltaNorm: number) =>
       layer.bias ? [inputNorm * deltaNorm, deltaNorm] : [inputNorm * deltaNorm],

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import type { Weight } from '../../tfjs/weights.js';
 import { lineOf } from '../../warnings.js';
@@ -107,6 +107,18 @@ export interface CallWithDelta extends RecordedCall {
   readonly seeDeltaNorm?: (norm: Tensor) => void;
 }
 
+/** What an operation does with the deltas of vectors whose columns have an axis of their own, [R, N, F]. */
+export interface ByColumn {
+  /** Delta of the output -> delta of its one input. */
+  backward(call: RecordedCall, delta: Tensor3D): Tensor3D;
+  /**
+   * Of one call, in the order of `parameters`.
+   *
+   * @param seeDeltaNorm as that of `CallWithDelta`.
+   */
+  squaredNorms?(call: RecordedCall, delta: Tensor3D, seeDeltaNorm?: (norm: Tensor) => void): (Tensor | null)[];
+}
+
 /**
  * One elementary step of a network: a layer without its activation, or an activation.
  *
@@ -159,6 +171,11 @@ export interface Operation {
    * gradients add up before they are squared. Present wherever `parameters` is not empty.
    */
   squaredNorms?(calls: readonly CallWithDelta[], columns: number): (Tensor | null)[];
+  /**
+   * The same where input and output are vectors, in fewer launches: to most operations the columns are samples, and a change of
+   * shape is a launch where backends cannot share memory between tensors. Present where it has some.
+   */
+  readonly byColumn?: ByColumn;
   /**
    * Whether its squared norms come as products with a norm of the delta that no bias shows: that may leave the range of float32
    * where the product does not.

@@ -7,6 +7,7 @@ import {
   type KernelInputs,
   normsOfGradients,
 } from '../../tfjs/products.js';
+import { sumOfSquaresOfLast } from '../../tfjs/sum-of-squares.js';
 
 /** Rows that are there as a tensor, [N, P, F]. */
 export function kernelInputsOf(rows: tf.Tensor3D): KernelInputs {
@@ -85,6 +86,6 @@ export function joinPositions(calls: readonly tf.Tensor3D[]): tf.Tensor3D {
 /** Sum over columns and elements for each sample: [R * N, ...] -> [N]. */
 export function sumOfSquares(x: tf.Tensor, columns: number): tf.Tensor1D {
   const rows = x.rank === 2 ? x : tf.reshape(x, [x.shape[0], -1]);
-  const ofRow: tf.Tensor1D = tf.sum(tf.square(rows), 1);
+  const ofRow = sumOfSquaresOfLast(rows) as tf.Tensor1D;
   return columns === 1 ? ofRow : tf.sum(tf.reshape(ofRow, [columns, -1]), 0);
 }
