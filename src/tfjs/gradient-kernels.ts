@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { backendName } from './backend.js';
+import { backendName, isNative, isSynchronous } from './backend.js';
 import { stridedSlice } from './mended-operations.js';
 import { seenByWindows, type Windows } from './wasm-memory.js';
 
@@ -26,6 +26,27 @@ export function averagePoolBack(
   // The kernel reads the shape of its input only.
   const input = tf.zeros(inputShape);
   return tf.engine().runKernel('AvgPoolGrad', { dy: delta, input }, { filterSize: size, strides, pad: 'valid' });
+}
+
+/**
+ * What a max pooling without padding sends back to its input. Null where the kernel is not known to find the first maximum of each
+ * window: wasm's takes the last of several, or the first pixel, and what a GPU does with several nobody says.
+ *
+ * @param delta of the output, [N, h, w, C].
+ * @param input [N, H, W, C].
+ * @param output [N, h, w, C].
+ * @returns [N, H, W, C].
+ */
+export function maxPoolBack(
+  delta: tf.Tensor4D,
+  input: tf.Tensor4D,
+  output: tf.Tensor4D,
+  size: [number, number],
+  strides: [number, number],
+): tf.Tensor4D | null {
+  return isNative() && isSynchronous()
+    ? tf.engine().runKernel('MaxPoolGrad', { dy: delta, input, output }, { filterSize: size, strides, pad: 'valid' })
+    : null;
 }
 
 /**

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { maxPoolBack } from '../../tfjs/gradient-kernels.js';
 import { cut, largestShifted, pad, repeatPixels } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
@@ -53,6 +54,16 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slope?: tf.Tensor): tf.Tensor[] {
   return firstMatches(paddedTaps(image, windows), pooled, slope);
+}
+
+/** The masks of windows that do not overlap, put in their places: [N, H, W, C], H and W being whole numbers of windows. */
+function maskOfImage(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slope?: tf.Tensor): tf.Tensor4D {
+  const { size, strides } = windows;
+  const isCovered = [0, 1].every((i) => image.shape[i + 1] === pooled.shape[i + 1] * size[i]);
+  const found = isCovered
+    ? maxPoolBack((slope ?? tf.onesLike(pooled)) as tf.Tensor4D, image, pooled, size, strides)
+    : null;
+  return found ?? tapsToImage(tapMasks(image, pooled, windows, slope), windows);
 }
 
 /** What each tap sees, the padding included: one [N, h, w, C] a tap. */
@@ -130,11 +141,9 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
       const image = view.toImage(x);
       const pooled = pool(image, windows);
       const { output, saved } = activation?.forward([pooled], recording) ?? { output: pooled, saved: [] };
-      const masks = recording ? tapMasks(image, pooled, windows, saved[0]) : [];
-      return {
-        output: view.fromImage(output as tf.Tensor4D, x.shape),
-        saved: recording && separate ? [tapsToImage(masks, windows)] : masks,
-      };
+      const masks = () =>
+        separate ? [maskOfImage(image, pooled, windows, saved[0])] : tapMasks(image, pooled, windows, saved[0]);
+      return { output: view.fromImage(output as tf.Tensor4D, x.shape), saved: recording ? masks() : [] };
     };
   const operation: Operation = {
     layer,
