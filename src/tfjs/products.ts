@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
 import { pad, spreadAxis } from './mended-operations.js';
 import { convolveBackByPairs, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
+import { sumOfSquaresOfLast } from './sum-of-squares.js';
 import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from './wasm-memory.js';
 
 /*
@@ -90,8 +91,8 @@ export interface KernelInputs {
   readonly fanIn: number;
   /** [N, P, F]. */
   byPosition(): tf.Tensor3D;
-  /** [N, f, P] each, to be joined along f: F in all. */
-  byFeature(): tf.Tensor3D[];
+  /** [N, f, ...positions] each, to be joined along f: F in all. */
+  byFeature(): tf.Tensor[];
 }
 
 /** Squared gradient norms of a kernel and of a bias that is added at every position, summed over columns, [N] each. */
@@ -123,17 +124,12 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
     const below: tf.Tensor3D = tf.reshape(tf.transpose(byColumn, [1, 0, 3, 2]), [samples, width, positions]);
     return { kernel: squaresOf(multiplySamples(below, rows)), bias: squaresOf(tf.sum(below, 2)) };
   }
-  const features = tf.concat([...inputs.byFeature(), tf.ones([samples, 1, positions])], 1);
+  const pieces = inputs.byFeature();
+  const features = tf.concat([...pieces, tf.ones([samples, 1, ...pieces[0].shape.slice(2)])], 1);
   const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
-  const squares: tf.Tensor3D = tf.reshape(tf.sum(tf.reshape(tf.square(gradients), [columns, -1]), 0), [
-    samples,
-    fanIn + 1,
-    fanOut,
-  ]);
-  return {
-    kernel: tf.sum(tf.slice(squares, [0, 0, 0], [samples, fanIn, fanOut]), [1, 2]),
-    bias: tf.sum(tf.slice(squares, [0, fanIn, 0], [samples, 1, fanOut]), [1, 2]),
-  };
+  const ofRows = tf.sum(sumOfSquaresOfLast(gradients), 0);
+  const [kernel, bias] = tf.split(ofRows, [fanIn, 1], 1).map((rows): tf.Tensor1D => tf.sum(rows, 1));
+  return { kernel, bias };
 }
 
 /** The columns of each delta beside each other: [R * N, P, O], column by column -> [N, P, R * O]. */

@@ -115,8 +115,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     padding: layer.padding,
   };
   const imageShape = ([batch, ...shape]: readonly number[]) => (flat ? [batch, 1, ...shape] : [batch, ...shape]);
-  const asImage = (x: tf.Tensor) => tf.reshape(x, imageShape(x.shape));
-  const readKernel = () => tf.reshape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
+  const asImage = (x: tf.Tensor) => (flat ? tf.reshape(x, imageShape(x.shape)) : x);
+  const readKernel = () => (flat ? tf.reshape(layer.kernel.read(), [1, ...kernelShape]) : layer.kernel.read());
 
   const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
     // tf.js has no gradient of a dilated convolution; volumes have not been tried.
@@ -129,7 +129,7 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     backward(call, delta) {
       const inputShape = [delta.shape[0], ...call.inputShapes[0].slice(1)];
       const back = convolveBack(asImage(delta), readKernel(), imageShape(inputShape), geometry);
-      return [tf.reshape(back, inputShape)];
+      return [flat ? tf.reshape(back, inputShape) : back];
     },
     norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
     squares: squaresByChannel(),

@@ -90,7 +90,7 @@ export function patches(x: tf.Tensor, geometry: Geometry): tf.Tensor3D {
   const deep = Array.from({ length: geometry.kernelSize[0] }, (_, i) => {
     const begin: Shape4 = [0, i * geometry.dilation[0], 0, 0];
     const size: Shape4 = [samples, (positions - 1) * stride + 1, inner, taps];
-    return tf.reshape(stridedTap(padded, begin, size, [stride, 1]), [samples, positions * inner, taps]);
+    return tf.reshape(stridedTap(padded, begin, size, [1, stride, 1, 1]), [samples, positions * inner, taps]);
   });
   return tf.concat(deep, 2) as tf.Tensor3D;
 }
@@ -113,37 +113,32 @@ export function patchInputs(x: tf.Tensor, geometry: Geometry): KernelInputs {
 }
 
 /**
- * What each row of taps sees, channel by channel and tap by tap: [N, H, W, C] -> [N, C w, P] each. The taps of a row are cut
+ * What each row of taps sees, channel by channel and tap by tap: [N, H, W, C] -> [N, C w, ...positions] each. The taps of a row are cut
  * out first, along the width, where a position is a small piece of memory; then each row of taps in one piece.
  */
-function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D[] {
+function imageFeatures(x: tf.Tensor4D, geometry: Geometry): tf.Tensor4D[] {
   const { kernelSize, strides, dilation } = geometry;
   const [samples, height, width, channels] = x.shape;
   const rows = slideAlong(0, height, geometry);
   const columns = slideAlong(1, width, geometry);
-  const planes = channels === 1 ? x : tf.transpose(x, [0, 3, 1, 2]);
-  const padded = padAxes(tf.reshape(planes, [samples * channels, height, width, 1]), [
+  const planes: tf.Tensor4D =
+    channels === 1 ? tf.reshape(x, [samples, 1, height, width]) : tf.transpose(x, [0, 3, 1, 2]);
+  const padded = padAxes(planes, [
+    [0, 0],
     [rows.before, rows.behind],
     [columns.before, columns.behind],
   ]);
-  const tall = padded.shape[1];
+  const tall = padded.shape[2];
   const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
   const across = Array.from({ length: kernelSize[1] }, (_, j) => {
-    const begin: Shape4 = [0, 0, j * dilation[1], 0];
-    const tap = stridedTap(padded, begin, [samples * channels, tall, extent[1], 1], [1, strides[1]]);
-    return tf.reshape(tap, [samples, channels, tall * columns.positions]);
+    const begin: Shape4 = [0, 0, 0, j * dilation[1]];
+    return stridedTap(padded, begin, [samples, channels, tall, extent[1]], [1, 1, 1, strides[1]]);
   });
   const features = channels * kernelSize[1];
-  const joined: tf.Tensor4D = tf.reshape(across.length === 1 ? across[0] : tf.concat(across, 1), [
-    samples * features,
-    tall,
-    columns.positions,
-    1,
-  ]);
+  const joined = across.length === 1 ? across[0] : tf.concat(across, 1);
   return Array.from({ length: kernelSize[0] }, (_, i) => {
-    const begin: Shape4 = [0, i * dilation[0], 0, 0];
-    const row = stridedTap(joined, begin, [samples * features, extent[0], columns.positions, 1], [strides[0], 1]);
-    return tf.reshape(row, [samples, features, rows.positions * columns.positions]);
+    const begin: Shape4 = [0, 0, i * dilation[0], 0];
+    return stridedTap(joined, begin, [samples, features, extent[0], columns.positions], [1, 1, strides[0], 1]);
   });
 }
 
@@ -184,16 +179,15 @@ function imagePatches(x: tf.Tensor4D, geometry: Geometry): tf.Tensor3D {
   const extent = [rows, columns].map((slide, axis) => (slide.positions - 1) * strides[axis] + 1);
   const across = Array.from({ length: kernelSize[1] }, (_, j) => {
     const begin: Shape4 = [0, 0, j * dilation[1], 0];
-    return stridedTap(padded, begin, [samples, tall, extent[1], channels], [1, strides[1]]);
+    return stridedTap(padded, begin, [samples, tall, extent[1], channels], [1, 1, strides[1], 1]);
   });
-  const joined = (across.length === 1 ? across[0] : tf.concat(across, 3)) as tf.Tensor4D;
+  const joined = across.length === 1 ? across[0] : tf.concat(across, 3);
   const seen = kernelSize[1] * channels;
   const down = Array.from({ length: kernelSize[0] }, (_, i) => {
     const begin: Shape4 = [0, i * dilation[0], 0, 0];
-    const row = stridedTap(joined, begin, [samples, extent[0], columns.positions, seen], [strides[0], 1]);
-    return tf.reshape(row, [samples, positions, seen]) as tf.Tensor3D;
+    return stridedTap(joined, begin, [samples, extent[0], columns.positions, seen], [1, strides[0], 1, 1]);
   });
-  return down.length === 1 ? down[0] : tf.concat(down, 2);
+  return tf.reshape(down.length === 1 ? down[0] : tf.concat(down, 3), [samples, positions, -1]);
 }
 
 /** Zeros around the axes that follow the batch axis, one pair an axis. */
@@ -205,10 +199,10 @@ function padAxes(x: tf.Tensor4D, pairs: readonly [number, number][]): tf.Tensor4
   return pad(x, [[0, 0], ...pairs, ...behind]);
 }
 
-function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: readonly number[]): tf.Tensor {
+function stridedTap(x: tf.Tensor4D, begin: Shape4, size: Shape4, strides: Shape4): tf.Tensor4D {
   if (strides.every((stride) => stride === 1)) {
     return cut(x, begin, size);
   }
   const end = begin.map((b, axis) => b + size[axis]) as Shape4;
-  return stridedSlice(x, begin, end, [1, ...strides, 1]);
+  return stridedSlice(x, begin, end, strides);
 }

@@ -23,7 +23,7 @@ it.each<[string, number, Geometry]>([
     const rows = byPosition();
     expect(rows.shape).toEqual([samples, positions, fanIn]);
     expect(rows.arraySync()).toEqual(patches(x, geometry).arraySync());
-    const features = tf.concat(byFeature(), 1);
+    const features = tf.reshape(tf.concat(byFeature(), 1), [samples, -1, positions]) as tf.Tensor3D;
     expect(features.shape).toEqual([samples, fanIn, positions]);
     const expected = tf.transpose(rows, [0, 2, 1]).arraySync() as number[][][];
     features.arraySync().forEach((sample, n) => {
