@@ -54,6 +54,9 @@ function convolve(x: tf.Tensor, kernel: tf.Tensor, { strides, dilation, padding 
  * volumes it is a convolution with the kernel turned around, since wasm gets Conv3DBackpropInputV2 wrong.
  */
 function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly number[], geometry: Geometry): tf.Tensor {
+  if ([...geometry.kernelSize, ...geometry.strides].every((size) => size === 1)) {
+    return convolvePixelsBack(delta, kernel, shape);
+  }
   const filled = dilateKernel(kernel, geometry.dilation);
   if (filled.rank === 5) {
     const turned = tf.transpose(tf.reverse(filled, [0, 1, 2]), [0, 1, 2, 4, 3]) as tf.Tensor5D;
@@ -65,6 +68,13 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
     padding: geometry.padding,
     around: transposePadding(delta.shape, shape, geometry),
   });
+}
+
+/** The same pixel by pixel, which is a product of matrices: kernels made for it are no faster, and slower for few pixels. */
+function convolvePixelsBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const [channels, filters] = kernel.shape.slice(-2);
+  const pixels: tf.Tensor2D = tf.reshape(delta, [-1, filters]);
+  return tf.reshape(tf.matMul(pixels, tf.reshape(kernel, [channels, filters]), false, true), [...shape]);
 }
 
 /**
