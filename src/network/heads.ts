@@ -135,12 +135,11 @@ export function deltasOf(
 
 /** The same with an axis for the columns where the outputs are vectors, without positions: [count, N, K]. */
 export function deltasByColumn(head: Head, outputs: Outputs, begin: number, count: number): Delta {
-  const { rows, samples, scale } = rowsOf(head, outputs);
-  const factor = scale();
-  if (outputs[head.output].rank > 2 || (typeof factor !== 'number' && factor.shape[0] !== samples)) {
+  if (outputs[head.output].rank > 2) {
     return deltasOf(head, outputs, begin, count);
   }
-  return { byColumn: scaled(head.hessian.factor(rows, begin, count), factor) as tf.Tensor3D };
+  const { rows, scale } = rowsOf(head, outputs);
+  return { byColumn: scaled(head.hessian.factor(rows, begin, count), scale()) as tf.Tensor3D };
 }
 
 /**

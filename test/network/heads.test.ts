@@ -6,6 +6,7 @@ import { subjectOfModel } from '../../src/measure/subject.js';
 import {
   columnsOf,
   countsNothing,
+  deltasByColumn,
   deltasOf,
   deltasOfEach,
   type Head,
@@ -87,6 +88,22 @@ function threeHeads() {
 const columnsOfAll = [4 * 2, 4 * 2, 2];
 
 describe('heads', () => {
+  it('give vectors an axis for their columns, with the weights of samples and of the head', () => {
+    const { heads, outputs } = threeHeads();
+    tf.tidy(() => {
+      const weighted: Head = { ...heads[2]!, weights: 4, hessian: outputHessians.softmaxCrossEntropy };
+      const vectors = [...outputs.slice(0, 2), tf.randomNormal([SAMPLES, 5], 0, 1, 'float32', 7), ...outputs.slice(3)];
+      for (const head of [heads[2]!, weighted]) {
+        const delta = deltasByColumn(head, vectors, 1, 1) as { readonly byColumn: tf.Tensor3D };
+        expect(delta.byColumn.shape).toEqual([1, SAMPLES, 5]);
+        expect(delta.byColumn.arraySync()[0]).toEqual(deltasOf(head, vectors, 1, 1).arraySync());
+      }
+      const delta = deltasByColumn(heads[0]!, outputs, 0, 3) as tf.Tensor;
+      expect(delta.arraySync()).toEqual(deltasOf(heads[0]!, outputs, 0, 3).arraySync());
+    });
+    tf.dispose(outputs);
+  });
+
   it('number the columns head by head, position by position', () => {
     const { heads, outputs } = threeHeads();
     expect(heads.map((head) => columnsOf(head, outputs))).toEqual(columnsOfAll);

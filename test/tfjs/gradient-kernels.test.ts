@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   averagePoolBack,
   convolutionFilterGradient,
   depthwiseFilterGradients,
+  maxPoolBack,
 } from '../../src/tfjs/gradient-kernels.js';
 import { expectClose, transposeOf } from './transpose.js';
 
@@ -16,6 +17,47 @@ it.each<[string, [number, number], [number, number]]>([
     const pool = (x: tf.Tensor) => tf.avgPool(x as tf.Tensor4D, size, strides, 'valid');
     const delta = tf.randomNormal(pool(tf.zeros([2, 5, 6, 2])).shape, 0, 1, 'float32', 1) as tf.Tensor4D;
     expectClose(averagePoolBack(delta, [2, 5, 6, 2], size, strides), transposeOf(pool, [2, 5, 6, 2], delta));
+  });
+});
+
+const isNative = tf.getBackend() === 'tensorflow';
+
+it.skipIf(!isNative).each<[number, number]>([
+  [2, 2],
+  [3, 2],
+  [1, 4],
+])('maxPoolBack gives the delta of a window of %i x %i to the first of its maxima', (height, width) => {
+  tf.tidy(() => {
+    // Few different numbers, so that most windows have several maxima.
+    const x: tf.Tensor4D = tf.cast(tf.randomUniform([2, 4 * height, 3 * width, 5], -2, 2, 'int32', 1), 'float32');
+    const pooled = tf.maxPool(x, [height, width], [height, width], 'valid');
+    const delta = tf.randomNormal(pooled.shape, 0, 1, 'float32', 2) as tf.Tensor4D;
+    const [found, image, out] = [maxPoolBack(delta, x, pooled, [height, width], [height, width])!, x, delta].map(
+      (each) => each.arraySync() as number[][][][],
+    );
+    image!.forEach((_, n) => {
+      for (let p = 0; p < 4; p++) {
+        for (let q = 0; q < 3; q++) {
+          for (let c = 0; c < 5; c++) {
+            const taps = Array.from({ length: height * width }, (_, tap) => [
+              p * height + Math.floor(tap / width),
+              q * width + (tap % width),
+            ]);
+            const seen = taps.map(([i, j]) => image![n]![i!]![j!]![c]!);
+            const first = seen.indexOf(Math.max(...seen));
+            const expected = seen.map((_, tap) => (tap === first ? out![n]![p]![q]![c]! : 0));
+            expect(taps.map(([i, j]) => found![n]![i!]![j!]![c]!)).toEqual(expected);
+          }
+        }
+      }
+    });
+  });
+});
+
+it.skipIf(isNative)('maxPoolBack is not to be had where it is not known which maximum it takes', () => {
+  tf.tidy(() => {
+    const x: tf.Tensor4D = tf.zeros([1, 2, 2, 1]);
+    expect(maxPoolBack(tf.ones([1, 1, 1, 1]), x, tf.zeros([1, 1, 1, 1]), [2, 2], [2, 2])).toBeNull();
   });
 });
 

@@ -31,6 +31,32 @@ function joined(chunks: TraceChunk[]): number[][] {
   return chunks[0].norms.map((_, b) => chunks.flatMap((chunk) => [...chunk.norms[b]]));
 }
 
+/** Launches of kernels for one chunk; elsewhere than in native, a change of shape or a copy is none. */
+async function launchesOf(model: tfl.LayersModel, x: tf.Tensor): Promise<number> {
+  const kernel = traceKernel(unfold(model), oneHead(hessian), 2 ** 28);
+  const run = async () => {
+    for await (const _ of kernel.traces([x])) {
+    }
+  };
+  // The first run tries out how many samples make a chunk.
+  await run();
+  if (tf.getBackend() === 'tensorflow') {
+    type Launches = { executeSingleOutput(): void; executeMultipleOutputs(): void };
+    const native = tf.backend() as unknown as Launches;
+    const spies = [vi.spyOn(native, 'executeSingleOutput'), vi.spyOn(native, 'executeMultipleOutputs')];
+    await run();
+    const launches = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    vi.restoreAllMocks();
+    return launches;
+  }
+  const { kernels } = await tf.profile(async () => {
+    await run();
+    return tf.scalar(0);
+  });
+  return kernels.filter(({ name }) => tf.getKernel(name, tf.getBackend()) && name !== 'Reshape' && name !== 'Identity')
+    .length;
+}
+
 describe('traceKernel', () => {
   it('gives the same traces whatever the chunks of rows and columns', async () => {
     const model = network();
@@ -80,6 +106,39 @@ describe('traceKernel', () => {
     model.dispose();
   });
 
+  const { dense, flatten, conv2d, maxPooling2d } = tfl.layers;
+
+  it.skipIf(tf.getBackend() === 'wasm').each<[string, tfl.layers.Layer[], Readonly<Record<string, number>>]>([
+    [
+      'dense layers',
+      [
+        flatten({ inputShape: [28, 28, 1] }),
+        dense({ units: 20, activation: 'relu' }),
+        dense({ units: 20, activation: 'relu' }),
+        dense({ units: 10 }),
+      ],
+      { cpu: 51, tensorflow: 50 },
+    ],
+    [
+      'convolutions',
+      [
+        conv2d({ filters: 20, kernelSize: 5, activation: 'relu', inputShape: [28, 28, 1] }),
+        maxPooling2d({ poolSize: 2 }),
+        conv2d({ filters: 20, kernelSize: 5, activation: 'relu' }),
+        maxPooling2d({ poolSize: 2 }),
+        flatten(),
+        dense({ units: 10 }),
+      ],
+      { cpu: 125, tensorflow: 101 },
+    ],
+  ])('launches no more kernels than counted: %s', async (_, layers, most) => {
+    const model = tfl.sequential({ layers });
+    const x = tf.randomNormal([2, 28, 28, 1], 0, 1, 'float32', 1);
+    expect(await launchesOf(model, x)).toBeLessThanOrEqual(most[tf.getBackend()]);
+    x.dispose();
+    model.dispose();
+  });
+
   it('computes nothing below the first trained layer, and nothing for frozen weights', async () => {
     const model = network();
     model.getLayer('first').trainable = false;
@@ -97,7 +156,9 @@ describe('traceKernel', () => {
       return tf.scalar(0);
     });
     // The frozen layer's matrix is multiplied with in the forward pass only, as often as the last one's.
-    const widths = kernels.filter(({ name }) => /MatMul|Einsum/.test(name)).map(({ outputShapes }) => outputShapes[0].at(-1));
+    const widths = kernels
+      .filter(({ name }) => /MatMul|Einsum/.test(name))
+      .map(({ outputShapes }) => outputShapes[0].at(-1));
     const count = (width: number) => widths.filter((each) => each === width).length;
     expect(count(30)).toBe(count(12));
     expect(count(20)).toBe(0);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isNative } from '../../tfjs/backend.js';
 
 /*
  * Deltas of R columns for N samples are stacked column by column, [R * N, ...shape]: what is the same for all columns is then
@@ -19,8 +20,9 @@ export function multiplyEachColumn(delta: tf.Tensor, factor: tf.Tensor, columns:
   if (columns === 1) {
     return tf.mul(delta, factor);
   }
-  const product = tf.mul(tf.reshape(delta, [columns, factor.size]), tf.reshape(factor, [1, factor.size]));
-  return tf.reshape(product, delta.shape);
+  // Native, broadcasting over axes in front is as fast as over one of two axes, and a change of shape is a launch.
+  const [shape, ofEach] = isNative() ? [factor.shape, factor] : [[factor.size], tf.reshape(factor, [1, factor.size])];
+  return tf.reshape(tf.mul(tf.reshape(delta, [columns, ...shape]), ofEach), delta.shape);
 }
 
 /**

@@ -12,10 +12,12 @@ export function firstMatches(
   value: tf.Tensor | null = null,
 ): tf.Tensor[] {
   let free = value;
-  return candidates.map((candidate) => {
+  return candidates.map((candidate, i) => {
     const found = tf.cast(tf.equal(candidate, target), 'float32');
     const mask: tf.Tensor = free ? tf.mul(found, free) : found;
-    free = tf.sub(free ?? 1, mask);
+    if (i < candidates.length - 1) {
+      free = tf.sub(free ?? 1, mask);
+    }
     return mask;
   });
 }

@@ -23,12 +23,15 @@ const LARGEST_EXACT_UPSAMPLING = 8;
 /** Lowest float32: what max pooling pads with. */
 const LOWEST = -3.4e38;
 
+/** That of an image which windows side by side cover, [h, w] of them. */
+const coveredBy = (image: tf.Tensor4D, size: Pair, [h, w]: Pair) => fitTo(image, [h * size[0], w * size[1]], 0, 0);
+
 /** What each tap of the window sees of an image, [N, h, w, C] a tap, row by row. */
 function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): tf.Tensor[] {
   const [samples, , , channels] = image.shape;
   if (size[0] === strides[0] && size[1] === strides[1]) {
     // Windows that stand side by side: cutting up is much faster than strided slices.
-    const covered = fitTo(image, [h * size[0], w * size[1]], 0, 0);
+    const covered = coveredBy(image, size, [h, w]);
     const rows = tf.split(tf.reshape(covered, [samples * h, size[0], w * size[1] * channels]), size[0], 1);
     return rows.flatMap((row) => {
       const taps = tf.split(tf.reshape(row, [samples * h * w, size[1], channels]), size[1], 1);
@@ -56,27 +59,31 @@ function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slo
   return firstMatches(paddedTaps(image, windows), pooled, slope);
 }
 
-/** The masks of windows that do not overlap, put in their places: [N, H, W, C], H and W being whole numbers of windows. */
+/** The masks of windows that do not overlap, put in their places, padding included: [N, H, W, C]. */
 function maskOfImage(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slope?: tf.Tensor): tf.Tensor4D {
   const { size, strides } = windows;
-  const isCovered = [0, 1].every((i) => image.shape[i + 1] === pooled.shape[i + 1] * size[i]);
-  const found = isCovered
-    ? maxPoolBack((slope ?? tf.onesLike(pooled)) as tf.Tensor4D, image, pooled, size, strides)
-    : null;
-  return found ?? tapsToImage(tapMasks(image, pooled, windows, slope), windows);
+  const [, h, w] = pooled.shape;
+  const covered = coveredBy(padded(image, windows), size, [h, w]);
+  const found = maxPoolBack((slope ?? tf.onesLike(pooled)) as tf.Tensor4D, covered, pooled, size, strides);
+  return found ?? tapsToImage(firstMatches(tapsOf(covered, windows, [h, w]), pooled, slope), windows);
 }
 
 /** What each tap sees, the padding included: one [N, h, w, C] a tap. */
 function paddedTaps(image: tf.Tensor4D, windows: Windows): tf.Tensor[] {
-  const { outHeight, outWidth, top, left, below, right } = windowGrid(image.shape, windows);
+  const { outHeight, outWidth } = windowGrid(image.shape, windows);
+  return tapsOf(padded(image, windows), windows, [outHeight, outWidth]);
+}
+
+/** An image with what max pooling takes its padding for. */
+function padded(image: tf.Tensor4D, windows: Windows): tf.Tensor4D {
+  const { top, left, below, right } = windowGrid(image.shape, windows);
   const paddings = [
     [0, 0],
     [top, below],
     [left, right],
     [0, 0],
   ] as [number, number][];
-  const padded = top + below + left + right > 0 ? pad(image, paddings, LOWEST) : image;
-  return tapsOf(padded, windows, [outHeight, outWidth]);
+  return top + below + left + right > 0 ? pad(image, paddings, LOWEST) : image;
 }
 
 /** Windows that do not overlap, tap by tap, put back in their places: [N, H, W, C]. */
@@ -91,6 +98,9 @@ function tapsToImage(taps: tf.Tensor[], { size }: Windows): tf.Tensor4D {
 
 /** Zeros between the pixels, so that the pixels stand `strides` apart: [B, h, w, C] -> [B, h sh, w sw, C]. */
 function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Tensor4D {
+  if (strideHeight * strideWidth === 1) {
+    return x;
+  }
   const [batch, h, w, channels] = x.shape;
   let spread: tf.Tensor = x;
   if (strideWidth > 1) {
