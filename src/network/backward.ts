@@ -25,6 +25,7 @@ function columnAfterColumn(delta: Delta): tf.Tensor {
  *   Disposed here.
  * @param columns R.
  * @param ofDeltas takes sum_r ||d_r||^2, [N], of each operation that says `factorsNorms`. These too are the caller's.
+ * @param takes whether somebody else takes the calls of an operation, with what they hold, so that it leaves nothing.
  * @returns for each trained parameter that a delta reached, [N].
  */
 export function squaredNorms(
@@ -35,6 +36,7 @@ export function squaredNorms(
   columns: number,
   gauge: MemoryGauge,
   ofDeltas?: Map<Operation, tf.Tensor>,
+  takes?: (operation: Operation, calls: readonly CallWithDelta[]) => boolean,
 ): Map<Parameter, tf.Tensor> {
   try {
     return sendBackAs<Delta, tf.Tensor>(graph, plan, tape, outputDeltas, gauge, {
@@ -48,6 +50,14 @@ export function squaredNorms(
           ? { byColumn: tf.add(a.byColumn, b.byColumn) }
           : tf.add(columnAfterColumn(a), columnAfterColumn(b)),
       leave(operation, calls) {
+        if (
+          takes?.(
+            operation,
+            calls.map((call) => ({ ...call, delta: columnAfterColumn(call.delta) })),
+          )
+        ) {
+          return [];
+        }
         const seeDeltaNorm =
           ofDeltas && operation.factorsNorms ? (norm: tf.Tensor) => ofDeltas.set(operation, tf.keep(norm)) : undefined;
         const [{ delta }] = calls;
@@ -121,7 +131,7 @@ export interface Arithmetic<Delta extends Numbers, Left extends Numbers> {
   back(operation: Operation, call: RecordedCall, delta: Delta): Delta[];
   /** Deltas of a tensor that goes to several places add up. */
   add(a: Delta, b: Delta): Delta;
-  /** What one operation leaves from all its calls that a delta reached, for each of its trained parameters. */
+  /** What one operation leaves from all its calls that a delta reached, for each of its trained parameters; empty: nothing. */
   leave(operation: Operation, calls: readonly (RecordedCall & { readonly delta: Delta })[]): Left[];
 }
 
@@ -164,8 +174,8 @@ export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
     }
     const trained = operation.parameters.filter((parameter) => parameter.trainable);
     const found = gaugedTidy(gauge, () => inLayer(operation, () => leave(operation, calls)));
-    trained.forEach((parameter, position) => {
-      left.set(parameter, found[position]);
+    found.forEach((each, position) => {
+      left.set(trained[position], each);
     });
     tf.dispose(calls.map((each) => each.delta));
     waiting.delete(operation);

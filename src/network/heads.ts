@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Delta } from './backward.js';
-import { spread } from './layers/sensitivity.js';
 import type { DrawSigns, OutputHessian } from './output-hessian.js';
 
 /**
@@ -261,30 +260,4 @@ function maskOf(rows: readonly boolean[], rank: number): tf.Tensor {
     [rows.length, ...Array<number>(rank - 1).fill(1)],
     'float32',
   );
-}
-
-/**
- * Squared norms of all columns, w_{n,r} = ||c_{n,r}||^2, in closed form: [N, columns of all heads].
- *
- * @param factors f for some of the heads, in the shape of z or what is the same along some of its axes: the norms are then
- *   sum_i f_{n,i} c_{n,r,i}^2.
- */
-export function squaredNormsOf(
-  heads: readonly Head[],
-  outputs: Outputs,
-  factors: readonly (tf.Tensor | null)[] = [],
-): tf.Tensor2D {
-  const norms = heads.map((head, i) => {
-    const { rows, samples, positions, scale } = rowsOf(head, outputs);
-    const given = factors[i];
-    const ofOutputs = given && (tf.reshape(spread(given, outputs[head.output].shape), rows.shape) as tf.Tensor2D);
-    const ofRow = head.hessian.squaredNorms(rows, ofOutputs ?? undefined);
-    const factor = scale();
-    const weighted =
-      typeof factor === 'number'
-        ? tf.mul(ofRow, factor ** 2)
-        : tf.mul(ofRow, tf.reshape(tf.square(factor), [samples * positions, 1]));
-    return tf.reshape(weighted, [samples, -1]);
-  });
-  return (norms.length === 1 ? norms[0] : tf.concat(norms, 1)) as tf.Tensor2D;
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { constantForGradients } from '../tfjs/gradient-tape.js';
 import { oneHot } from '../tfjs/mended-operations.js';
+import { givenColumns, type RowColumns, sigmoidColumns, softmaxColumns, squaredErrorColumns } from './row-columns.js';
 
 /** The losses whose output Hessian has a known factor. */
 export type LossName =
@@ -65,14 +66,17 @@ export interface OutputHessian {
    * @returns [N, K].
    */
   combination(z: tf.Tensor2D, signs: DrawSigns): tf.Tensor2D;
+  /** The columns of one row in plain numbers. */
+  readonly ofRow: RowColumns;
+  /** What `ofRow` needs of each row, [N, ...]. Absent: z. */
+  numbers?(z: tf.Tensor2D): tf.Tensor;
   /**
-   * Squared norms of all columns in closed form, w_{n,r} = sum_i f_{n,i} c_{n,r,i}^2.
+   * About the trace of A, to a factor of 2, where it counts.
    *
    * @param z [N, K].
-   * @param factors f, [N, K]; default: all 1.
-   * @returns [N, R].
+   * @returns [N, 1], above 0; or a number that is that of every row.
    */
-  squaredNorms(z: tf.Tensor2D, factors?: tf.Tensor2D): tf.Tensor2D;
+  curvature(z: tf.Tensor2D): tf.Tensor2D | number;
   /**
    * Gradient of each sample's loss, d l_n / d z_n, as tf.js has the loss, but exact: tf.js' Keras losses clip probabilities to
    * [1e-7, 1 - 1e-7], which takes the gradient away from samples that are sure.
@@ -142,14 +146,16 @@ export function hessianOfFactor({ activation = null, columns, factor, gradient }
       const found = all(z);
       return tf.sum(tf.mul(found, signs([found.shape[0], found.shape[1], 1])), 0) as tf.Tensor2D;
     },
-    squaredNorms(z, factors) {
-      const squares = tf.square(all(z));
-      return tf.transpose(tf.sum(factors ? tf.mul(squares, factors) : squares, 2) as tf.Tensor2D);
-    },
+    ofRow: givenColumns,
+    numbers: (z) => tf.reshape(tf.transpose(all(z), [1, 0, 2]), [z.shape[0], -1]),
+    curvature: (z) => tf.reshape(tf.sum(tf.square(all(z)), [0, 2]), [-1, 1]) as tf.Tensor2D,
   };
 }
 
-type Factor = Pick<OutputHessian, 'columns' | 'factor' | 'columnOfEach' | 'combination' | 'squaredNorms' | 'exponents'>;
+type Factor = Pick<
+  OutputHessian,
+  'columns' | 'factor' | 'columnOfEach' | 'combination' | 'ofRow' | 'curvature' | 'exponents'
+>;
 
 /** Columns of some rows of outputs z, [N, K], by coefficients for the outputs that they belong to. */
 interface ColumnMaker {
@@ -212,6 +218,9 @@ function largestExponents(logs: tf.Tensor): tf.Tensor2D {
   return tf.floor(tf.div(tf.max(logs, 1, true), Math.LN2)) as tf.Tensor2D;
 }
 
+/** What is left to 1 of a probability that is 1 in float32, about. */
+const SURE = 1e-6;
+
 /**
  * Softmax cross-entropy, A = diag(p) - p p^T, in K - 1 columns: one for each class k other than m = argmax p, with
  *
@@ -256,29 +265,9 @@ const softmaxFactor: Factor = {
       },
     };
   }),
-  // w_k = p_k [ f_k (1 - p_k / (1 + u_m))^2 + f_m p_m + sum_{j != k, m} f_j p_j^2 / (1 + u_m)^2 ]
-  squaredNorms(z, factors) {
-    const weighted = (x: tf.Tensor) => (factors ? tf.mul(x, factors) : x);
-    const [samples, outputs] = z.shape;
-    const p = tf.softmax(z);
-    const largest = tf.expandDims(tf.argMax(z, 1), 1);
-    const pLargest = tf.max(p, 1, true);
-    const share = tf.div(p, tf.add(tf.sqrt(pLargest), 1));
-    const squares = weighted(tf.square(share));
-    const ofLargest = factors
-      ? tf.sum(tf.where(isClass(largest, outputs), weighted(p), tf.zerosLike(p)), 1, true)
-      : pLargest;
-    const others = tf.sum(tf.where(isClass(largest, outputs), tf.zerosLike(squares), squares), 1, true);
-    const rest = tf.relu(tf.sub(others, squares));
-    const ofClass = tf.mul(p, tf.add(tf.add(weighted(tf.square(tf.sub(1, share))), ofLargest), rest));
-    const columns = outputs - 1;
-    const index = tf.expandDims(tf.range(0, columns, 1, 'int32'), 0);
-    return tf.where(
-      tf.less(index, largest),
-      tf.slice(ofClass, [0, 0], [samples, columns]),
-      tf.slice(ofClass, [0, 1], [samples, columns]),
-    ) as tf.Tensor2D;
-  },
+  ofRow: softmaxColumns,
+  // The largest of 1 - p_k, where A is at most twice that. Of samples that are surer than float32 can tell, each counts the same.
+  curvature: (z) => tf.sub(1 + SURE, tf.max(tf.softmax(z), 1, true)) as tf.Tensor2D,
 };
 
 /**
@@ -304,7 +293,11 @@ const sparseSoftmax = {
 };
 
 /** A diagonal output Hessian: column k is `root(z)_k e_k`. */
-function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D, logOfRoot?: (z: tf.Tensor2D) => tf.Tensor): Factor {
+function diagonal(
+  root: (z: tf.Tensor2D) => tf.Tensor2D,
+  ofRow: RowColumns,
+  logOfRoot?: (z: tf.Tensor2D) => tf.Tensor,
+): Factor {
   return {
     columns: (outputs) => outputs,
     ...(logOfRoot && { exponents: (z) => largestExponents(logOfRoot(z)) }),
@@ -317,10 +310,8 @@ function diagonal(root: (z: tf.Tensor2D) => tf.Tensor2D, logOfRoot?: (z: tf.Tens
         kept: (coefficients) => coefficients,
       };
     }),
-    squaredNorms(z, factors) {
-      const squares = tf.square(root(z));
-      return factors ? tf.mul(squares, factors) : squares;
-    },
+    ofRow,
+    curvature: (z) => tf.sum(tf.square(root(z)), 1, true),
   };
 }
 
@@ -341,6 +332,7 @@ const sigmoidFactor = diagonal(
         tf.mul(dy, tf.mul(y, tf.div(tf.sub(below, above), 2)));
       return { value: root, gradFunc };
     })(logits) as tf.Tensor2D,
+  sigmoidColumns,
   // log(p q / K) / 2, where log(p q) = -|z| - 2 log(1 + exp(-|z|)).
   (z) => {
     const size = tf.abs(z);
@@ -360,7 +352,8 @@ const sigmoid = {
 
 /** Mean over the K outputs of the squared error: A = (2 / K) I, gradient (2 / K) (z - y). */
 const squaredError = {
-  ...diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1]))),
+  ...diagonal((z) => tf.fill(z.shape, Math.sqrt(2 / z.shape[1])), squaredErrorColumns),
+  curvature: () => 2,
   byRowSum: false,
   gradient: (z: tf.Tensor2D, labels: tf.Tensor): tf.Tensor2D => tf.mul(tf.sub(z, labels), 2 / z.shape[1]),
 };

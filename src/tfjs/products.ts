@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
-import { pad, spreadAxis } from './mended-operations.js';
+import { pad, spreadAxis, withShape } from './mended-operations.js';
 import { convolveBackByPairs, type ImageConvolution, isFasterByPairs } from './pixel-pairs.js';
 import { sumOfSquaresOfLast } from './sum-of-squares.js';
 import { multiplySamples, putBackByWindows, seenByWindows, type Windows } from './wasm-memory.js';
@@ -110,7 +110,7 @@ export interface AffineSquaredNorms {
 export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, columns: number): AffineSquaredNorms {
   const { samples, positions, fanIn } = inputs;
   const fanOut = delta.shape[2];
-  const byColumn: tf.Tensor4D = tf.reshape(delta, [columns, samples, positions, fanOut]);
+  const byColumn = (): tf.Tensor4D => tf.reshape(delta, [columns, samples, positions, fanOut]);
   if (isWasm() && paysByOne(columns * fanOut * positions * fanIn)) {
     // All columns of a sample in one product. XNNPACK copies the factor on the right, which is the smaller one.
     const width = columns * fanOut;
@@ -121,12 +121,21 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
       const gradients = multiplySamples(tf.transpose(rows, [0, 2, 1]), beside);
       return { kernel: squaresOf(gradients), bias: squaresOf(tf.sum(beside, 1)) };
     }
-    const below: tf.Tensor3D = tf.reshape(tf.transpose(byColumn, [1, 0, 3, 2]), [samples, width, positions]);
+    const below: tf.Tensor3D = tf.reshape(tf.transpose(byColumn(), [1, 0, 3, 2]), [samples, width, positions]);
     return { kernel: squaresOf(multiplySamples(below, rows)), bias: squaresOf(tf.sum(below, 2)) };
   }
   const pieces = inputs.byFeature();
   const features = tf.concat([...pieces, tf.ones([samples, 1, ...pieces[0].shape.slice(2)])], 1);
-  const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn);
+  if (columns === 1) {
+    const gradients = tf.matMul(withShape(features, [samples, fanIn + 1, positions]), delta);
+    // The last feature is the bias'.
+    const belongs = new Float32Array(2 * (fanIn + 1)).fill(1, 0, fanIn);
+    belongs[2 * fanIn + 1] = 1;
+    const ofFeatures = sumOfSquaresOfLast(gradients) as tf.Tensor2D;
+    const [kernel, bias] = tf.unstack(tf.matMul(tf.tensor2d(belongs, [2, fanIn + 1]), ofFeatures, false, true));
+    return { kernel, bias } as AffineSquaredNorms;
+  }
+  const gradients = tf.matMul(tf.reshape(features, [1, samples, fanIn + 1, positions]), byColumn());
   const ofRows = tf.sum(sumOfSquaresOfLast(gradients), 0);
   const [kernel, bias] = tf.split(ofRows, [fanIn, 1], 1).map((rows): tf.Tensor1D => tf.sum(rows, 1));
   return { kernel, bias };

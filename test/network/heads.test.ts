@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.j
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { subjectOfModel } from '../../src/measure/subject.js';
+import { headColumns, sideBySide } from '../../src/network/head-columns.js';
 import {
   columnsOf,
   countsNothing,
@@ -11,7 +12,6 @@ import {
   deltasOfEach,
   type Head,
   residualsOf,
-  squaredNormsOf,
 } from '../../src/network/heads.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { traceKernel } from '../../src/traces/exact.js';
@@ -108,7 +108,10 @@ describe('heads', () => {
     const { heads, outputs } = threeHeads();
     expect(heads.map((head) => columnsOf(head, outputs))).toEqual(columnsOfAll);
     tf.tidy(() => {
-      const norms = squaredNormsOf(heads, outputs).arraySync();
+      const read = headColumns(heads, outputs, [null, null, null], null);
+      const { joined, partsOf } = sideBySide(read.tensors);
+      const { curvature } = read.of(partsOf(joined.dataSync() as Float32Array)).norms();
+      const norms = tf.tensor2d(curvature, [SAMPLES, curvature.length / SAMPLES]).arraySync();
       let before = 0;
       heads.forEach((head, h) => {
         const count = columnsOfAll[h]!;

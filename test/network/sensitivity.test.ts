@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { trainedParameters, unfold } from '../../src/network/graph.js';
-import { squaredNormsOf } from '../../src/network/heads.js';
+import { headColumns, sideBySide } from '../../src/network/head-columns.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { sensitivityPass } from '../../src/network/sensitivity.js';
 import { planSteps, record, withoutBackward } from '../../src/network/tape.js';
-import { gaugedTidy, memoryGauge } from '../../src/tfjs/memory-gauge.js';
+import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
+import { sizeMixture } from '../../src/traces/pairs/size-mixture.js';
 import { oneHead } from './one-head.js';
 
 const { layers } = tfl;
@@ -18,14 +19,17 @@ function sizesOf(model: tfl.LayersModel, batches: readonly tf.Tensor[], known: r
   const plan = planSteps(graph);
   const isKnown = new Set(trainedParameters(graph).filter(({ layer }) => known.includes(layer.name)));
   const pass = sensitivityPass(graph, plan, heads, isKnown);
+  const mixture = sizeMixture();
   const found = batches.map((x) => {
     const gauge = memoryGauge();
     const tape = record(graph, withoutBackward(plan), [x], gauge, pass);
-    const sizes = gaugedTidy(gauge, () => pass.sizes(tape, squaredNormsOf(heads, tape.outputs)));
+    const sizes = tf.tidy(() => {
+      const { tensors, of } = headColumns(heads, tape.outputs, pass.sensitivities(tape, null).q, null);
+      const { joined, partsOf } = sideBySide(tensors);
+      return [...mixture(of(partsOf(joined.dataSync() as Float32Array)).norms())];
+    });
     tape.dispose();
-    const values = [...sizes.dataSync()];
-    sizes.dispose();
-    return values;
+    return sizes;
   });
   pass.dispose();
   return found;

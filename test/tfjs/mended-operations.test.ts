@@ -5,11 +5,15 @@ import { describe, expect, it } from 'vitest';
 import {
   cut,
   isAboveZero,
+  meanOf,
   oneHot,
   pad,
   repeatPixels,
   spreadAxis,
+  squaredNormsAndOnes,
   stridedSlice,
+  whereAboveZero,
+  withShape,
 } from '../../src/tfjs/mended-operations.js';
 import { expectClose, transposeOf } from './transpose.js';
 
@@ -32,6 +36,47 @@ it('isAboveZero sees the smallest numbers', () => {
   tf.tidy(() => {
     const y = tf.tensor1d([1e30, 1, 1e-6, 1e-7, 1e-8, 1e-20, 1e-37, 0]);
     expect(isAboveZero(y).arraySync()).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
+  });
+});
+
+it('whereAboveZero keeps what stands where y is above zero, one number for many of y too', () => {
+  tf.tidy(() => {
+    const y = tf.tensor2d([[0, 1e-20, 3], [2, 0, 0]]); // biome-ignore format: one line
+    expect(whereAboveZero(tf.tensor2d([[5, 6, 7], [8, 9, 10]]), y).arraySync()).toEqual([[0, 6, 7], [8, 0, 0]]); // biome-ignore format: one line
+    expect(whereAboveZero(tf.tensor2d([[5], [6]]), y).arraySync()).toEqual([[0, 5, 5], [6, 0, 0]]); // biome-ignore format: one line
+  });
+});
+
+it('meanOf is tf.mean, along some axes or all', () => {
+  tf.tidy(() => {
+    const x = tf.randomUniform([3, 4, 5], 0, 1, 'float32', 1);
+    expect(meanOf(x).shape).toEqual([]);
+    for (const [axes, keepDims] of [
+      [undefined, false],
+      [0, false],
+      [[0, 1], true],
+      [[1, 2], false],
+    ] as const) {
+      // biome-ignore format: one line
+      const [found, expected] = [meanOf, tf.mean].map((mean) => mean(x, axes as unknown as number[], keepDims));
+      expect(found!.shape).toEqual(expected!.shape);
+      expectClose(found!, expected!);
+    }
+  });
+});
+
+it('squaredNormsAndOnes has a column for each tensor and one of ones', () => {
+  tf.tidy(() => {
+    const found = squaredNormsAndOnes([tf.tensor2d([[3, 4], [0, 0]]), tf.tensor3d([[[1], [2]], [[2], [2]]])]); // biome-ignore format: one line
+    expectClose(found, tf.tensor2d([[25, 5, 1], [0, 8, 1]])); // biome-ignore format: one line
+  });
+});
+
+it('withShape is the tensor itself where nothing changes', () => {
+  tf.tidy(() => {
+    const x = tf.zeros([2, 3]);
+    expect(withShape(x, [2, 3])).toBe(x);
+    expect(withShape(x, [3, 2]).shape).toEqual([3, 2]);
   });
 });
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { isAboveZero } from '../../tfjs/mended-operations.js';
+import { isAboveZero, whereAboveZero } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { callLayer, measuredAsWhole, throughTfjs } from './generic.js';
 import type { Layer, Operation } from './operation.js';
@@ -103,6 +103,15 @@ function elementwise(
     },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
     byColumn: { backward: ({ saved }, delta) => tf.mul(delta, saved[0]) },
+    ...(properties.activation === 'relu' && {
+      singly: {
+        forward([x]) {
+          const output = f(x);
+          return { output, saved: [output] };
+        },
+        backward: ({ saved: [y] }, delta) => [whereAboveZero(delta, y)],
+      },
+    }),
     sensitivity: properties.activation === 'relu' ? bySwitch : bySlope,
     ...(properties.piecewiseLinear && {
       onPieceOf: ({ saved: [slope] }, [recorded], [x]) => tf.add(f(recorded), tf.mul(slope, tf.sub(x, recorded))),

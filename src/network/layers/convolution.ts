@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { withShape } from '../../tfjs/mended-operations.js';
 import { convolveImageBack, timesTransposed } from '../../tfjs/products.js';
 import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
@@ -15,7 +16,7 @@ import {
   transposePadding,
 } from './patches.js';
 import type { LayerRule } from './rule.js';
-import { ofChannels, spread, squaredNormOfSamples } from './sensitivity.js';
+import { meansOfChannels, squaredNormOfSamples } from './sensitivity.js';
 import { joinPositions, kernelSquaredNorm } from './squared-norms.js';
 
 interface ConvolutionLayer extends Layer {
@@ -85,19 +86,17 @@ function convolvePixelsBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly
  */
 function squaresByChannel(transposed = false): KernelSquares {
   return {
-    ofKernel: (squares) => tf.sum(tf.reshape(squares, [-1, ...squares.shape.slice(-2)]), 0),
+    ofKernel: (squares) => tf.sum(squares, [...squares.shape.keys()].slice(0, -2)),
+    seesAll: () => true,
     through(q, ofTaps) {
       const [rows, columns] = ofTaps.shape;
-      const means = ofChannels(q);
-      const [samples, ...axes] = means.shape;
+      const [samples, ...axes] = q.shape;
       const [channels, outputs] = transposed ? [columns, rows] : [rows, columns];
-      const whole: tf.Tensor2D = tf.reshape(spread(means, [samples, ...axes.slice(0, -1), channels]), [
-        samples,
-        channels,
-      ]);
+      const means = meansOfChannels(q);
+      const whole = (means.shape[1] === channels ? means : tf.tile(means, [1, channels])) as tf.Tensor2D;
       const product = transposed ? timesTransposed : tf.matMul;
       const found = product(whole, ofTaps as tf.Tensor2D);
-      return tf.reshape(found, [samples, ...axes.slice(0, -1), outputs]);
+      return tf.reshape(found, [samples, ...axes.slice(0, -1).fill(1), outputs]);
     },
     inputs: (x) => squaredNormOfSamples(x, x.rank),
   };
@@ -125,8 +124,8 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     padding: layer.padding,
   };
   const imageShape = ([batch, ...shape]: readonly number[]) => (flat ? [batch, 1, ...shape] : [batch, ...shape]);
-  const asImage = (x: tf.Tensor) => (flat ? tf.reshape(x, imageShape(x.shape)) : x);
-  const readKernel = () => (flat ? tf.reshape(layer.kernel.read(), [1, ...kernelShape]) : layer.kernel.read());
+  const asImage = (x: tf.Tensor) => withShape(x, imageShape(x.shape));
+  const readKernel = () => withShape(layer.kernel.read(), flat ? [1, ...kernelShape] : kernelShape);
 
   const linear = kernelAndBias(layer, layer.kernel, layer.bias, parameter, {
     // tf.js has no gradient of a dilated convolution; volumes have not been tried.
@@ -139,7 +138,7 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     backward(call, delta) {
       const inputShape = [delta.shape[0], ...call.inputShapes[0].slice(1)];
       const back = convolveBack(asImage(delta), readKernel(), imageShape(inputShape), geometry);
-      return [flat ? tf.reshape(back, inputShape) : back];
+      return [withShape(back, inputShape)];
     },
     norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
     squares: squaresByChannel(),

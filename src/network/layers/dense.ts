@@ -31,7 +31,8 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
     backward: (_call, delta) => [onRows(delta, fanIn, (rows) => timesTransposed(rows, matrix()))],
     norms: { inputs: (call) => kernelInputsOf(asPositions(call.saved[0])) },
     squares: {
-      ofKernel: (squares) => tf.reshape(squares, [fanIn, fanOut]),
+      ofKernel: (squares) => (squares.rank === 2 ? squares : tf.reshape(squares, [fanIn, fanOut])),
+      seesAll: (x) => x.rank === 2,
       through(q, squares) {
         return q.shape[q.rank - 1] < fanIn
           ? onRows(q, fanOut, (rows) => tf.mul(rows, tf.sum(squares, 0, true)))

@@ -31,6 +31,8 @@ export interface KernelSquares {
   through(q: tf.Tensor, ofKernel: tf.Tensor): tf.Tensor;
   /** What each output sees of the input, squared: sum over the elements of the kernel of (d y_i / d k)^2. */
   inputs(x: tf.Tensor): tf.Tensor;
+  /** Whether all outputs count as seeing the whole of x, so that `inputs` is ||x||^2. Default false. */
+  seesAll?(x: tf.Tensor): boolean;
 }
 
 /** The largest of a kernel's numbers, by size. */
@@ -66,7 +68,7 @@ export type KernelNorms =
 
 /** [B, ...positions, C] -> [B, P, C]: everything between the batch and the last axis is a position. */
 export function asPositions(x: tf.Tensor): tf.Tensor3D {
-  return tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
+  return x.rank === 3 ? (x as tf.Tensor3D) : tf.reshape(x, [x.shape[0], -1, x.shape[x.rank - 1]]);
 }
 
 /** A product with a kernel and a bias, where there is one, that is added at every position. */
@@ -100,6 +102,7 @@ export function kernelAndBias(
       unit: () => largestOf(kernelVariable.read()),
       weights: () => [squares.ofKernel(kernelSquares(kernelVariable.read()))],
       through: ([q], { weights = [] }) => q && squares.through(q, weights[0]),
+      addsToSamples: ({ inputs: [x] }) => squares.seesAll?.(x) === true,
       ofParameters: ({ inputs: [x] }) => parameters.map((each) => (each === kernel ? squares.inputs(x) : null)),
     },
     squaredNorms(calls, columns) {

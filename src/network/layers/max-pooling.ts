@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { maxPoolBack } from '../../tfjs/gradient-kernels.js';
-import { cut, largestShifted, pad, repeatPixels } from '../../tfjs/mended-operations.js';
+import { cut, largestShifted, pad, repeatPixels, withShape } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import type { Operation } from './operation.js';
@@ -56,7 +56,7 @@ function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): t
  * @returns one [N, h, w, C] a tap, row by row.
  */
 function tapMasks(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, slope?: tf.Tensor): tf.Tensor[] {
-  return firstMatches(paddedTaps(image, windows), pooled, slope);
+  return firstMatches(paddedTaps(image, windows), pooled, slope, true);
 }
 
 /** The masks of windows that do not overlap, put in their places, padding included: [N, H, W, C]. */
@@ -65,7 +65,7 @@ function maskOfImage(image: tf.Tensor4D, pooled: tf.Tensor4D, windows: Windows, 
   const [, h, w] = pooled.shape;
   const covered = coveredBy(padded(image, windows), size, [h, w]);
   const found = maxPoolBack((slope ?? tf.onesLike(pooled)) as tf.Tensor4D, covered, pooled, size, strides);
-  return found ?? tapsToImage(firstMatches(tapsOf(covered, windows, [h, w]), pooled, slope), windows);
+  return found ?? tapsToImage(firstMatches(tapsOf(covered, windows, [h, w]), pooled, slope, true), windows);
 }
 
 /** What each tap sees, the padding included: one [N, h, w, C] a tap. */
@@ -118,7 +118,7 @@ function spreadPixels(x: tf.Tensor4D, [strideHeight, strideWidth]: Pair): tf.Ten
       [0, 0],
     ]);
   }
-  return tf.reshape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
+  return withShape(spread, [batch, h * strideHeight, w * strideWidth, channels]);
 }
 
 /**
@@ -177,10 +177,9 @@ function maxPoolingOperation(layer: PoolingLayer, view: ImageView, windows: Wind
         const masked = multiplyEachColumn(repeated, saved[0], columns) as tf.Tensor4D;
         return [view.fromImage(fitTo(masked, imageSize, top, left), delta.shape)];
       }
-      const byColumn = tf.reshape(pooled, [columns, -1]);
       const parts = saved.map((mask, tap) => {
         const [i, j] = [Math.floor(tap / windows.size[1]), tap % windows.size[1]];
-        const found: tf.Tensor4D = tf.reshape(tf.mul(byColumn, tf.reshape(mask, [1, mask.size])), pooled.shape);
+        const found = multiplyEachColumn(pooled, mask, columns) as tf.Tensor4D;
         return fitTo(spreadPixels(found, windows.strides), imageSize, top - i, left - j);
       });
       return [view.fromImage(tf.addN(parts), delta.shape)];

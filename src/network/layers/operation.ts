@@ -146,6 +146,8 @@ export interface Operation {
    * alone. Only for `forward` and `backward`.
    */
   before?(elementwise: Operation): Operation;
+  /** The same where one column travels, in fewer launches. */
+  readonly singly?: Pick<Operation, 'forward' | 'backward'>;
   readonly parameters: readonly Parameter[];
   /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
   readonly differentiable?: Differentiable;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isAboveZero } from '../../tfjs/mended-operations.js';
+import { meanOf, whereAboveZero } from '../../tfjs/mended-operations.js';
 
 /** What runs an operation forward. */
 interface Runs {
@@ -29,7 +29,10 @@ export interface SensedCall {
 export interface Sensitivity {
   /** Whether it needs what `forward` saves for the backward pass. */
   readonly readsSaved?: boolean;
-  /** What derivatives are taken in units of, a scalar above 0: squares of large or small kernels have no place in float32. */
+  /**
+   * What derivatives are taken in units of, a scalar above 0: squares of large or small kernels have no place in float32. Where there
+   * is one, what goes through is in proportion to `weights`.
+   */
   unit?(): tf.Tensor;
   /** What is made of the operation's weights alone, the same for all samples: it is made once for many calls. */
   weights?(): tf.Tensor[];
@@ -45,6 +48,11 @@ export interface Sensitivity {
    * parameters; null where that is the same for every sample. Absent: ||x||^2 of the inputs, for each.
    */
   ofParameters?(call: SensedCall): (tf.Tensor | null)[];
+  /**
+   * Whether kernels add one number a sample, ||x||^2 of the one input, and other weights the same for all samples: these come to their
+   * scale for many layers at once. Default false: `ofParameters` is asked.
+   */
+  addsToSamples?(call: SensedCall): boolean;
   /** Whether `ofParameters` speaks of the input, as the kernel of a recurrence does, rather than of the output. */
   readonly entersAtInput?: boolean;
 }
@@ -68,7 +76,14 @@ export function spread(q: tf.Tensor, [, ...shape]: readonly number[]): tf.Tensor
 /** Its mean over all axes between the samples and the channels, which are last: [N, 1, ..., C]. */
 export function ofChannels(q: tf.Tensor): tf.Tensor {
   const axes = q.shape.flatMap((size, axis) => (axis > 0 && axis < q.rank - 1 && size > 1 ? [axis] : []));
-  return axes.length > 0 ? tf.mean(q, axes, true) : q;
+  return axes.length > 0 ? meanOf(q, axes, true) : q;
+}
+
+/** The same without the axes between: [N, C]. */
+export function meansOfChannels(q: tf.Tensor): tf.Tensor2D {
+  const inner = [...q.shape.keys()].slice(1, -1);
+  const isOne = inner.every((axis) => q.shape[axis] === 1);
+  return (isOne ? tf.reshape(q, [q.shape[0], -1]) : meanOf(q, inner)) as tf.Tensor2D;
 }
 
 /** Whether it is the same at all positions: nothing but the channels tells its numbers apart. */
@@ -81,7 +96,8 @@ export function squaredNormOfSamples(x: tf.Tensor, rank: number): tf.Tensor {
   if (x.dtype !== 'float32') {
     return tf.zeros(shape);
   }
-  return tf.reshape(tf.sum(tf.square(x.rank === 2 ? x : tf.reshape(x, [samples, -1])), 1, true), shape);
+  const norms = tf.sum(tf.square(x.rank === 2 ? x : tf.reshape(x, [samples, -1])), 1, true);
+  return rank === 2 ? norms : tf.reshape(norms, shape);
 }
 
 /** y = slope x, element by element. */
@@ -92,7 +108,7 @@ export const bySlope: Sensitivity = {
 
 /** y = x where y > 0, and 0 elsewhere: nothing has to be kept for that. */
 export const bySwitch: Sensitivity = {
-  through: ([q], { output }) => q && tf.mul(q, isAboveZero(output)),
+  through: ([q], { output }) => q && whereAboveZero(q, output),
 };
 
 /** Elements that move to other places, or come several times. */

@@ -27,7 +27,7 @@ function unfoldSteps(x: tf.Tensor, [samples, steps]: readonly number[]): tf.Tens
   return tf.reshape(x, [samples, steps, ...x.shape.slice(1)]);
 }
 
-function sensitivityAtEveryStep({ through, ofParameters, ...rest }: Sensitivity): Sensitivity {
+function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...rest }: Sensitivity): Sensitivity {
   const inside = (call: SensedCall): SensedCall => ({
     ...call,
     inputs: call.inputs.map(foldSteps),

@@ -1,3 +1,4 @@
+import { isSynchronous } from '../../tfjs/backend.js';
 import type { Pause } from '../chunks.js';
 import type { Draw } from '../sampling/draw.js';
 import type { ClosedFormTraces } from './closed-form.js';
@@ -6,6 +7,12 @@ import { type PairSample, SampledTraces } from './sampled-traces.js';
 
 /** Samples grow by this factor: with more, they end far beyond what it takes; with less, in many small chunks. */
 const GROWTH = 1.5;
+
+/**
+ * On a GPU, where another round takes longer than more rows do: how many pairs did last time, by the network and the pairs drawn at
+ * first. Which ones they were is nobody's business: they are drawn anew.
+ */
+const enoughLastTime = new WeakMap<object, Map<number, number>>();
 
 /** How many pairs to draw. */
 export interface SampleSize {
@@ -44,14 +51,17 @@ export async function growingSample(
   kernel: PairKernel,
   source: PairSource,
   closedForm: ClosedFormTraces,
-  { pairs, enough }: SampleSize,
+  { pairs, grows, enough }: SampleSize,
   pause: Pause,
 ): Promise<PairSample | null> {
   if (closedForm.sums.every((sum) => sum !== null)) {
     return pairSampleOf(source, closedForm, { indices: [], inclusion: [] }, new Map());
   }
   const known = new Map<number, number[]>();
-  for (let wanted = pairs; ; wanted = Math.ceil(GROWTH * wanted)) {
+  const network = kernel.parameters[0]?.variable ?? kernel;
+  const lastTime = enoughLastTime.get(network) ?? new Map<number, number>();
+  const first = grows && !isSynchronous() ? Math.min(lastTime.get(pairs) ?? pairs, source.largest) : pairs;
+  for (let wanted = first; ; wanted = Math.ceil(GROWTH * wanted)) {
     if (wanted > source.largest && source.allBeyond) {
       return null;
     }
@@ -70,6 +80,7 @@ export async function growingSample(
     }
     const sample = pairSampleOf(source, closedForm, draw, known);
     if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {
+      enoughLastTime.set(network, lastTime.set(pairs, wanted));
       return sample;
     }
   }

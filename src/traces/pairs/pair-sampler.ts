@@ -3,7 +3,7 @@ import type { Graph } from '../../network/graph.js';
 import { countsNothing, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
-import { type ClosedFormTraces, closedForm } from './closed-form.js';
+import { type ClosedFormTraces, closedForm, closedFormOperations } from './closed-form.js';
 import { growingSample, type SampleSize } from './growing-sample.js';
 import { type PairKernel, pairKernel } from './pair-kernel.js';
 import { pairSizing } from './pair-sizes.js';
@@ -68,7 +68,7 @@ export function pairSampler(
   seed: number,
   population?: () => number,
 ): PairSampler {
-  const kernel = pairKernel(graph, heads, budgetBytes);
+  const kernel = pairKernel(graph, heads, budgetBytes, closedFormOperations(graph, heads));
   const begin = forwardPasses(graph, heads, budgetBytes, kernel.parameters, population !== undefined);
   return drawnPairs(kernel, begin, budgetBytes, seed, population);
 }

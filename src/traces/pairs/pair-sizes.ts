@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
-import { columnsOf, type Head, squaredNormsOf } from '../../network/heads.js';
+import { curvatureOfSamples, type HeadColumns, headColumns, sideBySide } from '../../network/head-columns.js';
+import type { Head } from '../../network/heads.js';
 import type { Operation } from '../../network/layers/operation.js';
-import { squaredNormOfSamples } from '../../network/layers/sensitivity.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
 import { planSteps, record, withoutBackward } from '../../network/tape.js';
@@ -18,19 +18,22 @@ import {
   trialOfSamples,
 } from '../chunks.js';
 import { closedFormOperations } from './closed-form.js';
+import { sizeMixture } from './size-mixture.js';
 
 /** What a forward pass says of the curvature of consecutive samples. */
 export interface PairSizes {
   readonly samples: number;
   /**
-   * x of every pair, sample by sample, [samples * R]: what `SensitivityPass.sizes` makes of its column and of the sensitivity of the
-   * outputs to the weights that are sampled. R counts the columns of all heads.
+   * x of every pair, sample by sample, [samples * R]: what `sizeMixture` makes of its column and of the sensitivity of the outputs to
+   * the weights that are sampled. R counts the columns of all heads.
    */
   readonly sizes: Float32Array;
   /** sum_r ||c_{n,r}||^2 over the columns of each head: one array of [samples] a head. */
   readonly totals: readonly Float32Array[];
   /** ||a_n||^2 of the input of each head's closed form; zeros where it has none. */
   readonly inputNorms: readonly Float32Array[];
+  /** The columns themselves. */
+  readonly ofHeads?: Pick<HeadColumns, 'column'>;
 }
 
 /** The forward pass that says where the curvature lies. */
@@ -45,8 +48,9 @@ export interface PairSizing {
 
 /** A chunk of samples. */
 interface SizedChunk extends StartedChunk {
-  /** The sizes of its pairs, then the totals of each head, then the norms of each head's inputs: [samples, R + 2 heads]. */
   readonly found: tf.Tensor2D;
+  /** What the numbers say once they have been read. */
+  readonly meaning: (values: Float32Array) => PairSizes;
   /** How many samples fit at once. */
   readonly fit: number;
 }
@@ -66,24 +70,38 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
   const closed = closedFormOperations(graph, heads);
   const known = new Set(closed.flatMap((operation) => operation?.parameters ?? []));
   const newPass = () => sensitivityPass(ordered, plan, heads, known);
+  let mixture = sizeMixture();
   let pass = newPass();
 
   function sizeChunk(pass: SensitivityPass, inputs: readonly tf.Tensor[], begin: number, samples: number): SizedChunk {
     const gauge = memoryGauge(budgetBytes);
-    const slices = samplesOf(inputs, begin, samples);
+    const isWhole = samples === inputs[0].shape[0];
+    const slices = isWhole ? inputs.map((x) => x.clone()) : samplesOf(inputs, begin, samples);
     try {
       const tape = record(ordered, forwardPlan, slices, gauge, pass);
       try {
+        let meaning: SizedChunk['meaning'] | undefined;
         const found = gaugedTidy(gauge, () => {
-          const curvature = squaredNormsOf(heads, tape.outputs);
-          const columns = heads.map((head) => columnsOf(head, tape.outputs));
-          const ofHeads = heads.length === 1 ? [curvature] : tf.split(curvature, columns, 1);
-          const totals = ofHeads.map((each) => tf.sum(each, 1, true));
-          const norms = closed.map((operation) => {
-            const call = plan.findIndex(({ step }) => step.operation === operation);
-            return call < 0 ? tf.zeros([samples, 1]) : squaredNormOfSamples(tape.sensed[call].inputs[0], 2);
-          });
-          return tf.concat([pass.sizes(tape, curvature), ...totals, ...norms], 1) as tf.Tensor2D;
+          const weights = curvatureOfSamples(heads, tape.outputs);
+          const { q, inputNorms: known } = pass.sensitivities(tape, weights);
+          const columns = headColumns(heads, tape.outputs, q, weights);
+          const { joined, partsOf } = sideBySide([...columns.tensors, ...(known ? [known.numbers] : [])]);
+          meaning = (values) => {
+            const parts = partsOf(values);
+            const norms = parts[columns.tensors.length];
+            const inputNorms = closed.map((operation) => {
+              const place = operation ? known?.operations.indexOf(operation) : undefined;
+              const found = new Float32Array(samples);
+              for (let n = 0; place !== undefined && place >= 0 && n < samples; n++) {
+                found[n] = norms.all[n * norms.width + norms.from + place];
+              }
+              return found;
+            });
+            const ofHeads = columns.of(parts);
+            const ofColumns = ofHeads.norms();
+            return { samples, sizes: mixture(ofColumns), totals: ofColumns.totals, inputNorms, ofHeads };
+          };
+          return joined;
         });
         try {
           const inMemory = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
@@ -94,7 +112,7 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
                 inMemory,
                 fitting(LARGEST_BYTES, samples, gauge.peak, false),
               );
-          return { found, fit };
+          return { found, fit, meaning: meaning as SizedChunk['meaning'] };
         } catch (error) {
           found.dispose();
           throw error;
@@ -105,24 +123,6 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
     } finally {
       tf.dispose(slices);
     }
-  }
-
-  function read({ found }: SizedChunk, values: Float32Array): PairSizes {
-    const [samples, width] = found.shape;
-    const columns = width - 2 * heads.length;
-    const sizes = new Float32Array(samples * columns);
-    const totals = heads.map(() => new Float32Array(samples));
-    const inputNorms = heads.map(() => new Float32Array(samples));
-    for (let n = 0, from = 0; n < samples; n++) {
-      sizes.set(values.subarray(from, from + columns), n * columns);
-      from += columns;
-      for (const ofHeads of [totals, inputNorms]) {
-        for (const ofHead of ofHeads) {
-          ofHead[n] = values[from++];
-        }
-      }
-    }
-    return { samples, sizes, totals, inputNorms };
   }
 
   return {
@@ -149,11 +149,12 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
         shapes,
         trial,
         start,
-        read,
+        read: ({ meaning }, values) => meaning(values),
         forget() {
           // Means that hold zeros of a failed device would hold them for ever.
           pass.dispose();
           pass = newPass();
+          mixture = sizeMixture();
         },
       };
       return chunksOf(chunked);

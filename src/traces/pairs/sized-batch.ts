@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import type { HeadColumns } from '../../network/head-columns.js';
 import type { Operation } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
 import { SMALLEST_SAFE } from '../float-range.js';
@@ -11,6 +12,8 @@ export interface SizedBatch {
   readonly columns: number;
   /** x of every pair, sample by sample: [samples * R]. */
   readonly sizes: Float32Array;
+  /** A column of a sample, counted over all heads. */
+  readonly column?: HeadColumns['column'];
 }
 
 /**
@@ -29,6 +32,7 @@ export async function sizeBatch(
   let sizes = new Float32Array(0);
   let columns = 0;
   let done = 0;
+  const chunks: { readonly begin: number; readonly ofHeads: Pick<HeadColumns, 'column'> }[] = [];
   for await (const chunk of sizing.sizes(inputs)) {
     if (done === 0) {
       columns = chunk.sizes.length / chunk.samples;
@@ -43,6 +47,9 @@ export async function sizeBatch(
         all[head].set(values, done);
       });
     }
+    if (chunk.ofHeads) {
+      chunks.push({ begin: done, ofHeads: chunk.ofHeads });
+    }
     done += chunk.samples;
     await pause(done);
   }
@@ -54,7 +61,11 @@ export async function sizeBatch(
       );
     }
   }
-  return { samples, columns, sizes, totals, inputNorms };
+  const column: HeadColumns['column'] = (sample, place) => {
+    const { begin, ofHeads } = chunks.findLast((chunk) => chunk.begin <= sample) as (typeof chunks)[number];
+    return ofHeads.column(sample - begin, place);
+  };
+  return { samples, columns, sizes, totals, inputNorms, ...(chunks.length > 0 && { column }) };
 }
 
 /** Whether float32 holds what pairs are drawn by, and what is known in closed form. */

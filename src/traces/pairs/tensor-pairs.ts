@@ -17,7 +17,7 @@ import type { SizedBatch } from './sized-batch.js';
  */
 export function tensorPairs(
   inputs: readonly tf.Tensor[],
-  { samples, columns, sizes }: SizedBatch,
+  { samples, columns, sizes, column }: SizedBatch,
   seed: number,
   grows: boolean,
   population: (() => number) | undefined,
@@ -34,6 +34,7 @@ export function tensorPairs(
     rows: (pairs) => ({
       inputs: gatherRows(inputs, pairs.map(sampleOf)),
       columns: pairs.map((pair) => pair % columns),
+      ...(column && { column: (i: number) => column(sampleOf(pairs[i]), pairs[i] % columns) }),
     }),
   };
 }

@@ -23,7 +23,9 @@ it.each<[string, number, Geometry]>([
     const rows = byPosition();
     expect(rows.shape).toEqual([samples, positions, fanIn]);
     expect(rows.arraySync()).toEqual(patches(x, geometry).arraySync());
-    const features = tf.reshape(tf.concat(byFeature(), 1), [samples, -1, positions]) as tf.Tensor3D;
+    const joined = tf.concat(byFeature(), 1);
+    expect(joined.shape[1]).toBe(fanIn);
+    const features: tf.Tensor3D = tf.reshape(joined, [samples, fanIn, -1]);
     expect(features.shape).toEqual([samples, fanIn, positions]);
     const expected = tf.transpose(rows, [0, 2, 1]).arraySync() as number[][][];
     features.arraySync().forEach((sample, n) => {

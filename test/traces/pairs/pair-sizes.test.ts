@@ -54,7 +54,7 @@ describe('pairSizing', () => {
       expectClose(totals, [...tf.sum(tf.square(columns), [0, 2]).dataSync()]);
     });
     // Another budget, other chunks; the scales of the blocks are means over what has been seen, so sizes are about the same.
-    const tight = await sizesOf(model, x, 8_000);
+    const tight = await sizesOf(model, x, 4_000);
     expect(tight.chunks.length).toBeGreaterThan(5);
     expectClose(tight.totals, totals);
     expectClose(tight.inputNorms, inputNorms);
