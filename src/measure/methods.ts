@@ -1,8 +1,9 @@
-import { type Graph, productsOfRow } from '../network/graph.js';
+import type { Graph } from '../network/graph.js';
 import { minimizeOverScales, type ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { type TraceChunk, traceKernel } from '../traces/exact.js';
 import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
+import { GROWTH } from '../traces/pairs/growing-sample.js';
 import { type PairSampler, pairSampler } from '../traces/pairs/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
 import { TraceSums } from '../traces/trace-sums.js';
@@ -16,6 +17,7 @@ import {
   UNRELIABLE_PROBES,
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
+import { cheapestShare } from './cheapest-share.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
 import type { Task } from './task.js';
 
@@ -25,6 +27,8 @@ export interface Estimate {
   readonly traces: readonly number[];
   /** What the traces are of. */
   readonly matrix: 'Gauss-Newton' | 'Hessian';
+  /** How these were found: see `SharpnessReading`. */
+  readonly method: 'exact' | 'sampled' | 'hutchinson';
   /** The rescaling that makes their sum least. */
   readonly minimum: ScaleMinimum;
   readonly samples: number;
@@ -44,8 +48,8 @@ const FEWEST_DRAWS = 20;
 /** First sample on the way to a tolerance of 0.05 or less; a looser one begins with fewer, as the root of the two. */
 const FIRST_PAIRS = 256;
 const FIRST_TOLERANCE = 0.05;
-/** An exact measurement of fewer products of numbers than this costs no more than drawing pairs does. */
-const FEW_PRODUCTS = 2 ** 28;
+/** Of its square: how much more accurate than it takes a sample has to be, so that the next one begins with fewer. */
+const GENEROUS = 1.25;
 /** An exact measurement that will take longer than this says so, once its rows have been timed for so long, in ms. */
 const LONG_MS = 30_000;
 const TIMED_MS = 1000;
@@ -64,6 +68,7 @@ export async function minibatchTraces(task: Task): Promise<Estimate> {
   return {
     traces,
     matrix: 'Gauss-Newton',
+    method: 'exact',
     minimum: minimizeOverScales(task.subject.symmetry, traces),
     samples,
     pairs,
@@ -112,6 +117,7 @@ async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
   return {
     traces,
     matrix: 'Hessian',
+    method: 'hutchinson',
     // Rescaled, a negative trace has no bound, so that the minimum cannot count it.
     minimum: minimizeOverScales(
       symmetry,
@@ -135,61 +141,60 @@ export interface Share {
   readonly missed?: string;
   /** The minimum over the scales for this share alone, where the way to it has found it. */
   readonly minimum?: ScaleMinimum;
+  /** How many pairs the next share of this network may begin with, where the way to this one says. */
+  readonly nextPairs?: number;
 }
 
 /** One share of the data by a method that has shares: all pairs of sample and column, or a few. */
-export function shareOf(task: Task, method: Exclude<MeasureMethod, { readonly hutchinson: number }>): Promise<Share> {
-  return isSampled(method) ? sampledShare(task, method) : exactShare(task);
+export async function shareOf(
+  task: Task,
+  method: Exclude<MeasureMethod, { readonly hutchinson: number }>,
+): Promise<Share> {
+  if (!isSampled(method)) {
+    return exactShare(task, 'method: { tolerance: 0.02 } needs a few hundred.');
+  }
+  const { subject, data, budgetBytes, seed } = task;
+  const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population);
+  if (method.tolerance === undefined) {
+    return sampledShare(task, method, { sampler, exact: () => exactShare(task) });
+  }
+  const { tolerance } = method;
+  const share = await cheapestShare<Share>(task, tolerance, firstPairs(tolerance), {
+    exact: exactShare,
+    sampled: (task, first, exact) => sampledShare(task, method, { sampler, exact, first }),
+  });
+  return share.minimum ? share : judgedShare(verdictOn(subject.symmetry, tolerance, new SampledTraces([share.sample])));
 }
 
-/** Whether measuring every pair costs no more than choosing some. */
-function isSmall({ subject: { graph, heads }, data: { tensors } }: Task): boolean {
-  const columns = heads.reduce((sum, head) => sum + (head.columns ?? Number.POSITIVE_INFINITY), 0);
-  const samples = tensors?.[0].shape[0] ?? Number.POSITIVE_INFINITY;
-  return samples * columns * productsOfRow(graph) <= FEW_PRODUCTS;
-}
-
-/** The two ways in which a sampled share may be measured. */
-export interface SharedWays {
+/** What a sampled share is made of. */
+export interface SampledWays {
   readonly sampler: PairSampler;
-  /** Every pair. */
+  /** Every pair, where that is cheaper than as many as would be wanted. */
   exact(): Promise<Share>;
-  /** Whether a tolerance is met sooner with all pairs than with some of them. Default false. */
-  readonly isSmall?: boolean;
+  /** Pairs to begin with on the way to a tolerance. Default: as many as suffice for many networks. */
+  readonly first?: number;
 }
 
 /** A few pairs of sample and column, drawn by their curvature; every pair where that is cheaper. */
 export async function sampledShare(
   task: Task,
   { pairs, tolerance }: SampledMethod,
-  { sampler, exact, isSmall = false }: SharedWays = waysOf(task),
+  { sampler, exact, first = firstPairs(tolerance ?? 1) }: SampledWays,
 ): Promise<Share> {
   const { subject, data, pause } = task;
-  const { symmetry } = subject;
-  const verdictOn = (tolerance: number, traces: SampledTraces) => {
-    const minimum = minimizeOverScales(symmetry, traces.traces);
-    const factors = factorsOf(minimum);
-    const isAccurate = traces.isWithin(tolerance * minimum.value, factors);
-    const isReliable = traces.errorOf(factors).reliable;
-    return {
-      sample: traces.shares[0],
-      minimum,
-      isAccurate,
-      isReliable,
-      gainsNothing: !(isAccurate && isReliable) && traces.restsOnSamples(factors),
-    };
-  };
-  let last: ReturnType<typeof verdictOn> | undefined;
+  let last: Verdict | undefined;
+  let judged = 0;
   /** Looks that still have to please. Draws that missed what others have found look best: a doubt counts twice. */
   let looks = 1;
   const size = {
-    pairs: pairs ?? Math.ceil(FIRST_PAIRS * Math.min(1, Math.sqrt(FIRST_TOLERANCE / (tolerance ?? 1)))),
+    pairs: pairs ?? first,
     grows: tolerance !== undefined,
     enough(traces: SampledTraces) {
       if (tolerance === undefined) {
         return true;
       }
-      last = verdictOn(tolerance, traces);
+      last = verdictOn(subject.symmetry, tolerance, traces);
+      judged++;
       if (!last.isReliable) {
         looks = 2;
       } else if (last.isAccurate) {
@@ -199,12 +204,12 @@ export async function sampledShare(
     },
   };
   let sample: PairSample | null = null;
-  let kept = Number.POSITIVE_INFINITY;
-  if (data.tensors && !(isSmall && tolerance !== undefined)) {
+  let kept: number | undefined;
+  if (data.tensors) {
     await data.eachBatch(async (tensors) => {
       sample = await sampler.ofTensors(tensors, size, pause);
     });
-  } else if (!data.tensors) {
+  } else {
     const stream = sampler.ofStream(pairs);
     try {
       await data.eachBatch((batch) => stream.add(batch, pause));
@@ -218,26 +223,72 @@ export async function sampledShare(
   if (tolerance === undefined) {
     return { sample };
   }
-  const { minimum, isAccurate, gainsNothing } =
-    last?.sample === sample ? last : verdictOn(tolerance, new SampledTraces([sample]));
+  const verdict = last?.sample === sample ? last : verdictOn(subject.symmetry, tolerance, new SampledTraces([sample]));
+  return { ...judgedShare(verdict, kept), nextPairs: nextPairs(verdict, judged === 1) };
+}
+
+/** What is to be thought of a sample, on the way to a tolerance. */
+interface Verdict {
+  readonly tolerance: number;
+  readonly sample: PairSample;
+  readonly minimum: ScaleMinimum;
+  readonly isAccurate: boolean;
+  readonly isReliable: boolean;
+  /** Whether it is so accurate that fewer pairs, by one step of its growth, would do. */
+  readonly isGenerous: boolean;
+  /** Whether more pairs would gain nothing. */
+  readonly gainsNothing: boolean;
+}
+
+function verdictOn(symmetry: ScaleSymmetry, tolerance: number, traces: SampledTraces): Verdict {
+  const minimum = minimizeOverScales(symmetry, traces.traces);
+  const factors = factorsOf(minimum);
+  const bound = tolerance * minimum.value;
+  const isAccurate = traces.isWithin(bound, factors);
+  const isReliable = traces.errorOf(factors).reliable;
   return {
-    sample,
+    tolerance,
+    sample: traces.shares[0],
     minimum,
-    ...(!isAccurate && { missed: toleranceMissed(tolerance, gainsNothing ? 'samples' : kept) }),
+    isAccurate,
+    isReliable,
+    isGenerous: isReliable && traces.isWithin(bound / Math.sqrt(GENEROUS * GROWTH), factors),
+    gainsNothing: !(isAccurate && isReliable) && traces.restsOnSamples(factors),
   };
 }
 
-function waysOf(task: Task): SharedWays {
-  const { subject, data, budgetBytes, seed } = task;
-  const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population);
-  return { sampler, exact: () => exactShare(task), isSmall: isSmall(task) };
+/** @param kept the largest sample that there could be. */
+function judgedShare(
+  { tolerance, sample, minimum, isAccurate, gainsNothing }: Verdict,
+  kept = Number.POSITIVE_INFINITY,
+): Share {
+  const missed = isAccurate ? {} : { missed: toleranceMissed(tolerance, gainsNothing ? 'samples' : kept) };
+  return { sample, minimum, ...missed };
 }
 
-/** Every sample and every column, as a share that others can be added to. */
-async function exactShare(task: Task): Promise<Share> {
+/** Pairs that a sample begins with on the way to a tolerance. */
+function firstPairs(tolerance: number): number {
+  return Math.ceil(FIRST_PAIRS * Math.min(1, Math.sqrt(FIRST_TOLERANCE / tolerance)));
+}
+
+/**
+ * Pairs to begin with after a sample: as many as did, so that most readings take one round; one step fewer where the first ones left
+ * that much to spare. Only their number is taken over. Undefined where none were drawn.
+ */
+function nextPairs({ sample, isGenerous }: Verdict, isFirst: boolean): number | undefined {
+  const { length } = sample.inclusion;
+  return length === 0 ? undefined : isFirst && isGenerous ? Math.round(length / GROWTH) : length;
+}
+
+/**
+ * Every sample and every column, as a share that others can be added to.
+ *
+ * @param cheaper what to say of a long measurement, if anything.
+ */
+async function exactShare(task: Task, cheaper?: string): Promise<Share> {
   const { population } = task.data;
   const ofSamples: number[][] = [];
-  const sums = await exactTraces(task, 'method: { tolerance: 0.02 } needs a few hundred.', ({ norms }) => {
+  const sums = await exactTraces(task, cheaper, ({ norms }) => {
     if (population) {
       norms.forEach((ofBlock, b) => {
         ofSamples[b] ??= [];
@@ -262,15 +313,19 @@ async function exactShare(task: Task): Promise<Share> {
 /**
  * Every sample and every column, summed.
  *
- * @param cheaper what to say of a long measurement.
+ * @param cheaper what to say of a long measurement, if anything.
  * @param look shown every chunk.
  */
-async function exactTraces(task: Task, cheaper: string, look?: (chunk: TraceChunk) => void): Promise<TraceSums> {
+async function exactTraces(
+  task: Task,
+  cheaper: string | undefined,
+  look?: (chunk: TraceChunk) => void,
+): Promise<TraceSums> {
   const { subject, data, budgetBytes, pause } = task;
   const { graph, heads } = subject;
   const kernel = traceKernel(graph, heads, budgetBytes);
   const sums = new TraceSums(kernel.parameters.length);
-  const announce = costNotice(subject.source, cheaper);
+  const announce = cheaper === undefined ? () => {} : costNotice(subject.source, cheaper);
   const known = heads.every((head) => head.columns !== undefined);
   let columns = known ? heads.reduce((sum, head) => sum + (head.columns as number), 0) : undefined;
   let rows = 0;
@@ -335,6 +390,7 @@ export function estimateOfShares(
   return {
     traces,
     matrix: 'Gauss-Newton',
+    method: shares.some(({ sample }) => sample.closedForm.includes(null)) ? 'sampled' : 'exact',
     minimum: known ?? minimizeOverScales(symmetry, traces),
     samples,
     pairs,

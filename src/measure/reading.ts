@@ -55,6 +55,11 @@ export interface SharpnessReading {
   readonly scales: readonly LayerScale[];
   /** Number of samples that the value speaks for. */
   readonly samples: number;
+  /**
+   * How it was measured: `'exact'`, every column of every sample that was run; `'sampled'`, from pairs that were drawn, at least of some
+   * weight tensor or in some share; `'hutchinson'`, with random probes. It is what `{ tolerance }` chose.
+   */
+  readonly method: 'exact' | 'sampled' | 'hutchinson';
   /** Backward rows run: one for each (sample, column) pair, and with `{ hutchinson }` two for each sample and probe of a weight tensor. */
   readonly pairs: number;
   /**
@@ -93,6 +98,7 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
     })),
     scales: minimum.scales,
     samples: estimate.samples,
+    method: estimate.method,
     pairs: estimate.pairs,
     exact: notExact.length === 0,
     assumptions: [

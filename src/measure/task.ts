@@ -29,6 +29,8 @@ export interface Task {
 export interface Data {
   /** All of it, where it is tensors. */
   readonly tensors: readonly tf.Tensor[] | null;
+  /** What it is read from, where it is not. */
+  readonly dataset?: object;
   eachBatch(run: RunBatch): Promise<void>;
   /** Where the batches hold a random part of the samples: how many there are in all, once they have been read. */
   readonly population?: () => number;
@@ -135,6 +137,7 @@ function datasetData(
   const drawing = part < 1 ? partOfStream(part, seed) : null;
   return {
     tensors: null,
+    dataset,
     ...(drawing && { population: () => drawing.population }),
     async eachBatch(run) {
       let seen = 0;

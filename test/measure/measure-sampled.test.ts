@@ -3,10 +3,15 @@ import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { checkMeasureOptions, type MeasureOptions } from '../../src/measure/options.js';
+import { checkMeasureOptions, type MeasureOptions, type MeasureProgress } from '../../src/measure/options.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
 import type { LossName } from '../../src/network/output-hessian.js';
 import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
+
+// What is small is the same on every backend.
+vi.mock('../../src/tfjs/backend-speed.js', () => ({
+  backendSpeed: () => ({ passMs: 8, productsInMs: 2 ** 22, firstRun: 2 }),
+}));
 
 const layers = tfl.layers;
 const he = (seed: number) => tfl.initializers.heNormal({ seed });
@@ -297,6 +302,29 @@ describe('{ tolerance }', () => {
         expect(pairs).toBeGreaterThan(256);
         expect(pairs).toBe(once.pairs);
         expect(gathered.reduce((sum, rows) => sum + rows, 0)).toBe(pairs);
+      },
+      2000,
+      wide(),
+    ));
+
+  it('begins with as many pairs as the last reading needed, and finds the same', () =>
+    withoutLeak(
+      async (model, x) => {
+        const method = { tolerance: 0.006 };
+        const { pairs, durationMs: _, ...first } = await measureSharpness(model, x, { ...softmax, method });
+        const rounds: (number | undefined)[] = [];
+        const onProgress = ({ rows, totalRows }: MeasureProgress) => {
+          if (rows > 0 && rows === totalRows) {
+            rounds.push(rows);
+          }
+        };
+        const again = await measureSharpness(model, x, { ...softmax, method, onProgress });
+        expect(rounds).toEqual([again.pairs]);
+        expect(again.pairs).toBeLessThanOrEqual(pairs);
+        expect(again).toMatchObject(first);
+        // Another tolerance is another matter.
+        const other = await measureSharpness(model, x, { ...softmax, method: { tolerance: 0.02 } });
+        expect(other.pairs).toBeLessThan(again.pairs);
       },
       2000,
       wide(),

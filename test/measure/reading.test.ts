@@ -1,7 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { measureFunctionSharpness } from '../../src/measure/measure-function.js';
+import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
+import type { MeasureMethod, MeasureOptions } from '../../src/measure/options.js';
+import type { SharpnessReading } from '../../src/measure/reading.js';
+import { mergeSharpnessSamples, sampleSharpness } from '../../src/measure/sharpness-sample.js';
 import { freshClassifier, model, x } from './small-classifier.js';
 
 const { layers } = tfl;
@@ -69,6 +74,51 @@ describe('what a reading says of itself', () => {
     });
     expect((await measureSharpness(other, x, { loss: 'softmaxCrossEntropy' })).exact).toBe(true);
     other.dispose();
+  });
+});
+
+describe('how a reading was taken', () => {
+  const merged = async (...methods: MeasureMethod[]) => {
+    const shares = methods.map((method, seed) => sampleSharpness(model, tf.add(x, seed), { method, seed }));
+    return mergeSharpnessSamples(model, await Promise.all(shares));
+  };
+  const measured = (options: MeasureOptions) => () => measureSharpness(model, x, options);
+  const ofFunction = (method: { readonly tolerance: number } | { readonly pairs: number }) => async () => {
+    const w = tf.variable(tf.randomNormal([5, 3], 0, 1, 'float32', 4));
+    const f = (given: tf.Tensor) => tf.matMul(given as tf.Tensor2D, w as unknown as tf.Tensor2D);
+    const reading = await measureFunctionSharpness(f, [w], x, { loss: 'softmaxCrossEntropy', method });
+    w.dispose();
+    return reading;
+  };
+
+  it.each<[string, SharpnessReading['method'], () => Promise<SharpnessReading>]>([
+    ['all pairs', 'exact', measured({})],
+    ['some pairs', 'sampled', measured({ method: { pairs: 10 } })],
+    ['as many pairs as there are', 'exact', measured({ method: { pairs: 24 } })],
+    ['a tolerance, of few samples', 'exact', measured({ method: { tolerance: 0.02 } })],
+    ['a tolerance, of a part of few samples', 'exact', measured({ part: 0.5, method: { tolerance: 0.02 } })],
+    [
+      'random probes',
+      'hutchinson',
+      () => measureSharpness(model, { xs: x, ys: tf.fill([12, 3], 1 / 3) }, { method: { hutchinson: 2 } }),
+    ],
+    ['a minibatch', 'exact', () => estimateSharpness(model, x)],
+    [
+      'a tolerance, of a dataset',
+      'sampled',
+      () => measureSharpness(model, tfd.array(tf.unstack(x)).batch(5) as never, { method: { tolerance: 0.02 } }),
+    ],
+    ['shares in which all were measured', 'exact', () => merged('exact', { tolerance: 0.02 })],
+    ['shares of which one was drawn from', 'sampled', () => merged('exact', { pairs: 10 })],
+    ['a function, some pairs', 'sampled', ofFunction({ pairs: 10 })],
+    ['a function, a tolerance that all pairs meet', 'exact', ofFunction({ tolerance: 0.02 })],
+  ])('%s: %s', async (_, method, measure) => {
+    tf.engine().startScope();
+    try {
+      expect((await measure()).method).toBe(method);
+    } finally {
+      tf.engine().endScope();
+    }
   });
 });
 

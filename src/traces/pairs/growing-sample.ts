@@ -6,7 +6,7 @@ import type { PairKernel, PairRows } from './pair-kernel.js';
 import { type PairSample, SampledTraces } from './sampled-traces.js';
 
 /** Samples grow by this factor: with more, they end far beyond what it takes; with less, in many small chunks. */
-const GROWTH = 1.5;
+export const GROWTH = 1.5;
 
 /**
  * On a GPU, where another round takes longer than more rows do: how many pairs did last time, by the network and the pairs drawn at

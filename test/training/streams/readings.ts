@@ -10,6 +10,7 @@ export function readingOf(minimumSharpness: number, rest: Partial<SharpnessReadi
     parameters: [],
     scales: [],
     samples: 10,
+    method: 'exact',
     pairs: 20,
     exact: true,
     assumptions: [],

@@ -23,6 +23,7 @@ export function trainingReadings(epochs: number, batchesPerEpoch = 60, noise = 0
       ]),
       scales: layers.map((layer, index) => ({ layer, alpha: Math.exp((index - 1.5) * 0.4 * progress) })),
       samples: 4000,
+      method: 'exact',
       pairs: 36000,
       exact: true,
       assumptions: [],
