@@ -70,7 +70,7 @@ const ROWS_OF_PAIR = 3;
 const WARM = 2;
 /** The least of the last so many counts: noise only ever adds. */
 const KEPT = 3;
-/** Exact readings have no error: they are tried up to this price, in units of a sampled one's. */
+/** Exact readings have no error: they are tried up to this price, in units of a sampled one's, and sampled ones below its inverse. */
 const WORTH = 1.5;
 /** A trial is given up beyond this price, in units of that of the choice. */
 const LIMIT = 1.5;
@@ -153,8 +153,8 @@ function believed(cost: Cost, way: Way, price: number, situation: Situation): nu
   const care = canTurn ? 1 : LIMIT;
   if (runs === 0) {
     const likely = likelyCost(way, price, situation);
-    const worth = way === 'exact' ? WORTH : 1;
-    return ((canTurn ? Math.min(MOST * price, likely) : likely) / (canTurn ? worth : 1)) * care * doubt;
+    const worth = way === 'exact' ? WORTH : 1 / WORTH;
+    return ((canTurn ? Math.min(MOST * price, likely) : likely) / worth) * care * doubt;
   }
   return runs < WARM ? (priceOf(cost) / speed.firstRun) * care * doubt : CLEAR * priceOf(cost) * doubt;
 }

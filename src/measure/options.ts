@@ -46,8 +46,9 @@ export interface MeasureOptions {
    * pairs, drawn by their curvature after one forward pass over all samples, with honest standard errors:
    * - `{ pairs: n }`: n pairs in all.
    * - `{ tolerance: 0.01 }`: as many pairs as it takes until the relative standard error of Minimum Sharpness is at most
-   *   this, from 256 on, half as many again each time. A dataset is read once, and as many pairs are kept as `memoryMB`
-   *   holds rows of its inputs, 256 to 8,192.
+   *   this, from 256 on, or as many as the last reading needed, half as many again each time; or every pair, where readings of this
+   *   network have shown that this costs less. `reading.method` says which; either way the error is what it says. A dataset is
+   *   read once, and as many pairs are kept as `memoryMB` holds rows of its inputs, 256 to 8,192.
    *
    * Where that would be all pairs, or half of them for a tolerance, the value is exact. An output with positions (a
    * sequence, pixels) has a column for each position and class: pairs are then (sample, position, column) triples.
@@ -57,7 +58,11 @@ export interface MeasureOptions {
    * gradients for each probe and each weight tensor concerned. Needs `labels`; `standardError` is that of the probes.
    */
   readonly method?: MeasureMethod;
-  /** Chooses the pairs, and the samples of a `part`: a whole number, default 0. The same seed gives the same reading; Math.random is not touched. */
+  /**
+   * Chooses the pairs, and the samples of a `part`: a whole number, default 0. Math.random is not touched. The same seed gives the same
+   * reading, but with `{ tolerance }`, which goes by what the readings before took: for the same digits every time there are
+   * `{ pairs }` and `'exact'`.
+   */
   readonly seed?: number;
   /**
    * Share of the samples to run, in (0, 1], default 1: for data too large for a forward pass over all of it. They are drawn at
