@@ -5,7 +5,7 @@ export type Way = 'exact' | 'sampled';
 
 /** What a way has cost. */
 export interface Cost {
-  /** Of its last runs, in ms: of the first one, which sets kernels up, only until there is a second. */
+  /** Of its last runs, in ms. */
   readonly ms: readonly number[];
   readonly runs: number;
   /** Readings since it was last run. */
@@ -174,8 +174,8 @@ function withRun({ ms, runs, age }: Cost, taken: number | undefined): Cost {
   if (taken === undefined) {
     return { ms, runs, age: age + 1 };
   }
-  // What was found long ago, or while kernels were set up, says little.
-  const earlier = runs < WARM || age >= KEPT ? [] : ms;
+  // What was found long ago says little.
+  const earlier = age >= KEPT ? [] : ms;
   return { ms: [...earlier, taken].slice(-KEPT), runs: runs + 1, age: 0 };
 }
 

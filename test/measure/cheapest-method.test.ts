@@ -134,6 +134,19 @@ describe('the later ones', () => {
     expect(later.went.filter((way) => way === 'sampled').length).toBeLessThan(40);
   });
 
+  it('try in the end what nothing is known of', () => {
+    const unknown = { ...medium, products: Number.POSITIVE_INFINITY };
+    const { tried, went } = readings(200, always({ exact: 20, sampled: 40 }), { situation: unknown });
+    expect([tried[0], went.at(-1)]).toEqual(['exact', 'exact']);
+    expect(went.indexOf('exact')).toBeGreaterThan(50);
+  });
+
+  it('mind no single one that took long', () => {
+    const { experience } = readings(10, always({ exact: 30, sampled: 40 }));
+    const { tried } = readings(6, (i) => ({ exact: i === 2 ? 300 : 30, sampled: 40 }), { from: experience });
+    expect(tried).toEqual([]);
+  });
+
   it('follow a network that needs other numbers of pairs', () => {
     const early = readings(40, always({ exact: 60, sampled: 120 }));
     expect(early.experience.choice).toBe('exact');
@@ -153,9 +166,10 @@ describe('the later ones', () => {
 
   it('keep to what cannot be given up, unless the other way is sure to cost less', () => {
     const once = { ...medium, canTurn: false };
-    expect(readings(200, always({ exact: 400, sampled: 40 }), { situation: { ...once, products: 3e6 } }).tried).toEqual(
-      [],
-    );
+    for (const products of [medium.products, 3e6]) {
+      const { tried } = readings(200, always({ exact: 400, sampled: 40 }), { situation: { ...once, products } });
+      expect(tried).toEqual([]);
+    }
     const few = { ...once, pairs: 20_000 };
     expect(planOf({ ...NO_EXPERIENCE, choice: 'sampled', sampled: { ms: [400], runs: 2, age: 0 } }, few)).toEqual({
       way: 'exact',
