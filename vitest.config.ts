@@ -6,7 +6,8 @@ const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/{mirror,names}.test.ts',
-  'test/{benchmarks,browser,docs,native,symmetry}/**/*.test.ts',
+  'test/benchmarks/!(launches).test.ts',
+  'test/{browser,docs,native,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
   'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',
   'test/{throws,warnings}.test.ts',
@@ -20,6 +21,7 @@ const kernel = [
   'test/measure/{frozen,describe-symmetries,memory,random-part,golden,keras,input-types,invariance,rescaled-networks}.test.ts',
   'test/measure/{value-cases,what-fit-minimises}.test.ts',
   'test/tfjs/!(copies|minibatch-recorder).test.ts',
+  'test/benchmarks/launches.test.ts',
   'test/brute-force/keras-architectures.test.ts',
 ];
 

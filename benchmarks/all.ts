@@ -1,11 +1,13 @@
-/** Runs every benchmark, one after the other, with the same options, and writes the tables of the pages anew. */
+/** Runs every benchmark that is timed on the processor, one after the other, with the same options, and writes the tables of the pages anew. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
-const names = Object.keys(scripts).filter((name) => name.startsWith('bench:'));
+/** Counted, not timed; and what another machine is for. */
+const others = ['bench:launches', 'bench:gpu'];
+const names = Object.keys(scripts).filter((name) => name.startsWith('bench:') && !others.includes(name));
 const given = process.argv.slice(2);
 
 if (given.includes('--help')) {
