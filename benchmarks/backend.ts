@@ -11,6 +11,10 @@ export const backendNames = ['tensorflow', 'wasm', 'cpu', 'webgpu'] as const;
 
 export type BackendName = (typeof backendNames)[number];
 
+/** Set to `cuda` where a GPU is measured, so that nothing else passes for one; PyTorch's side reads it, too. */
+export const DEVICE = 'BENCH_DEVICE';
+const mustBeGpu = () => process.env[DEVICE] === 'cuda';
+
 /** Chromium's emulation of a GPU, and the variable in which Vulkan is told of it. */
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const VULKAN = 'VK_ICD_FILENAMES';
@@ -25,6 +29,9 @@ export async function startBackend(backend: string): Promise<boolean> {
     // tfjs-node 4.22 calls both; Node 23 removed them.
     Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
     await import(built);
+    if (mustBeGpu() && !((await tf.setBackend(backend)) && onGpu())) {
+      return false;
+    }
   }
   if (backend === 'wasm') {
     setWasmPaths(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep);
@@ -48,12 +55,12 @@ async function hasWebGpu(): Promise<boolean> {
   Object.assign(globalThis, dawn.globals);
   let gpu = dawn.create([]);
   let adapter = await gpu.requestAdapter();
-  if (!adapter && !process.env[VULKAN] && existsSync(SWIFTSHADER)) {
+  if (!adapter && !mustBeGpu() && !process.env[VULKAN] && existsSync(SWIFTSHADER)) {
     process.env[VULKAN] = SWIFTSHADER;
     gpu = dawn.create([]);
     adapter = await gpu.requestAdapter();
   }
-  if (!adapter) {
+  if (!adapter || (mustBeGpu() && adapter.info.vendor !== 'nvidia')) {
     return false;
   }
   const { vendor, device, description } = adapter.info;
@@ -66,14 +73,24 @@ async function hasWebGpu(): Promise<boolean> {
 }
 
 /** Fields of tfjs-node's backend. */
-export interface NativeBackend {
+interface NativeBackend {
   readonly binding: { readonly TF_Version: string };
   readonly isUsingGpuDevice: boolean;
 }
 
-/** The backend with the version of TensorFlow that it runs on, or the device of WebGPU. */
+const onGpu = () => (tf.backend() as unknown as NativeBackend).isUsingGpuDevice;
+
+/** The backend with the version of TensorFlow that it runs on, where it says one. */
 export function backendVersion(): string {
   const { binding } = tf.backend() as unknown as Partial<NativeBackend>;
-  const what = binding ? `TensorFlow ${binding.TF_Version}` : tf.getBackend() === 'webgpu' && webGpuDevice;
-  return what ? `${tf.getBackend()} (${what})` : tf.getBackend();
+  return binding
+    ? `${tf.getBackend()} (TensorFlow ${binding.TF_Version}${onGpu() ? ' on a GPU' : ''})`
+    : tf.getBackend();
+}
+
+/** What runs, by name, for a report. */
+export function versionsHere(): Record<string, string> {
+  const device: Record<string, string> =
+    tf.getBackend() === 'webgpu' ? { WebGPU: `(${webGpuDevice})` } : { backend: backendVersion() };
+  return { 'tf.js': tf.version_core, ...device };
 }

@@ -50,6 +50,10 @@ export async function startChild<R = Repetition>(
   });
   const gone = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
+    child.once('error', ({ code, message }: NodeJS.ErrnoException) => {
+      complaint = code === 'ENOENT' ? 'not installed' : message;
+      resolve();
+    });
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   /** The next line of JSON; tf.js greets with lines of other kinds. */

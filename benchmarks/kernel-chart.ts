@@ -1,27 +1,49 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { Result } from './kernel.js';
+import type { Result } from './kernel-turns.js';
 import { byNetwork, color, labelsAt, OTHERS, OURS, shapeOf } from './panels.js';
 import { quantile } from './statistics.js';
 
-/** The largest setting of each network: a row a contestant, its median and quartiles on a logarithmic axis. */
+/** What one row of a panel shows. */
+export interface TimedRow {
+  /** The panel. */
+  readonly network: string;
+  readonly contestant: string;
+  readonly ours: boolean;
+  readonly exact: boolean;
+  /** Milliseconds, and their quartiles. */
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The largest setting of each network. */
 export function kernelChart(results: readonly Result[]): TopLevelSpec {
   const largest = new Map(results.map(({ setting }) => [setting.network, setting]));
   const shown = results.filter(
     ({ setting, repetitions }) => largest.get(setting.network) === setting && repetitions.length > 0,
   );
-  const values = shown.map(({ setting, contestant, repetitions }) => {
+  const rows = shown.map(({ setting, contestant, repetitions }) => {
     const ms = repetitions.map((repetition) => repetition.ms);
     return {
       network: `${setting.network}, ${setting.samples} images`,
       contestant: contestant.title,
       ours: contestant.title.startsWith('tfjs-sharpness'),
-      exact: contestant.exact ? 'exact' : 'estimate',
+      exact: contestant.exact,
       median: quantile(ms, 0.5),
       low: quantile(ms, 0.25),
       high: quantile(ms, 0.75),
-      label: ms.length > 0 ? labelOf(quantile(ms, 0.5)) : '',
     };
   });
+  return timesChart(rows);
+}
+
+/** A row a contestant, its median and quartiles on a logarithmic axis; a panel a network. */
+export function timesChart(rows: readonly TimedRow[]): TopLevelSpec {
+  const values = rows.map((row) => ({
+    ...row,
+    exact: row.exact ? 'exact' : 'estimate',
+    label: labelOf(row.median),
+  }));
   const y = { field: 'contestant', type: 'nominal', sort: null, title: null } as const;
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',

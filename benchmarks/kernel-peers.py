@@ -1,6 +1,6 @@
 """What other packages take for the trace of the loss Hessian, on the network and images of a folder.
 
-usage: kernel-peers.py CONTESTANT FOLDER
+usage: [BENCH_DEVICE=cuda] kernel-peers.py CONTESTANT FOLDER
 
 The folder is written by kernel.ts: network.json (the layers, and where their weights lie), weights.f32 and images.f32. Says
 `{"ready": versions}`, then takes one repetition for every line it reads and answers `{"ms", "cpuMs", "trace"}`.
@@ -19,8 +19,13 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 
 CLASSES = 10
-# Per-example gradients of the paper's algorithm take this much at a time, which was faster than more or less.
-GRADIENT_BYTES = 32 * 2**20
+# PyTorch's name for the processor or the GPU.
+DEVICE = environ.get("BENCH_DEVICE", "cpu")
+# Float32 as it is, as everything else that is compared.
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+# Per-example gradients of the paper's algorithm take this much at a time: on a processor that was faster than more or less.
+GRADIENT_BYTES = 2**30 if DEVICE == "cuda" else 32 * 2**20
 # Vectors of the stochastic estimates; PyHessian's own default, at which it may stop earlier.
 VECTORS = 100
 # A contestant that needs one product for every weight is not started where that would take longer.
@@ -69,7 +74,7 @@ def read_network(folder):
         layers.append(made)
     assert taken == weights.size and len(shape) == 3
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    return nn.Sequential(*layers), x
+    return nn.Sequential(*layers).to(DEVICE), x.to(DEVICE)
 
 
 def assign(layer, kernel, bias):
@@ -80,7 +85,7 @@ def assign(layer, kernel, bias):
 
 def labels_of(x):
     """Neither trace depends on the labels where the network is piecewise linear; the losses want some."""
-    return torch.arange(len(x)) % CLASSES
+    return torch.arange(len(x), device=x.device) % CLASSES
 
 
 def backpack_run(extension_name, network):
@@ -106,7 +111,17 @@ def backpack_run(extension_name, network):
 def backpack(extension_name):
     def prepare(network, x):
         run = backpack_run(extension_name, network)
-        return lambda: run(x)
+        # The largest batch that a GPU has memory for.
+        size = len(x)
+        while DEVICE == "cuda":
+            try:
+                run(x[:size])
+                break
+            except torch.OutOfMemoryError:
+                network.zero_grad()
+                torch.cuda.empty_cache()
+                size = (size + 1) // 2
+        return lambda: sum(run(batch) * len(batch) for batch in x.split(size)) / len(x)
 
     return prepare
 
@@ -136,9 +151,9 @@ def paper(network, x):
             for k in range(CLASSES):
                 direction = torch.zeros_like(p)
                 direction[:, k] = 1
-                total += (p[:, k] * squared_norms(images, direction)).sum().item()
-            total -= squared_norms(images, p).sum().item()
-        return total / len(x)
+                total += (p[:, k] * squared_norms(images, direction)).sum()
+            total -= squared_norms(images, p).sum()
+        return (total / len(x)).item()
 
     return run
 
@@ -165,7 +180,7 @@ def curvlinops_basis(network, x):
     size = operator.shape[1]
 
     def product(i):
-        basis = torch.zeros(size)
+        basis = torch.zeros(size, device=x.device)
         basis[i] = 1
         return (operator @ basis)[i].item()
 
@@ -176,7 +191,7 @@ def pyhessian(network, x):
     """PyHessian's trace, Hutchinson's estimate with the Hessian itself."""
     from pyhessian import hessian
 
-    computer = hessian(network, nn.CrossEntropyLoss(), data=(x, labels_of(x)), cuda=False)
+    computer = hessian(network, nn.CrossEntropyLoss(), data=(x, labels_of(x)), cuda=DEVICE == "cuda")
     return lambda: float(np.mean(computer.trace(maxIter=VECTORS)))
 
 
@@ -194,6 +209,20 @@ def double_backprop(network, x):
         return row.flatten()[j].item()
 
     return one_for_each_weight(second, size)
+
+
+def forward_backward(network, x):
+    """A step of training but for the update, for comparison."""
+
+    def run():
+        network.zero_grad()
+        loss = nn.functional.cross_entropy(network(x), labels_of(x))
+        loss.backward()
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+        return 0.0
+
+    return run
 
 
 def one_for_each_weight(entry, size):
@@ -215,6 +244,7 @@ CONTESTANTS = {
     "curvlinops-basis": (curvlinops_basis, ["curvlinops-for-pytorch"]),
     "pyhessian": (pyhessian, ["PyHessian"]),
     "double-backprop": (double_backprop, []),
+    "forward-backward": (forward_backward, []),
 }
 
 

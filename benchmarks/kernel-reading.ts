@@ -1,26 +1,35 @@
 /**
- * One contestant of `kernel.ts`: our reading of a network on some images. Says `{ "ready": versions }`, then takes one reading
- * for every line it reads and answers `{ ms, cpuMs, trace }`.
+ * One contestant of `kernel.ts`: our reading of a network on some images, with the given options, or `"predict"`. Says
+ * `{ "ready": versions }`, then takes one reading for every line it reads and answers `{ ms, cpuMs, trace }`.
  */
 import { createInterface } from 'node:readline';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { measureSharpness } from 'tfjs-sharpness';
 import { mnistDigits } from '../examples/shared/mnist-images.js';
-import { backendVersion, startBackend } from './backend.js';
+import { startBackend, versionsHere } from './backend.js';
 import { type NetworkName, network } from './networks.js';
 
-const [backend, name, samples] = process.argv.slice(2) as [string, NetworkName, string];
+const [backend, name, samples, given] = process.argv.slice(2) as [string, NetworkName, string, string];
+const options = JSON.parse(given) as Parameters<typeof measureSharpness>[2] | 'predict';
 const answer = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 if (await startBackend(backend)) {
   const model = await network(name);
   const count = Number(samples);
   const inputs = mnistDigits('train', count).images.reshape([count, 28, 28, 1]);
-  answer({ ready: { 'tf.js': tf.version_core, ...(backend === 'tensorflow' && { backend: backendVersion() }) } });
+  const predict = async () => {
+    const outputs = model.predict(inputs, { batchSize: count }) as tf.Tensor;
+    await outputs.data();
+    outputs.dispose();
+    return 0;
+  };
+  const { backend: running, ...versions } = versionsHere();
+  // Of the others, a backend says no more than its name.
+  answer({ ready: { ...versions, ...(backend === 'tensorflow' && { backend: running }) } });
   for await (const _line of createInterface({ input: process.stdin })) {
     const cpu = process.cpuUsage();
     const start = performance.now();
-    const { trace } = await measureSharpness(model, inputs);
+    const trace = options === 'predict' ? await predict() : (await measureSharpness(model, inputs, options)).trace;
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
     answer({ ms, cpuMs: (user + system) / 1000, trace });

@@ -5,15 +5,24 @@
  */
 import { existsSync } from 'node:fs';
 import os from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { mnistDigits } from '../examples/shared/mnist-images.js';
-import { type Child, howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
-import { writeNetwork } from './exported-network.js';
+import { howTurnsAreTaken } from './child.js';
 import { kernelChart } from './kernel-chart.js';
+import {
+  type Contestant,
+  compare,
+  ours,
+  peer,
+  python,
+  type Result,
+  type Setting,
+  WARM_UP_MS,
+  WARM_UP_TURNS,
+  write,
+} from './kernel-turns.js';
 import { named } from './named.js';
-import { type NetworkName, network, networkNames } from './networks.js';
+import { type NetworkName, networkNames } from './networks.js';
 import { machine, resultsFolder, writeReport } from './report.js';
 import { median, quantile } from './statistics.js';
 
@@ -25,10 +34,10 @@ scripts/peers-venv.sh installs.
   --networks NAMES  which of ${networkNames.join(', ')}, with commas between (default: all)
   --only NAMES      which contestants, with commas between (default: all)
   --repeats N       how often the contestants take turns, after turns that do not count (default 5)
-  --limit S         a contestant whose first turn takes longer does not go on (default 20)
+  --limit S         a contestant whose first turn takes longer does not go on, and turns take no longer together (default 20)
   --threads N       threads of every contestant (default: as many as there are cores)
   --no-peers        without PyTorch's packages
-  --quick           3 turns, the largest number of images of each network
+  --quick           3 turns, 5 seconds, the largest number of images of each network
   --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
@@ -39,44 +48,6 @@ const imageCounts: Record<NetworkName, readonly number[]> = {
   LeNet: [100, 256],
   MLP: [100, 256],
 };
-
-interface Contestant {
-  readonly id: string;
-  readonly title: string;
-  /** Its trace has no sampling error, and has to agree with ours. */
-  readonly exact: boolean;
-  readonly isPeer: boolean;
-  readonly start: (setting: Setting) => [command: string, args: string[]];
-}
-
-interface Setting {
-  readonly network: NetworkName;
-  readonly samples: number;
-  /** Where network and images lie for the Python side. */
-  readonly folder: string;
-}
-
-const root = fileURLToPath(new URL('../', import.meta.url));
-const python = `${root}.cache/peers/bin/python`;
-
-const ours = (backend: string, title: string): Contestant => ({
-  id: backend,
-  title,
-  exact: true,
-  isPeer: false,
-  start: ({ network, samples }) => [
-    process.execPath,
-    ['--import', 'tsx', `${root}benchmarks/kernel-reading.ts`, backend, network, `${samples}`],
-  ],
-});
-
-const peer = (id: string, title: string, exact: boolean): Contestant => ({
-  id,
-  title,
-  exact,
-  isPeer: true,
-  start: ({ folder }) => [python, [`${root}benchmarks/kernel-peers.py`, id, folder]],
-});
 
 const contestants: readonly Contestant[] = [
   ours('tensorflow', 'tfjs-sharpness, native'),
@@ -91,35 +62,13 @@ const contestants: readonly Contestant[] = [
   peer('double-backprop', 'diagonal by double backprop', true),
 ];
 
-/** Longest time that the turns of one contestant may take together. */
-const TURNS_MS = 20_000;
-/** What each contestant runs before its turns: as many repetitions as go into the time, but no more than so many. */
-const WARM_UP_MS = 2000;
-const WARM_UP_TURNS = 100;
-/** Python imports, and the trial of contestants that need one product for every weight. */
-const START_MS = 180_000;
-/** Relative deviation of an exact contestant's trace from ours that ends the benchmark. */
-const TOLERANCE = 1e-3;
-
-/** What one contestant took for one setting. */
-export interface Result {
-  readonly setting: Setting;
-  readonly contestant: Contestant;
-  /** Empty where it did not take part. */
-  readonly repetitions: readonly Repetition[];
-  /** Trace over ours, minus 1. */
-  readonly deviation?: number;
-  /** Why it did not take part. */
-  readonly absent?: string;
-}
-
 function options() {
   const { values } = parseArgs({
     options: {
       networks: { type: 'string', default: networkNames.join() },
       only: { type: 'string', default: contestants.map(({ id }) => id).join() },
       repeats: { type: 'string' },
-      limit: { type: 'string', default: '20' },
+      limit: { type: 'string' },
       threads: { type: 'string', default: `${os.cpus().length}` },
       'no-peers': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
@@ -144,85 +93,12 @@ function options() {
     networks: networkNames.filter((name) => networks.includes(name)),
     chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
     repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '5')),
-    limitMs: 1000 * whole('limit', values.limit),
+    limitMs: 1000 * whole('limit', values.limit ?? (values.quick ? '5' : '20')),
     threads: whole('threads', values.threads),
     quick: values.quick,
     out: values.out,
     help: values.help,
   };
-}
-
-/** Writes a network and its images where the Python side reads them. */
-async function write(name: NetworkName, samples: number): Promise<string> {
-  const folder = `${root}.cache/bench-kernel/${name}-${samples}/`;
-  const model = await network(name);
-  const { images } = mnistDigits('train', samples);
-  writeNetwork(model, images, folder);
-  tf.dispose(images);
-  model.dispose();
-  return folder;
-}
-
-/** Repeats for a while what does not count: just-in-time compilers, thread pools and caches settle. */
-async function warmUp(child: Child, ms: number, limitMs: number): Promise<void> {
-  for (let turn = 0; turn < Math.min(WARM_UP_TURNS, WARM_UP_MS / ms); turn++) {
-    await child.repeat(2 * limitMs);
-  }
-}
-
-/** All contestants on one setting. Their first turn shows whether they agree and how long they take. */
-async function compare(
-  setting: Setting,
-  chosen: readonly Contestant[],
-  { repeats, limitMs, threads }: { repeats: number; limitMs: number; threads: number },
-): Promise<Result[]> {
-  const taking: { contestant: Contestant; child: Child; turns: number; firstMs: number; repetitions: Repetition[] }[] =
-    [];
-  const stopAll = () => Promise.all(taking.map(({ child }) => child.stop()));
-  const absent: Result[] = [];
-  let reference: number | undefined;
-  const deviations = new Map<string, number>();
-  for (const contestant of chosen) {
-    const leave = (reason: string) => absent.push({ setting, contestant, repetitions: [], absent: reason });
-    const child = await startChild(...contestant.start(setting), START_MS, threads);
-    if ('infeasible' in child.ready) {
-      leave(child.ready.infeasible);
-      await child.stop();
-      continue;
-    }
-    Object.assign(versions, child.ready.versions);
-    const first = await child.repeat(limitMs);
-    if (!first) {
-      leave(`more than ${limitMs / 1000} s`);
-      continue;
-    }
-    reference ??= first.trace;
-    const deviation = first.trace / reference - 1;
-    deviations.set(contestant.id, deviation);
-    if (contestant.exact && Math.abs(deviation) > TOLERANCE) {
-      await Promise.all([child.stop(), stopAll()]);
-      throw new Error(`${contestant.title} finds the trace ${first.trace} for ${setting.network}, not ${reference}.`);
-    }
-    await warmUp(child, first.ms, limitMs);
-    const turns = Math.max(1, Math.min(repeats, Math.floor(TURNS_MS / first.ms)));
-    taking.push({ contestant, child, turns, firstMs: first.ms, repetitions: [] });
-  }
-  for (let turn = 0; turn < repeats; turn++) {
-    for (const { child, turns, firstMs, repetitions } of taking) {
-      if (turn >= turns) {
-        continue;
-      }
-      repetitions.push(...((await takeTurn(child, firstMs, 2 * limitMs)) ?? []));
-    }
-  }
-  await stopAll();
-  const found = taking.map(({ contestant, repetitions }) => ({
-    setting,
-    contestant,
-    repetitions,
-    deviation: deviations.get(contestant.id),
-  }));
-  return chosen.flatMap((each) => [...found, ...absent].filter(({ contestant }) => contestant === each));
 }
 
 const versions: Record<string, string> = {};
@@ -306,7 +182,7 @@ async function run({
       console.log(`${name}, ${samples} images`);
       const setting = { network: name, samples, folder: await write(name, samples) };
       loads.push(os.loadavg()[0] as number);
-      const found = await compare(setting, chosen, { repeats, limitMs, threads });
+      const found = await compare(setting, chosen, { repeats, limitMs, threads }, versions);
       for (const { contestant, repetitions, absent } of found) {
         const spent = repetitions.length > 0 ? `${digits(median(repetitions.map(({ ms }) => ms)))} ms` : absent;
         console.log(`  ${contestant.title}: ${spent}`);
@@ -320,7 +196,7 @@ async function run({
     'One turn of ours is `measureSharpness`, exact, from the images to the reading; one turn of the others gives the trace',
     'alone. All get the same weights and MNIST images, and their traces agree (last table). Every contestant runs in a',
     `process of its own, with ${threads} ${threads === 1 ? 'thread' : 'threads'}; they take turns, ${repeats} each`,
-    `(fewer where ${TURNS_MS / 1000} s would not do), after ${WARM_UP_MS / 1000} s or ${WARM_UP_TURNS} repetitions that do not count.`,
+    `(fewer where ${limitMs / 1000} s would not do), after ${WARM_UP_MS / 1000} s or ${WARM_UP_TURNS} repetitions that do not count.`,
     howTurnsAreTaken,
     '',
     machine(versions),

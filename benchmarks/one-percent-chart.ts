@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { Result } from './one-percent.js';
+import type { Result } from './one-percent-turns.js';
 import { byNetwork, color, labelsAt, OTHERS, OURS, shapeOf } from './panels.js';
 import { duration } from './report.js';
 

@@ -1,6 +1,6 @@
 """One contestant of one-percent.ts on PyTorch: traces over a whole set, by the pieces that they are made of.
 
-usage: one-percent-peers.py CONTESTANT FOLDER
+usage: [BENCH_DEVICE=cuda] one-percent-peers.py CONTESTANT FOLDER
 
 The folder is that of kernel-peers.py, with the images' classes in labels.u8. Says `{"ready": versions}`, then takes one turn for every line it reads and answers
 `{"ms", "cpuMs", "trace", "images"}`: the trace of the mean loss of so many images. One turn is one batch of images with
@@ -76,7 +76,7 @@ def draw_variance(network, x):
     squares = []
     for images in x[chosen].split(10):
         with extended(extensions.BatchL2Grad()):
-            classes = torch.arange(peers.CLASSES).repeat(len(images))
+            classes = torch.arange(peers.CLASSES, device=x.device).repeat(len(images))
             loss(model(images.repeat_interleave(peers.CLASSES, 0)), classes).backward()
         squares.append(sum(parameter.batch_l2 for parameter in model.parameters()).double())
         for parameter in model.parameters():
@@ -94,10 +94,10 @@ def pyhessian(network, x, labels):
 
     def make(size):
         data = [(x[i : i + size], labels[i : i + size]) for i in range(0, len(x), size)]
-        return hessian(network, nn.CrossEntropyLoss(), dataloader=data, cuda=False)
+        return hessian(network, nn.CrossEntropyLoss(), dataloader=data, cuda=peers.DEVICE == "cuda")
 
     def product(batch):
-        computer = hessian(network, nn.CrossEntropyLoss(), data=(batch, labels[: len(batch)]), cuda=False)
+        computer = hessian(network, nn.CrossEntropyLoss(), data=(batch, labels[: len(batch)]), cuda=peers.DEVICE == "cuda")
         return computer.trace(maxIter=1)
 
     computer = make(fastest_batch(product, x))
@@ -117,7 +117,7 @@ def main():
     torch.manual_seed(0)
     prepare, package = CONTESTANTS[name]
     labels = torch.from_numpy(np.fromfile(Path(folder) / "labels.u8", dtype=np.uint8).astype(np.int64))
-    turn = prepare(*peers.read_network(Path(folder)), labels)
+    turn = prepare(*peers.read_network(Path(folder)), labels.to(peers.DEVICE))
     peers.answer({"ready": {each: version(each) for each in ["torch", package]}})
     for i, _ in enumerate(sys.stdin):
         wall, cpu = time.perf_counter(), time.process_time()

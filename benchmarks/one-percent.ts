@@ -10,13 +10,14 @@ import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/shared/command-line.js';
 import { mnistDigits } from '../examples/shared/mnist-images.js';
 import { startBackend } from './backend.js';
-import { howTurnsAreTaken, type Repetition, startChild, takeTurn } from './child.js';
+import { howTurnsAreTaken } from './child.js';
 import { writeNetwork } from './exported-network.js';
+import { python } from './kernel-turns.js';
 import { named } from './named.js';
 import { type NetworkName, networkNames, network as untrained } from './networks.js';
 import { onePercentChart } from './one-percent-chart.js';
-import { digits, duration, load, machine, resultsFolder, table, writeReport } from './report.js';
-import { mean, median, variance } from './statistics.js';
+import { compare, contestants, type Result, time } from './one-percent-turns.js';
+import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
 import { setWeights, trainedWeights } from './trained-network.js';
 
 const usage = `usage: npm run bench:one-percent -- [options]
@@ -46,206 +47,10 @@ const defaults = {
 };
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const python = `${root}.cache/peers/bin/python`;
-/** Python imports, and the search for the fastest batch. */
-const START_MS = 300_000;
-const TURN_MS = 300_000;
-const TOLERANCE = 0.01;
 
 /** Epochs of training at which the networks are measured. */
 const epochsOf: Partial<Record<NetworkName, readonly number[]>> = { LeNet: [0, 5, 20] };
 const defaultEpochs = [0, 10, 60];
-
-/** One turn: the trace of the mean loss over so many images. */
-export interface Turn extends Repetition {
-  readonly images: number;
-  /** Minimum Sharpness, of ours over all images. */
-  readonly sharpness?: number;
-  /** Of one random draw over all images. */
-  readonly variance?: number;
-}
-
-/** How many turns a contestant needs, and where that figure is from. */
-interface Need {
-  readonly turns: number;
-  readonly how: string;
-}
-
-interface Exact {
-  readonly trace: number;
-  readonly sharpness: number;
-}
-
-interface Contestant {
-  readonly id: string;
-  readonly title: string;
-  readonly isPeer: boolean;
-  /** Turns that have to be taken, however long they last: spreads are made of them. */
-  readonly least: number;
-  /**
-   * @param turns all that were taken, in their order.
-   * @param exact the exact values, over all images.
-   */
-  readonly need: (turns: readonly Turn[], exact: Exact, samples: number) => Need;
-}
-
-const whole = (how: string) => () => ({ turns: 1, how });
-
-/** Turns that it takes until the mean of independent ones has a standard error of 1%. */
-const independent = (spread: number, trace: number) => spread / (TOLERANCE * trace) ** 2;
-
-const contestants: readonly Contestant[] = [
-  {
-    id: 'predict',
-    title: 'model.predict, for comparison',
-    isPeer: false,
-    least: 1,
-    need: ([{ images }]: readonly Turn[]) => ({ turns: 1, how: `batches of ${images}` }),
-  },
-  {
-    id: 'tolerance',
-    title: 'tfjs-sharpness, { tolerance: 0.01 }',
-    isPeer: false,
-    least: 5,
-    need: (turns, exact) => {
-      const [sharpness, trace] = (['sharpness', 'trace'] as const).map((key) =>
-        Math.sqrt(mean(turns.map((turn) => ((turn[key] as number) / exact[key] - 1) ** 2))),
-      ) as [number, number];
-      return {
-        turns: 1,
-        how: `error over ${turns.length} readings: MS ${percent(sharpness)}, trace ${percent(trace)}`,
-      };
-    },
-  },
-  {
-    id: 'exact',
-    title: 'tfjs-sharpness, exact',
-    isPeer: false,
-    least: 1,
-    need: whole('no error'),
-  },
-  {
-    id: 'minibatches',
-    title: 'tfjs-sharpness, random minibatches',
-    isPeer: false,
-    least: 8,
-    need: (turns, { trace }, samples) => {
-      const size = turns[0]!.images;
-      const replaced = independent(variance(turns.map((turn) => turn.trace)), trace);
-      // Without replacement, a mean of all batches has no error.
-      const count = Math.max(1, replaced / (1 + (replaced * size) / samples));
-      return { turns: count, how: `${(count * size).toFixed(0)} of ${samples} images` };
-    },
-  },
-  {
-    id: 'backpack-exact',
-    title: 'BackPACK, DiagGGNExact',
-    isPeer: true,
-    least: 1,
-    need: ([{ images }]: readonly Turn[], _exact, samples) => ({
-      turns: samples / images,
-      how: `no error, batches of ${images}`,
-    }),
-  },
-  {
-    id: 'backpack-mc',
-    title: 'BackPACK, DiagGGNMC',
-    isPeer: true,
-    least: 3,
-    need: ([{ images, variance: ofOneDraw }]: readonly Turn[], { trace }, samples) => {
-      const draws = Math.max(1, independent(ofOneDraw as number, trace));
-      return { turns: (draws * samples) / images, how: `${digits(draws)} draws for each image, batches of ${images}` };
-    },
-  },
-  {
-    id: 'pyhessian',
-    title: 'PyHessian, products with random vectors',
-    isPeer: true,
-    least: 3,
-    need: (turns, { trace }) => {
-      const count = Math.max(1, independent(variance(turns.map((turn) => turn.trace)), trace));
-      return { turns: count, how: `${digits(count)} products` };
-    },
-  },
-];
-
-/** What one contestant takes for one network. */
-export interface Result {
-  readonly network: NetworkName;
-  readonly epochs: number;
-  readonly title: string;
-  readonly isOurs: boolean;
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  /** More turns than were taken: their median time many times over. */
-  readonly extrapolated: boolean;
-  readonly how: string;
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
-
-/** All contestants on one network take turns. */
-async function compare(
-  setting: { network: NetworkName; epochs: number; samples: number; folder: string; backend: string },
-  chosen: readonly Contestant[],
-  { repeats, seconds, threads }: { repeats: number; seconds: number; threads: number },
-  versions: Record<string, string>,
-): Promise<Result[]> {
-  const { network, epochs, samples, folder, backend } = setting;
-  const starting = chosen.map(async (contestant) => {
-    const [command, args] = contestant.isPeer
-      ? [python, [`${root}benchmarks/one-percent-peers.py`, contestant.id, folder]]
-      : [
-          process.execPath,
-          ['--import', 'tsx', `${root}benchmarks/one-percent-reading.ts`, contestant.id, backend, network, folder],
-        ];
-    return { contestant, child: await startChild<Turn>(command, args, START_MS, threads), turns: [] as Turn[] };
-  });
-  const taking = await Promise.all(starting);
-  try {
-    for (const { contestant, child } of taking) {
-      if ('infeasible' in child.ready) {
-        throw new Error(`${contestant.title} does not start: ${child.ready.infeasible}`);
-      }
-      Object.assign(versions, child.ready.versions);
-    }
-    for (let turn = 0; turn <= repeats; turn++) {
-      for (const { contestant, child, turns } of taking) {
-        const spent = turns.reduce((sum, { ms }) => sum + ms, 0);
-        if (turns.length > contestant.least && spent > 1000 * seconds) {
-          continue;
-        }
-        // The first turn is one repetition, which warms up: its value counts, its time does not.
-        const taken = await takeTurn(child, turns.at(-1)?.ms ?? Number.POSITIVE_INFINITY, TURN_MS);
-        if (!taken) {
-          throw new Error(`${contestant.title} took no turn on ${network}: ${child.complaint()}`);
-        }
-        turns.push(...taken);
-      }
-    }
-  } finally {
-    await Promise.all(taking.map(({ child }) => child.stop()));
-  }
-  const exact = taking.find(({ contestant }) => contestant.id === 'exact')!.turns[0] as Turn & Exact;
-  return taking.map(({ contestant: { title, isPeer, need }, turns }) => {
-    const needed = need(turns, exact, samples);
-    const times = turns.slice(1);
-    const result = {
-      network,
-      epochs,
-      title,
-      isOurs: !isPeer,
-      seconds: (needed.turns * median(times.map(({ ms }) => ms))) / 1000,
-      cpuSeconds: (needed.turns * median(times.map(({ cpuMs }) => cpuMs))) / 1000,
-      extrapolated: needed.turns > turns.length,
-      how: needed.how,
-    };
-    console.log(`  ${title}: ${time(result)} (${needed.how})`);
-    return result;
-  });
-}
-
-const time = ({ seconds, extrapolated }: Result) => `${extrapolated ? '≈ ' : ''}${duration(seconds)}`;
 
 function tables(results: readonly Result[]): string[] {
   const keys = [...new Set(results.map(({ network, epochs }) => `${network}, ${epochs} epochs`))];
@@ -315,7 +120,13 @@ await runWithOptions(
         writeNetwork(model, images, folder);
         writeFileSync(`${folder}labels.u8`, classes);
         const setting = { network: name, epochs, samples, folder, backend };
-        results.push(...(await compare(setting, chosen, { repeats, seconds, threads }, versions)));
+        const found = await compare(setting, chosen, { repeats, seconds, threads }, versions);
+        for (const each of found) {
+          if ('absent' in each) {
+            throw new Error(`${each.title} did not take part: ${each.absent}`);
+          }
+          results.push(each);
+        }
         // After every network, so that a run that is cut short leaves what it has.
         await writeReport(out, 'one-percent', lines(), onePercentChart(results));
       }

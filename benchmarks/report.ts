@@ -12,11 +12,14 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
-/** The machine, and the versions of what ran on it. */
+/** Today, as 2026-11-26. */
+export const today = () => new Date().toISOString().slice(0, 10);
+
+/** The machine, the date, and the versions of what ran on it. */
 export function machine(versions: Readonly<Record<string, string>>): string {
   const [{ model }] = os.cpus() as [os.CpuInfo];
   const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `Machine: ${os.cpus().length} cores of ${model}, ${os.type()} ${os.arch()}. Node ${process.versions.node}, ${named.join(', ')}.`;
+  return `Machine: ${os.cpus().length} cores of ${model}, ${os.type()} ${os.arch()}, ${today()}. Node ${process.versions.node}, ${named.join(', ')}.`;
 }
 
 /** How many processes waited for a core in the last minute, all programs counted. */

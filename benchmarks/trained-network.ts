@@ -8,6 +8,14 @@ const BATCH = 64;
 /** All weights of a network, one after the other. */
 export type Weights = Float32Array<ArrayBuffer>;
 
+const folder = new URL('../.cache/bench-weights/', import.meta.url);
+const placeOf = (name: NetworkName, samples: number, epoch: number) =>
+  new URL(`${name}-${samples}-images-${epoch}-epochs.f32`, folder);
+
+/** Whether the weights of a network after so many epochs are there, or need no training. */
+export const isTrained = (name: NetworkName, samples: number, epoch: number) =>
+  existsSync(placeOf(name, samples, epoch));
+
 /**
  * The weights of a network after each of the given numbers of epochs with Adam on the first MNIST images, in the same order
  * every time, so that the same weights come out again. Trained once and kept in `.cache/bench-weights`.
@@ -19,9 +27,8 @@ export async function trainedWeights(
   samples: number,
   epochs: readonly number[],
 ): Promise<Map<number, Weights>> {
-  const folder = new URL('../.cache/bench-weights/', import.meta.url);
-  const place = (epoch: number) => new URL(`${name}-${samples}-images-${epoch}-epochs.f32`, folder);
-  if (!epochs.every((epoch) => existsSync(place(epoch)))) {
+  const place = (epoch: number) => placeOf(name, samples, epoch);
+  if (!epochs.every((epoch) => isTrained(name, samples, epoch))) {
     mkdirSync(folder, { recursive: true });
     const model = await network(name);
     model.compile({ optimizer: tf.train.adam(0.001), loss: 'categoricalCrossentropy' });

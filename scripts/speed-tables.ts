@@ -6,6 +6,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { type GpuReport, type GpuRow, gpuCell } from '../benchmarks/gpu-report.js';
+import { digits } from '../benchmarks/report.js';
 
 const report = (name: string) => readFileSync(new URL(`../benchmarks/results/${name}.md`, import.meta.url), 'utf8');
 
@@ -22,33 +24,124 @@ function markdown(rows: readonly (readonly string[])[]): string {
   return [header, header.map(() => '---'), ...rest].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** The largest number of images of every network: what ours took, and how many times that the others did. */
-function kernel(): string {
-  const [times, ratios] = tablesOf(report('kernel')) as [string[][], string[][]];
-  const settings = ratios[0]!.slice(1);
-  const largest = settings.flatMap((setting, i) =>
-    settings[i + 1]?.split(',')[0] === setting.split(',')[0] ? [] : [i + 1],
-  );
-  const row = ([title, ...cells]: readonly string[]) => [title!, ...largest.map((i) => cells[i - 1]!)];
-  const ours = row(times[1]!).map((cell, i) => (i === 0 ? cell : `${cell.split(' ')[0]} ms`));
-  return markdown([row(ratios[0]!), ours, ...ratios.slice(2).map(row)]);
+/** Columns of the table of speed: an exact reading of so many images, and the trace over 4,000 known to 1%. */
+const exactOf = ['SmallMLP, 1000', 'SmallCNN, 1000', 'LeNet, 256', 'MLP, 256'] as const;
+const onePercentOf = ['MLP, 60 epochs', 'LeNet, 20 epochs'] as const;
+
+/** One row: cells of both kinds of columns, missing where it has no such figure. */
+interface SpeedRow {
+  readonly title: string;
+  readonly exact?: readonly string[];
+  readonly onePercent?: readonly string[];
 }
 
-/** Of every network, the one that was trained longest. */
-function onePercent(): string {
-  const text = report('one-percent');
-  const titles = [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title!);
-  const tables = tablesOf(text);
-  const longest = new Map(titles.map((title, i) => [title.split(',')[0]!, i]));
-  const chosen = [...longest.values()];
-  const rows = tables[0]!.slice(1).map(([title], row) => [
-    title!,
-    ...chosen.map((i) => {
-      const [, time, timesOurs] = tables[i]![row + 1]!;
+/** What both reports of the processor call alike, by its name in kernel.md and in one-percent.md. */
+const sameOnCpu: Readonly<Record<string, string>> = {
+  'tfjs-sharpness, native': 'tfjs-sharpness, exact',
+  'BackPACK, DiagGGNExact': 'BackPACK, DiagGGNExact',
+  'BackPACK, DiagGGNMC (1 draw)': 'BackPACK, DiagGGNMC',
+  'PyHessian, at most 100 products': 'PyHessian, products with random vectors',
+};
+
+/** The same on a GPU. */
+const sameOnGpu: Readonly<Record<string, string>> = {
+  'BackPACK, DiagGGNExact': 'BackPACK, DiagGGNExact',
+  'BackPACK, DiagGGNMC (1 draw)': 'BackPACK, DiagGGNMC',
+  'tfjs-sharpness, tfjs-node-gpu, exact': 'tfjs-sharpness, tfjs-node-gpu, exact',
+  'tfjs-sharpness, WebGPU, exact': 'tfjs-sharpness, WebGPU, exact',
+};
+
+/** What is there for comparison only, and a second budget. */
+const isAside = (title: string) => /predict|memoryMB|forward|minibatches|basis|double/.test(title);
+
+/** Rows of one-percent.md for a row of kernel.md, and those that it alone has. */
+function joined(exact: readonly SpeedRow[], onePercent: readonly SpeedRow[], same: Readonly<Record<string, string>>) {
+  const isJoined = new Set(Object.values(same));
+  const rows = exact.map((row) => ({
+    ...row,
+    onePercent: onePercent.find(({ title }) => title === same[row.title])?.onePercent,
+  }));
+  return [...rows, ...onePercent.filter(({ title }) => !isJoined.has(title))];
+}
+
+const dateOf = (text: string) =>
+  /^Machine: (.*?), \w+ \w+, (\d{4}-\d\d-\d\d)\./m.exec(text) ?? ['', '2 cores', 'no date'];
+
+/** What the processor took: the time, and how many times that of ours it is. */
+function onCpu(): { title: string; rows: SpeedRow[] } {
+  const text = report('kernel');
+  const [times, ratios] = tablesOf(text) as [string[][], string[][]];
+  const exact = times.slice(1).map(([title, ...cells], row) => ({
+    title: title!,
+    exact: exactOf.map((setting) => {
+      const place = times[0]!.indexOf(setting);
+      const [ms, rest] = cells[place - 1]!.split(' (');
+      const ratio = /\*\*(.*)\*\*/.exec(ratios[row + 1]![place]!)?.[1];
+      return rest === undefined ? ms! : row === 0 ? `${ms} ms` : `${ms} ms, ${ratio} x`;
+    }),
+  }));
+  const onePercentText = report('one-percent');
+  const titles = [...onePercentText.matchAll(/^## (.*)$/gm)].map(([, title]) => title!);
+  const tables = onePercentOf.map((title) => tablesOf(onePercentText)[titles.indexOf(title)]!);
+  const onePercent = tables[0]!.slice(1).map(([title], row) => ({
+    title: title!,
+    onePercent: tables.map((table) => {
+      const [, time, timesOurs] = table[row + 1]!;
       return `${time}, ${timesOurs!.replaceAll('*', '').split(' ')[0]} x`;
     }),
+  }));
+  const [, machine, date] = dateOf(text);
+  const [, , dateToOnePercent] = dateOf(onePercentText);
+  const dates = date === dateToOnePercent ? date : `${date}; to 1%: ${dateToOnePercent}`;
+  return { title: `CPU: ${machine}, ${dates}`, rows: joined(exact, onePercent, sameOnCpu) };
+}
+
+/** The same on a GPU, by tfjs-node-gpu and by WebGPU. */
+function onGpu(): { title: string; rows: SpeedRow[] } {
+  const found: GpuReport = JSON.parse(readFileSync(new URL('../benchmarks/results/gpu.json', import.meta.url), 'utf8'));
+  const rowsOf = (part: GpuRow['part'], settings: readonly string[], nameOf: (row: GpuRow) => string) => {
+    const rows = found.rows.filter((row) => row.part === part);
+    const titles = [...new Set(rows.map(({ title }) => title))];
+    return titles.map((title) => ({
+      title,
+      cells: settings.map((setting) => {
+        const at = (each: string) => rows.find((row) => row.title === each && nameOf(row) === setting);
+        const [row, ours] = [at(title), at(titles[0]!)];
+        if (row?.ms === undefined) {
+          return row?.absent?.startsWith('more than') ? row.absent : 'not measured';
+        }
+        const cell = gpuCell({ ...row, low: undefined, ms: +row.ms.toPrecision(3) });
+        return ours?.ms === undefined || (row === ours && part === 'reading')
+          ? cell
+          : `${cell}, ${digits(row.ms / ours.ms)} x`;
+      }),
+    }));
+  };
+  const exact = rowsOf('reading', exactOf, ({ network, samples }) => `${network}, ${samples}`);
+  const onePercent = rowsOf('one-percent', onePercentOf, ({ network, epochs }) => `${network}, ${epochs} epochs`);
+  const unknown = onePercentOf.map(() => 'not measured');
+  const rows = joined(
+    exact.map(({ title, cells }) => ({ title, exact: cells })),
+    onePercent.map(({ title, cells }) => ({ title, onePercent: cells })),
+    sameOnGpu,
+  ).map((row) => (row.title in sameOnGpu && !row.onePercent ? { ...row, onePercent: unknown } : row));
+  return { title: `GPU: ${found.card}, ${found.date} (${found.package})`, rows };
+}
+
+/** One table of the processor, a GPU and WebGPU, beside PyTorch's packages. */
+function speed(): string {
+  const header = ['', ...exactOf, ...onePercentOf.map((title) => `${title}, to 1%`)];
+  const body = [onCpu(), onGpu()].flatMap(({ title, rows }) => [
+    [`**${title}**`, ...header.slice(1).map(() => '')],
+    ...rows
+      .filter((row) => !isAside(row.title))
+      .map((row) => [
+        row.title,
+        ...(row.exact ?? exactOf.map(() => '-')),
+        ...(row.onePercent ?? onePercentOf.map(() => '-')),
+      ]),
   ]);
-  return markdown([['', ...chosen.map((i) => titles[i]!)], ...rows]);
+  return markdown([header, ...body]);
 }
 
 function overhead(): string {
@@ -125,7 +218,7 @@ function coverage(): string {
 
 /** What each page has between its markers. */
 const blocks: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
-  'docs/speed.md': { kernel, 'one-percent': onePercent, overhead },
+  'docs/speed.md': { speed, overhead },
   'docs/optimizers.md': { penalty },
   'docs/coverage.md': { coverage },
 };
