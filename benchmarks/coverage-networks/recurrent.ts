@@ -38,6 +38,14 @@ const hidden = () => dense({ units: UNITS, activation: 'relu', name: 'hidden' })
 const eachStep = () =>
   timeDistributed({ layer: dense({ units: UNITS, activation: 'relu' }), name: 'first', inputShape });
 
+/** A recurrence that makes much of two sleeping units in front of it. */
+const behindSleepers = (reads: tf.layers.Layer, seed: number, wiring: Partial<Wiring> = {}) =>
+  build(
+    [dense({ units: UNITS, activation: 'relu', name: 'first', inputShape }), reads, output(wiring.head)],
+    { sleep: {}, amplified: 'reads', gain: 60, ...wiring },
+    seed,
+  );
+
 /** Bursts: words of which some are rare and have large vectors, so that they wake what hardly ever wakes. */
 function rareTokens(recurrent: boolean, seed: number): BuiltNetwork {
   const WORDS = 40;
@@ -81,68 +89,34 @@ export const recurrentNetworks: readonly CoverageNetwork[] = [
   },
   {
     name: 'simple RNN behind sleeping units, 0.5%, squared error',
-    build: (seed) =>
-      build(
-        [
-          dense({ units: UNITS, activation: 'relu', name: 'first', inputShape }),
-          simpleRNN({ units: UNITS, activation: 'relu', name: 'reads', ...cheap }),
-          output(),
-        ],
-        { sleep: {}, amplified: 'reads', gain: 60 },
-        seed,
-      ),
+    build: (seed) => behindSleepers(simpleRNN({ units: UNITS, activation: 'relu', name: 'reads', ...cheap }), seed),
   },
   {
     name: 'simple RNN (tanh) behind sleeping units, 1%, softmax',
     build: (seed) =>
-      build(
-        [
-          dense({ units: UNITS, activation: 'relu', name: 'first', inputShape }),
-          simpleRNN({ units: UNITS, name: 'reads', ...cheap }),
-          output('softmax'),
-        ],
-        { sleep: { share: 0.01 }, amplified: 'reads', gain: 30, head: 'softmax' },
-        seed,
-      ),
+      behindSleepers(simpleRNN({ units: UNITS, name: 'reads', ...cheap }), seed, {
+        sleep: { share: 0.01 },
+        gain: 30,
+        head: 'softmax',
+      }),
   },
   {
     name: 'LSTM whose output gates hardly ever open, 1%, squared error',
-    build(seed) {
-      const layers = [lstm({ units: UNITS, name: 'first', inputShape, ...cheap }), hidden(), output()];
-      const network = build(
-        layers,
+    build: (seed) =>
+      build(
+        [lstm({ units: UNITS, name: 'first', inputShape, ...cheap }), hidden(), output()],
         // The gates follow each other: input, forget, cell, output.
         { sleep: { share: 0.01, above: 0.02, firstBias: 3 * UNITS }, amplified: 'hidden', gain: 100 },
         seed,
-      );
-      return network;
-    },
+      ),
   },
   {
     name: 'LSTM behind sleeping units, 0.5%, squared error',
-    build: (seed) =>
-      build(
-        [
-          dense({ units: UNITS, activation: 'relu', name: 'first', inputShape }),
-          lstm({ units: UNITS, name: 'reads', ...cheap }),
-          output(),
-        ],
-        { sleep: {}, amplified: 'reads', gain: 60 },
-        seed,
-      ),
+    build: (seed) => behindSleepers(lstm({ units: UNITS, name: 'reads', ...cheap }), seed),
   },
   {
     name: 'GRU behind sleeping units, 0.5%, sigmoid',
-    build: (seed) =>
-      build(
-        [
-          dense({ units: UNITS, activation: 'relu', name: 'first', inputShape }),
-          gru({ units: UNITS, name: 'reads', ...cheap }),
-          output('sigmoid'),
-        ],
-        { sleep: {}, amplified: 'reads', gain: 60, head: 'sigmoid' },
-        seed,
-      ),
+    build: (seed) => behindSleepers(gru({ units: UNITS, name: 'reads', ...cheap }), seed, { head: 'sigmoid' }),
   },
   {
     name: 'GRU in front of sleeping units, 0.5%, squared error',
