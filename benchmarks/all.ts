@@ -8,14 +8,17 @@ const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
 /** Counted, not timed; and what another machine is for. */
 const others = ['bench:launches', 'bench:gpu'];
 const names = Object.keys(scripts).filter((name) => name.startsWith('bench:') && !others.includes(name));
+/** Where reports of a quick run go, which are no results. */
+const quickFolder = '.cache/bench-quick';
 const given = process.argv.slice(2);
+const isQuick = given.includes('--quick');
 
 if (given.includes('--help')) {
   console.log(`usage: npm run bench -- [options]
 
 Runs ${names.join(', ')}, with these options:
 
-  --quick  few turns of small settings
+  --quick  few turns of small settings, to ${quickFolder}: under ten minutes, and no figures for the pages
   --help   show this text`);
 } else if (given.some((option) => option !== '--quick')) {
   console.error(
@@ -24,8 +27,8 @@ Runs ${names.join(', ')}, with these options:
   process.exitCode = 1;
 } else {
   const commands = [
-    ...names.map((name) => ['npm', 'run', '-s', name, '--', ...given]),
-    ['npx', 'tsx', 'scripts/speed-tables.ts'],
+    ...names.map((name) => ['npm', 'run', '-s', name, '--', ...given, ...(isQuick ? ['--out', quickFolder] : [])]),
+    ...(isQuick ? [] : [['npx', 'tsx', 'scripts/speed-tables.ts']]),
   ];
   for (const [command, ...args] of commands) {
     const { status } = spawnSync(command!, args, { cwd: root, stdio: 'inherit' });

@@ -37,7 +37,7 @@ scripts/peers-venv.sh installs.
   --limit S         a contestant whose first turn takes longer does not go on, and turns take no longer together (default 20)
   --threads N       threads of every contestant (default: as many as there are cores)
   --no-peers        without PyTorch's packages
-  --quick           3 turns, 5 seconds, the largest number of images of each network
+  --quick           2 turns, --limit 5, the largest number of images of each network
   --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
@@ -92,7 +92,7 @@ function options() {
   return {
     networks: networkNames.filter((name) => networks.includes(name)),
     chosen: contestants.filter(({ id, isPeer }) => ids.includes(id) && !(isPeer && values['no-peers'])),
-    repeats: whole('repeats', values.repeats ?? (values.quick ? '3' : '5')),
+    repeats: whole('repeats', values.repeats ?? (values.quick ? '2' : '5')),
     limitMs: 1000 * whole('limit', values.limit ?? (values.quick ? '5' : '20')),
     threads: whole('threads', values.threads),
     quick: values.quick,
