@@ -15,8 +15,10 @@ else
   cat "$parts"/part.* | python3 -c 'import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode="r|xz").extractall()'
 fi
 # The machine's PyTorch, with the packages beside it, where the benchmark looks for them.
-python3 -m pip install --quiet --no-deps --no-index --target "$PWD/app/.cache/peers/site" app/wheels/*.whl ||
-  echo 'unpack: some packages for PyTorch could not be installed; what needs them will not be measured' >&2
+for wheel in app/wheels/*.whl; do
+  python3 -m pip install --quiet --no-deps --no-index --target "$PWD/app/.cache/peers/site" "$wheel" ||
+    echo "unpack: ${wheel##*/} could not be installed; what needs it will not be measured" >&2
+done
 mkdir -p app/.cache/peers/bin
 printf '#!/bin/sh\nPYTHONPATH=%s exec python3 "$@"\n' "$PWD/app/.cache/peers/site" >app/.cache/peers/bin/python
 chmod +x app/.cache/peers/bin/python
