@@ -19,7 +19,9 @@ if (given.includes('--help')) {
 Runs ${names.join(', ')}, with these options:
 
   --quick  few turns of small settings, to ${quickFolder}: under ten minutes, and no figures for the pages
-  --help   show this text`);
+  --help   show this text
+
+${others.join(' and ')} run on their own.`);
 } else if (given.some((option) => option !== '--quick')) {
   console.error(
     `Only --quick goes with all benchmarks, not '${given.join(' ')}' (npm run bench -- --help lists the options)`,

@@ -16,10 +16,11 @@ const usage = `usage: npm run bench:launches -- [options]
 Counts launches, reads, bytes and memory of a warm reading. npm test compares a part of them with benchmarks/results.
 
   --backends NAMES  which of ${backendNames.join(', ')}, with commas between (default: all); the others' rows stay
+  --quick           what npm test counts, alone; to .cache/bench-quick unless told otherwise
   --out FOLDER      where the report goes (default ${resultsFolder})
   --help            show this text`;
 
-async function run(names: readonly (typeof backendNames)[number][], out: string): Promise<void> {
+async function run(names: readonly (typeof backendNames)[number][], out: string, quick: boolean): Promise<void> {
   const file = resolve(out, 'launches.json');
   const earlier: CountedReading[] = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
   const readings: CountedReading[] = [];
@@ -28,7 +29,7 @@ async function run(names: readonly (typeof backendNames)[number][], out: string)
       readings.push(...earlier.filter((reading) => reading.backend === backend));
       continue;
     }
-    const found = await countedBackend(backend);
+    const found = await countedBackend(backend, quick);
     if (!found) {
       throw new Error(`The backend ${backend} is not there: name the others with --backends.`);
     }
@@ -55,15 +56,16 @@ try {
   const { values } = parseArgs({
     options: {
       backends: { type: 'string', default: backendNames.join() },
-      out: { type: 'string', default: resultsFolder },
-      quick: { type: 'boolean' },
+      out: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
     console.log(usage);
   } else {
-    await run(named('backends', values.backends, backendNames), values.out);
+    const out = values.out ?? (values.quick ? '.cache/bench-quick' : resultsFolder);
+    await run(named('backends', values.backends, backendNames), out, values.quick);
   }
 } catch (error) {
   console.error(`${(error as Error).message} (npm run bench:launches -- --help lists the options)`);
