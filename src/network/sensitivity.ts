@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { meanOf, squaredNormsAndOnes } from '../tfjs/mended-operations.js';
+import { meanOf } from '../tfjs/mended-operations.js';
+import { squaredNormsAndOnes } from '../tfjs/sum-of-squares.js';
 import type { Graph } from './graph.js';
 import type { Head } from './heads.js';
 import { inLayer, type Operation, type Parameter } from './layers/operation.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName, isGpu, isNative } from './backend.js';
+import { nativeOperation, nativeReduction } from './native-operation.js';
 
 /*
  * Operations as tf.js has them, where a backend or a gradient of theirs is wrong or missing.
@@ -27,48 +28,12 @@ export function withShape<T extends tf.Tensor>(x: tf.Tensor, shape: readonly num
   return (isSame ? x : tf.reshape(x, [...shape])) as T;
 }
 
-/** An operation of TensorFlow's that tf.js has no kernel for, or one of more launches. */
-function native(operation: string, attributesOf: (backend: NativeBackend) => object[], inputs: tf.Tensor[]): tf.Tensor {
-  const backend = tf.backend() as unknown as NativeBackend;
-  return backend.executeSingleOutput(operation, attributesOf(backend), inputs);
-}
-
-/** Methods of the native backend, as far as they are used here. */
-interface NativeBackend {
-  readonly binding: { readonly TF_ATTR_TYPE: number };
-  getDTypeInteger(dtype: tf.DataType): number;
-  createReductionOpAttrs(x: tf.Tensor, keepDims: boolean): object[];
-  executeSingleOutput(name: string, attributes: object[], inputs: readonly tf.Tensor[]): tf.Tensor;
-}
-
 /** `tf.mean` of floats, which tf.js casts to floats once more on the native backend. It has no gradient. */
 export function meanOf(x: tf.Tensor, axes?: number | number[], keepDims = false): tf.Tensor {
   if (!isNative()) {
     return tf.mean(x, axes, keepDims);
   }
-  const places = tf.tensor1d(tf.util.parseAxisParam(axes as number | number[], x.shape), 'int32');
-  const found = native('Mean', (backend) => backend.createReductionOpAttrs(x, keepDims), [x, places]);
-  places.dispose();
-  return found;
-}
-
-/**
- * ||x||^2 of the samples of tensors, [N, ...] each, one column a tensor, and behind them one of ones: [N, tensors + 1]. Native, by
- * EuclideanNorm, which squares as it goes along: in a third of the time, with nothing of the size of x to write. It has no gradient.
- */
-export function squaredNormsAndOnes(tensors: readonly tf.Tensor[]): tf.Tensor2D {
-  const ones = tf.tensor1d(new Float32Array(tensors[0].shape[0]).fill(1));
-  const inner = (x: tf.Tensor) => [...x.shape.keys()].slice(1);
-  if (!isNative()) {
-    return tf.stack([...tensors.map((x) => tf.sum(tf.square(x), inner(x))), ones], 1) as tf.Tensor2D;
-  }
-  const norms = tensors.map((x) => {
-    const axes = tf.tensor1d(inner(x), 'int32');
-    const norm = native('EuclideanNorm', (backend) => backend.createReductionOpAttrs(x, false), [x, axes]);
-    axes.dispose();
-    return norm;
-  });
-  return tf.square(tf.stack([...norms, ones], 1)) as tf.Tensor2D;
+  return nativeReduction('Mean', x, tf.util.parseAxisParam(axes as number | number[], x.shape), keepDims);
 }
 
 /** x where y > 0, and 0 where y = 0, for y >= 0; where x has one number for many of y, it is repeated. It has no gradient. */
@@ -76,10 +41,7 @@ export function whereAboveZero(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
   if (!isNative() || x.size !== y.size) {
     return tf.mul(x, isAboveZero(y));
   }
-  const typeOf = (backend: NativeBackend) => [
-    { name: 'T', type: backend.binding.TF_ATTR_TYPE, value: backend.getDTypeInteger(x.dtype) },
-  ];
-  return native('ReluGrad', typeOf, [x, y]);
+  return nativeOperation('ReluGrad', [x, y]);
 }
 
 /**

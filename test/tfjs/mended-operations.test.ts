@@ -10,7 +10,6 @@ import {
   pad,
   repeatPixels,
   spreadAxis,
-  squaredNormsAndOnes,
   stridedSlice,
   whereAboveZero,
   withShape,
@@ -62,13 +61,6 @@ it('meanOf is tf.mean, along some axes or all', () => {
       expect(found!.shape).toEqual(expected!.shape);
       expectClose(found!, expected!);
     }
-  });
-});
-
-it('squaredNormsAndOnes has a column for each tensor and one of ones', () => {
-  tf.tidy(() => {
-    const found = squaredNormsAndOnes([tf.tensor2d([[3, 4], [0, 0]]), tf.tensor3d([[[1], [2]], [[2], [2]]])]); // biome-ignore format: one line
-    expectClose(found, tf.tensor2d([[25, 5, 1], [0, 8, 1]])); // biome-ignore format: one line
   });
 });
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
-import { sumOfSquaresOfLast } from '../../src/tfjs/sum-of-squares.js';
+import { squaredNormsAndOnes, sumOfSquaresOfLast } from '../../src/tfjs/sum-of-squares.js';
 import { expectClose } from './transpose.js';
 
 it.each([[[7]], [[3, 1]], [[2, 3, 5]], [[4, 200]], [[2, 3, 2, 4]]])(
@@ -24,5 +24,12 @@ it('has the gradient 2 x, also at 0, where a norm has none', () => {
       [20, -40, 60],
       [0, 0, 0],
     ]);
+  });
+});
+
+it('squaredNormsAndOnes has a column for each tensor and one of ones', () => {
+  tf.tidy(() => {
+    const found = squaredNormsAndOnes([tf.tensor2d([[3, 4], [0, 0]]), tf.tensor3d([[[1], [2]], [[2], [2]]])]); // biome-ignore format: one line
+    expectClose(found, tf.tensor2d([[25, 5, 1], [0, 8, 1]])); // biome-ignore format: one line
   });
 });
