@@ -105,7 +105,7 @@ function availableOf({ uuid, free, used, isCut }: Card, holders: readonly string
   return Number.isFinite(left) && !isTaken ? left : null;
 }
 
-/** A table that `nvidia-smi` prints; empty where it is not there, does not know, or takes too long. */
+/** A table that `nvidia-smi` prints; empty where it is not there, does not know, takes too long, or may not be run. */
 async function ask(query: string): Promise<string[][]> {
   // No import, which a bundler would follow: pages have no such module.
   const childProcess = globalThis.process?.getBuiltinModule?.('node:child_process');
@@ -119,7 +119,8 @@ async function ask(query: string): Promise<string[][]> {
       { timeout: PATIENCE_MS, killSignal: 'SIGKILL', windowsHide: true },
       (error, stdout) => resolve(error ? '' : stdout),
     );
-  });
+    // A process that may start no others throws here.
+  }).catch(() => '');
   return printed
     .split('\n')
     .filter((line) => line.trim() !== '')

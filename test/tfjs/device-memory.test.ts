@@ -109,6 +109,14 @@ describe.skipIf(process.platform === 'win32')('on a card', () => {
     expect(await defaultMemoryMB()).toBe(1024);
   });
 
+  it('is as on a processor where no program may be run', async () => {
+    const execFile = () => {
+      throw new Error('Access to this API has been restricted');
+    };
+    vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ execFile } as never);
+    expect(await defaultMemoryMB()).toBe(1024);
+  });
+
   describe('of several', () => {
     const two = '0, GPU-a, 4000, 10, [N/A]\n1, GPU-b, 8000, 10, [N/A]\n';
 
