@@ -130,6 +130,11 @@ function connected(forms: readonly Vector[]): { rows: number[]; columns: number[
 
 /** Never reached with traces between 1e-300 and 1e300: it only makes sure that a training run is not held up. */
 const MOST_STEPS = 60;
+/**
+ * Logarithm of the largest factor that a step changes a term by. Where terms are so small beside others that rounding makes their part
+ * of a step, it may be 1e16.
+ */
+const FURTHEST = 20;
 
 /**
  * Newton's method for sum_b exp(t_b - 2 g_b . x), whose minimum is attained.
@@ -159,10 +164,12 @@ function newton(forms: readonly Float64Array[], logs: readonly number[]) {
     const top = Math.max(...scaled);
     const order = scaled.map((_, b) => b).sort((a, b) => scaled[b] - scaled[a]);
     const roots = order.map((b) => Math.exp((scaled[b] - top) / 2));
-    const direction = leastSquares(
+    const found = leastSquares(
       order.map((b, i) => doubled[b].map((c) => c * roots[i])),
       Float64Array.from(roots),
     ).x;
+    const furthest = Math.max(...doubled.map((row) => Math.abs(dot(row, found))));
+    const direction = furthest > FURTHEST ? found.map((c) => (c * FURTHEST) / furthest) : found;
     const changes = doubled.map((row) => dot(row, direction));
     addTo(x, direction, lineMinimum(scaled, changes) / power);
 

@@ -243,6 +243,25 @@ describe('minimizeExponentials', () => {
     expect(minimizeExponentials([[0], [0]], [1e308, 1e308]).value).toBe(Infinity);
   });
 
+  it('is not led astray by steps that rounding makes of terms far below the others', () => {
+    // A layer with a bias, one of two kernels with a bias, another with a bias, and a last kernel.
+    const forms = [
+      [1, 0, 0, 0],
+      [1, 0, 0, 0],
+      [-1, 0, 0, 1],
+      [0, 1, 0, -1],
+      [0, 1, 0, 0],
+      [0, -1, 1, 0],
+      [0, 0, 1, 0],
+      [0, 0, -1, 0],
+    ];
+    const coefficients = [1e-121, 2e-123, 1e-95, 2e-95, 6e-62, 2e-33, 4e-31, 0.3];
+    const { steps, value } = minimizeExponentials(forms, coefficients);
+    // That of the last two terms: the others are nothing beside them.
+    expect(Math.abs(value / (2 * Math.sqrt(4e-31 * 0.3)) - 1)).toBeLessThan(1e-12);
+    expect(steps).toBeLessThan(20);
+  });
+
   it('has nothing to do without terms or unknowns', () => {
     expect(minimizeExponentials([], [])).toMatchObject({ value: 0, attained: true, steps: 0 });
     expect(minimizeExponentials([[], []], [1, 2])).toMatchObject({ value: 3, exponents: [0, 0], attained: true });
