@@ -6,6 +6,7 @@
 export { multiplyEachColumn } from './network/layers/columns.js';
 export { measuredAsWhole } from './network/layers/generic.js';
 export type {
+  ByColumn,
   CallWithDelta,
   Differentiable,
   Forward,

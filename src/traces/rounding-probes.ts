@@ -96,6 +96,16 @@ function perturbedGraph(graph: Graph, factorsOf: (place: number, side: 0 | 1, ch
           mask,
         ),
       backward: (call, delta, columns) => operation.backward(call, perturb(delta, 1), columns),
+      ...(operation.byColumn && {
+        byColumn: {
+          backward: (call, delta) =>
+            operation.byColumn?.backward(call, perturb(delta, 1) as tf.Tensor3D) as tf.Tensor3D,
+          ...(operation.byColumn.squaredNorms && {
+            squaredNorms: (call, delta, seeDeltaNorm) =>
+              operation.byColumn?.squaredNorms?.(call, perturb(delta, 1) as tf.Tensor3D, seeDeltaNorm) ?? [],
+          }),
+        },
+      }),
       ...(operation.squaredNorms && {
         squaredNorms: (calls, columns) =>
           operation.squaredNorms?.(
