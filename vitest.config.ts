@@ -7,6 +7,7 @@ const packaging = ['test/packaging/**/*.test.ts'];
 const backendFree = [
   'test/{mirror,names}.test.ts',
   'test/benchmarks/!(launches).test.ts',
+  'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,docs,native,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
   'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',

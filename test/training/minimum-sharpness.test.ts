@@ -281,7 +281,7 @@ describe('minimumSharpness', () => {
       const expected = await measureSharpness(model, { xs: inputs, ys: rows }, { classWeight });
       const unlike = await measureSharpness(model, inputs);
       expect(callback.latest!.trace / expected.trace).toBeCloseTo(1, 6);
-      expect(callback.latest!.trace / unlike.trace).not.toBeCloseTo(1, 1);
+      expect(callback.latest!.trace / unlike.trace).not.toBeCloseTo(1, 4);
       expect(callback.latest!.assumptions.join()).not.toMatch(/row/);
       tf.dispose([rows, inputs]);
     });
