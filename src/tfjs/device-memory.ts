@@ -42,6 +42,9 @@ function ofCard(): Promise<number> {
   return asked;
 }
 
+/** Read when it is asked for: bundlers put what it holds at the time of the build in the place of `process.env`. */
+const environment = () => globalThis.process.env;
+
 /** What `nvidia-smi` says of a card, in units of 2^20 bytes. */
 interface Card {
   readonly index: string;
@@ -79,7 +82,7 @@ async function availableOnCard(): Promise<number | null> {
  * `nvidia-smi` only in the order of the bus: else it may be any of them.
  */
 function visibleCards(cards: readonly Card[]): readonly Card[] {
-  const { CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER } = process.env;
+  const { CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER } = environment();
   const first = CUDA_VISIBLE_DEVICES?.split(',')[0].trim();
   if (first?.startsWith('MIG')) {
     return [];
@@ -95,8 +98,8 @@ function availableOf({ uuid, free, used, isCut }: Card, holders: readonly string
     return null;
   }
   const onCard = holders.filter(([card]) => card === uuid);
-  const own = onCard.find(([, pid]) => Number(pid) === process.pid);
-  const grows = /^(1|true)$/i.test(process.env.TF_FORCE_GPU_ALLOW_GROWTH ?? '');
+  const own = onCard.find(([, pid]) => Number(pid) === globalThis.process.pid);
+  const grows = /^(1|true)$/i.test(environment().TF_FORCE_GPU_ALLOW_GROWTH ?? '');
   // Where nobody is listed, a container hides who holds the memory.
   const held = own ? Number(own[2]) || used : onCard.length === 0 && !grows ? used : 0;
   const left = Math.max(free, held - tf.memory().numBytes / 2 ** 20);
