@@ -1,4 +1,3 @@
-import { isSynchronous } from '../../tfjs/backend.js';
 import type { Pause } from '../chunks.js';
 import type { Draw } from '../sampling/draw.js';
 import type { ClosedFormTraces } from './closed-form.js';
@@ -7,12 +6,6 @@ import { type PairSample, SampledTraces } from './sampled-traces.js';
 
 /** Samples grow by this factor: with more, they end far beyond what it takes; with less, in many small chunks. */
 export const GROWTH = 1.5;
-
-/**
- * On a GPU, where another round takes longer than more rows do: how many pairs did last time, by the network and the pairs drawn at
- * first. Which ones they were is nobody's business: they are drawn anew.
- */
-const enoughLastTime = new WeakMap<object, Map<number, number>>();
 
 /** How many pairs to draw. */
 export interface SampleSize {
@@ -51,17 +44,14 @@ export async function growingSample(
   kernel: PairKernel,
   source: PairSource,
   closedForm: ClosedFormTraces,
-  { pairs, grows, enough }: SampleSize,
+  { pairs, enough }: SampleSize,
   pause: Pause,
 ): Promise<PairSample | null> {
   if (closedForm.sums.every((sum) => sum !== null)) {
     return pairSampleOf(source, closedForm, { indices: [], inclusion: [] }, new Map());
   }
   const known = new Map<number, number[]>();
-  const network = kernel.parameters[0]?.variable ?? kernel;
-  const lastTime = enoughLastTime.get(network) ?? new Map<number, number>();
-  const first = grows && !isSynchronous() ? Math.min(lastTime.get(pairs) ?? pairs, source.largest) : pairs;
-  for (let wanted = first; ; wanted = Math.ceil(GROWTH * wanted)) {
+  for (let wanted = pairs; ; wanted = Math.ceil(GROWTH * wanted)) {
     if (wanted > source.largest && source.allBeyond) {
       return null;
     }
@@ -80,7 +70,6 @@ export async function growingSample(
     }
     const sample = pairSampleOf(source, closedForm, draw, known);
     if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {
-      enoughLastTime.set(network, lastTime.set(pairs, wanted));
       return sample;
     }
   }
