@@ -75,7 +75,7 @@ function convolveBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly numbe
 function convolvePixelsBack(delta: tf.Tensor, kernel: tf.Tensor, shape: readonly number[]): tf.Tensor {
   const [channels, filters] = kernel.shape.slice(-2);
   const pixels: tf.Tensor2D = tf.reshape(delta, [-1, filters]);
-  return tf.reshape(tf.matMul(pixels, tf.reshape(kernel, [channels, filters]), false, true), [...shape]);
+  return tf.reshape(timesTransposed(pixels, tf.reshape(kernel, [channels, filters])), [...shape]);
 }
 
 /**
