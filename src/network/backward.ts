@@ -50,22 +50,18 @@ export function squaredNorms(
           ? { byColumn: tf.add(a.byColumn, b.byColumn) }
           : tf.add(columnAfterColumn(a), columnAfterColumn(b)),
       leave(operation, calls) {
-        if (
-          takes?.(
-            operation,
-            calls.map((call) => ({ ...call, delta: columnAfterColumn(call.delta) })),
-          )
-        ) {
+        const [{ delta }] = calls;
+        const plain = () => calls.map((call) => ({ ...call, delta: columnAfterColumn(call.delta) }));
+        if (takes?.(operation, plain())) {
           return [];
         }
         const seeDeltaNorm =
           ofDeltas && operation.factorsNorms ? (norm: tf.Tensor) => ofDeltas.set(operation, tf.keep(norm)) : undefined;
-        const [{ delta }] = calls;
         const norms =
           operation.byColumn?.squaredNorms && calls.length === 1 && isByColumn(delta)
             ? operation.byColumn.squaredNorms(calls[0], delta.byColumn, seeDeltaNorm)
             : operation.squaredNorms?.(
-                calls.map((call) => ({ ...call, delta: columnAfterColumn(call.delta), seeDeltaNorm })),
+                plain().map((call) => ({ ...call, seeDeltaNorm })),
                 columns,
               );
         return (norms ?? []).filter((norm) => norm !== null);

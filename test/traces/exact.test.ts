@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it, vi } from 'vitest';
+import { counted } from '../../benchmarks/counts.js';
 import { unfold } from '../../src/network/graph.js';
 import { outputHessians } from '../../src/network/output-hessian.js';
 import { type TraceChunk, traceKernel } from '../../src/traces/exact.js';
@@ -40,21 +41,7 @@ async function launchesOf(model: tfl.LayersModel, x: tf.Tensor): Promise<number>
   };
   // The first run tries out how many samples make a chunk.
   await run();
-  if (tf.getBackend() === 'tensorflow') {
-    type Launches = { executeSingleOutput(): void; executeMultipleOutputs(): void };
-    const native = tf.backend() as unknown as Launches;
-    const spies = [vi.spyOn(native, 'executeSingleOutput'), vi.spyOn(native, 'executeMultipleOutputs')];
-    await run();
-    const launches = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
-    vi.restoreAllMocks();
-    return launches;
-  }
-  const { kernels } = await tf.profile(async () => {
-    await run();
-    return tf.scalar(0);
-  });
-  return kernels.filter(({ name }) => tf.getKernel(name, tf.getBackend()) && name !== 'Reshape' && name !== 'Identity')
-    .length;
+  return (await counted(run)).launches;
 }
 
 describe('traceKernel', () => {
