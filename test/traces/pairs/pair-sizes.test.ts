@@ -9,10 +9,11 @@ import { oneHead } from '../../network/one-head.js';
 const hessian = outputHessians.softmaxCrossEntropy;
 
 function network(): tfl.LayersModel {
-  const shared = tfl.layers.dense({ units: 5, activation: 'relu', name: 'shared' });
+  const kernelInitializer = tfl.initializers.glorotNormal({ seed: 1 });
+  const shared = tfl.layers.dense({ units: 5, activation: 'relu', name: 'shared', kernelInitializer });
   const input = tfl.input({ shape: [5] });
   const twice = shared.apply(shared.apply(input)) as tfl.SymbolicTensor;
-  const last = tfl.layers.dense({ units: 4, name: 'last' }).apply(twice) as tfl.SymbolicTensor;
+  const last = tfl.layers.dense({ units: 4, name: 'last', kernelInitializer }).apply(twice) as tfl.SymbolicTensor;
   return tfl.model({ inputs: input, outputs: last });
 }
 
@@ -58,7 +59,10 @@ describe('pairSizing', () => {
     expect(tight.chunks.length).toBeGreaterThan(5);
     expectClose(tight.totals, totals);
     expectClose(tight.inputNorms, inputNorms);
-    expectClose(tight.sizes, sizes, 1);
+    expect(tight.sizes).toHaveLength(sizes.length);
+    tight.sizes.forEach((size, pair) => {
+      expect(Math.abs(Math.log(size / sizes[pair]!))).toBeLessThan(Math.log(3));
+    });
     // The same chunks, the same sizes: what a first reading tries out leaves no trace in them.
     expect((await sizesOf(model, x)).sizes).toEqual(sizes);
     expect(tf.memory().numTensors).toBe(before);
