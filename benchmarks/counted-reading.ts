@@ -9,7 +9,7 @@ import { setWeights, trainedWeights } from './trained-network.js';
 
 /** Counts the second reading of a network, on the backend that runs: the first tries sizes out. */
 export async function countedReading(setting: LaunchSetting): Promise<CountedReading> {
-  const { network: name, samples, method, epochs, memoryMB } = setting;
+  const { network: name, samples, method, epochs, memoryMB, asGpu = false } = setting;
   const model = await network(name);
   if (epochs > 0) {
     setWeights(model, (await trainedWeights(name, samples, [epochs])).get(epochs)!);
@@ -21,8 +21,17 @@ export async function countedReading(setting: LaunchSetting): Promise<CountedRea
     counted(async () => {
       ({ pairs } = await measureSharpness(model, inputs, { method: launchMethods[method]!, memoryMB }));
     });
+  // What tfjs-node says of itself.
+  const backend = tf.backend() as { isUsingGpuDevice?: boolean };
+  const { isUsingGpuDevice } = backend;
+  if (asGpu) {
+    backend.isUsingGpuDevice = true;
+  }
   await read();
   const counts = await read();
+  if (asGpu) {
+    backend.isUsingGpuDevice = isUsingGpuDevice!;
+  }
   tf.dispose([images, labels, inputs]);
   model.dispose();
   return { ...setting, pairs, ...counts };

@@ -21,6 +21,8 @@ export interface LaunchSetting {
   /** Epochs that the network was trained for on as many images; 0: the weights of the golden cases. */
   readonly epochs: number;
   readonly memoryMB: number;
+  /** On tfjs-node told that a GPU computes, as tfjs-node-gpu is: what would be launched there, and how often it would wait. */
+  readonly asGpu?: true;
 }
 
 /** What a reading took. */
@@ -41,6 +43,12 @@ const images: Readonly<Record<BackendName, Readonly<Record<NetworkName, readonly
 /** Epochs after which a reading of 4,000 images is counted on tfjs-node as well. Training takes minutes. */
 const trained: Partial<Record<NetworkName, readonly number[]>> = { LeNet: [5, 20], MLP: [10, 60] };
 
+/** What is counted as on a GPU: sampled readings, which are many small launches. Memory holds all images in one chunk. */
+const asGpu: Pick<LaunchSetting, 'network' | 'samples' | 'method'>[] = [
+  { network: 'LeNet', samples: 4000, method: '{ pairs: 256 }' },
+  { network: 'MLP', samples: 4000, method: '{ pairs: 256 }' },
+];
+
 /** What is counted on a backend. */
 export function launchSettings(backend: BackendName): LaunchSetting[] {
   const memoryMB = backend === 'tensorflow' ? 1024 : 256;
@@ -58,7 +66,10 @@ export function launchSettings(backend: BackendName): LaunchSetting[] {
   const after = Object.entries(backend === 'tensorflow' ? trained : {}).flatMap(([network, epochs]) =>
     epochs.map((epoch) => setting(network, 4000, '{ tolerance: 0.01 }', epoch)),
   );
-  return [...untrained, ...after];
+  const onGpu = (backend === 'tensorflow' ? asGpu : []).map(({ network, samples, method }): LaunchSetting => {
+    return { ...setting(network, samples, method, 0), memoryMB: 8192, asGpu: true };
+  });
+  return [...untrained, ...after, ...onGpu];
 }
 
 /** Whether a setting takes about a second, so that a test can count it: no training, no long JavaScript, few shaders to compile. */
@@ -78,14 +89,14 @@ const MARGIN = 1.03;
 
 const limited: readonly (keyof Counts)[] = ['launches', 'reads', 'uploadedBytes', 'readBytes', 'peakBytes'];
 
-const keyOf = ({ backend, network, samples, method, epochs, memoryMB }: LaunchSetting) =>
-  JSON.stringify([backend, network, samples, method, epochs, memoryMB]);
+const keyOf = ({ backend, network, samples, method, epochs, memoryMB, asGpu }: LaunchSetting) =>
+  JSON.stringify([backend, network, samples, method, epochs, memoryMB, asGpu === true]);
 
 /** Which counts are higher than those of the table, a line each; also what the table lacks. */
 export function grown(found: readonly CountedReading[], committed: readonly CountedReading[]): string[] {
   const known = new Map(committed.map((reading) => [keyOf(reading), reading]));
   return found.flatMap((reading) => {
-    const title = `${reading.backend}, ${reading.network}, ${reading.samples} images, ${reading.method}`;
+    const title = `${reading.backend}, ${reading.network}, ${reading.samples} images, ${reading.method}${reading.asGpu ? ', as on a GPU' : ''}`;
     const before = known.get(keyOf(reading));
     if (!before) {
       return [`${title}: not in the table`];
@@ -116,8 +127,8 @@ export function launchTables(readings: readonly CountedReading[]): string[] {
       ['network', 'images', 'method', 'pairs', 'launches', 'reads', 'KB up', 'KB read', 'peak MB'],
       readings
         .filter((reading) => reading.backend === backend)
-        .map(({ network, epochs, samples, method, pairs, ...counts }) => [
-          epochs === 0 ? network : `${network}, ${epochs} epochs`,
+        .map(({ network, epochs, samples, method, pairs, asGpu, ...counts }) => [
+          `${network}${epochs === 0 ? '' : `, ${epochs} epochs`}${asGpu ? ', as on a GPU' : ''}`,
           `${samples}`,
           method === 'exact' ? method : `\`${method}\``,
           `${pairs}`,
