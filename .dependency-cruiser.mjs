@@ -14,7 +14,7 @@ const below = {
 /** Tiny files at the root that every room may use. */
 const everywhere = '(checks|names|warnings)\\.ts$';
 /** Where files are written, in Node only. */
-const files = '^src/training/tensorboard/';
+const files = '^src/training/(files|tensorboard)/';
 
 const rooms = Object.entries(below).map(([room, lower]) => ({
   name: `${room}-imports-downwards`,

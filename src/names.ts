@@ -8,3 +8,18 @@ export function enumerateNames(names: Iterable<string>): string {
   const all = [...names].map((name) => `'${name}'`);
   return enumerate(all.length > 4 ? [...all.slice(0, 3), `${all.length - 3} more`] : all);
 }
+
+/** The same names, those that occur again with `_2`, `_3`, ... behind them: the first number that makes a name which is none of the others. */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let i = 2; seen.has(name) && taken.has(distinct); i++) {
+      distinct = `${name}_${i}`;
+    }
+    seen.add(name);
+    taken.add(distinct);
+    return distinct;
+  });
+}

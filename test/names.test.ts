@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { enumerate, enumerateNames } from '../src/names.js';
+import { distinctNames, enumerate, enumerateNames } from '../src/names.js';
 
 describe('names in a sentence', () => {
   it.each([
@@ -16,4 +16,10 @@ describe('names in a sentence', () => {
     expect(enumerateNames(new Set(['a', 'b', 'c', 'd']))).toBe("'a', 'b', 'c' and 'd'");
     expect(enumerateNames(['a', 'b', 'c', 'd', 'e'])).toBe("'a', 'b', 'c' and 2 more");
   });
+});
+
+it('names that occur again are numbered, past the names that there are', () => {
+  expect(distinctNames(['a', 'b', 'a', 'a'])).toEqual(['a', 'b', 'a_2', 'a_3']);
+  expect(distinctNames(['a', 'a', 'a_2', 'a_2'])).toEqual(['a', 'a_3', 'a_2', 'a_2_2']);
+  expect(distinctNames([])).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
@@ -13,20 +13,30 @@ export interface EventFile {
    * kept and completed by the next call, so that the file never holds a broken record between whole ones.
    */
   append(event: MessageInitShape<typeof EventSchema>): void;
+  /** Whether the file was removed, alone or with its folder. What is appended to it then is seen by nobody. */
+  isRemoved(): boolean;
   /** Closes the file. */
   close(): void;
+  /** Closes the file and removes it. */
+  discard(): void;
 }
 
 /** Tells apart the files that this process opens within one second. */
 let opened = 0;
 
-/** Opens a file that did not exist; the name is the one TensorFlow gives, which TensorBoard knows by `tfevents`. */
-function openNew(logdir: string): number {
+/**
+ * Opens a file that did not exist; the name is the one TensorFlow gives, which TensorBoard knows by `tfevents`. TensorBoard reads the
+ * files of a folder in the order of their names, and those that sort before the one that it is reading never: the second in the
+ * name is the present one, or the one after the latest file's, where that was made within this second or by a clock that is ahead.
+ */
+function openNew(logdir: string): { descriptor: number; path: string } {
   for (;;) {
-    const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
-    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${opened++}.v2`;
+    const seconds = readdirSync(logdir).map((name) => Number(/\btfevents\.(\d{10})\./.exec(name)?.[1] ?? 0));
+    const latest = seconds.reduce((a, b) => Math.max(a, b), 0);
+    const second = String(Math.max(Math.floor(Date.now() / 1000), latest + 1)).padStart(10, '0');
+    const path = join(logdir, `events.out.tfevents.${second}.${hostname()}.${process.pid}.${opened++}.v2`);
     try {
-      return openSync(join(logdir, name), 'ax');
+      return { descriptor: openSync(path, 'ax'), path };
     } catch (error) {
       // Another thread of this process counts for itself, and so does a process of the same id in another container.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
@@ -43,7 +53,7 @@ function openNew(logdir: string): number {
  */
 export function openEventFile(logdir: string): EventFile {
   mkdirSync(logdir, { recursive: true });
-  const descriptor = openNew(logdir);
+  const { descriptor, path } = openNew(logdir);
   let unwritten: Uint8Array = new Uint8Array(0);
 
   function drain(): void {
@@ -58,7 +68,12 @@ export function openEventFile(logdir: string): EventFile {
       unwritten = tfRecord(toBinary(EventSchema, create(EventSchema, event)));
       drain();
     },
+    isRemoved: () => fstatSync(descriptor).nlink === 0,
     close: () => closeSync(descriptor),
+    discard() {
+      closeSync(descriptor);
+      unlinkSync(path);
+    },
   };
   try {
     file.append({ wallTime: Date.now() / 1000, what: { case: 'fileVersion', value: 'brain.Event:2' } });

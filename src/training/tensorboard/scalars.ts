@@ -1,5 +1,7 @@
 import type { SharpnessReading } from '../../measure/reading.js';
+import { distinctNames } from '../../names.js';
 import type { ControlledValue } from '../control/steer.js';
+import type { EpochLogs } from '../streams/epoch-logs.js';
 
 /** One point of one TensorBoard chart. */
 export interface ScalarPoint {
@@ -20,37 +22,69 @@ const descriptions = {
   parameterTrace: "This weight tensor's part of the trace of the loss Hessian.",
   alpha:
     "The factor by which the rescaling that attains `minimum` multiplies this layer's kernel. 0, or infinite (a gap in the line), where the minimum is approached and never attained.",
+  lower:
+    'Where the 95% interval of `minimum` begins, at 0 or above. It is that of a reliable reading; the text `reading` says where one is not.',
+  upper: 'Where the 95% interval of `minimum` ends.',
+  logs: 'What `fit` logged of the epoch, on the same axis as the readings: the number of batches.',
   control: 'The value that a controller has set as of this reading.',
 };
 
 /**
- * What a reading puts into TensorBoard, three groups of charts:
+ * Half the 95% interval in standard errors: the quantile of Student's distribution with 20 degrees of freedom, the fewest that a reliable
+ * reading has. With more the interval covers a little more than 95%.
+ */
+const HALF_INTERVAL = 2.086;
+
+/** The tags of Minimum Sharpness and of the ends of its interval. */
+export function intervalTags(prefix: string): { value: string; lower: string; upper: string } {
+  return { value: `${prefix}/minimum`, lower: `${prefix}_interval/lower`, upper: `${prefix}_interval/upper` };
+}
+
+/**
+ * What a reading puts into TensorBoard, four groups of charts:
  *
  * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`
+ * - `<prefix>_interval/lower`, `<prefix>_interval/upper`: 2.086 standard errors around `minimum`
  * - `<prefix>_alpha/<layer>`
  * - `<prefix>_trace/<parameter>`
  *
  * TensorBoard shortens all but the last part of a long tag, so the slashes in a parameter's name become dots. A name
- * that occurs again, as in nested models, gets `_2`, `_3`, ... appended. Infinite alphas stay as they are: TensorBoard's
- * table says `Infinity`, and its chart leaves a gap.
+ * that occurs again, as in nested models, gets `_2`, `_3`, ... appended, a number that makes a new name. Infinite values stay as they
+ * are: TensorBoard's table says `Infinity`, and its chart leaves a gap.
  */
 export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
-  const seen = new Map<string, number>();
-  const point = (group: string, name: string, value: number, description: string): ScalarPoint => {
-    const tag = `${group}/${name}`;
-    const times = (seen.get(tag) ?? 0) + 1;
-    seen.set(tag, times);
-    return { tag: times === 1 ? tag : `${tag}_${times}`, value, description };
-  };
+  const { minimumSharpness, standardError, trace, scales, parameters } = reading;
+  const tags = intervalTags(prefix);
+  const half = HALF_INTERVAL * standardError;
+  const layers = distinctNames(scales.map(({ layer }) => layer));
+  const names = distinctNames(parameters.map(({ name }) => asLastPart(name)));
   return [
-    point(prefix, 'minimum', reading.minimumSharpness, descriptions.minimum),
-    point(prefix, 'standard_error', reading.standardError, descriptions.standardError),
-    point(prefix, 'trace', reading.trace, descriptions.trace),
-    ...reading.scales.map(({ layer, alpha }) => point(`${prefix}_alpha`, layer, alpha, descriptions.alpha)),
-    ...reading.parameters.map(({ name, trace }) =>
-      point(`${prefix}_trace`, asLastPart(name), trace, descriptions.parameterTrace),
-    ),
+    { tag: tags.value, value: minimumSharpness, description: descriptions.minimum },
+    { tag: `${prefix}/standard_error`, value: standardError, description: descriptions.standardError },
+    { tag: `${prefix}/trace`, value: trace, description: descriptions.trace },
+    { tag: tags.lower, value: Math.max(0, minimumSharpness - half), description: descriptions.lower },
+    { tag: tags.upper, value: minimumSharpness + half, description: descriptions.upper },
+    ...scales.map(({ alpha }, i) => ({
+      tag: `${prefix}_alpha/${layers[i]}`,
+      value: alpha,
+      description: descriptions.alpha,
+    })),
+    ...parameters.map((parameter, i) => ({
+      tag: `${prefix}_trace/${names[i]}`,
+      value: parameter.trace,
+      description: descriptions.parameterTrace,
+    })),
   ];
+}
+
+/** What was logged of an epoch puts into TensorBoard: `<prefix>_logs/<name>`, for example `sharpness_logs/val_loss`. */
+export function logPoints({ logs }: Pick<EpochLogs, 'logs'>, prefix: string): ScalarPoint[] {
+  const names = distinctNames(Object.keys(logs).map(asLastPart));
+  return Object.values(logs).map((value, i) => ({
+    tag: `${prefix}_logs/${names[i]}`,
+    value,
+    description: descriptions.logs,
+  }));
 }
 
 /** What a controller's value puts into TensorBoard: `<prefix>_control/<name>`, for example `sharpness_control/learning_rate`. */

@@ -1,11 +1,13 @@
 import type { Observer } from 'rxjs';
 import { checkKnownOptions, checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
-import { reasonOf, warnOnce } from '../../warnings.js';
+import { reasonOf } from '../../warnings.js';
 import type { ControlledValue } from '../control/steer.js';
-import { DataClass, DataType } from './event_pb.js';
-import { openEventFile } from './event-file.js';
-import { controlPoints, type ScalarPoint, scalarPoints } from './scalars.js';
+import { triedWriting } from '../files/tried-writing.js';
+import type { EpochLogs } from '../streams/epoch-logs.js';
+import { readingText } from './reading-text.js';
+import { joinRun } from './run.js';
+import { controlPoints, logPoints, type ScalarPoint, scalarPoints } from './scalars.js';
 
 /** What `tf.node.summaryFileWriter(logdir)` returns, as far as it is used here. */
 export interface SummaryFileWriter {
@@ -15,59 +17,23 @@ export interface SummaryFileWriter {
 
 export interface TensorBoardWriterOptions {
   /**
-   * Names the charts: `<prefix>/minimum`, `<prefix>_alpha/...`, `<prefix>_trace/...`, `<prefix>_control/...`. Default
-   * `'sharpness'`.
+   * Names the charts: `<prefix>/minimum`, `<prefix>_interval/...`, `<prefix>_alpha/...`, `<prefix>_trace/...`, `<prefix>_logs/...`,
+   * `<prefix>_control/...`. Default `'sharpness'`.
    *
    * Two callbacks of one training, one on training and one on validation data, best write to folders of their own, as
    * Keras does (`logs/run1/train` and `logs/run1/validation`): TensorBoard then draws both into the same charts. To have
-   * charts of their own in one folder instead, give each writer a prefix.
+   * charts of their own in one folder instead, give each writer a prefix. Two with the same are refused.
    */
   readonly prefix?: string;
 }
 
 const knownOptions = { prefix: true } satisfies Record<keyof TensorBoardWriterOptions, true>;
 
-/** Said once, whatever the reasons. */
-const MISSING = 'TensorBoard misses readings, writing failed';
-
 /** Where points go. */
 interface Sink {
-  write(points: readonly ScalarPoint[], step: number): void;
+  /** @param text about the points, in Markdown. */
+  write(points: readonly ScalarPoint[], step: number, text?: string): void;
   close(): void;
-}
-
-function eventFileSink(logdir: string): Sink {
-  const file = openEventFile(logdir);
-  const described = new Set<string>();
-  return {
-    write(points, step) {
-      file.append({
-        wallTime: Date.now() / 1000,
-        step: BigInt(step),
-        what: {
-          case: 'summary',
-          value: {
-            value: points.map(({ tag, value, description }) => ({
-              tag,
-              value: { case: 'tensor', value: { dtype: DataType.DT_FLOAT, tensorShape: {}, floatVal: [value] } },
-              // TensorBoard takes a tag's metadata from its first event in a file.
-              metadata: described.has(tag)
-                ? undefined
-                : {
-                    pluginData: { pluginName: 'scalars' },
-                    summaryDescription: description,
-                    dataClass: DataClass.SCALAR,
-                  },
-            })),
-          },
-        },
-      });
-      for (const { tag } of points) {
-        described.add(tag);
-      }
-    },
-    close: file.close,
-  };
 }
 
 function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
@@ -83,7 +49,7 @@ function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
   };
 }
 
-function openSink(target: string | SummaryFileWriter): Sink {
+function openSink(target: string | SummaryFileWriter, prefix: string): Sink {
   if (typeof target !== 'string') {
     if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
       return summaryFileWriterSink(target);
@@ -93,8 +59,13 @@ function openSink(target: string | SummaryFileWriter): Sink {
   if (target === '') {
     throw new Error("tensorBoardWriter: the log folder is '', give its path, for example 'logs/run1'");
   }
+  const sayRemoved = () =>
+    console.warn(
+      `tensorBoardWriter: the event file in '${target}' was removed with what it held: a new one is made for later readings`,
+    );
   try {
-    return eventFileSink(target);
+    const run = joinRun(target, prefix, sayRemoved);
+    return { write: run.write, close: run.leave };
   } catch (error) {
     throw new Error(`tensorBoardWriter: cannot write to the log folder '${target}': ${reasonOf(error)}`, {
       cause: error,
@@ -102,70 +73,92 @@ function openSink(target: string | SummaryFileWriter): Sink {
   }
 }
 
+/** What TensorBoard is given. */
+type Written = SharpnessReading | EpochLogs | ControlledValue;
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A reading may have logs, by `withEpochLogs`. */
+function pointsOf(value: Written, prefix: string): ScalarPoint[] {
+  const points = [
+    ...('minimumSharpness' in value ? scalarPoints(value, prefix) : []),
+    ...('logs' in value ? logPoints(value as EpochLogs, prefix) : []),
+    ...('previous' in value ? controlPoints(value, prefix) : []),
+  ];
+  if (points.length === 0) {
+    throw new Error('what came is no reading');
+  }
+  return points;
+}
+
 /**
- * An observer that writes readings as TensorBoard scalars: `sharpness/minimum`, `sharpness/standard_error`,
- * `sharpness/trace`, and one chart a layer (`sharpness_alpha/...`) and a weight tensor (`sharpness_trace/...`), each with
- * its description. Values are float32 there. The step is `reading.step`; a reading without one gets the step after the
- * last, starting at 0.
+ * An observer that writes readings for TensorBoard: the charts `sharpness/minimum`, `sharpness/standard_error`, `sharpness/trace`, the ends of
+ * the 95% interval (`sharpness_interval/...`), and one chart a layer (`sharpness_alpha/...`) and a weight tensor
+ * (`sharpness_trace/...`), each with its description. The page of custom scalars draws `minimum` in its interval. The page of texts
+ * has what the reading takes for granted and which layers trade scale, whenever that changes (`sharpness/reading`). Values are
+ * float32 there, beyond that infinite. The step is `reading.step`; a reading without one gets the step after the last, starting at 0.
  *
- * It also takes what a controller sets, as `sharpness_control/<name>`: `steer(...).values$` gives one point a reading,
- * `changes$` just the changes, between which TensorBoard draws sloping lines. Both streams go through one writer, and so into
- * one file, merged:
+ * It also takes what `fit` logs of every epoch (`logs$`), as `sharpness_logs/loss`, ..., and what a controller sets, as
+ * `sharpness_control/<name>`: `steer(...).values$` gives one point a reading, `changes$` just the changes, between which TensorBoard
+ * draws sloping lines. All streams go through one writer, merged, and are drawn over the same steps, the numbers of batches:
  *
  * ```ts
- * merge(sharpness.readings$, steering.values$).subscribe(tensorBoardWriter('logs/run1'));
+ * merge(sharpness.readings$, sharpness.logs$, steering.values$).subscribe(tensorBoardWriter('logs/run1'));
  * ```
  *
- * Given a folder, it opens a new event file in it, now and once. Every reading is with the operating system when the
- * observer returns: a running TensorBoard sees it, and a process that is killed loses none.
- * Given a `tf.node.summaryFileWriter`, the charts have no descriptions, because tfjs-node does not take any.
+ * Given a folder, it opens a new event file in it, now and once; writers of one program with prefixes of their own share it. Every
+ * reading is with the operating system when the observer returns: a running TensorBoard sees it, and a process that is killed loses
+ * none. The file begins with the step of its first reading: what files before it in the folder have of that step and later ones,
+ * from a training that was resumed at an earlier checkpoint, TensorBoard leaves out. Where the file is removed, a new one is made
+ * for the next reading, with a warning.
+ * Given a `tf.node.summaryFileWriter`, there are the charts alone and without descriptions, because tfjs-node does not take any.
  *
  * Once it is made it never throws, so that a full disk does not end a training: what cannot be written is lost but for
- * one warning on the console, and later readings are tried again. Completion and error close the file; readings after
- * that are dropped. Use one writer a stream.
+ * a warning on the console, when that begins and for each other reason, and later readings are tried again. Completion and error
+ * close the file; readings after that are dropped. Use one writer a stream.
  *
- * @throws Error with one line when the folder cannot be made or written to, when `target` is neither a folder nor a summary file
- *   writer, when `prefix` is empty, and for an option that there is not.
+ * @throws Error with one line when the folder cannot be made or written to, when another writer of the program draws into the same
+ *   charts or, on Linux, another program writes to the folder, when `target` is neither a folder nor a summary file writer, when
+ *   `prefix` is empty, and for an option that there is not.
  */
 export function tensorBoardWriter(
   target: string | SummaryFileWriter,
   options: TensorBoardWriterOptions = {},
-): Observer<SharpnessReading | ControlledValue> {
+): Observer<SharpnessReading | EpochLogs | ControlledValue> {
   checkKnownOptions('tensorBoardWriter', options, knownOptions);
   const { prefix = 'sharpness' } = options;
   checkText('tensorBoardWriter: prefix', prefix, "name the charts, for example 'sharpness'");
-  const sink = openSink(target);
+  const sink = openSink(target, prefix);
   let nextStep = 0;
   let closed = false;
-  const warn = warnOnce('tensorBoardWriter');
+  const attempt = triedWriting('tensorBoardWriter: TensorBoard misses readings');
 
-  function attempt(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      warn(`${MISSING}: ${reasonOf(error)}`, MISSING);
+  function write(value: Written): void {
+    if (!isObject(value)) {
+      throw new Error(`${String(value)} is no reading`);
     }
+    const isReading = 'minimumSharpness' in value;
+    const step = value.step ?? nextStep;
+    if (isReading) {
+      nextStep = step + 1;
+    }
+    sink.write(pointsOf(value, prefix), step, isReading ? readingText(value) : undefined);
   }
 
   function close(): void {
-    if (closed) {
-      return;
+    if (!closed) {
+      closed = true;
+      attempt(sink.close);
     }
-    closed = true;
-    attempt(sink.close);
   }
 
   return {
     next(value) {
-      if (closed) {
-        return;
+      if (!closed) {
+        attempt(() => write(value));
       }
-      const isReading = 'minimumSharpness' in value;
-      const step = value.step ?? nextStep;
-      if (isReading) {
-        nextStep = step + 1;
-      }
-      attempt(() => sink.write(isReading ? scalarPoints(value, prefix) : controlPoints(value, prefix), step));
     },
     error(error) {
       console.warn(`tensorBoardWriter: no more readings, their stream failed: ${reasonOf(error)}`);

@@ -87,34 +87,90 @@ function readFields(bytes: Buffer): Fields {
   return fields;
 }
 
-/** What the records of one event file say. The first must be the file version and nothing else. */
-export function readScalars(bytes: Buffer): ReadScalar[] {
+/** One tensor of one event. */
+interface ReadValue {
+  readonly tag: string;
+  readonly step: number;
+  readonly wallTime: number;
+  readonly tensor: Fields;
+  readonly metadata?: Fields;
+}
+
+/** The summaries of one event file. The first record must be the file version and nothing else. */
+function readValues(bytes: Buffer): ReadValue[] {
   const [version, ...events] = readRecords(bytes).map(readFields);
   if (String(version?.get(3)) !== 'brain.Event:2' || version?.has(5)) {
     throw new Error('no file version');
   }
-  return events.flatMap((event) => {
-    const values = readFields(event.get(5)![0] as Buffer).get(1) as Buffer[];
-    return values.map(readFields).map((value) => {
-      const tensor = readFields(value.get(8)![0] as Buffer);
-      const metadata = value.has(9) ? readFields(value.get(9)![0] as Buffer) : undefined;
-      if ((tensor.get(2)![0] as Buffer).length > 0) {
-        throw new Error('not a scalar');
-      }
-      return {
+  return events
+    .filter((event) => event.has(5))
+    .flatMap((event) => {
+      const values = readFields(event.get(5)![0] as Buffer).get(1) as Buffer[];
+      return values.map(readFields).map((value) => ({
         tag: String(value.get(1)),
         step: (event.get(2)?.[0] ?? 0) as number,
         wallTime: event.get(1)![0] as number,
-        value: (tensor.get(5)![0] as Buffer).readFloatLE(0),
-        dtype: tensor.get(1)![0] as number,
-        ...(metadata && {
-          plugin: String(readFields(metadata.get(1)![0] as Buffer).get(1)),
-          description: String(metadata.get(3)),
-          dataClass: metadata.get(4)![0] as number,
-        }),
-      };
+        tensor: readFields(value.get(8)![0] as Buffer),
+        ...(value.has(9) && { metadata: readFields(value.get(9)![0] as Buffer) }),
+      }));
+    })
+    .map((value) => {
+      if ((value.tensor.get(2)![0] as Buffer).length > 0) {
+        throw new Error('not a scalar');
+      }
+      return value;
     });
-  });
+}
+
+const pluginOf = (metadata: Fields) => String(readFields(metadata.get(1)![0] as Buffer).get(1));
+
+/** The numbers of one event file. */
+export function readScalars(bytes: Buffer): ReadScalar[] {
+  return readValues(bytes)
+    .filter(({ tensor }) => tensor.has(5))
+    .map(({ tag, step, wallTime, tensor, metadata }) => ({
+      tag,
+      step,
+      wallTime,
+      value: (tensor.get(5)![0] as Buffer).readFloatLE(0),
+      dtype: tensor.get(1)![0] as number,
+      ...(metadata && {
+        plugin: pluginOf(metadata),
+        description: String(metadata.get(3)),
+        dataClass: metadata.get(4)![0] as number,
+      }),
+    }));
+}
+
+/** One text of one event. */
+export interface ReadText {
+  readonly tag: string;
+  readonly step: number;
+  readonly dtype: number;
+  readonly text: Buffer;
+  readonly plugin?: string;
+  readonly dataClass?: number;
+}
+
+/** The texts of one event file, and its layouts. */
+export function readTexts(bytes: Buffer): ReadText[] {
+  return readValues(bytes)
+    .filter(({ tensor }) => tensor.has(8))
+    .map(({ tag, step, tensor, metadata }) => ({
+      tag,
+      step,
+      dtype: tensor.get(1)![0] as number,
+      text: tensor.get(8)![0] as Buffer,
+      ...(metadata && { plugin: pluginOf(metadata), dataClass: metadata.get(4)![0] as number }),
+    }));
+}
+
+/** The steps at which one event file says that a run starts. */
+export function readStarts(bytes: Buffer): number[] {
+  return readRecords(bytes)
+    .map(readFields)
+    .filter((event) => event.has(7) && readFields(event.get(7)![0] as Buffer).get(1)![0] === 1)
+    .map((event) => (event.get(2)?.[0] ?? 0) as number);
 }
 
 /** Event files of a folder, oldest first. */
@@ -124,11 +180,13 @@ export function eventFiles(logdir: string): string[] {
     .map((name) => join(logdir, name));
 }
 
-/** The scalars of a folder's only event file. */
-export function readLogdir(logdir: string): ReadScalar[] {
+/** The scalars of a folder's only event file, or what else `read` finds in it. */
+export function readLogdir(logdir: string): ReadScalar[];
+export function readLogdir<T>(logdir: string, read: (bytes: Buffer) => T): T;
+export function readLogdir(logdir: string, read: (bytes: Buffer) => unknown = readScalars): unknown {
   const files = eventFiles(logdir);
   if (files.length !== 1) {
     throw new Error(`${files.length} event files in ${logdir}`);
   }
-  return readScalars(readFileSync(files[0]!));
+  return read(readFileSync(files[0]!));
 }

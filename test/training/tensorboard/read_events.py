@@ -18,11 +18,15 @@ def chart(points, values):
     }
 
 
+def show(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 charts = {}
 for tag in events.Tags()["tensors"]:
     points = events.Tensors(tag)
     metadata = events.SummaryMetadata(tag)
-    charts[tag] = chart(points, [make_ndarray(point.tensor_proto).item() for point in points]) | {
+    charts[tag] = chart(points, [show(make_ndarray(point.tensor_proto).item()) for point in points]) | {
         "plugin": metadata.plugin_data.plugin_name,
         "dataClass": DataClass.Name(metadata.data_class),
         "description": metadata.summary_description,

@@ -43,6 +43,8 @@ export function expectedCharts(readings: readonly SharpnessReading[]): Record<st
     add('sharpness/minimum', reading.minimumSharpness);
     add('sharpness/standard_error', reading.standardError);
     add('sharpness/trace', reading.trace);
+    add('sharpness_interval/lower', Math.max(0, reading.minimumSharpness - 2.086 * reading.standardError));
+    add('sharpness_interval/upper', reading.minimumSharpness + 2.086 * reading.standardError);
     for (const { layer, alpha } of reading.scales) {
       add(`sharpness_alpha/${layer}`, alpha);
     }

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import type { Observer } from 'rxjs';
+import { checkText } from '../../checks.js';
+import type { SharpnessReading } from '../../measure/reading.js';
+import { distinctNames } from '../../names.js';
+import type { Logged } from '../streams/epoch-logs.js';
+import { fileObserver } from './file-observer.js';
+import { linesFile } from './lines-file.js';
+
+/**
+ * An observer that appends each reading to a CSV file, as one row: `step`, `epoch`, `minimumSharpness` and every other number, flag and
+ * text of the reading, then `alpha/<layer>`, `trace/<parameter>`, and the `assumptions` in one cell. With the epoch's loss and
+ * accuracy, as `logs/<name>`:
+ *
+ * ```ts
+ * sharpness.readings$.pipe(withEpochLogs(sharpness.logs$)).subscribe(csvWriter('readings.csv'));
+ * ```
+ *
+ * Every row is with the operating system when the observer returns: a process that is killed loses none. A file that is there is
+ * gone on with, under its own header. If its last row was cut off, by a full disk or a machine that went down, that row is taken
+ * away first, with a warning that shows it: a number may have lost digits. A reading with columns that the header does not have, of
+ * another network for example, gets them: the file is written anew, with the new columns at the end and empty cells in the
+ * rows before. The file and its folder are made where they are missing, also in mid-training. It is open only while a row is written.
+ *
+ * Infinite numbers and NaN are written as `Infinity`, `-Infinity` and `NaN`, which `Number` and pandas read. Cells are quoted where they
+ * need it (RFC 4180), and line breaks in them become spaces, so that a row is a line.
+ *
+ * Once it is made it never throws: what cannot be written is lost but for a warning on the console, and later readings are
+ * tried again.
+ *
+ * @param path of the file, for example `'logs/run1/readings.csv'`.
+ * @throws Error with one line when the file cannot be made or written to, or is no CSV file of readings.
+ */
+export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessReading & Logged)> {
+  checkText('csvWriter: path', path, "name the file, for example 'readings.csv'");
+  return fileObserver('csvWriter', path, (events) => {
+    const file = linesFile(path, {
+      check(first, ends) {
+        const isOurs = cellsOf(first).includes(KEY) || (!ends && `step,epoch,${KEY}`.startsWith(first));
+        if (!isOurs) {
+          throw new Error(`it is there, and no file of readings, for it has no column ${KEY}: name another`);
+        }
+      },
+      // Without the line break nobody knows whether its last number is whole.
+      isWhole: () => false,
+      ...events,
+    });
+    let columns = cellsOf(file.firstLineIfChanged() ?? '');
+    return (reading) => {
+      const row = rowOf(reading as SharpnessReading & Partial<Logged>);
+      const header = file.firstLineIfChanged();
+      if (header !== undefined) {
+        columns = cellsOf(header);
+      }
+      const added = [...row.keys()].filter((name) => !columns.includes(name));
+      const all = [...columns, ...added];
+      const cells = `${lineOf(all.map((name) => row.get(name) ?? ''))}\n`;
+      if (columns.length === 0) {
+        file.append(`${lineOf(all)}\n${cells}`);
+      } else if (added.length === 0) {
+        file.append(cells);
+      } else {
+        const [, ...rows] = readFileSync(path, 'utf8').replace(/\n$/, '').split('\n');
+        const empty = ','.repeat(added.length);
+        file.replace([lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n'));
+      }
+      columns = all;
+    };
+  });
+}
+
+/** The column that tells a file of readings from others. */
+const KEY = 'minimumSharpness' satisfies keyof SharpnessReading;
+
+/** What a reading says, by columns: whatever is a number, a flag or a text, also what operators have added. */
+function rowOf(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
+  const { step, epoch, scales, parameters, assumptions, logs, ...rest } = reading;
+  if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
+    throw new Error('what came is no reading');
+  }
+  const values: [string, unknown][] = [
+    ...Object.entries({ step: step ?? '', epoch: epoch ?? '', ...rest }),
+    ...scales.map(({ layer, alpha }): [string, unknown] => [`alpha/${layer}`, alpha]),
+    ...parameters.map(({ name, trace }): [string, unknown] => [`trace/${name}`, trace]),
+    ...Object.entries(logs ?? {}).map(([name, value]): [string, unknown] => [`logs/${name}`, value]),
+    ['assumptions', assumptions.join(' ')],
+  ];
+  const cells = values.filter(([, value]) => ['number', 'boolean', 'string'].includes(typeof value));
+  const names = distinctNames(cells.map(([name]) => name));
+  return new Map(cells.map(([, value], i) => [names[i]!, String(value)]));
+}
+
+function lineOf(cells: readonly string[]): string {
+  return cells
+    .map((cell) => cell.replace(/[\r\n]+/g, ' '))
+    .map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(',');
+}
+
+/** The cells of a line, as this or another program has quoted them. None for an empty line. */
+function cellsOf(line: string): string[] {
+  const bare = line.replace(/^\ufeff|\r$/g, '');
+  const cells = bare === '' ? [] : [...`,${bare}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g)];
+  return cells.map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain!);
+}
