@@ -51,6 +51,16 @@ export function readRecords(bytes: Buffer): Buffer[] {
   return records;
 }
 
+/** A TFRecord file without a last record that was cut off, as TensorBoard reads it. */
+export function wholeRecords(bytes: Buffer): Buffer {
+  let end = 0;
+  for (let next = 0; next <= bytes.length; ) {
+    end = next;
+    next = end + 12 <= bytes.length ? end + 16 + Number(bytes.readBigUInt64LE(end)) : Number.POSITIVE_INFINITY;
+  }
+  return bytes.subarray(0, end);
+}
+
 function readFields(bytes: Buffer): Fields {
   const fields: Fields = new Map();
   let at = 0;

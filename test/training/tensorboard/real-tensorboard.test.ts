@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { from } from 'rxjs';
+import { from, map } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTensorBoard, tensorBoardInstalled } from '../../../scripts/tensorboard-server.js';
 import type { SharpnessReading } from '../../../src/measure/reading.js';
@@ -70,6 +70,99 @@ describe.skipIf(!tensorBoardInstalled)('TensorBoard', () => {
     },
   );
 
+  const goesOn = [10, 20, 30, 40, 50, 60, 70].map((step): [number, number] => [step, step < 30 ? 1 : 2]);
+
+  /** A training that was resumed at step 20, after step 50. */
+  function resume(folder: string): void {
+    for (const [minimumSharpness, ...steps] of [
+      [1, 10, 20, 30, 40, 50],
+      [2, 30, 40, 50, 60, 70],
+    ]) {
+      from(steps)
+        .pipe(map((step) => ({ ...readings[0]!, step, minimumSharpness })))
+        .subscribe(tensorBoardWriter(folder));
+    }
+  }
+
+  it.each([[['--load_fast', 'true']], [['--load_fast', 'false']]])(
+    'serves resumed runs, prefixes, logs, infinite values, texts and the interval (%s)',
+    async (options) => {
+      resume(join(logdir, 'resumed'));
+
+      const shared = join(logdir, 'shared');
+      const writers = ['train', 'validation'].map((prefix) => tensorBoardWriter(shared, { prefix }));
+      const [reading] = readings as [SharpnessReading];
+      const write = (step: number) => {
+        for (const writer of writers) {
+          writer.next({ ...reading, step, minimumSharpness: step, standardError: 1e39 });
+          writer.next({ step, epoch: 0, batches: 5, logs: { loss: 1 / step } });
+        }
+      };
+      write(5);
+      const server = await startTensorBoard(logdir, options);
+      const points = (run: string, tag: string) => servedPoints(server.url, run, tag);
+      try {
+        await until(async () => (await points('resumed', 'sharpness/minimum')).length >= 5);
+        await until(async () => (await points('resumed', 'sharpness_trace/dense_Dense2.bias')).at(-1)?.[0] === 70);
+        expect(await points('resumed', 'sharpness/minimum')).toEqual(goesOn);
+
+        await until(async () => (await points('shared', 'validation/minimum')).length === 1);
+        write(10);
+        // Both go on being read: they share a file.
+        await until(async () => (await points('shared', 'train_logs/loss')).length === 2);
+        await until(async () => (await points('shared', 'validation_logs/loss')).length === 2);
+        for (const prefix of ['train', 'validation']) {
+          expect(await points('shared', `${prefix}/minimum`)).toEqual([
+            [5, 5],
+            [10, 10],
+          ]);
+          expect(await points('shared', `${prefix}/standard_error`)).toEqual([
+            [5, Infinity],
+            [10, Infinity],
+          ]);
+          expect(await points('shared', `${prefix}_logs/loss`)).toEqual([
+            [5, Math.fround(1 / 5)],
+            [10, Math.fround(1 / 10)],
+          ]);
+        }
+
+        const text = new URLSearchParams({ run: 'shared', tag: 'train/reading' });
+        expect(await served(server.url, `text?${text}`, 'text')).toEqual([
+          expect.objectContaining({
+            step: 5,
+            text: expect.stringMatching(/<strong>Symmetries:<\/strong> .*<code>conv2d_Conv2D1<\/code>/s),
+          }),
+        ]);
+
+        // The page of custom scalars: a category with a chart for each prefix, whose tags are there.
+        type Layout = {
+          category: { chart: { margin: { series: { value: string; lower: string; upper: string }[] } }[] }[];
+        };
+        const layout = (await served(server.url, 'layout', 'custom_scalars')) as Layout;
+        const series = layout.category.flatMap(({ chart }) => chart.flatMap(({ margin }) => margin.series));
+        expect(series.map(({ value }) => value).sort()).toEqual([
+          'sharpness/minimum',
+          'train/minimum',
+          'validation/minimum',
+        ]);
+        const runOf = (tag: string) => (tag.startsWith('sharpness') ? 'resumed' : 'shared');
+        for (const tags of series) {
+          const [value, lower, upper] = await Promise.all(
+            [tags.value, tags.lower, tags.upper].map((tag) => points(runOf(tag), tag)),
+          );
+          expect(value!.length).toBeGreaterThan(1);
+          value!.forEach(([step, number], i) => {
+            expect([lower![i]![0], upper![i]![0]]).toEqual([step, step]);
+            expect(lower![i]![1]).toBeLessThan(number);
+            expect(upper![i]![1]).toBeGreaterThan(number);
+          });
+        }
+      } finally {
+        await server.stop();
+      }
+    },
+  );
+
   it('shows readings that come while it runs, also from a second fit into the same folder', async () => {
     const writer = tensorBoardWriter(logdir);
     writer.next(readings[0]!);
@@ -92,8 +185,8 @@ describe.skipIf(!tensorBoardInstalled)('TensorBoard', () => {
   });
 });
 
-async function served(url: string, route: string): Promise<unknown> {
-  const response = await fetch(`${url}data/plugin/scalars/${route}`);
+async function served(url: string, route: string, plugin = 'scalars'): Promise<unknown> {
+  const response = await fetch(`${url}data/plugin/${plugin}/${route}`);
   return response.ok ? response.json() : undefined;
 }
 
