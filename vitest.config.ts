@@ -10,7 +10,8 @@ const backendFree = [
   'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,docs,native,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
-  'test/training/tensorboard/{event-file,record,scalars,writer,real-tensorboard}.test.ts',
+  'test/training/files/*.test.ts',
+  'test/training/tensorboard/!(native-writer).test.ts',
   'test/{throws,warnings}.test.ts',
 ];
 /** What depends on the backend; wasm, which cannot train a CNN, runs no more than this. */

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { merge } from 'rxjs';
 import { earlyStopping, measureSharpness, minimumSharpness } from 'tfjs-sharpness';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
 import { newLogdir, runWithOptions } from './shared/command-line.js';
@@ -61,7 +62,8 @@ await runWithOptions(usage, defaults, ['wasm', 'cpu'], async (options) => {
 
   // MS of all training images, after every epoch, to a relative standard error of 2%.
   const sharpness = minimumSharpness({ data: train.images });
-  sharpness.readings$.subscribe(tensorBoardWriter(`${logdir}/all-images`));
+  // Loss and accuracy are drawn over the same steps.
+  merge(sharpness.readings$, sharpness.logs$).subscribe(tensorBoardWriter(`${logdir}/all-images`));
   // For comparison, MS of the first minibatch of each epoch, with its error as an estimate of the above.
   const minibatch = minimumSharpness({ name: 'minibatchSharpness' });
   minibatch.readings$.subscribe(tensorBoardWriter(`${logdir}/minibatch`));

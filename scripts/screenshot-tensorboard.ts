@@ -1,7 +1,9 @@
 /**
  * Takes a picture of a log folder in a real TensorBoard.
  *
- *     npx tsx scripts/screenshot-tensorboard.ts <logdir> <out.png> [width height]
+ *     npx tsx scripts/screenshot-tensorboard.ts <logdir> <out.png> [width height] [page]
+ *
+ * The page is `timeseries`, or `custom_scalars` with Minimum Sharpness in its interval.
  *
  * Needs TensorBoard (scripts/tensorboard-venv.sh) and Chromium: CHROMIUM names the program, default `chromium`.
  */
@@ -10,9 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium } from 'playwright-core';
 import { startTensorBoard } from './tensorboard-server.js';
 
-const [logdir, out, width = '1440', height = '1160'] = process.argv.slice(2);
+const [logdir, out, width = '1440', height = '1160', shown = 'timeseries'] = process.argv.slice(2);
 if (!logdir || !out) {
-  console.error('usage: npx tsx scripts/screenshot-tensorboard.ts <logdir> <out.png> [width height]');
+  console.error('usage: npx tsx scripts/screenshot-tensorboard.ts <logdir> <out.png> [width height] [page]');
   process.exit(2);
 }
 
@@ -36,10 +38,15 @@ try {
     viewport: { width: Number(width), height: Number(height) },
     colorScheme: 'light',
   });
-  await page.goto(`${server.url}?smoothing=0&forceSVG=true&darkMode=false#timeseries`);
-  await page.locator('scalar-card line-chart path').first().waitFor();
-  await page.getByText('Ignore outliers in chart scaling').click();
-  await page.getByRole('button', { name: 'Settings' }).last().click();
+  await page.goto(`${server.url}?smoothing=0&forceSVG=true&darkMode=false#${shown}`);
+  if (shown === 'timeseries') {
+    await page.locator('scalar-card line-chart path').first().waitFor();
+    await page.getByText('Ignore outliers in chart scaling').click();
+    await page.getByRole('button', { name: 'Settings' }).last().click();
+  } else {
+    await page.locator('tf-custom-scalar-margin-chart-card path').first().waitFor();
+    await page.getByText('Ignore outliers in chart scaling').click();
+  }
   await sleep(2000);
   await page.screenshot({ path: out });
 } finally {

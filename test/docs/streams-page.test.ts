@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SharpnessReading } from '../../src/measure/reading.js';
@@ -136,7 +136,6 @@ describe('docs/streams.md', () => {
       expect(numbers(output, /before batch (\d+)/g)).toEqual(risen);
     },
     'What went wrong': (output) => expect(output).toBe(''),
-    'Event files': () => expect(readdirSync(join(folderOf('Event files'), 'logs/run1/train'))).toHaveLength(1),
     'Only readings that can be trusted': (output) => expect(numbers(output, /batch (\d+)/g)).toHaveLength(8),
     'Save every reading in a file': (_, readings) => {
       const file = join(folderOf('Save every reading in a file'), 'readings.jsonl');

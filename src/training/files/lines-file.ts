@@ -58,7 +58,7 @@ export function isBlank(line: string): boolean {
 const BLOCK = 2 ** 16;
 const NEWLINE = 10;
 
-/** @throws nothing: the file is not looked at before the first call. */
+/** The file is not looked at before the first call. */
 export function linesFile(path: string, kind: LinesKind): LinesFile {
   /** As it was left. */
   let left: { readonly inode: number; readonly size: number } | undefined;
