@@ -125,7 +125,7 @@ function check(operation: Operation, recorded: SensedCall & RecordedCall): void 
         });
       }
     });
-    operation.squaredNorms?.([{ ...call, delta }], 1).forEach((norms, b) => {
+    operation.squaredNorms?.([{ ...call, delta: operation.leavesAtInput ? back[0]! : delta }], 1).forEach((norms, b) => {
       if (norms) {
         numbersOf(norms).forEach((value, n) => {
           own[b]![n * size + i] = value;
