@@ -144,7 +144,10 @@ function deltasThroughTime(
     returnSequences ? shown[turned ? length - 1 - place : place] : shown[1 + place - length];
   const zeros = () => tf.zeros([samples * columns, units]);
   const found: tf.Tensor[] = [];
-  let states: tf.Tensor[] = [zeros(), ...Array.from({ length: cell.states - 1 }, (_, i) => given[shown.length + i] ?? zeros())];
+  let states: tf.Tensor[] = [
+    zeros(),
+    ...Array.from({ length: cell.states - 1 }, (_, i) => given[shown.length + i] ?? zeros()),
+  ];
   for (let place = length - 1; place >= 0; place--) {
     const t = order[place];
     const [ofStep, ...before] = tf.tidy(() => {
