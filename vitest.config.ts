@@ -19,7 +19,7 @@ const kernel = [
   'test/{network,traces}/**/*.test.ts',
   'test/training/{control,optimizers,stopping}/**/*.test.ts',
   'test/training/{minimum-sharpness*,monitor,sharpness-reader,callback-options,logged-values}.test.ts',
-  'test/measure/{measure-*,sharpness-*,several-outputs,instant,methods,reading,inputs,sample-weights,masks,masked-forward}.test.ts',
+  'test/measure/{measure-*,sharpness-*,several-outputs,instant,methods,reading,inputs,sample-weights,masks,masked-forward,recurrent-programs}.test.ts',
   'test/measure/{frozen,describe-symmetries,memory,random-part,golden,keras,input-types,invariance,rescaled-networks}.test.ts',
   'test/measure/{value-cases,what-fit-minimises}.test.ts',
   'test/tfjs/!(copies|minibatch-recorder).test.ts',

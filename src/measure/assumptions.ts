@@ -150,6 +150,20 @@ export function symmetryAssumptions(graph: Graph, symmetry: ScaleSymmetry): stri
   return assumptions;
 }
 
+/** Which layers take long, one sentence. */
+export function slowAssumptions(graph: Graph): string[] {
+  const slow = graph.steps
+    .map(({ operation }) => operation)
+    .filter(({ oneByOne, parameters }) => oneByOne && parameters.some(({ trainable }) => trainable));
+  const names = [...new Set(slow.map(({ layer }) => layer.name))];
+  return names.length > 0
+    ? [
+        `The weights of ${enumerateNames(names)} take one gradient for every sample and column, which is slow: layers that have an exact ` +
+          'rule are faster, and so is a rule of your own with squaredNorms (registerLayerRule).',
+      ]
+    : [];
+}
+
 /** Where the backend computes another function than the layers say, one sentence. */
 export function backendAssumptions(graph: Graph): string[] {
   const normalizations = graph.steps.filter(({ operation }) => operation.inputStatistics !== undefined);

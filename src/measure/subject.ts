@@ -5,7 +5,7 @@ import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { trainedWeights, type Weight } from '../tfjs/weights.js';
-import { backendAssumptions, outputAssumptions, symmetryAssumptions } from './assumptions.js';
+import { backendAssumptions, outputAssumptions, slowAssumptions, symmetryAssumptions } from './assumptions.js';
 import { type LossData, orderedInputs, partsOf } from './inputs.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
 import { type LossForm, lossForm, lossInputs, type RowNotes } from './loss-inputs.js';
@@ -93,6 +93,7 @@ export function subjectOfModel(
     rows: ofLoss.rows,
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
+      ...slowAssumptions(graph),
       ...backendAssumptions(graph),
       ...outputAssumptions(names.filter((name) => !plans.some((plan) => plan.name === name))),
     ],

@@ -127,9 +127,17 @@ export interface Arithmetic<Delta extends Numbers, Left extends Numbers> {
   back(operation: Operation, call: RecordedCall, delta: Delta): Delta[];
   /** Deltas of a tensor that goes to several places add up. */
   add(a: Delta, b: Delta): Delta;
-  /** What one operation leaves from all its calls that a delta reached, for each of its trained parameters; empty: nothing. */
+  /**
+   * What one operation leaves from all its calls that a delta reached, for each of its trained parameters; empty: nothing. The delta
+   * is that of the output or, where it `leavesAtInput`, of the first input.
+   */
   leave(operation: Operation, calls: readonly (RecordedCall & { readonly delta: Delta })[]): Left[];
 }
+
+const cloned = <Delta extends Numbers>(delta: Delta): Delta =>
+  (delta instanceof tf.Tensor
+    ? tf.clone(delta)
+    : Object.fromEntries(Object.entries(delta).map(([part, each]) => [part, tf.clone(each)]))) as Delta;
 
 /** `sendBack`, whatever the deltas are made of. */
 export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
@@ -186,18 +194,28 @@ export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
       const call = tape.calls[i];
       const delta = deltas.get(step.output);
       if (call && delta) {
-        if (carriesDelta) {
+        const atInput = leavesNorms && operation.leavesAtInput === true;
+        let kept = delta;
+        if (carriesDelta || atInput) {
           const inputDeltas = gaugedTidy(gauge, () => inLayer(operation, () => back(operation, call, delta)));
+          if (atInput) {
+            kept = carriesDelta ? cloned(inputDeltas[0]) : inputDeltas[0];
+          }
           step.inputs.forEach((id, position) => {
-            addDelta(id, inputDeltas[position]);
+            if (carriesDelta) {
+              addDelta(id, inputDeltas[position]);
+            } else if (inputDeltas[position] !== kept) {
+              tf.dispose(inputDeltas[position]);
+            }
           });
         }
         // Not before: what is in one of the maps is disposed when something throws.
         deltas.delete(step.output);
-        if (leavesNorms) {
-          waiting.set(operation, [...(waiting.get(operation) ?? []), { ...call, delta }]);
-        } else {
+        if (kept !== delta || !leavesNorms) {
           tf.dispose(delta);
+        }
+        if (leavesNorms) {
+          waiting.set(operation, [...(waiting.get(operation) ?? []), { ...call, delta: kept }]);
         }
       }
       if (leavesNorms) {

@@ -6,7 +6,7 @@ import { learnedWeights, trainedWeights, variableOf } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
 import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
-import { checkOperations } from './layers/rule.js';
+import { type Wiring, wiringOf } from './layers/rule.js';
 import { ruleOf } from './layers/table.js';
 import { maskOfCall } from './masks.js';
 
@@ -68,11 +68,11 @@ function checkLayer(layer: Layer): void {
 export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOptions = {}): Graph {
   const trainable = new Set<unknown>(countFrozen ? learnedWeights(model) : trainedWeights(model));
   const steps: Step[] = [];
-  const operationsOf = new Map<Layer, Operation[]>();
+  const wirings = new Map<Layer, Wiring>();
   let tensors = 0;
 
-  function operations(layer: Layer): Operation[] {
-    let known = operationsOf.get(layer);
+  function wiring(layer: Layer): Wiring {
+    let known = wirings.get(layer);
     if (!known) {
       checkLayer(layer);
       const nameOf = namesOfWeights(layer);
@@ -80,9 +80,8 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
         checkKnownOptions(`The place of '${nameOf(variable)}' between scales`, place, namedPlace);
         return { name: nameOf(variable), layer, variable, role, ...place, trainable: trainable.has(variable) };
       };
-      known = ruleOf(layer.getClassName())(layer, parameter);
-      checkOperations(layer, known);
-      operationsOf.set(layer, known);
+      known = wiringOf(layer, ruleOf(layer.getClassName())(layer, parameter));
+      wirings.set(layer, known);
     }
     return known;
   }
@@ -109,13 +108,14 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
       );
       return unfoldModel(layer, fed).map(({ tensor }) => ({ tensor }));
     }
-    let current = inputs.map(({ tensor }) => tensor);
-    for (const operation of operations(layer)) {
-      current = [add(operation, current, inputs[0]?.mask)];
-    }
+    const { operations, connect } = wiring(layer);
+    const found = connect(
+      inputs.map(({ tensor }) => tensor),
+      (operation, taken) => add(operation, taken, inputs[0]?.mask),
+    );
     const shapes = call.outputs.map(({ shape }) => shape);
-    const outputs =
-      shapes.length === 1 ? current : shapes.map((_, i) => add(partOf(layer, operations(layer), shapes, i), current));
+    const isWhole = shapes.length === 1 || found.length === shapes.length;
+    const outputs = isWhole ? found : shapes.map((_, i) => add(partOf(layer, operations, shapes, i), found));
     // tf.js gives every output of a layer the same mask.
     const mask = maskFor(call, inputs);
     return outputs.map((tensor) => (mask === undefined ? { tensor } : { tensor, mask }));
@@ -159,8 +159,8 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
   const inputTypes = new Map(inputs.map((tensor, i) => [tensor, model.inputs[i].dtype]));
   const graph = reaching({ inputs, inputTypes, outputs, steps }, outputs);
   checkTiedWeights(graph);
-  for (const [layer, known] of operationsOf) {
-    checkNoneLeftOut(layer, known, trainable);
+  for (const [layer, { operations }] of wirings) {
+    checkNoneLeftOut(layer, operations, trainable);
   }
   return graph;
 }
@@ -258,9 +258,10 @@ export function reaching(graph: Graph, outputs: readonly number[]): Graph {
  */
 export function productsOfRow(graph: Graph): number {
   return graph.steps.reduce((sum, { operation: { layer, parameters } }) => {
-    const { outputShape } = layer as { readonly outputShape?: tfl.Shape | tfl.Shape[] };
-    const isKnown = outputShape?.every((size) => !Array.isArray(size)) ?? false;
-    const inner = isKnown ? (outputShape as tfl.Shape).slice(1, -1) : [null];
+    const { outputShape = [] } = layer as { readonly outputShape?: tfl.Shape | tfl.Shape[] };
+    // Of several outputs, the first.
+    const [shape] = outputShape.some(Array.isArray) ? (outputShape as tfl.Shape[]) : [outputShape as tfl.Shape];
+    const inner = shape.length > 0 ? shape.slice(1, -1) : [null];
     const positions = inner.reduce((product: number, size) => product * (size ?? Number.POSITIVE_INFINITY), 1);
     const weights = parameters.map(({ variable }) => variableOf(variable).size);
     return weights.reduce((total, size) => total + size * positions, sum);

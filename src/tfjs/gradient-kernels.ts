@@ -103,7 +103,8 @@ export function depthwiseFilterGradients(
         { x: repeated, dy: tf.reshape(sideBySide(delta), [1, h, w, columns * images * channelsOut]) },
         { strides, pad: 'valid', dilations: [1, 1], filterShape: [...reach, columns * beside, multiplier] },
       );
-    const taps = stridedSlice(found, [0, 0, 0, 0], found.shape, [...dilation, 1, 1]);
+    const isDilated = dilation.some((step) => step > 1);
+    const taps = isDilated ? stridedSlice(found, [0, 0, 0, 0], found.shape, [...dilation, 1, 1]) : found;
     return tf.reshape(taps, [height * width, columns, images, channelsOut]);
   }
   const [taps, positions] = [height * width, h * w];

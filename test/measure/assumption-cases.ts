@@ -106,7 +106,11 @@ registerLayerRule('KnownOfCases', (layer) => [measuredAsWhole(layer, { inputs: [
 // Awake whatever chance says.
 const awake = { activation: 'relu', kernelInitializer: 'ones', biasInitializer: 'ones' } as const;
 const recurrent = { ...awake, units: 2, recurrentInitializer: 'ones' as const };
-const cells = () => layers.rnn({ name: 'cells', cell: [layers.simpleRNNCell(recurrent)] as never }) as Layer;
+/** A softmax does not work element by element. */
+const cells = () => {
+  const cell = [{}, { activation: 'softmax' as const }].map((more) => layers.simpleRNNCell({ ...recurrent, ...more }));
+  return layers.rnn({ name: 'cells', cell }) as Layer;
+};
 const recurrence = (method: MeasureOptions['method'], make = cells) => {
   const model = chain([4, 3], make(), dense('middle', awake), dense('last'));
   return said(model, { method }, noise(20, 4, 3));
@@ -301,6 +305,13 @@ export const assumptionCases: { readonly [maker in keyof typeof makers]: readonl
       sentence: /^Weights of 'slopes' take no part in the rescaling: their trace counts as it is\.$/,
       where: of(() => [layers.prelu({ name: 'slopes' })]),
       notWhere: of(() => [layers.leakyReLU({ name: 'slopes' })]),
+    },
+  ],
+  slowAssumptions: [
+    {
+      sentence: /^The weights of 'cells' take one gradient for every sample and column, which is slow: .*\.$/,
+      where: () => recurrence('exact'),
+      notWhere: () => recurrence('exact', () => layers.simpleRNN({ name: 'cells', ...recurrent })),
     },
   ],
   backendAssumptions: [

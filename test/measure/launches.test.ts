@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { measureSharpness } from '../../src/index.js';
 import { goldenCases, goldenModel } from './golden-network.js';
@@ -38,4 +39,31 @@ it.each([
   expect(launches).toBeLessThanOrEqual(most);
   x.dispose();
   model.dispose();
+});
+
+it('a reading of an encoder and a decoder takes a fixed number of launches a time step, for all samples and columns', async () => {
+  const { layers } = tfl;
+  const launchesFor = async (steps: number, samples: number) => {
+    const [source, target] = [1, 2].map(() => tfl.input({ shape: [steps, 3] })) as [
+      tfl.SymbolicTensor,
+      tfl.SymbolicTensor,
+    ];
+    const options = { units: 4, recurrentInitializer: 'glorotNormal' } as const;
+    const [, ...states] = layers.lstm({ ...options, returnState: true }).apply(source) as tfl.SymbolicTensor[];
+    const decoder = layers.lstm({ ...options, returnSequences: true });
+    const decoded = decoder.apply(target, { initialState: states }) as tfl.SymbolicTensor;
+    const outputs = layers.dense({ units: 3, activation: 'softmax' }).apply(decoded) as tfl.SymbolicTensor;
+    const model = tfl.model({ inputs: [source, target], outputs });
+    const inputs = [3, 4].map((seed) => tf.randomNormal([samples, steps, 3], 0, 1, 'float32', seed));
+    const measure = () => measureSharpness(model, inputs, { loss: 'categoricalCrossentropy', method: 'exact' });
+    await measure();
+    const launches = await launchesOf(measure);
+    tf.dispose(inputs);
+    model.dispose();
+    return launches;
+  };
+  const [few, more] = [await launchesFor(4, 8), await launchesFor(8, 8)];
+  expect(await launchesFor(4, 40)).toBe(few);
+  // Two layers, forward and backward.
+  expect((more - few) / 4).toBeLessThanOrEqual(70);
 });

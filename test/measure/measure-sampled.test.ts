@@ -201,7 +201,9 @@ describe('{ pairs }', () => {
 
   it('says where chance has told what pairs are drawn by', async () => {
     const input = tfl.input({ shape: [4, 3] });
-    const cells = [2, 3].map((units) => layers.simpleRNNCell({ units, recurrentInitializer: 'glorotUniform' }));
+    const cells = [2, 3].map((units) =>
+      layers.simpleRNNCell({ units, recurrentInitializer: 'glorotUniform', activation: 'softmax' }),
+    );
     const hidden = layers.rnn({ cell: cells as never, name: 'two_cells' }).apply(input);
     const model = tfl.model({ inputs: input, outputs: layers.dense({ units: 3 }).apply(hidden) as tfl.SymbolicTensor });
     const x = tf.randomNormal([30, 4, 3], 0, 1, 'float32', 5);

@@ -102,3 +102,25 @@ it.each<[string, number, [number, number], [number, number]]>([
     });
   },
 );
+
+it.each<[string, [number, number], number]>([
+  ['none where the filter is not dilated', [1, 1], 0],
+  ['one where it is', [2, 2], 1],
+])('depthwiseFilterGradients takes strided slices: %s', (_, dilation, most) => {
+  const engine = tf.engine() as unknown as { runKernelFunc(params: { kernelName?: string }): unknown };
+  const { runKernelFunc } = engine;
+  let slices = 0;
+  engine.runKernelFunc = (params) => {
+    slices += params.kernelName === 'StridedSlice' ? 1 : 0;
+    return runKernelFunc.call(engine, params);
+  };
+  try {
+    tf.tidy(() => {
+      const [x, delta] = [tf.ones([2, 6, 6, 3]), tf.ones([4, 6 - 2 * dilation[0], 6 - 2 * dilation[1], 3])];
+      depthwiseFilterGradients(x as tf.Tensor4D, delta as tf.Tensor4D, [3, 3], [1, 1], dilation);
+    });
+  } finally {
+    engine.runKernelFunc = runKernelFunc;
+  }
+  expect(slices).toBeLessThanOrEqual(most);
+});

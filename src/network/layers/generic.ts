@@ -81,7 +81,7 @@ export function measuredAsWhole(layer: Layer, scale: ScaleBehaviour, parameters:
   const operation: Operation = { ...throughLayer, usesMask: true, packsOutputs: true };
   return parameters.length === 0
     ? operation
-    : { ...operation, parameters, squaredNorms: perSampleNorms(call, parameters) };
+    : { ...operation, parameters, oneByOne: true, squaredNorms: perSampleNorms(call, parameters) };
 }
 
 /** Any other layer: nothing is known of its structure, and its scale is taken to be fixed. */

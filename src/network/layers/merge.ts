@@ -96,46 +96,49 @@ export const multiply = elementwiseMerge({ scale: 'adds', piecewiseLinear: false
 );
 
 /** Concatenation along one axis: the delta is cut up. */
+export function concatenation(layer: Layer, description: string, axis: number): Operation {
+  const axisOf = (rank: number) => concatenationAxis(axis, rank);
+  return {
+    layer,
+    description,
+    scale: 'ties',
+    piecewiseLinear: true,
+    differentiable: 'smooth',
+    parameters: [],
+    forward: (inputs) => ({ output: tf.concat(inputs, axisOf(inputs[0].rank)), saved: [] }),
+    sensitivity: {
+      through(q, { inputs, output }) {
+        const along = axisOf(output.rank);
+        // As narrow as all of them are along the axes that stay.
+        const sizes = output.shape.map((size, i) =>
+          i > 0 && q.every((each) => !each || each.shape[i] === 1) ? 1 : size,
+        );
+        const parts = inputs.map((x, i) => {
+          const shape = sizes.map((size, j) => (j === along ? x.shape[j] : size));
+          const each = q[i];
+          return each ? spread(each, shape) : tf.zeros(shape);
+        });
+        return tf.concat(parts, along);
+      },
+    },
+    backward({ inputShapes }, delta) {
+      const along = axisOf(delta.rank);
+      return tf.split(
+        delta,
+        inputShapes.map((shape) => shape[along]),
+        along,
+      );
+    },
+  };
+}
+
+/** Concatenation of layers. */
 export const concatenate: LayerRule = (anyLayer) => {
   const layer = anyLayer as typeof anyLayer & { axis: number };
   if (Number(layer.axis) === 0) {
     throw alongSamples(layer);
   }
-  const axisOf = (rank: number) => concatenationAxis(layer.axis, rank);
-  return [
-    {
-      layer,
-      description: layer.getClassName(),
-      scale: 'ties',
-      piecewiseLinear: true,
-      differentiable: 'smooth',
-      parameters: [],
-      forward: (inputs) => ({ output: tf.concat(inputs, axisOf(inputs[0].rank)), saved: [] }),
-      sensitivity: {
-        through(q, { inputs, output }) {
-          const axis = axisOf(output.rank);
-          // As narrow as all of them are along the axes that stay.
-          const sizes = output.shape.map((size, i) =>
-            i > 0 && q.every((each) => !each || each.shape[i] === 1) ? 1 : size,
-          );
-          const parts = inputs.map((x, i) => {
-            const shape = sizes.map((size, j) => (j === axis ? x.shape[j] : size));
-            const each = q[i];
-            return each ? spread(each, shape) : tf.zeros(shape);
-          });
-          return tf.concat(parts, axis);
-        },
-      },
-      backward({ inputShapes }, delta) {
-        const axis = axisOf(delta.rank);
-        return tf.split(
-          delta,
-          inputShapes.map((shape) => shape[axis]),
-          axis,
-        );
-      },
-    },
-  ];
+  return [concatenation(layer, layer.getClassName(), layer.axis)];
 };
 
 /** A factor of a batched matrix product as [N, rows, columns], and which of the two is summed over. */

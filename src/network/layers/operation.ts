@@ -149,6 +149,13 @@ export interface Operation {
   /** The same where one column travels, in fewer launches. */
   readonly singly?: Pick<Operation, 'forward' | 'backward'>;
   readonly parameters: readonly Parameter[];
+  /**
+   * Whether `squaredNorms` and `gradients` take the delta of the first input in place of that of the output: what its weights are
+   * multiplied with is added there, as in a recurrence.
+   */
+  readonly leavesAtInput?: boolean;
+  /** Whether its weights take one gradient for every sample and column, which is slow. */
+  readonly oneByOne?: boolean;
   /** How gradients of Minimum Sharpness pass. Absent: they do not, and who needs them refuses the layer. */
   readonly differentiable?: Differentiable;
   /**

@@ -23,6 +23,37 @@ export type ParameterOf = (variable: LayerVariable, role: ParameterRole, place?:
  */
 export type LayerRule = (layer: Layer, parameter: ParameterOf) => Operation[];
 
+/**
+ * How the operations of a layer go together, for layers that are no chain of them: several things go in or come out, or go past one
+ * another inside.
+ */
+export interface Wiring {
+  readonly operations: readonly Operation[];
+  /**
+   * One call of the layer.
+   *
+   * @param inputs of the call.
+   * @param apply runs one of the operations.
+   * @returns the outputs of the call, or one that has them all (`packsOutputs`).
+   */
+  connect<T>(inputs: readonly T[], apply: (operation: Operation, inputs: readonly T[]) => T): readonly T[];
+}
+
+/** A `LayerRule` for a layer that may be no chain. */
+export type WiredRule = (layer: Layer, parameter: ParameterOf) => Operation[] | Wiring;
+
+/** @throws what `checkOperations` throws. */
+export function wiringOf(layer: Layer, made: Operation[] | Wiring): Wiring {
+  if (made !== null && typeof made === 'object' && 'connect' in made) {
+    return made;
+  }
+  checkOperations(layer, made);
+  return {
+    operations: made,
+    connect: (inputs, apply) => made.reduce((current, operation) => [apply(operation, current)], inputs),
+  };
+}
+
 /** A layer class that cannot be measured: the reason follows its name, and says what to do. */
 export function refused(reason: string): LayerRule {
   return (layer) => {

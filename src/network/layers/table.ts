@@ -21,7 +21,7 @@ import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
 import { prelu } from './prelu.js';
 import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
 import { recurrent } from './recurrent.js';
-import { type LayerRule, refused } from './rule.js';
+import { type LayerRule, refused, type WiredRule } from './rule.js';
 import { cropping, flatten, identity, permute, repeatVector, reshape, upSampling, zeroPadding } from './shape.js';
 import { timeDistributed } from './time-distributed.js';
 
@@ -39,7 +39,7 @@ export type LayerSupport = 'exact' | 'delta' | 'generic' | 'unfolded' | 'refused
 /** One row of the table of layers. */
 export interface LayerAnswer {
   readonly support: LayerSupport;
-  readonly rule: LayerRule;
+  readonly rule: WiredRule;
   /** False where the wasm backend of tf.js lacks a kernel for the layer, or has a wrong one. */
   readonly wasm: boolean;
   /** What a user should know, in a few words. */
@@ -48,7 +48,7 @@ export interface LayerAnswer {
 
 const answer =
   (support: LayerSupport) =>
-  (rule: LayerRule, note?: string): LayerAnswer => ({ support, rule, wasm: true, note });
+  (rule: WiredRule, note?: string): LayerAnswer => ({ support, rule, wasm: true, note });
 
 const exact = answer('exact');
 const delta = answer('delta');
@@ -139,12 +139,12 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
     'draws a width at random in inference too, so that the model is not one function: measure a model without it.',
   ),
 
-  SimpleRNN: exact(recurrent, 'states that go in or out: generic'),
-  GRU: exact(recurrent, 'states that go in or out: generic'),
-  LSTM: exact(recurrent, 'states that go in or out: generic'),
-  RNN: exact(recurrent, 'of one of these cells; of several: generic'),
+  SimpleRNN: exact(recurrent, 'with states in and out, and open lengths'),
+  GRU: exact(recurrent, 'with states in and out, and open lengths'),
+  LSTM: exact(recurrent, 'with states in and out, and open lengths'),
+  RNN: exact(recurrent, 'of one of these cells, or of several; of cells of your own: generic'),
   ConvLSTM2D: notOnWasm(answer('generic')(recurrent)),
-  Bidirectional: exact(bidirectional, 'states that go in or out: generic'),
+  Bidirectional: exact(bidirectional, 'with states in and out, and open lengths'),
   SimpleRNNCell: cell,
   GRUCell: cell,
   LSTMCell: cell,
@@ -154,7 +154,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   Masking: delta(masking),
 };
 
-const registered = new Map<string, LayerRule>();
+const registered = new Map<string, WiredRule>();
 
 /**
  * Tells how layers of a class of your own are measured. Without a rule they go the generic way: tf.js passes deltas through
@@ -205,6 +205,6 @@ export function registerLayerRule(className: string, rule: LayerRule): void {
 }
 
 /** The rule of a layer class; classes that neither the table nor the user knows go the generic way. */
-export function ruleOf(className: string): LayerRule {
+export function ruleOf(className: string): WiredRule {
   return (Object.hasOwn(layerTable, className) ? layerTable[className].rule : registered.get(className)) ?? generic;
 }

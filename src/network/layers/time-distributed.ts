@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { callsOf, isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
-import type { LayerRule } from './rule.js';
+import { type WiredRule, type Wiring, wiringOf } from './rule.js';
 import type { SensedCall, Sensitivity } from './sensitivity.js';
 
 interface Wrapper extends Layer {
@@ -35,13 +35,15 @@ function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...re
   });
   return {
     ...rest,
-    through([q], call) {
+    through(q, call) {
       const { shape } = call.inputs[0];
       // Time steps turn into samples, so that they have to be told apart.
       const toldApart = (x: tf.Tensor) =>
         x.shape[1] === shape[1] ? x : tf.tile(x, [1, shape[1] as number, ...x.shape.slice(2).map(() => 1)]);
-      const ofSteps = q && foldSteps(toldApart(q));
-      const found = through([ofSteps], inside(call));
+      const found = through(
+        q.map((each) => each && foldSteps(toldApart(each))),
+        inside(call),
+      );
       return found && unfoldSteps(found, shape);
     },
     ...(ofParameters && {
@@ -67,14 +69,12 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   return {
     ...operation,
     ...named,
-    forward([x], recording) {
-      const { output, saved } = operation.forward([foldSteps(x)], recording);
-      return { output: tf.reshape(output, [...x.shape.slice(0, 2), ...output.shape.slice(1)]), saved };
+    forward(inputs, recording) {
+      const { output, saved } = operation.forward(inputs.map(foldSteps), recording);
+      return { output: unfoldSteps(output, inputs[0].shape), saved };
     },
-    backward(call, delta, columns) {
-      const [back] = operation.backward(inside(call), foldSteps(delta), columns);
-      return [tf.reshape(back, [...delta.shape.slice(0, 2), ...back.shape.slice(1)])];
-    },
+    backward: (call, delta, columns) =>
+      operation.backward(inside(call), foldSteps(delta), columns).map((each) => unfoldSteps(each, delta.shape)),
     // The steps of a sample share the weights: their gradients add up, as those of several calls do.
     squaredNorms:
       squaredNorms &&
@@ -142,7 +142,7 @@ function chainOf(layer: Layer, type: tf.DataType): Layer[] | null {
  *
  * @param ruleOf finds the rule of the layer inside.
  */
-export function timeDistributed(ruleOf: (className: string) => LayerRule): LayerRule {
+export function timeDistributed(ruleOf: (className: string) => WiredRule): WiredRule {
   return (anyLayer, parameter) => {
     const wrapper = anyLayer as Wrapper;
     const chain = chainOf(wrapper.layer, callsOf(wrapper)[0].inputs[0].dtype);
@@ -150,12 +150,22 @@ export function timeDistributed(ruleOf: (className: string) => LayerRule): Layer
       return generic(wrapper, parameter);
     }
     // A layer that stands in the chain twice has the same operations there.
-    const operations = new Map(
+    const wirings = new Map(
       chain.map((layer) => {
-        const inside = ruleOf(layer.getClassName())(layer, parameter);
-        return [layer, inside.map((operation) => atEveryStep(wrapper, operation))] as const;
+        const { operations, connect } = wiringOf(layer, ruleOf(layer.getClassName())(layer, parameter));
+        const every = new Map(operations.map((operation) => [operation, atEveryStep(wrapper, operation)]));
+        const wiring: Wiring = {
+          operations: [...every.values()],
+          connect: (inputs, apply) =>
+            connect(inputs, (operation, taken) => apply(every.get(operation) as Operation, taken)),
+        };
+        return [layer, wiring] as const;
       }),
     );
-    return chain.flatMap((layer) => operations.get(layer) as Operation[]);
+    const inOrder = chain.map((layer) => wirings.get(layer) as Wiring);
+    return {
+      operations: inOrder.flatMap(({ operations }) => operations),
+      connect: (inputs, apply) => inOrder.reduce((current, { connect }) => connect(current, apply), inputs),
+    };
   };
 }

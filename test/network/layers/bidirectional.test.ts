@@ -48,11 +48,19 @@ describe('a bidirectional layer', () => {
   const both = (mergeMode: 'concat' | 'mul', inside: tfl.layers.Layer) =>
     traitsOf(layers.bidirectional({ layer: inside as tfl.RNN, mergeMode }), [3, 2]);
 
-  it('has both its layers side by side, each with a kernel and a bias, and holds the scale', () => {
+  it('has its layers one after the other, each with a kernel and a bias, and holds the scale', () => {
+    const one = ['input of Bidirectional, affine, kernel, bias', 'Bidirectional, pins, fixed'];
     expect(both('concat', layers.gru({ units: 2, recurrentInitializer }))).toEqual([
-      'input of Bidirectional, affine, kernel, bias, kernel, bias',
-      'Bidirectional, pins, fixed, fixed',
+      ...one,
+      ...one,
+      'concat of Bidirectional, ties',
     ]);
+  });
+
+  it('multiplies factors that have scales of their own, where its layers pass them on', () => {
+    const relu = layers.simpleRNN({ units: 2, recurrentInitializer, activation: 'relu' });
+    const one = ['input of Bidirectional, affine, kernel, bias', 'Bidirectional, ties, fixed'];
+    expect(both('mul', relu)).toEqual([...one, ...one, 'mul of Bidirectional, adds']);
   });
 
   it('goes the generic way where its layers do', () => {

@@ -125,13 +125,15 @@ function check(operation: Operation, recorded: SensedCall & RecordedCall): void 
         });
       }
     });
-    operation.squaredNorms?.([{ ...call, delta }], 1).forEach((norms, b) => {
-      if (norms) {
-        numbersOf(norms).forEach((value, n) => {
-          own[b]![n * size + i] = value;
-        });
-      }
-    });
+    operation
+      .squaredNorms?.([{ ...call, delta: operation.leavesAtInput ? back[0]! : delta }], 1)
+      .forEach((norms, b) => {
+        if (norms) {
+          numbersOf(norms).forEach((value, n) => {
+            own[b]![n * size + i] = value;
+          });
+        }
+      });
   }
   const through = q.some((each) => each) ? sensitivity.through(q, call) : null;
   if (through) {

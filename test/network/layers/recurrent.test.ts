@@ -85,8 +85,16 @@ describe('recurrent layers', () => {
     ]);
   });
 
-  it('go the generic way with several cells', () => {
+  it('of several cells are one cell after the other', () => {
     const cell = [1, 2].map((units) => layers.simpleRNNCell({ units, recurrentInitializer }));
+    const one = ['input of RNN, affine, kernel, bias', 'RNN, pins, fixed'];
+    expect(traitsOf(layers.rnn({ cell }) as tfl.layers.Layer, [3, 2])).toEqual([...one, ...one]);
+  });
+
+  it('go the generic way where one of several cells does', () => {
+    const cell = ['tanh', 'softmax'].map((activation) =>
+      layers.simpleRNNCell({ units: 2, recurrentInitializer, activation: activation as 'tanh' }),
+    );
     expect(traitsOf(layers.rnn({ cell }) as tfl.layers.Layer, [3, 2])).toEqual([
       'RNN, named, kernel, fixed, fixed, fixed, fixed, fixed',
     ]);
