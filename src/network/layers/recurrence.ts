@@ -91,7 +91,7 @@ function forwardThroughTime(
       )
     : [];
   return {
-    output: returnSequences ? tf.stack(turned ? outputs.toReversed() : outputs, 1) : states[0],
+    output: returnSequences ? tf.stack(turned ? [...outputs].reverse() : outputs, 1) : states[0],
     saved,
   };
 }
@@ -178,7 +178,7 @@ function sensitivityOf(through: Recurrence): Sensitivity {
         states = whereCounted(next, before, counted?.(t));
         outputs.push(states[0]);
       }
-      return returnSequences ? tf.stack(turned ? outputs.toReversed() : outputs, 1) : states[0];
+      return returnSequences ? tf.stack(turned ? [...outputs].reverse() : outputs, 1) : states[0];
     },
     ofParameters({ saved: [, ...inputs] }) {
       const norms = inputs.map((each, i) => {
