@@ -20,6 +20,9 @@ const runtimes: Readonly<Record<string, { readonly packed: string; readonly comm
   },
 };
 
+/** That of the tests, which need not be installed. */
+const here = `Node ${process.versions.node.split('.')[0]}`;
+
 /** What engines of phones and browsers of some years ago do not have, and React Native not either. */
 const bare = `
 for (const name of ['any', 'timeout', 'abort']) delete AbortSignal[name];
@@ -33,7 +36,7 @@ let project: PackedProject;
 let expected: EveryDoor;
 
 beforeAll(async () => {
-  const packed = Object.values(runtimes).map((runtime) => runtime.packed);
+  const packed = Object.entries(runtimes).flatMap(([name, runtime]) => (name === here ? [] : [runtime.packed]));
   project = packedProject('@tensorflow/tfjs@4.22.0', 'rxjs@7.8.2', 'esbuild@0.28.2', ...packed);
   const program = await everyDoor([goldenCase('cnn-batchnorm')]);
   project.write('every-door.mjs', program);
@@ -62,8 +65,9 @@ beforeAll(async () => {
 afterAll(() => project?.remove());
 
 test.each(Object.keys(runtimes))('%s trains and measures with the same numbers, and writes the same events', (name) => {
-  const [binary, ...args] = runtimes[name]!.command;
-  const run = (...rest: string[]) => project.run(join('node_modules', binary!), ...args, ...rest);
+  const [packed, ...args] = runtimes[name]!.command;
+  const binary = name === here ? process.execPath : join('node_modules', packed!);
+  const run = (...rest: string[]) => project.run(binary, ...args, ...rest);
   const { minimumSharpness } = goldenCase('cnn-batchnorm').expected;
   const found = JSON.parse(run('every-door-said.mjs').trim().split('\n').at(-1)!) as EveryDoor;
   expect(Math.abs(found.golden['cnn-batchnorm'] / minimumSharpness - 1)).toBeLessThan(1e-4);
