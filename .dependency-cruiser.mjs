@@ -12,7 +12,7 @@ const below = {
   native: [],
 };
 /** Tiny files at the root that every room may use. */
-const everywhere = '(checks|names|warnings)\\.ts$';
+const everywhere = '(abort-signals|checks|names|warnings)\\.ts$';
 /** Where files are written, in Node only. */
 const files = '^src/training/(files|tensorboard)/';
 

@@ -5,7 +5,7 @@ import { addonPath } from './src/native/addon.js';
 const packaging = ['test/packaging/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
-  'test/{mirror,names}.test.ts',
+  'test/{abort-signals,mirror,names}.test.ts',
   'test/benchmarks/!(launches).test.ts',
   'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,docs,native,symmetry}/**/*.test.ts',

@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, string>> = {
   native: 'builds tfjs-node',
 };
 /** Tiny files that every room may use are left out. */
-const everywhere = ['checks', 'names', 'warnings'];
+const everywhere = ['abort-signals', 'checks', 'names', 'warnings'];
 
 const [begin, end] = ['<!-- picture: npx tsx scripts/architecture-picture.ts -->', '<!-- /picture -->'];
 

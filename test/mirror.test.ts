@@ -4,7 +4,7 @@ import { transformSync } from 'esbuild';
 import { expect, it } from 'vitest';
 
 /** At the root of src/, only what every room uses; the entries beside it are tested as the package's exports. */
-const atRoot = /^(checks|names|warnings)\.ts$/;
+const atRoot = /^(abort-signals|checks|names|warnings)\.ts$/;
 
 /** Whether anything of a module is left to run once its types are gone. */
 function isTypesOnly(source: string): boolean {

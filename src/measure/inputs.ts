@@ -31,13 +31,28 @@ export interface LossData {
   readonly firstWeight?: number;
 }
 
-/** A `tf.data.Dataset`, by its structure. It has to be batched. */
+/** A `tf.data.Dataset`, by its structure. It has to be batched, and to end. */
 export interface DatasetInputs {
+  /** Batches: Infinity where it repeats for ever, null where tf.js does not know. */
+  readonly size?: number | null;
   iterator(): Promise<{ next(): Promise<IteratorResult<unknown>> }>;
 }
 
 export function isDataset(inputs: unknown): inputs is DatasetInputs {
   return typeof (inputs as DatasetInputs | null)?.iterator === 'function';
+}
+
+/**
+ * @param name what to call it in the message.
+ * @throws Error with one line for a dataset that says that it never ends.
+ */
+export function checkEnds(name: string, dataset: DatasetInputs): void {
+  if (dataset.size === Number.POSITIVE_INFINITY) {
+    throw new Error(
+      `${name}: the dataset never ends (its size is Infinity, as after .repeat()), and a reading goes through all of it: pass ` +
+        'dataset.take(n), n batches, or the dataset before it is repeated.',
+    );
+  }
 }
 
 /**
@@ -71,10 +86,7 @@ function listInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
     return expectCount(names, [inputs]);
   }
   if (Array.isArray(inputs)) {
-    const stranger = inputs.findIndex((input) => !(input instanceof tf.Tensor));
-    if (stranger >= 0) {
-      throw new Error(`inputs[${stranger}] is not a tensor: pass tensors, for example tf.tensor2d(...).`);
-    }
+    checkTensors('inputs', inputs);
     return expectCount(names, inputs);
   }
   if (
@@ -92,17 +104,60 @@ function listInputs(model: tfl.LayersModel, inputs: unknown): tf.Tensor[] {
   }
   throw new Error(
     'inputs must be a tensor, an array of tensors, tensors by input name or a dataset that yields one of these, ' +
-      `but they are ${inputs === null ? 'null' : typeof inputs === 'object' ? 'an object without tensors' : typeof inputs}.`,
+      `dataset.batch(32), but they are ${kindOf(inputs)}.`,
   );
 }
 
-function expectCount(names: readonly string[], tensors: tf.Tensor[]): tf.Tensor[] {
+/** @throws Error with one line for an array with something else in it, as a dataset yields it that is not batched. */
+function checkTensors(name: string, list: readonly unknown[]): asserts list is readonly tf.Tensor[] {
+  const stranger = list.findIndex((each) => !(each instanceof tf.Tensor));
+  if (stranger >= 0) {
+    throw new Error(
+      `${name}[${stranger}] is not a tensor but ${kindOf(list[stranger])}: pass tensors, for example tf.tensor2d(...), or a ` +
+        'dataset that is batched, dataset.batch(32).',
+    );
+  }
+}
+
+/** Of what is no tensor, in a word. */
+function kindOf(value: unknown): string {
+  if (value === null || typeof value !== 'object') {
+    return value === null ? 'null' : typeof value === 'number' ? 'a number' : typeof value;
+  }
+  if (Array.isArray(value)) {
+    return 'an array';
+  }
+  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : 'an object without tensors';
+}
+
+/**
+ * What can be told of inputs without a model.
+ *
+ * @param name what to call them in messages.
+ * @throws Error with one line for what no model could take.
+ */
+export function checkForm(name: string, given: unknown): void {
+  if (given === null || typeof given !== 'object' || ArrayBuffer.isView(given)) {
+    throw new Error(`${name} must be a tensor, several tensors or a dataset, but it is ${kindOf(given)}.`);
+  }
+  if (isDataset(given)) {
+    checkEnds(name, given);
+  } else if (Array.isArray(given)) {
+    checkTensors(name, given);
+  } else if ('xs' in given) {
+    checkForm(`${name}.xs`, given.xs);
+  } else if (!(given instanceof tf.Tensor) && !Object.values(given).some((each) => each instanceof tf.Tensor)) {
+    throw new Error(`${name} must be a tensor, several tensors or a dataset, but it is ${kindOf(given)}.`);
+  }
+}
+
+function expectCount(names: readonly string[], tensors: readonly tf.Tensor[]): tf.Tensor[] {
   if (tensors.length !== names.length) {
     throw new Error(
       `The model has ${names.length} inputs (${names.join(', ')}), but ${tensors.length} were given: pass one tensor for each.`,
     );
   }
-  return tensors;
+  return [...tensors];
 }
 
 function checkInput(tensor: tf.Tensor, name: string, symbol: tfl.SymbolicTensor): void {

@@ -161,7 +161,12 @@ function subjectOfFunction(
   const operation: Operation = {
     ...throughTfjs(owner, 'function', call, { scale: {}, piecewiseLinear: false }),
     parameters,
-    squaredNorms: perSampleNorms(call, parameters),
+    squaredNorms: perSampleNorms(call, parameters, () => {
+      throw new Error(
+        'for a sample its output depends on none of the variables, or not by operations of tf.js: use them inside of the function, ' +
+          'and let no dataSync stand between.',
+      );
+    }),
   };
   const { xs } = partsOf(inputs, []);
   const count = Array.isArray(xs) ? xs.length : 1;

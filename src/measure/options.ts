@@ -103,7 +103,10 @@ export interface MeasureOptions {
   readonly countFrozen?: boolean;
   /** Stops a measurement between two chunks; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after every chunk, and between the pieces of a chunk whose samples have many columns. */
+  /**
+   * Called after every chunk, and between the pieces of a chunk whose samples have many columns. A promise that it returns is waited
+   * for. What it throws or rejects with ends the measurement.
+   */
   readonly onProgress?: (progress: MeasureProgress) => void;
 }
 
@@ -184,7 +187,8 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   if (countFrozen !== undefined) {
     checkBoolean('countFrozen', countFrozen);
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+  // Not `throwIfAborted`, which a signal of React Native has not.
+  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
     throw new Error('signal must be an AbortSignal: pass controller.signal.');
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {

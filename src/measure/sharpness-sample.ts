@@ -103,7 +103,7 @@ export function mergeSharpnessSamples(
   const subject = subjectOfModel(model, options);
   checkSamples(samples, identityOf(subject));
   // In an order of their own, so that the same are merged to the same last digit.
-  const inOrder = samples.toSorted((a, b) => (a.checksum < b.checksum ? -1 : 1));
+  const inOrder = [...samples].sort((a, b) => (a.checksum < b.checksum ? -1 : 1));
   const shares = inOrder.map((sample) => ({ sample, ...(sample.missed && { missed: sample.missed }) }));
   const notedBy = (note: keyof RowNotes) =>
     subject.heads.map(({ name }) => name).filter((name) => samples.some(({ rows }) => rows[note].includes(name)));

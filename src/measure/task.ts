@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { throwIfAborted } from '../abort-signals.js';
 import { checkSameEngine } from '../tfjs/copies.js';
 import { withDeviceErrors } from '../tfjs/device-errors.js';
 import { defaultMemoryMB } from '../tfjs/device-memory.js';
 import type { Pause } from '../traces/chunks.js';
+import { watchForEnd } from './dataset-end.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
-import { type DatasetInputs, isDataset } from './inputs.js';
+import { checkEnds, type DatasetInputs, isDataset } from './inputs.js';
 import { thisInstant } from './instant.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
 import { partOfSet, partOfStream, rowsOf } from './random-part.js';
@@ -58,7 +60,7 @@ export async function withTask<T>(
   run: (task: Task) => Promise<T>,
 ): Promise<T> {
   checkMeasureOptions(options);
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal);
   const subject = atThisInstant(makeSubject());
   const { memoryMB = defaultMemoryMB(), seed = 0 } = options;
   const checkBatch = batchCheck(subject, check);
@@ -131,6 +133,7 @@ function datasetData(
   checkBatch: RunBatch,
 ): OwnedData {
   checkSameEngine(subject.weights);
+  checkEnds('inputs', dataset);
   if (labels !== undefined) {
     throw new Error('labels go with tensors: let the dataset yield { xs, ys }.');
   }
@@ -141,6 +144,7 @@ function datasetData(
     ...(drawing && { population: () => drawing.population }),
     async eachBatch(run) {
       let seen = 0;
+      const checkNotEndless = watchForEnd(dataset);
       await forEachItem(dataset, async (item) => {
         const { inputs, ...own } = subject.item(item);
         const [samples] = inputs[0].shape;
@@ -150,6 +154,7 @@ function datasetData(
           ...(sampleWeight !== undefined && { firstWeight: seen }),
         };
         seen += samples;
+        checkNotEndless(seen);
         const drawn = drawing?.next(samples);
         if (drawn?.places.length === 0) {
           return;
@@ -198,13 +203,13 @@ function pauses({ onProgress, signal }: MeasureOptions, total: number | undefine
     if (samples > last.samples || rows > last.rows) {
       last.samples = samples;
       last.rows = rows;
-      onProgress?.({ samples, total, rows, totalRows });
+      await onProgress?.({ samples, total, rows, totalRows });
     }
     if (performance.now() - lastYield > YIELD_MS) {
       await nextTurn();
       lastYield = performance.now();
     }
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
   };
 }
 

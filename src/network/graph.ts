@@ -238,7 +238,7 @@ function partOf(layer: Layer, operations: readonly Operation[], shapes: readonly
 export function reaching(graph: Graph, outputs: readonly number[]): Graph {
   const needed = new Set(outputs);
   const steps: Step[] = [];
-  for (const step of graph.steps.toReversed()) {
+  for (const step of [...graph.steps].reverse()) {
     if (needed.has(step.output)) {
       steps.unshift(step);
       for (const id of step.inputs) {

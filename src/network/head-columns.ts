@@ -186,7 +186,7 @@ export function headColumns(
           return { curvature, moved, totals };
         },
         column(sample, column) {
-          const found = heads.findLast(({ before }) => before <= column) as HeadNumbers;
+          const found = heads.filter(({ before }) => before <= column).at(-1) as HeadNumbers;
           const { head, positions, outputs, numbers } = found;
           const position = Math.floor((column - found.before) / found.columns);
           point(row, numbers, sample, position, positions);

@@ -85,6 +85,7 @@ function subtract(target: number[], row: readonly number[], factor: number): voi
 }
 
 function pivotOf(row: readonly number[]): number {
-  const unit = row.findLastIndex((c) => Math.abs(c) === 1);
-  return unit >= 0 ? unit : row.findLastIndex((c) => c !== 0);
+  const last = (fits: (c: number) => boolean) => row.reduce((found, c, i) => (fits(c) ? i : found), -1);
+  const unit = last((c) => Math.abs(c) === 1);
+  return unit >= 0 ? unit : last((c) => c !== 0);
 }

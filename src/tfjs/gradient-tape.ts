@@ -27,28 +27,16 @@ export function withoutLeftovers<T>(run: () => T): T {
 }
 
 /**
- * Gradients of a number by each of the variables, in their order; undefined for one that it does not depend on.
- * (`tf.variableGrads` throws where it depends on none, and `tf.grads` wants a function of the variables.) Belongs inside of a
+ * Gradients of a number by each of the variables, in their order, trainable or not; undefined for one that it does not depend on.
+ * (`tf.variableGrads` and `tf.grads` throw where it depends on none, and leave out what is not `trainable`.) Belongs inside of a
  * `tf.tidy`, which disposes the number.
+ *
+ * @param delta where `f` gives a tensor: the gradients are those of <f, delta>.
  */
-export function gradientsBy(f: () => tf.Tensor, variables: readonly tf.Tensor[]): (tf.Tensor | undefined)[] {
-  return withoutLeftovers(() => tf.engine().gradients(f, [...variables], undefined, true)).grads;
-}
-
-/** `tf.variableGrads`, also by variables that are not `trainable`, as those of frozen layers: tf.js leaves these out. */
-export function gradientsEvenFrozen(
-  f: () => tf.Scalar,
-  variables: readonly tf.Variable[],
-): ReturnType<typeof tf.variableGrads> {
-  const before = variables.map(({ trainable }) => trainable);
-  for (const variable of variables) {
-    variable.trainable = true;
-  }
-  try {
-    return withoutLeftovers(() => tf.variableGrads(f, [...variables]));
-  } finally {
-    variables.forEach((variable, i) => {
-      variable.trainable = before[i];
-    });
-  }
+export function gradientsBy(
+  f: () => tf.Tensor,
+  variables: readonly tf.Tensor[],
+  delta?: tf.Tensor,
+): (tf.Tensor | undefined)[] {
+  return withoutLeftovers(() => tf.engine().gradients(f, [...variables], delta, true)).grads;
 }

@@ -120,7 +120,7 @@ export async function scaledTraces(
         await addNorms(found, parameters, norms);
       }
       // The one nearest to the output is where it begins.
-      differing = parameters.findLast((_, b) => !agree(earlier?.[b], found[b]));
+      differing = parameters.filter((_, b) => !agree(earlier?.[b], found[b])).at(-1);
       if (!differing) {
         return found;
       }

@@ -1,5 +1,5 @@
 import { checkKnownOptions, checkText, checkWhole } from '../checks.js';
-import { isDataset, type LabelledInputs } from '../measure/inputs.js';
+import { checkForm, isDataset, type LabelledInputs } from '../measure/inputs.js';
 import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { checkMinibatchOptions } from '../measure/methods.js';
 import {
@@ -54,8 +54,8 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
   const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
   checkSchedule(every);
   checkMeasureOptions(measureOptions);
-  if (data === null || (data !== undefined && typeof data !== 'object')) {
-    throw new Error(`data must be a tensor, several tensors or a dataset, but it is ${data}.`);
+  if (data !== undefined) {
+    checkForm('data', data);
   }
   checkText('name', name, 'be a non-empty string, the key of the readings in the epoch logs');
   checkWhole('initialStep', initialStep, { atLeast: 0 });

@@ -1,5 +1,6 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Observable } from 'rxjs';
+import { checkMeasurable } from '../measure/measurable.js';
 import { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { FitCallback } from '../tfjs/fit-callback.js';
@@ -76,13 +77,18 @@ export interface SharpnessCallback extends tfl.Callback {
  *
  * tf.js wants plain-object callbacks wrapped in `tf.CustomCallback` as soon as one callback is not a plain object.
  *
- * **Errors.** A measurement that fails, and a subscriber that throws, leave training alone: see `problems$`.
+ * **Errors.** A measurement that fails, and a subscriber that throws or rejects, leave training alone: see `problems$`. What is wrong
+ * with `data` or the model is there when training begins; of a dataset, whose batches are not read before, after the first of them.
  *
  * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be
- *   known with the model, such as a loss that is not supported, goes to `problems$` and one console warning when it is found.
+ *   known with the model, such as a loss that is not supported, goes to `problems$` and one console warning when training begins.
  */
 export function minimumSharpness(options: MinimumSharpnessOptions = {}): SharpnessCallback {
-  return new MinimumSharpnessCallback(options, { whole: measureSharpness, minibatch: estimateSharpness });
+  return new MinimumSharpnessCallback(options, {
+    whole: measureSharpness,
+    minibatch: estimateSharpness,
+    check: checkMeasurable,
+  });
 }
 
 // One hint a process is enough, however many callbacks a hyperparameter search makes.
@@ -139,6 +145,7 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     if (!disposed && model !== null && !this.#hasData) {
       hint(HINT);
     }
+    await this.#monitor.check(this.params?.metrics as string[] | undefined);
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {

@@ -30,6 +30,12 @@ export interface Monitor {
   setModel(model: tfl.LayersModel | null): void;
   /** Training begins, or goes on. */
   begin(): void;
+  /**
+   * Whether readings can be taken, and be put into the logs: what is wrong is a problem now, and not after the first epoch.
+   *
+   * @param logged names under which the logs have something else.
+   */
+  check(logged?: readonly string[]): Promise<void>;
   /** @param epoch zero-based. */
   epochBegin(epoch: number): void;
   batchBegin(): void;
@@ -90,11 +96,14 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     }
   };
 
+  const skipTaken = () =>
+    problems.skip(
+      `the epoch logs already have a "${name}" from someone else, which stays: give each callback its own name, minimumSharpness({ name }).`,
+    );
+
   const logValue = (epochLogs: Logs) => {
     if (Object.hasOwn(epochLogs, name)) {
-      problems.skip(
-        `the epoch logs already have a "${name}" from someone else, which stays: give each callback its own name, minimumSharpness({ name }).`,
-      );
+      skipTaken();
     } else {
       const isKnown = carried?.model === model && !thisEpoch.hasFailed;
       epochLogs[name] = isKnown ? (carried as { reading: SharpnessReading }).reading.minimumSharpness : Number.NaN;
@@ -148,6 +157,22 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
         }
       }
       budget?.start();
+    },
+    async check(logged = []) {
+      if (model === null || disposal.signal.aborted) {
+        return;
+      }
+      if (logged.includes(name)) {
+        skipTaken();
+      }
+      const { signal } = settings.measureOptions;
+      if (data !== undefined && !signal?.aborted) {
+        try {
+          await measuring.check?.(model, data, settings.measureOptions);
+        } catch (error) {
+          problems.fail(undefined, error);
+        }
+      }
     },
     epochBegin(epoch) {
       at.epoch = epoch;

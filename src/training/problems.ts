@@ -1,5 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
-import { reasonOf, warnOnce } from '../warnings.js';
+import { lineOf, warnOnce } from '../warnings.js';
 import { isolated } from './streams/isolated.js';
 
 /** Why a reading, or a part of its way to the user, did not come about. Training goes on. */
@@ -52,7 +52,7 @@ export function problemsOf(name: string, now: () => Pick<Problem, 'step' | 'epoc
       problems.next(problem('skipped', message));
     },
     fail(what, error) {
-      const message = what === undefined ? reasonOf(error) : `${what}: ${reasonOf(error)}`;
+      const message = what === undefined ? lineOf(error) : `${what}: ${lineOf(error)}`;
       warn(message);
       problems.next({ ...problem('failed', message), error });
     },

@@ -1,16 +1,22 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { withFirstOf } from '../abort-signals.js';
+import { isDataset } from '../measure/inputs.js';
+import type { checkMeasurable } from '../measure/measurable.js';
 import type { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
 import { disposeMinibatch, labelledMinibatch, type Minibatch } from '../measure/minibatch.js';
 import type { MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import type { Limits } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
+import { ORDER_CHANGES, watchOrder } from './data-order.js';
 import type { Problems } from './problems.js';
 
 /** The two ways of measuring: on the data that the value shall speak for, and on a random minibatch of it. */
 export interface Measuring {
   readonly whole: typeof measureSharpness;
   readonly minibatch: typeof estimateSharpness;
+  /** Throws where `whole` would, before it has measured anything. */
+  readonly check?: typeof checkMeasurable;
 }
 
 /**
@@ -34,27 +40,26 @@ export function sharpnessReader(
   disposal: AbortSignal,
 ): SharpnessReader {
   const { signal: given, onProgress } = measureOptions;
-  const signal = given ? AbortSignal.any([given, disposal]) : disposal;
   const optionsWithin = (limits: Limits): MeasureOptions => ({
     ...measureOptions,
-    signal: AbortSignal.any([limits.signal, signal]),
     onProgress(progress) {
       limits.onProgress(progress);
-      onProgress?.(progress);
+      return onProgress?.(progress);
     },
   });
+  const whole = isDataset(data) ? watchOrder(data, () => problems.warn(ORDER_CHANGES)) : data;
   return async (model, minibatch, limits) => {
     try {
-      const options = limits ? optionsWithin(limits) : { ...measureOptions, signal };
-      let reading: SharpnessReading;
-      if (data !== undefined) {
-        reading = await measuring.whole(model, data, options);
-      } else if (minibatch !== undefined) {
-        reading = await measuring.minibatch(model, await labelledMinibatch(model, minibatch), options);
-      } else {
+      if (whole === undefined && minibatch === undefined) {
         problems.skip('no minibatch was seen: pass { data } to minimumSharpness().');
         return 'none';
       }
+      const reading = await withFirstOf([given, disposal, limits?.signal], async (signal) => {
+        const options = { ...(limits ? optionsWithin(limits) : measureOptions), signal };
+        return whole === undefined
+          ? measuring.minibatch(model, await labelledMinibatch(model, minibatch as Minibatch), options)
+          : measuring.whole(model, whole, options);
+      });
       return disposal.aborted ? 'none' : reading;
     } catch (error) {
       if (disposal.aborted || limits?.signal.aborted) {

@@ -146,6 +146,22 @@ describe('images of whole numbers are measured as predict and fit take them', ()
   });
 });
 
+it.skipIf(tf.getBackend() !== 'tensorflow')('images as tf.node.decodePng gives them', async () => {
+  const { node } = await import('@tensorflow/tfjs-node');
+  const whole = pixels();
+  const decoded: tf.Tensor[] = [];
+  for (const image of tf.unstack(whole)) {
+    decoded.push(node.decodePng(await node.encodePng(image as tf.Tensor3D)));
+    image.dispose();
+  }
+  const x = tf.stack(decoded);
+  expect(x.dtype).toBe('int32');
+  const model = convolutional();
+  expect(valuesOf(await measureSharpness(model, x))).toEqual(valuesOf(await measureSharpness(model, whole)));
+  tf.dispose([decoded, x, whole]);
+  model.dispose();
+});
+
 it('truth values count as 0 and 1', async () => {
   const model = tfl.sequential({ layers: [layers.dense({ units: 2, activation: 'softmax', inputShape: [4] })] });
   const x = tf.tensor2d([1, 0, 1, 1, 0, 0, 1, 0], [2, 4], 'bool');

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { gradientsEvenFrozen } from '../../src/tfjs/gradient-tape.js';
+import { gradientsBy } from '../../src/tfjs/gradient-tape.js';
 
 export interface FreeScales {
   /** Trained weights and moving means that change some output, in the order of the directions' numbers. */
@@ -75,10 +75,9 @@ function jacobianByLogScales(
       const sample = inputs.map((x) => tf.slice(x, n, 1));
       const outputs = () => tf.reshape(model.apply(sample, { training: false }) as tf.Tensor, [-1]);
       for (let k = 0; k < outputs().size; k++) {
-        const output = () => tf.sum(tf.slice(outputs(), k, 1)) as tf.Scalar;
-        const { grads } = gradientsEvenFrozen(output, variables);
+        const gradients = gradientsBy(() => tf.sum(tf.slice(outputs(), k, 1)), variables);
         variables.forEach((variable, b) => {
-          const found = grads[variable.name];
+          const found = gradients[b];
           columns[b]!.push(found ? tf.sum(tf.mul(found, variable)).dataSync()[0]! : 0);
         });
       }

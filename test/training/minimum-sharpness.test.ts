@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { concatMap } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, type MockInstance, vi } from 'vitest';
 import type { LabelledInputs } from '../../src/measure/inputs.js';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
@@ -55,6 +56,12 @@ class FakeMeasuring implements Measuring {
       return { minimumSharpness: value } as SharpnessReading;
     };
   }
+}
+
+function disposed(): tf.Tensor {
+  const tensor = tf.zeros([3, 2]);
+  tensor.dispose();
+  return tensor;
 }
 
 const valuesOf = (history: tfl.History, name = 'minimumSharpness') => history.history[name];
@@ -379,7 +386,8 @@ describe('minimumSharpness', () => {
         ['skipped', expect.stringContaining('minimumSharpness({ name })')],
       ]);
       expect(warnings().length).toBe(2);
-      expect(warnings()[1]).toContain('"loss"');
+      // Known when training begins: fit logs it.
+      expect(warnings()[0]).toContain('"loss"');
       expect(first.problems).toEqual([]);
     });
   });
@@ -454,7 +462,10 @@ describe('minimumSharpness', () => {
       }
       const history = await train(callbacks, { epochs: 2 });
       wrongShape.dispose();
-      expect(problems.map(({ kind }) => kind)).toEqual(Array(4).fill('failed'));
+      // When training begins, and in both epochs.
+      expect(problems.map(({ kind, step }) => [kind, step])).toEqual(
+        [0, 0, 3, 3, 6, 6].map((step) => ['failed', step]),
+      );
       for (const { message, error } of problems) {
         expect(message).toMatch(/^[^\n]+$/);
         expect(error).toBeInstanceOf(Error);
@@ -463,6 +474,141 @@ describe('minimumSharpness', () => {
       expect(valuesOf(history)).toEqual([Number.NaN, Number.NaN]);
     });
   });
+
+  describe('when training begins', () => {
+    /** What the problems were when the first batch began, and in all. */
+    async function begun(options: MinimumSharpnessOptions, args: tfl.ModelFitArgs = {}) {
+      const callback = minimumSharpness(options);
+      const problems: Problem[] = [];
+      callback.problems$.subscribe((problem) => problems.push(problem));
+      let atFirst: Problem[] | undefined;
+      const onBatchBegin = async () => {
+        atFirst ??= [...problems];
+      };
+      const history = await train([callback, new tfl.CustomCallback({ onBatchBegin })], {
+        epochs: 1,
+        ...args,
+      });
+      callback.dispose();
+      return { atFirst: (atFirst ?? []).map(({ message }) => message), problems, history };
+    }
+
+    it.each<[string, () => MinimumSharpnessOptions, RegExp]>([
+      ['data of a wrong shape', () => ({ data: tf.zeros([3, 5]) }), /shape \[3, 5\]/],
+      ['data with a NaN', () => ({ data: tf.tensor2d([[1, Number.NaN]]) }), /NaN/],
+      ['disposed data', () => ({ data: disposed() }), /disposed/],
+      [
+        'labels that do not fit',
+        () => ({ data: { xs: tf.zeros([3, 2]), ys: tf.zeros([2, 2]) } }),
+        /labels .* 2 rows for 3 samples/,
+      ],
+      [
+        'labels under another name',
+        () => ({ data: { xs: tf.zeros([3, 2]), y: tf.zeros([3, 2]) } as never }),
+        /no option 'y'/,
+      ],
+      ['inputs under another name', () => ({ data: { pixels: tf.zeros([3, 2]) } }), /Input '.*' is missing/],
+      ['sample weights that do not fit', () => ({ data: tf.zeros([3, 2]), sampleWeight: [1] }), /sampleWeight/],
+      ['a loss that does not fit the model', () => ({ data: tf.zeros([3, 2]), loss: 'binaryCrossentropy' }), /softmax/],
+      [
+        'a loss that does not fit the model, with a dataset',
+        () => ({ data: tfd.array([[1, 2]]).batch(1), loss: 'binaryCrossentropy' }),
+        /softmax/,
+      ],
+    ])('says %s in one line', async (_, options, message) => {
+      const given = options();
+      const { atFirst, problems } = await begun(given);
+      expect(atFirst).toEqual([expect.stringMatching(message)]);
+      expect(atFirst[0]).not.toContain('\n');
+      expect(problems[0]).toMatchObject({ kind: 'failed', step: 0, epoch: 0, error: expect.any(Error) });
+      tf.dispose(given.data as tf.TensorContainer);
+    });
+
+    it('says a name that fit logs something under', async () => {
+      for (const name of ['loss', 'val_loss']) {
+        const { atFirst } = await begun({ name, data: x }, { validationData: [x, y] });
+        expect(atFirst).toEqual([expect.stringContaining(`already have a "${name}"`)]);
+      }
+      expect((await begun({ name: 'val_loss', data: x })).problems).toEqual([]);
+    });
+
+    it('says nothing of what is right, nor of a signal that was aborted', async () => {
+      expect((await begun({ data: x })).problems).toEqual([]);
+      expect((await begun({})).problems).toEqual([]);
+      const { atFirst } = await begun({ data: x, signal: AbortSignal.abort() });
+      expect(atFirst).toEqual([]);
+    });
+
+    it('reads nothing of a dataset', async () => {
+      const next = vi.fn(async () => ({ done: true, value: null }));
+      const iterator = vi.fn(async () => ({ next }));
+      const { atFirst } = await begun({ data: { iterator } as never });
+      expect(atFirst).toEqual([]);
+      expect(iterator).toHaveBeenCalledTimes(1);
+    });
+  });
+
+  it('serves a runtime whose signals are bare, with { overhead } and a signal of the user too', async () => {
+    const { any } = AbortSignal;
+    const { throwIfAborted } = AbortSignal.prototype;
+    try {
+      for (const name of ['any', 'timeout', 'abort'] as const) {
+        vi.spyOn(AbortSignal, name).mockImplementation(() => {
+          throw new TypeError(`AbortSignal.${name} is not a function`);
+        });
+      }
+      Reflect.deleteProperty(AbortSignal, 'any');
+      Reflect.deleteProperty(AbortSignal.prototype, 'throwIfAborted');
+      const controller = new AbortController();
+      for (const every of [{ epochs: 1 }, { batches: 1 }, { overhead: 0.99 }]) {
+        const sharpness = minimumSharpness({ data: x, every, signal: controller.signal });
+        const problems: Problem[] = [];
+        sharpness.problems$.subscribe((problem) => problems.push(problem));
+        await train([sharpness], { epochs: 2 });
+        expect(problems.filter(({ kind }) => kind === 'failed')).toEqual([]);
+        expect(sharpness.latest?.minimumSharpness).toBeGreaterThan(0);
+        sharpness.dispose();
+      }
+      controller.abort();
+      await expect(measureSharpness(model, x, { signal: controller.signal })).rejects.toThrow(/abort/);
+    } finally {
+      AbortSignal.any = any;
+      AbortSignal.prototype.throwIfAborted = throwIfAborted;
+    }
+  });
+
+  it('lets training go on when what is async rejects, and says so', async () => {
+    const { callback, problems } = watched();
+    const reject = async () => {
+      await undefined;
+      throw new Error('no database today');
+    };
+    callback.readings$.subscribe(reject);
+    callback.logs$.subscribe({ next: reject });
+    callback.readings$.pipe(concatMap(reject)).subscribe();
+    callback.problems$.subscribe(reject);
+    const history = await train([callback], { epochs: 2 });
+    const [reading, logs] = ['readings', 'logs'].map((name) => `a subscriber to ${name}$ threw: no database today`);
+    expect(problems.map(({ message }) => message).sort()).toEqual([logs, logs, reading, reading, reading]);
+    expect(valuesOf(history)).toEqual([1, 2]);
+  });
+
+  it.each([{ epochs: 1 }, { overhead: 0.99 }])(
+    'lets training go on when an async onProgress rejects, and says so, every %o',
+    async (every) => {
+      const onProgress = async () => {
+        await undefined;
+        throw new Error('no progress today');
+      };
+      const sharpness = minimumSharpness({ data: x, every, onProgress });
+      const messages: string[] = [];
+      sharpness.problems$.subscribe(({ kind, message }) => kind === 'failed' && messages.push(message));
+      const history = await train([sharpness], { epochs: 2 });
+      expect(new Set(messages)).toEqual(new Set(['no progress today']));
+      expect(valuesOf(history)).toEqual([Number.NaN, Number.NaN]);
+      sharpness.dispose();
+    },
+  );
 
   describe('dispose', () => {
     const untouched = (trained: tfl.Sequential) =>

@@ -38,6 +38,13 @@ describe('problemsOf', () => {
     ]);
   });
 
+  it('says what TensorFlow says in two lines in one', () => {
+    const { problems, seen } = collected();
+    problems.fail(undefined, new Error('Invalid TF_Status: 3\nMessage: shapes do not fit'));
+    expect(seen[0]?.message).toBe('Invalid TF_Status: 3 Message: shapes do not fit');
+    expect(warn.mock.calls).toEqual([['tfjs-sharpness, ms: Invalid TF_Status: 3 Message: shapes do not fit']]);
+  });
+
   it('leaves the console or the stream alone where asked to', () => {
     const { problems, seen } = collected();
     problems.skipQuietly('no time');

@@ -46,14 +46,19 @@ function readerWith(options: MinimumSharpnessOptions, measure: (options: Measure
 }
 
 describe('sharpnessReader', () => {
-  it('reports it where signals cannot be joined, as in browsers without AbortSignal.any', async () => {
-    const { read, seen } = readerWith({ data });
-    vi.spyOn(AbortSignal, 'any').mockImplementation(() => {
-      throw new TypeError('AbortSignal.any is not a function');
+  it('reads one signal that is aborted with any of three, of which none remembers it', async () => {
+    const controllers = Array.from({ length: 2 }, () => new AbortController());
+    const [given, limit] = controllers.map(({ signal }) => signal);
+    const { read, disposal } = readerWith({ data, signal: given }, ({ signal }) => {
+      expect(signal?.aborted).toBe(false);
+      return reading;
     });
-    const limits = { signal: new AbortController().signal, onProgress: () => {} };
-    expect(await read(model, undefined, limits)).toBe('failed');
-    expect(seen).toMatchObject([{ kind: 'failed', message: 'AbortSignal.any is not a function' }]);
+    const signals = [given!, limit!, disposal.signal];
+    const added = signals.map((signal) => vi.spyOn(signal, 'addEventListener'));
+    const removed = signals.map((signal) => vi.spyOn(signal, 'removeEventListener'));
+    expect(await read(model, undefined, { signal: limit!, onProgress: () => {} })).toBe(reading);
+    expect(added.map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1]);
+    expect(removed.map(({ mock }) => mock.calls)).toEqual(added.map(({ mock }) => mock.calls));
   });
 
   it('measures the data, or else the minibatch, which it disposes', async () => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutCallHook } from '../../tfjs/call-hook.js';
-import { gradientsEvenFrozen, withoutLeftovers } from '../../tfjs/gradient-tape.js';
+import { gradientsBy } from '../../tfjs/gradient-tape.js';
 import { variableOf } from '../../tfjs/weights.js';
 import { repeatForColumns } from './columns.js';
 import type { CallWithDelta, Layer, Operation, Owner, Parameter, ScaleBehaviour } from './operation.js';
@@ -46,7 +46,7 @@ export function throughTfjs(
   };
 }
 
-/** Gradients of <f(inputs), delta> by each input; zeros for whole numbers and truth values, which have none. */
+/** Gradients of <f(inputs), delta> by each input; zeros for whole numbers and truth values, which have none, and for what f ignores. */
 function gradientsByInput(
   inputs: readonly tf.Tensor[],
   delta: tf.Tensor,
@@ -59,9 +59,12 @@ function gradientsByInput(
     let place = 0;
     return inputs.map((x, i) => (isFloat[i] ? given[place++] : x));
   };
-  const gradients = tf.grads((...given: tf.Tensor[]) => f(withFloats(given)));
-  const found = floats.length > 0 ? withoutLeftovers(() => gradients(floats, delta)) : [];
-  return inputs.map((x, i) => (isFloat[i] ? found[next++] : tf.zeros(x.shape)));
+  const found = floats.length > 0 ? gradientsBy(() => f(withFloats(floats)), floats, delta) : [];
+  return inputs.map((x, i) => {
+    // None for what a layer reads in training only.
+    const gradient = isFloat[i] ? found[next++] : undefined;
+    return gradient === delta ? tf.clone(delta) : (gradient ?? tf.zeros(x.shape));
+  });
 }
 
 /**
@@ -90,36 +93,40 @@ export const generic: LayerRule = (layer, parameter) => {
   return [{ ...measuredAsWhole(layer, 'pins', parameters), scaleUnknown: true }];
 };
 
-/** Squared gradient norms by one gradient for every sample and column, whatever the function. */
+/**
+ * Squared gradient norms by one gradient for every sample and column, whatever the function.
+ *
+ * @param whereNone told where the output of a sample depends on none of the weights.
+ */
 export function perSampleNorms(
   call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
   parameters: readonly Parameter[],
+  whereNone: () => void = () => {},
 ): NonNullable<Operation['squaredNorms']> {
   const trainable = parameters.filter((each) => each.trainable);
   return (calls, columns) => {
     const samples = calls[0].saved[0].shape[0];
     const variables = trainable.map((each) => variableOf(each.variable));
-    const norms = new Map<string, tf.Tensor[]>(variables.map((variable) => [variable.name, []]));
+    const norms = variables.map(() => [] as tf.Tensor[]);
     for (let sample = 0; sample < samples; sample++) {
-      const perColumn = gradientsOfSample(call, calls, columns, sample, variables);
-      for (const variable of variables) {
-        norms.get(variable.name)?.push(tf.addN(perColumn.map((gradients) => gradients[variable.name])));
-      }
+      const perColumn = normsOfSample(call, calls, columns, sample, variables, whereNone);
+      norms.forEach((ofVariable, b) => {
+        ofVariable.push(tf.addN(perColumn.map((ofColumn) => ofColumn[b])));
+      });
     }
-    return parameters.map((each) =>
-      each.trainable ? tf.stack(norms.get(variableOf(each.variable).name) as tf.Tensor[]) : null,
-    );
+    return parameters.map((each) => (each.trainable ? tf.stack(norms[trainable.indexOf(each)]) : null));
   };
 }
 
-/** Squared gradient norm of each variable for one sample, one record a column. */
-function gradientsOfSample(
+/** Squared gradient norm of each variable for one sample, one list a column. */
+function normsOfSample(
   call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
   calls: readonly CallWithDelta[],
   columns: number,
   sample: number,
-  variables: tf.Variable[],
-): tf.NamedTensorMap[] {
+  variables: readonly tf.Variable[],
+  whereNone: () => void,
+): tf.Tensor[][] {
   return Array.from({ length: columns }, (_, column) =>
     tf.tidy(() => {
       const row = column * (calls[0].delta.shape[0] / columns) + sample;
@@ -130,12 +137,13 @@ function gradientsOfSample(
             const output = call(saved.map(ofSample), mask && ofSample(mask));
             return tf.sum(tf.mul(output, tf.slice(delta, row, 1)));
           }),
-        ) as tf.Scalar;
-      const { grads } = gradientsEvenFrozen(contribution, variables);
+        );
+      const gradients = gradientsBy(contribution, variables);
+      if (gradients.every((gradient) => gradient === undefined)) {
+        whereNone();
+      }
       // A weight that this sample does not reach has no gradient at all.
-      return Object.fromEntries(
-        variables.map(({ name }) => [name, grads[name] ? tf.sum(tf.square(grads[name])) : tf.scalar(0)]),
-      );
+      return gradients.map((gradient) => (gradient ? tf.sum(tf.square(gradient)) : tf.scalar(0)));
     }),
   );
 }

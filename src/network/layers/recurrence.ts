@@ -63,7 +63,7 @@ function packed(
   if (!returnSequences && !returnState) {
     return last;
   }
-  const steps = !returnSequences ? [last] : turned ? outputs.toReversed() : outputs;
+  const steps = !returnSequences ? [last] : turned ? [...outputs].reverse() : outputs;
   return tf.stack(returnState ? [...steps, ...others] : steps, 1);
 }
 

@@ -3,7 +3,7 @@ import { sendBack } from '../../network/backward.js';
 import type { Graph } from '../../network/graph.js';
 import type { CallWithDelta, Operation, Parameter, RecordedCall } from '../../network/layers/operation.js';
 import { record, type StepPlan, type Tape } from '../../network/tape.js';
-import { gradientsEvenFrozen } from '../../tfjs/gradient-tape.js';
+import { gradientsBy } from '../../tfjs/gradient-tape.js';
 import type { MemoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
 
@@ -103,9 +103,10 @@ function gradientsByTfjs(operation: Operation, calls: readonly CallWithDelta[]):
   const product = () =>
     tf.addN(
       calls.map((call) => tf.sum(tf.mul(operation.forward(inputsOf(call), false, call.mask).output, call.delta))),
-    ) as tf.Scalar;
-  const { grads } = gradientsEvenFrozen(product, variables);
+    );
+  const gradients = gradientsBy(product, variables);
+  let next = 0;
   return operation.parameters.map((each) =>
-    each.trainable ? (grads[variableOf(each.variable).name] ?? tf.zerosLike(variableOf(each.variable))) : null,
+    each.trainable ? (gradients[next++] ?? tf.zerosLike(variableOf(each.variable))) : null,
   );
 }

@@ -17,6 +17,12 @@ export interface SampleSize {
   readonly enough: (sample: SampledTraces) => boolean;
 }
 
+/** Pairs that can run together. */
+export interface AlikePairs {
+  readonly shapes: PairSource['shapes'];
+  readonly indices: readonly number[];
+}
+
 /** Pairs that can be drawn. */
 export interface PairSource {
   /** Samples behind them. */
@@ -25,6 +31,8 @@ export interface PairSource {
   readonly population: (() => number) | undefined;
   /** Shape of one sample of each input. */
   readonly shapes: readonly (readonly number[])[];
+  /** Pairs whose samples have one shape, where not all have that. */
+  alike?(indices: readonly number[]): readonly AlikePairs[];
   /** Largest sample. */
   readonly largest: number;
   /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
@@ -57,16 +65,19 @@ export async function growingSample(
     }
     const draw = source.draw(Math.min(wanted, source.largest));
     const missing = draw.indices.filter((i) => !known.has(i));
-    const rows = (begin: number, count: number) => source.rows(missing.slice(begin, begin + count));
-    let done = 0;
-    for await (const chunk of kernel.traces(missing.length, source.shapes, rows)) {
-      for (let i = 0; i < chunk[0].length; i++, done++) {
-        known.set(
-          missing[done],
-          chunk.map((norms) => norms[i]),
-        );
+    const total = known.size + missing.length;
+    for (const { shapes, indices } of source.alike?.(missing) ?? [{ shapes: source.shapes, indices: missing }]) {
+      const rows = (begin: number, count: number) => source.rows(indices.slice(begin, begin + count));
+      let done = 0;
+      for await (const chunk of kernel.traces(indices.length, shapes, rows)) {
+        for (let i = 0; i < chunk[0].length; i++, done++) {
+          known.set(
+            indices[done],
+            chunk.map((norms) => norms[i]),
+          );
+        }
+        await pause(source.samples, { rows: known.size, totalRows: total });
       }
-      await pause(source.samples, { rows: known.size, totalRows: known.size + missing.length - done });
     }
     const sample = pairSampleOf(source, closedForm, draw, known);
     if (enough(new SampledTraces([sample])) || (wanted >= source.largest && !source.allBeyond)) {

@@ -12,11 +12,15 @@ const FEWEST_STREAMED_PAIRS = 256;
 /** Rows are kept in the machine's memory: the budget of a card says nothing of that. */
 const MOST_ROW_BYTES = 2 ** 30;
 
+/** What samples that run together have in common, input by input: sequences come in batches of several lengths. */
+type SampleKind = readonly { readonly shape: readonly number[]; readonly dtype: tf.DataType }[];
+
 /** One sample of a stream that has a pair in the reservoir. */
 interface StreamedSample {
   readonly place: number;
   /** Its place among all samples. */
   readonly index: number;
+  readonly kind: SampleKind;
   /** Its row of each input, once it is known that a pair of it stays. */
   rows?: Row[];
 }
@@ -44,8 +48,7 @@ export interface PairStream {
   /**
    * Takes a batch in.
    *
-   * @param sizesOf the sizes of its pairs, asked for once it is known that the batch is like those before.
-   * @throws Error with one line when its samples differ in shape from those before.
+   * @param sizesOf the sizes of its pairs.
    */
   add(inputs: readonly tf.Tensor[], sizesOf: () => Promise<SizedBatch>): Promise<void>;
   /** What was kept, once all batches have come. */
@@ -56,18 +59,14 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
   let reservoir = new PriorityReservoir<StreamedPair>(capacity ?? 0);
   let samples = 0;
   let pairs = 0;
-  let shapes: { shape: number[]; dtype: tf.DataType }[] | undefined;
+  const kinds = new Map<string, SampleKind>();
 
-  /** Pairs of several batches run together, so their samples have to be alike. */
-  function checkShapes(inputs: readonly tf.Tensor[]): void {
-    const now = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
-    shapes ??= now;
-    if (JSON.stringify(now) !== JSON.stringify(shapes)) {
-      throw new Error(
-        `The dataset's batches differ in shape (a sample has [${shapes.map(({ shape }) => shape)}], then ` +
-          `[${now.map(({ shape }) => shape)}]), and pairs are drawn among samples of one shape: pad them, or pass method: 'exact'.`,
-      );
-    }
+  function kindOf(inputs: readonly tf.Tensor[]): SampleKind {
+    const kind = inputs.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
+    const key = JSON.stringify(kind);
+    const known = kinds.get(key) ?? kind;
+    kinds.set(key, known);
+    return known;
   }
 
   return {
@@ -78,14 +77,15 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
       return samples;
     },
     async add(inputs, sizesOf) {
-      checkShapes(inputs);
       if (samples === 0 && capacity === undefined) {
         reservoir = new PriorityReservoir(capacityFor(inputs, budgetBytes));
       }
       const batch = await sizesOf();
+      const kind = kindOf(inputs);
       const streamed: StreamedSample[] = Array.from({ length: batch.samples }, (_, place) => ({
         place,
         index: samples + place,
+        kind,
       }));
       const uniform = uniforms(seed);
       batch.sizes.forEach((size, i) => {
@@ -108,16 +108,23 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
     },
     source() {
       const { items } = reservoir;
+      const kindOfPair = (pair: number) => items[pair].sample.kind;
+      const [first = []] = kinds.values();
       return {
         samples,
         population,
-        shapes: (shapes ?? []).map(({ shape }) => shape),
+        shapes: first.map(({ shape }) => shape),
+        alike: (indices) =>
+          [...new Set(indices.map(kindOfPair))].map((kind) => ({
+            shapes: kind.map(({ shape }) => shape),
+            indices: indices.filter((index) => kindOfPair(index) === kind),
+          })),
         largest: reservoir.capacity,
         allBeyond: false,
         draw: (count) => reservoir.draw(count),
         sampleOf: (pair) => items[pair].sample.index,
         rows: (indices) => ({
-          inputs: (shapes ?? []).map(({ shape, dtype }, i) =>
+          inputs: kindOfPair(indices[0]).map(({ shape, dtype }, i) =>
             stackRows(
               indices.map((index) => (items[index].sample.rows as Row[])[i]),
               shape,

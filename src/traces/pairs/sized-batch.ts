@@ -62,7 +62,7 @@ export async function sizeBatch(
     }
   }
   const column: HeadColumns['column'] = (sample, place) => {
-    const { begin, ofHeads } = chunks.findLast((chunk) => chunk.begin <= sample) as (typeof chunks)[number];
+    const { begin, ofHeads } = chunks.filter((chunk) => chunk.begin <= sample).at(-1) as (typeof chunks)[number];
     return ofHeads.column(sample - begin, place);
   };
   return { samples, columns, sizes, totals, inputNorms, ...(chunks.length > 0 && { column }) };

@@ -71,24 +71,40 @@ describe('pairStream', () => {
     );
   });
 
-  it('refuses batches of another shape or type, before they are measured', async () => {
-    const stream = await streamed([4]);
-    const before = tf.memory().numTensors;
-    const never = async () => {
-      throw new Error('measured');
-    };
-    const others = [
-      [tf.zeros([4, 3]), tf.zeros([4], 'int32')],
-      [tf.zeros([4, 2]), tf.zeros([4], 'float32')],
+  it('keeps samples of several shapes and types apart', async () => {
+    const stream = pairStream({ ...defaults, capacity: 100 });
+    const { numTensors } = tf.memory();
+    const shapes: [number[], tf.DataType][] = [
+      [[2], 'float32'],
+      [[3], 'float32'],
+      [[2], 'int32'],
+      [[2], 'float32'],
     ];
-    for (const inputs of others) {
-      await expect(stream.add(inputs, never)).rejects.toThrow(
-        /^The dataset's batches differ in shape .*: pad them, or/,
-      );
+    for (const [shape, dtype] of shapes) {
+      const inputs = [tf.fill([2, ...shape], stream.samples, dtype)];
+      await stream.add(inputs, async () => ({ samples: 2, columns: COLUMNS, sizes: new Float32Array(4).fill(1) }));
+      tf.dispose(inputs);
     }
-    tf.dispose(others);
-    expect(stream.samples).toBe(4);
-    expect(tf.memory().numTensors).toBe(before);
+    const source = stream.source();
+    const { indices } = source.draw(16);
+    const groups = source.alike!(indices);
+    expect(groups.map(({ shapes: [shape] }) => shape)).toEqual(expect.arrayContaining([[2], [3], [2]]));
+    expect(groups.flatMap((group) => [...group.indices]).sort((a, b) => a - b)).toEqual(indices);
+    const found = groups.map((group) => {
+      const [x] = source.rows(group.indices).inputs;
+      const first = [...x!.dataSync()].filter((_, i) => i % x!.shape[1]! === 0);
+      x!.dispose();
+      return [x!.dtype, x!.shape, first.sort()];
+    });
+    expect(found).toHaveLength(3);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        ['float32', [8, 2], [0, 0, 0, 0, 6, 6, 6, 6]],
+        ['float32', [4, 3], [2, 2, 2, 2]],
+        ['int32', [4, 2], [4, 4, 4, 4]],
+      ]),
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
   });
 
   it('leaves nothing behind where a batch cannot be measured', async () => {

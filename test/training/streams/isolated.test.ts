@@ -1,9 +1,13 @@
-import { delay, map, merge, of, Subject, take, tap, toArray } from 'rxjs';
+import { concatMap, delay, map, merge, of, Subject, take, tap, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isolated } from '../../../src/training/streams/isolated.js';
 
 const fault = new Error('subscriber at fault');
 const fail = () => {
+  throw fault;
+};
+const reject = async () => {
+  await undefined;
   throw fault;
 };
 
@@ -13,9 +17,11 @@ describe('isolated', () => {
   beforeEach(() => {
     uncaught.length = 0;
     process.on('uncaughtException', listener);
+    process.on('unhandledRejection', listener);
   });
   afterEach(() => {
     process.off('uncaughtException', listener);
+    process.off('unhandledRejection', listener);
   });
   const aMoment = () => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -28,6 +34,13 @@ describe('isolated', () => {
     ['after two pipes', (stream) => stream.pipe(delay(1)).pipe(map(String)).subscribe({ next: fail })],
     ['in an error handler', (stream) => stream.pipe(map(fail)).subscribe({ error: fail })],
     ['on completion', (stream) => stream.pipe(take(1)).subscribe({ complete: fail })],
+    ['an async function', (stream) => stream.subscribe(reject)],
+    ['an async observer', (stream) => stream.subscribe({ next: reject })],
+    ['an async function after operators', (stream) => stream.pipe(delay(1), map(String)).subscribe(reject)],
+    ['an async error handler', (stream) => stream.pipe(map(fail)).subscribe({ error: reject })],
+    ['async on completion', (stream) => stream.pipe(take(1)).subscribe({ complete: reject })],
+    ['an operator that waits', (stream) => stream.pipe(concatMap(reject)).subscribe()],
+    ['an async function for each', (stream) => void stream.forEach(reject)],
   ])('reports what is thrown by %s', async (_, subscribe) => {
     const source = new Subject<number>();
     const reported: unknown[] = [];
@@ -42,6 +55,18 @@ describe('isolated', () => {
     expect(new Set(reported)).toEqual(new Set([fault]));
     expect(seen).toEqual([1, 2]);
     expect(uncaught).toEqual([]);
+  });
+
+  it('is waited for by forEach, with what its function throws at once', async () => {
+    const reported: unknown[] = [];
+    const stream = isolated(of(1, 2), (error) => reported.push(error));
+    const seen: number[] = [];
+    await stream.forEach((value) => {
+      seen.push(value);
+    });
+    expect(seen).toEqual([1, 2]);
+    await expect(stream.forEach(fail)).rejects.toBe(fault);
+    expect(reported).toEqual([]);
   });
 
   it('keeps a subscriber that threw', () => {
