@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve, sep } from 'node:path';
 
 /** What the addon is built with. */
 export interface Toolchain {
@@ -27,7 +27,8 @@ function findPython(): string {
       continue;
     }
     if (run('import pip')) {
-      return python;
+      // What is named by a path is run from other folders too.
+      return python.includes(sep) ? resolve(python) : python;
     }
     withoutPip ||= python;
   }
