@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { runDependent } from './dependent-process.js';
 import { diskErrorLine, saysDiskIsFull } from './disk.js';
 import { damagedLibrary, unpackWheel } from './library.js';
 import { type Lock, withLock } from './lock.js';
-import { checkPlatform, findToolchain, type Toolchain } from './toolchain.js';
+import { checkPath, checkPlatform, findToolchain, type Toolchain } from './toolchain.js';
 import { type Say, wheels } from './wheel.js';
 import { fetchWheel, wheelCache } from './wheel-cache.js';
 
@@ -78,7 +78,9 @@ async function compile(directory: string, tools: Toolchain, say: Say, signal?: A
       signal,
     }));
   } finally {
-    rmSync(join(directory, 'build'), { recursive: true, force: true, maxRetries: 3 });
+    for (const name of readdirSync(directory).filter((entry) => /^build(-tmp-|$)/.test(entry))) {
+      rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
+    }
   }
   writeFileSync(log, output);
   if (code === 0) {
@@ -106,6 +108,8 @@ async function buildAlone(
   signal?: AbortSignal,
 ): Promise<Verified> {
   checkPlatform();
+  checkPath(directory);
+  accessSync(directory, constants.W_OK);
   const tools = findToolchain();
   const wheel = wheels[name];
   const lock = (file: string, theOther: string): Lock => ({

@@ -95,6 +95,15 @@ export function checkPlatform(
   }
 }
 
+/** Throws one line where the path of the package has a space: node-gyp's make would take it for two, after all has been downloaded. */
+export function checkPath(directory: string): void {
+  if (/\s/.test(directory)) {
+    throw new Error(
+      `'${directory}' has a space in it, which the build cannot take: move the project to a path without`,
+    );
+  }
+}
+
 /** Everything the build needs, or one line that names the first thing missing and how to get it. */
 export function findToolchain(): Toolchain {
   const python = findPython();
