@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve, sep } from 'node:path';
 
 /** What the addon is built with. */
 export interface Toolchain {
@@ -27,7 +27,8 @@ function findPython(): string {
       continue;
     }
     if (run('import pip')) {
-      return python;
+      // What is named by a path is run from other folders too.
+      return python.includes(sep) ? resolve(python) : python;
     }
     withoutPip ||= python;
   }
@@ -90,6 +91,15 @@ export function checkPlatform(
   if (major < 2 || (major === 2 && minor < 27)) {
     throw new Error(
       `unsupported platform: glibc 2.27 or newer is needed, this is ${glibc ? `glibc ${glibc}` : 'not glibc'}`,
+    );
+  }
+}
+
+/** Throws one line where the path of the package has a space: node-gyp's make would take it for two, after all has been downloaded. */
+export function checkPath(directory: string): void {
+  if (/\s/.test(directory)) {
+    throw new Error(
+      `'${directory}' has a space in it, which the build cannot take: move the project to a path without`,
     );
   }
 }

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { checkPlatform, findToolchain } from '../../src/native/toolchain.js';
+import { checkPath, checkPlatform, findToolchain } from '../../src/native/toolchain.js';
 import { ownFolder } from './own-folder.js';
 
 const { bin, command } = ownFolder();
@@ -11,6 +11,13 @@ describe('one line says what is missing', () => {
     expect(() => checkPlatform('linux', 'x64', '')).toThrow('this is not glibc');
     expect(() => checkPlatform('linux', 'x64', '2.17')).toThrow('this is glibc 2.17');
     expect(() => checkPlatform('linux', 'x64', '2.27')).not.toThrow();
+  });
+
+  test('a path without spaces', () => {
+    expect(() => checkPath('/home/ann/My Project/node_modules/@tensorflow/tfjs-node')).toThrow(
+      /^'\/home\/ann\/My Project\/.*' has a space in it, which the build cannot take: move the project to a path without$/,
+    );
+    expect(() => checkPath('/home/ann/my-project')).not.toThrow();
   });
 
   test('Python, pip, make, a compiler, node-gyp', () => {
@@ -27,5 +34,8 @@ describe('one line says what is missing', () => {
     expect(() => findToolchain()).toThrow('no node-gyp');
     vi.stubEnv('npm_config_node_gyp', join(bin(), 'g++'));
     expect(findToolchain()).toMatchObject({ python: 'python3', nodeGyp: join(bin(), 'g++') });
+    // A Python given by a path is run from other folders too.
+    vi.stubEnv('PYTHON', relative('.', join(bin(), 'python3')));
+    expect(findToolchain().python).toBe(join(bin(), 'python3'));
   });
 });
