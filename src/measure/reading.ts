@@ -1,9 +1,11 @@
 import { trainedParameters } from '../network/graph.js';
 import type { LayerScale } from '../symmetry/scale-minimum.js';
 import {
+  flatLosses,
   headAssumptions,
   minimumAssumptions,
   negativeTraceAssumptions,
+  partlyCurved,
   reasonsNotExact,
   regularizerAssumptions,
   rowAssumptions,
@@ -56,6 +58,12 @@ export interface SharpnessReading {
   /** Number of samples that the value speaks for. */
   readonly samples: number;
   /**
+   * The mean loss per sample, as `fit` logs it but in inference and without regularizers: with the weights of samples and outputs that
+   * the reading has. It comes from the forward pass that is run anyway; of a `part` or of pairs it is the mean over all samples run.
+   * Undefined where labels, or the value of a loss of the user's own, are not known.
+   */
+  readonly loss?: number;
+  /**
    * How it was measured: `'exact'`, every column of every sample that was run; `'sampled'`, from pairs that were drawn, at least of some
    * weight tensor or in some share; `'hutchinson'`, with random probes. It is what `{ tolerance }` chose.
    */
@@ -83,7 +91,9 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
   const { traces, minimum } = estimate;
   // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
   const error = estimate.errorOf(factorsOf(minimum));
-  const notExact = estimate.matrix === 'Hessian' ? [] : reasonsNotExact(graph);
+  const isHessian = estimate.matrix === 'Hessian';
+  const notExact = [...(isHessian ? [] : reasonsNotExact(graph)), ...partlyCurved(heads)];
+  const loss = subject.knowsLoss() ? estimate.loss : undefined;
   const parameters = trainedParameters(graph);
   return {
     minimumSharpness: minimum.value,
@@ -98,12 +108,14 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
     })),
     scales: minimum.scales,
     samples: estimate.samples,
+    ...(loss && { loss: loss.value }),
     method: estimate.method,
     pairs: estimate.pairs,
     exact: notExact.length === 0,
     assumptions: [
       ...notExact,
       ...headAssumptions(heads),
+      ...(isHessian ? [] : flatLosses(heads)),
       ...rowAssumptions(subject.rows()),
       ...regularizerAssumptions(graph),
       ...subject.assumptions,

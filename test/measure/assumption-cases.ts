@@ -223,6 +223,22 @@ export const assumptionCases: { readonly [maker in keyof typeof makers]: readonl
       notWhere: twice(false),
     },
   ],
+  partlyCurved: [
+    {
+      sentence:
+        /^Traces are of the Gauss-Newton matrix, not the Hessian, because the loss 'meanSquaredLogarithmicError' of 'last' is not .*\.$/,
+      where: of(() => [], { loss: 'meanSquaredLogarithmicError' }),
+      notWhere: plain,
+    },
+  ],
+  flatLosses: [
+    {
+      sentence:
+        /^The loss 'meanAbsoluteError' of 'last' is made of straight pieces, .*; loss: 'huberLoss' is curved\.$/,
+      where: of(() => [], { loss: 'mae' }),
+      notWhere: plain,
+    },
+  ],
   regularizerAssumptions: [
     {
       sentence: /^The regularizers of 'middle' are not counted\.$/,
