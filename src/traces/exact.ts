@@ -277,14 +277,16 @@ export function traceKernel(
       const pairs = samples * columns;
       const size = measured.length * samples;
       const values = found.subarray(0, size);
-      const loss = withLoss && {
-        loss: {
-          values: found.slice(size, size + samples),
-          curvature: found.slice(size + samples, size + 2 * samples),
-        },
-      };
+      const loss = withLoss
+        ? {
+            loss: {
+              values: found.slice(size, size + samples),
+              curvature: found.slice(size + samples, size + 2 * samples),
+            },
+          }
+        : undefined;
       // Where no loss is curved here, zeros are what they are.
-      const isFlat = mayVanish && loss && loss.loss.curvature.every((each) => each === 0);
+      const isFlat = mayVanish && loss !== undefined && loss.loss.curvature.every((each) => each === 0);
       if (isFlat || heads.length === 0 || inFloatRange(values, samples, quiet)) {
         return { samples, norms: rowsOf(values, parameters.length, samples), pairs, ...loss };
       }

@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { type Losses, measureSharpness, mergeSharpnessSamples, minimumSharpness, sampleSharpness } from '../../src/index.js';
+import {
+  earlyStopping,
+  type Losses,
+  measureSharpness,
+  mergeSharpnessSamples,
+  minimumSharpness,
+  sampleSharpness,
+} from '../../src/index.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
 import { minimumSharpnessGradients } from '../../src/measure/sharpness-gradients.js';
 import { type Loss as EndingLoss, sampleJacobian, samplesOf } from '../brute-force/jacobian.js';
@@ -356,5 +363,149 @@ describe('sequences', () => {
     expect(Math.abs(all.trace / sequences.trace - 1)).toBeLessThan(1e-5);
     tf.dispose([x, y, rows, rowLabels]);
     tf.dispose([...model.weights, ...flat.weights].map((w) => w.read()));
+  });
+});
+
+/** Kinds of programs that train by other losses than cross-entropies and squared errors. */
+describe('programs', () => {
+  const images = () => tf.tensor(Array.from(lcg(7, 8 * 16)), [8, 4, 4, 1]);
+  const rows = (samples = 8) =>
+    tf.tensor(
+      Array.from(lcg(9, samples * 4), (u) => 2 * u - 1),
+      [samples, 4],
+    );
+  const one = (units: number, activation: 'linear' | 'relu' | 'softplus' | 'softmax', more = {}) =>
+    layers.dense({ units, activation, ...more });
+  type Program = { model: () => tfl.LayersModel; x: () => tf.Tensor; y: (x: tf.Tensor) => tf.Tensor; loss: unknown };
+  const chain =
+    (...stack: tfl.layers.Layer[]) =>
+    () =>
+      tfl.sequential({ layers: stack });
+
+  const programs: [string, boolean, Program][] = [
+    [
+      'a DQN by tf.losses.huberLoss, whose targets differ for one action alone',
+      false,
+      {
+        model: () => chain(one(6, 'relu', { inputShape: [4] }), one(3, 'linear'))(),
+        x: rows,
+        y: () =>
+          tf.tensor(
+            Array.from(lcg(3, 24), (u) => 2 * u),
+            [8, 3],
+          ),
+        loss: tf.losses.huberLoss,
+      },
+    ],
+    [
+      'a support vector machine',
+      true,
+      {
+        model: () => chain(one(1, 'linear', { inputShape: [4] }))(),
+        x: rows,
+        y: (x) => tf.sign(tf.slice(x, [0, 0], [-1, 1])),
+        loss: 'hinge',
+      },
+    ],
+    [
+      'one with squares',
+      false,
+      {
+        model: () => chain(one(1, 'linear', { inputShape: [4] }))(),
+        x: rows,
+        y: (x) => tf.sign(tf.slice(x, [0, 0], [-1, 1])),
+        loss: 'squaredHinge',
+      },
+    ],
+    [
+      'Poisson regression of counts',
+      false,
+      {
+        model: () => chain(one(5, 'relu', { inputShape: [4] }), one(1, 'softplus'))(),
+        x: rows,
+        y: (x) => tf.floor(tf.mul(3, tf.abs(tf.slice(x, [0, 0], [-1, 1])))),
+        loss: 'poisson',
+      },
+    ],
+    [
+      'an embedding by cosines',
+      false,
+      {
+        model: () => chain(one(5, 'relu', { inputShape: [4] }), one(3, 'linear'))(),
+        x: rows,
+        y: () =>
+          tf.tensor(
+            Array.from(lcg(4, 24), (u) => u - 0.5),
+            [8, 3],
+          ),
+        loss: 'cosineProximity',
+      },
+    ],
+    [
+      'distillation of a teacher that is not sure',
+      false,
+      {
+        model: () => chain(one(5, 'relu', { inputShape: [4] }), one(3, 'softmax'))(),
+        x: rows,
+        y: () =>
+          tf.softmax(
+            tf.tensor2d(
+              Array.from(lcg(4, 24), (u) => 4 * u),
+              [8, 3],
+            ),
+          ),
+        loss: 'kullbackLeiblerDivergence',
+      },
+    ],
+    [
+      'super-resolution by absolute errors',
+      true,
+      {
+        model: () =>
+          chain(
+            layers.upSampling2d({ size: [2, 2], inputShape: [4, 4, 1] }),
+            layers.conv2d({ filters: 2, kernelSize: 3, padding: 'same', activation: 'relu' }),
+            layers.conv2d({ filters: 1, kernelSize: 3, padding: 'same' }),
+          )(),
+        x: images,
+        y: (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [8, 8]),
+        loss: 'meanAbsoluteError',
+      },
+    ],
+  ];
+
+  it.each(programs)('%s', async (_, isFlat, { model: make, x: inputsOf, y: labelsFor, loss }) => {
+    const model = make();
+    setGoldenWeights(model, 21);
+    const x = inputsOf();
+    const y = tf.tidy(() => labelsFor(x));
+    // wasm cannot train a convolution.
+    const canTrain = tf.getBackend() !== 'wasm' || x.rank === 2;
+    model.compile({ optimizer: tf.train.sgd(0.01), loss: loss as string });
+    const problems: string[] = [];
+    const minibatches = minimumSharpness({ name: 'minibatches' });
+    const whole = minimumSharpness({ data: { xs: x, ys: y } });
+    for (const callback of [minibatches, whole]) {
+      callback.problems$.subscribe(({ message }) => problems.push(message));
+    }
+    if (canTrain) {
+      const stopping = earlyStopping({ monitor: 'minimumSharpness', patience: 5, restoreBestWeights: true });
+      const callbacks = [minibatches, whole, stopping];
+      const { history } = await model.fit(x, y, { epochs: 2, batchSize: 8, shuffle: false, verbose: 0, callbacks });
+      expect(problems).toEqual([]);
+      expect(history.minimumSharpness!.every((value) => (value as number) > 0 !== isFlat)).toBe(true);
+      // After the epoch, the batch that it began with.
+      expect(minibatches.latest!.minimumSharpness).toBeCloseTo(whole.latest!.minimumSharpness, 3);
+      expect(minibatches.latest!.loss).toBeCloseTo(whole.latest!.loss!, 4);
+      expect(history.loss!.length).toBe(2);
+    }
+    const reading = await measureSharpness(model, { xs: x, ys: y });
+    expect(reading.assumptions.some((each) => /straight pieces/.test(each))).toBe(isFlat);
+    const evaluated = model.evaluate(x, y) as tf.Scalar;
+    expect(reading.loss).toBeCloseTo(evaluated.dataSync()[0]!, 4);
+    minibatches.dispose();
+    whole.dispose();
+    tf.dispose([x, y, evaluated]);
+    model.dispose();
   });
 });
