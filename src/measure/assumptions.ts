@@ -66,6 +66,16 @@ export function flatLosses(heads: readonly Head[]): string[] {
   );
 }
 
+/** Of a network that is sure of everything, and wrong. */
+export const SATURATED =
+  'The loss is high, and its curvature in the outputs is gone: the network is saturated, sure of wrong answers, as after steps that were ' +
+  'too large, so that a small Minimum Sharpness is no sign of a good minimum.';
+
+/** Of a network that sees nothing of its inputs. */
+export const CONSTANT =
+  'No weight but biases has a trace: the outputs are the same for all samples, as where all units of a layer are dead, so that a small ' +
+  'Minimum Sharpness is no sign of a good minimum.';
+
 /** What the loss has besides, one sentence. */
 export function regularizerAssumptions(graph: Graph): string[] {
   const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasRegularizer);

@@ -286,7 +286,7 @@ export function traceKernel(
           }
         : undefined;
       // Where no loss is curved here, zeros are what they are.
-      const isFlat = mayVanish && loss !== undefined && loss.loss.curvature.every((each) => each === 0);
+      const isFlat = mayVanish && loss?.loss.curvature.every((each) => each === 0);
       if (isFlat || heads.length === 0 || inFloatRange(values, samples, quiet)) {
         return { samples, norms: rowsOf(values, parameters.length, samples), pairs, ...loss };
       }
