@@ -3,7 +3,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
 import { unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { DrawSigns } from '../network/output-hessian.js';
+import type { DrawSigns } from '../network/column-factor.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
 import type { RecordedLoss } from '../tfjs/loss-recorder.js';
 import { outputNames } from '../tfjs/model-graph.js';

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { constantForGradients } from '../tfjs/gradient-tape.js';
 import { oneHot } from '../tfjs/mended-operations.js';
-import type { OutputHessian } from './output-hessian.js';
 import {
   givenColumns,
   givenDiagonal,
@@ -15,11 +14,60 @@ import {
  * The columns of output Hessians, whatever the loss: of a softmax, of a diagonal, of the sphere.
  */
 
-/** The part of an output Hessian that its columns are made by. */
-export type Factor = Pick<
-  OutputHessian,
-  'columns' | 'factor' | 'columnOfEach' | 'combination' | 'ofRow' | 'numbers' | 'curvature' | 'exponents'
->;
+/** Draws -1 or 1 with equal probability, independently, in the shape asked for. */
+export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
+
+/** A factor C of an output Hessian A = C C^T, column by column, for one sample at a time. */
+export interface Factor {
+  /** Number of columns R for K outputs. */
+  columns(outputs: number): number;
+  /**
+   * Columns `begin`, ..., `begin + count - 1` for each sample.
+   *
+   * @param z [N, K].
+   * @param exponents what `exponents` gave of these rows, [N, 1]: the columns come divided by these powers of two.
+   * @param labels [N, K], here and below.
+   * @returns [count, N, K].
+   */
+  factor(z: tf.Tensor2D, begin: number, count: number, exponents?: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor3D;
+  /**
+   * One column for each sample.
+   *
+   * @param z [N, K].
+   * @param columns index of the column for each sample, [N], int32.
+   * @param exponents as for `factor`.
+   * @returns [N, K].
+   */
+  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D, exponents?: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * e of each row, whole numbers, where the largest of its columns is about 2^e: where the network is very sure, that leaves the
+   * range of float32. Absent where columns do not.
+   *
+   * @param z [N, K].
+   * @returns [N, 1].
+   */
+  exponents?(z: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
+   * with itself is A on average.
+   *
+   * @param z [N, K].
+   * @param signs draws s: -1 or 1 each, in the shape asked for.
+   * @returns [N, K].
+   */
+  combination(z: tf.Tensor2D, signs: DrawSigns, labels?: tf.Tensor2D): tf.Tensor2D;
+  /** The columns of one row in plain numbers. */
+  readonly ofRow: RowColumns;
+  /** What `ofRow` needs of each row, [N, ...]. Absent: z. */
+  numbers?(z: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor;
+  /**
+   * About the trace of A, to a factor of 2, where it counts.
+   *
+   * @param z [N, K].
+   * @returns [N, 1], above 0 unless it may vanish; or a number that is that of every row.
+   */
+  curvature(z: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor2D | number;
+}
 
 /** Columns of some rows of outputs z, [N, K], by coefficients for the outputs that they belong to. */
 interface ColumnMaker {
@@ -34,7 +82,7 @@ interface ColumnMaker {
 /** The ways of choosing columns. */
 function choosing(
   columnsOf: (z: tf.Tensor2D, exponents?: tf.Tensor2D, labels?: tf.Tensor2D) => ColumnMaker,
-): Pick<OutputHessian, 'factor' | 'columnOfEach' | 'combination'> {
+): Pick<Factor, 'factor' | 'columnOfEach' | 'combination'> {
   return {
     factor(z, begin, count, exponents, labels) {
       const index = Int32Array.from({ length: count }, (_, i) => begin + i);

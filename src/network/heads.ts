@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Delta } from './backward.js';
 import type { Graph } from './graph.js';
-import type { DrawSigns, OutputHessian } from './output-hessian.js';
+import type { DrawSigns } from './column-factor.js';
+import type { OutputHessian } from './output-hessian.js';
 
 /**
  * One output of the network with its loss. The whole loss is, over samples n and positions t = 1..P of the output,

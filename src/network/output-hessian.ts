@@ -11,7 +11,7 @@ import {
   sphereFactor,
 } from './column-factor.js';
 import * as losses from './loss-functions.js';
-import { givenColumns, type RowColumns, squaredErrorColumns } from './row-columns.js';
+import { givenColumns, squaredErrorColumns } from './row-columns.js';
 
 /** The losses whose output Hessian has a known factor. */
 export type LossName =
@@ -38,14 +38,11 @@ export type LossName =
   | 'gaussianMeanDivergence'
   | 'gaussianVarianceDivergence';
 
-/** Draws -1 or 1 with equal probability, independently, in the shape asked for. */
-export type DrawSigns = (shape: readonly number[]) => tf.Tensor;
-
 /**
  * The factor C of a loss's output Hessian A = d2 l / dz2 = C C^T, column by column, for one sample at a time. Labels are given where A
  * depends on them (`needsLabels`); where it is in proportion to the sum of a row of them (`byRowSum`), it is that of a sum of 1.
  */
-export interface OutputHessian {
+export interface OutputHessian extends Factor {
   /** The loss; `'factor'` for one of the user's own. */
   readonly name: LossName | 'factor';
   /** What its labels are: numbers of classes, probabilities from 0 to 1, finite numbers, those of at least 0; or it has none. */
@@ -70,54 +67,6 @@ export interface OutputHessian {
   readonly refusedActivations?: readonly string[];
   /** What takes the place of this loss where the network ends in one of these activations, with z taken before it. */
   readonly after?: Readonly<Partial<Record<'softmax' | 'sigmoid', OutputHessian>>>;
-  /** Number of columns R for K outputs. */
-  columns(outputs: number): number;
-  /**
-   * Columns `begin`, ..., `begin + count - 1` for each sample.
-   *
-   * @param z [N, K].
-   * @param exponents what `exponents` gave of these rows, [N, 1]: the columns come divided by these powers of two.
-   * @param labels [N, K], here and below.
-   * @returns [count, N, K].
-   */
-  factor(z: tf.Tensor2D, begin: number, count: number, exponents?: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor3D;
-  /**
-   * One column for each sample.
-   *
-   * @param z [N, K].
-   * @param columns index of the column for each sample, [N], int32.
-   * @param exponents as for `factor`.
-   * @returns [N, K].
-   */
-  columnOfEach(z: tf.Tensor2D, columns: tf.Tensor1D, exponents?: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor2D;
-  /**
-   * e of each row, whole numbers, where the largest of its columns is about 2^e: where the network is very sure, that leaves the
-   * range of float32. Absent where columns do not.
-   *
-   * @param z [N, K].
-   * @returns [N, 1].
-   */
-  exponents?(z: tf.Tensor2D): tf.Tensor2D;
-  /**
-   * sum_r s_{n,r} c_{n,r} over all columns. With independent random signs it stands for all columns at once: its outer product
-   * with itself is A on average.
-   *
-   * @param z [N, K].
-   * @param signs draws s: -1 or 1 each, in the shape asked for.
-   * @returns [N, K].
-   */
-  combination(z: tf.Tensor2D, signs: DrawSigns, labels?: tf.Tensor2D): tf.Tensor2D;
-  /** The columns of one row in plain numbers. */
-  readonly ofRow: RowColumns;
-  /** What `ofRow` needs of each row, [N, ...]. Absent: z. */
-  numbers?(z: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor;
-  /**
-   * About the trace of A, to a factor of 2, where it counts.
-   *
-   * @param z [N, K].
-   * @returns [N, 1], above 0 unless it may vanish; or a number that is that of every row.
-   */
-  curvature(z: tf.Tensor2D, labels?: tf.Tensor2D): tf.Tensor2D | number;
   /**
    * Gradient of each sample's loss, d l_n / d z_n, as tf.js has the loss, but exact: tf.js' Keras losses clip probabilities to
    * [1e-7, 1 - 1e-7], which takes the gradient away from samples that are sure.

@@ -3,7 +3,7 @@ import { squaredNorms, stackedNorms } from '../../network/backward.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { columnsOf, combinationOf, curvedHeads, deltasOf, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
-import type { DrawSigns } from '../../network/output-hessian.js';
+import type { DrawSigns } from '../../network/column-factor.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gradientsBy, withoutLeftovers } from '../../tfjs/gradient-tape.js';
 import { memoryGauge } from '../../tfjs/memory-gauge.js';
