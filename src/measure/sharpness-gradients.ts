@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
+import type { DrawSigns } from '../network/column-factor.js';
 import { unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { DrawSigns } from '../network/column-factor.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
 import type { RecordedLoss } from '../tfjs/loss-recorder.js';
 import { outputNames } from '../tfjs/model-graph.js';

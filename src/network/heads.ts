@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Delta } from './backward.js';
-import type { Graph } from './graph.js';
 import type { DrawSigns } from './column-factor.js';
+import type { Graph } from './graph.js';
 import type { OutputHessian } from './output-hessian.js';
 
 /**

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms, stackedNorms } from '../../network/backward.js';
+import type { DrawSigns } from '../../network/column-factor.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { columnsOf, combinationOf, curvedHeads, deltasOf, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
-import type { DrawSigns } from '../../network/column-factor.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gradientsBy, withoutLeftovers } from '../../tfjs/gradient-tape.js';
 import { memoryGauge } from '../../tfjs/memory-gauge.js';
