@@ -13,7 +13,7 @@ export type {
   SampleWeights,
   TensorInputs,
 } from './measure/inputs.js';
-export type { KerasLossName, Loss, Losses, LossWeights, NamedLoss } from './measure/loss.js';
+export type { KerasLossName, Loss, Losses, LossMultiple, LossWeights, NamedLoss } from './measure/loss.js';
 export type { RowNotes } from './measure/loss-inputs.js';
 export {
   type FunctionBlock,
@@ -36,6 +36,7 @@ export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
 export type { LayerScale } from './symmetry/scale-minimum.js';
 export type { PartOfSamples } from './traces/pairs/sampled-traces.js';
+export type { LossSums } from './traces/trace-sums.js';
 export type { MinimumSharpnessOptions } from './training/callback-options.js';
 export { minimumSharpness, type SharpnessCallback } from './training/minimum-sharpness.js';
 export type { Problem } from './training/problems.js';

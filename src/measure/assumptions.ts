@@ -42,6 +42,40 @@ export function reasonsNotExact(graph: Graph): string[] {
   return reasons;
 }
 
+/** Losses of whose own Hessian only the Gauss-Newton part is taken, one sentence each. */
+export function partlyCurved(heads: readonly Head[]): string[] {
+  return heads.flatMap(({ name, hessian: { gaussNewtonOver, name: loss } }) =>
+    gaussNewtonOver
+      ? [
+          `Traces are of the Gauss-Newton matrix, not the Hessian, because the loss '${loss}' of '${name}' is not convex: it is taken ` +
+            `over ${gaussNewtonOver}.`,
+        ]
+      : [],
+  );
+}
+
+/** What it means that a loss has no curvature, one sentence each. */
+export function flatLosses(heads: readonly Head[]): string[] {
+  return heads.flatMap(({ name, hessian: { curvedInstead, name: loss } }) =>
+    curvedInstead
+      ? [
+          `The loss '${loss}' of '${name}' is made of straight pieces, with a second derivative of 0 wherever it has one: it adds nothing to ` +
+            `the traces, so that Minimum Sharpness does not tell sharp minima of it from flat ones; loss: '${curvedInstead}' is curved.`,
+        ]
+      : [],
+  );
+}
+
+/** Of a network that is sure of everything, and wrong. */
+export const SATURATED =
+  'The loss is high, and its curvature in the outputs is gone: the network is saturated, sure of wrong answers, as after steps that were ' +
+  'too large, so that a small Minimum Sharpness is no sign of a good minimum.';
+
+/** Of a network that sees nothing of its inputs. */
+export const CONSTANT =
+  'No weight but biases has a trace: the outputs are the same for all samples, as where all units of a layer are dead, so that a small ' +
+  'Minimum Sharpness is no sign of a good minimum.';
+
 /** What the loss has besides, one sentence. */
 export function regularizerAssumptions(graph: Graph): string[] {
   const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer))].filter(hasRegularizer);

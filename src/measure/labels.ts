@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { OutputHessian } from '../network/output-hessian.js';
+import type { LabelKind } from '../network/output-hessian.js';
 import type { TensorInputs } from './inputs.js';
 
 /**
@@ -70,7 +70,7 @@ export function labelsAtHand(
  */
 export async function checkedLabels(
   labels: tf.Tensor,
-  kind: OutputHessian['labels'],
+  kind: LabelKind,
   output: readonly (number | null)[],
   name: string,
 ): Promise<tf.Tensor> {
@@ -87,25 +87,72 @@ export async function checkedLabels(
       `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes [${shape.join(', ')}] here${hint}`,
     );
   }
-  const values = await labels.data();
-  const wrong = values.findIndex((value: number) => !isLabel(value, kind, outputs));
-  if (wrong >= 0) {
-    const meant = sparse
-      ? `classes are whole numbers from 0 to ${outputs - 1}`
-      : kind === 'numbers'
-        ? 'targets are finite numbers'
-        : 'labels are probabilities, from 0 to 1';
-    const sample = Math.floor((wrong * samples) / values.length);
-    throw new Error(`labels of '${name}': ${values[wrong]} at sample ${sample}: ${meant}.`);
-  }
+  checkLabelValues(await labels.data(), kind, outputs, samples, name);
   return tf.tidy(() => tf.reshape(tf.cast(labels, sparse ? 'int32' : 'float32'), shape));
 }
 
-function isLabel(value: number, kind: OutputHessian['labels'], outputs: number): boolean {
-  if (kind === 'classes') {
-    return Number.isInteger(value) && value >= 0 && value < outputs;
+/** @throws Error with one line that names a sample with a label that the loss cannot mean. */
+export function checkLabelValues(
+  values: Float32Array | Int32Array | Uint8Array,
+  kind: LabelKind,
+  outputs: number,
+  samples: number,
+  name: string,
+): void {
+  const wrong = values.findIndex((value: number) => !isLabel(value, kind, outputs));
+  if (wrong >= 0) {
+    const meant = kind === 'classes' ? `classes are whole numbers from 0 to ${outputs - 1}` : meantBy[kind];
+    const sample = Math.floor((wrong * samples) / values.length);
+    throw new Error(`labels of '${name}': ${values[wrong]} at sample ${sample}: ${meant}.`);
   }
-  return kind === 'numbers' ? Number.isFinite(value) : value >= 0 && value <= 1;
+}
+
+const meantBy = {
+  numbers: 'targets are finite numbers',
+  amounts: 'targets are finite numbers of at least 0',
+  probabilities: 'labels are probabilities, from 0 to 1',
+  none: 'none are read',
+} as const satisfies Record<Exclude<LabelKind, 'classes'>, string>;
+
+function isLabel(value: number, kind: LabelKind, outputs: number): boolean {
+  switch (kind) {
+    case 'classes':
+      return Number.isInteger(value) && value >= 0 && value < outputs;
+    case 'probabilities':
+      return value >= 0 && value <= 1;
+    case 'amounts':
+      return value >= 0 && Number.isFinite(value);
+    case 'numbers':
+      return Number.isFinite(value);
+    default:
+      return true;
+  }
+}
+
+/**
+ * Labels as `checkedLabels` gives them, whatever their values.
+ *
+ * @returns a tensor of its own, to be disposed by the caller; undefined for none, and for those of another form.
+ */
+export function labelsOfForm(
+  labels: tf.Tensor | undefined,
+  kind: LabelKind,
+  output: readonly (number | null)[],
+): tf.Tensor | undefined {
+  const form = labels && formOfLabels(labels.shape, output);
+  if (labels === undefined || form === undefined) {
+    return undefined;
+  }
+  const rows = labels.shape.slice(0, output.length - 1);
+  if (kind === 'classes') {
+    return form === 'classes'
+      ? tf.tidy(() => tf.reshape(tf.cast(tf.floor(tf.cast(labels, 'float32')), 'int32'), rows))
+      : undefined;
+  }
+  const outputs = output[output.length - 1];
+  return form === 'rows' || outputs === 1
+    ? tf.tidy(() => tf.reshape(tf.cast(labels, 'float32'), [...rows, outputs as number]))
+    : undefined;
 }
 
 /**
@@ -147,7 +194,7 @@ export interface RowSums {
 export function rowSumsOf(
   labels: tf.Tensor | undefined,
   samples: number,
-  kind: OutputHessian['labels'],
+  kind: LabelKind,
   output: readonly (number | null)[],
   name: string,
 ): RowSums {

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
+import type { OutputHessian } from '../network/output-hessian.js';
 import { isDataset, type LossData, partsOf } from './inputs.js';
-import { checkedLabels, checkRowSums, labelsAtHand, orderedLabels, rowSumsOf } from './labels.js';
+import { checkedLabels, checkRowSums, labelsAtHand, labelsOfForm, orderedLabels, rowSumsOf } from './labels.js';
 import type { HeadPlan } from './loss.js';
 import type { MeasureOptions } from './options.js';
 import type { BatchWeights, Weighting } from './sample-weights.js';
@@ -36,54 +37,86 @@ export interface RowNotes {
 export interface LossInputs {
   /**
    * @param shapes of the outputs, [any, ...positions, K].
-   * @returns weights of the heads that have some, row sums of those that have some, labels where the method wants them; the caller
-   *   disposes them.
+   * @returns weights of the heads that have some, row sums of those that have some, labels that are needed, and labels for the loss
+   *   alone; the caller disposes them.
+   * @throws Error with one line where labels are missing that the method or a loss needs, or that do not fit.
    */
   of(samples: number, given: LossData, shapes: readonly (readonly (number | null)[])[]): Promise<tf.Tensor[]>;
   /** Complete once the data has been read. */
   rows(): RowNotes;
   /** By what the samples were weighed, head by head; complete once the data has been read. */
   weightings(): Weighting[];
+  /** Whether the loss itself is known for all samples; complete once the data has been read. */
+  knowsLoss(): boolean;
+}
+
+/** That the Hessian of a loss cannot be had without the labels of an output. */
+export function labelsMissing({ name }: OutputHessian, output: string): Error {
+  const what = name === 'factor' ? 'the loss of your own' : `'${name}'`;
+  return new Error(
+    `The curvature of ${what} depends on the labels of '${output}': pass labels, or { xs, ys } or a dataset of these.`,
+  );
+}
+
+/** Whether the loss of a head is known where its labels are. */
+export function mayKnowLoss({ hessian, labels }: Head): boolean {
+  return hessian.value !== undefined && (hessian.labels === 'none' || labels !== null);
 }
 
 /** A softmax, as a target, adds up to 1 but for this. */
 const ROUNDING = 1e-3;
 
-/** @param names of the outputs. */
+/**
+ * @param names of the outputs.
+ * @param labelsOfMethod whether the method needs the labels of every output.
+ */
 export function lossInputs(
   plans: readonly HeadPlan[],
   heads: readonly Head[],
   names: readonly string[],
   weights: BatchWeights,
+  labelsOfMethod = false,
 ): LossInputs {
   // Of classes there is nothing to be taken for granted.
   const matters = ({ hessian }: Head) => hessian.byRowSum && hessian.labels !== 'classes';
   const assumed = new Set(heads.filter((head) => matters(head) && head.rowSums === null).map(({ name }) => name));
   const uneven = new Set<string>();
   const labelled = new Set<string>();
-  const needsLabels = heads.some((head) => head.labels !== null);
-  const readsRows = heads.some((head) => head.rowSums !== null);
+  const needs = ({ hessian }: Head) => labelsOfMethod || hessian.needsLabels === true;
+  const readsLabels = heads.some(({ rowSums, labels }) => rowSums !== null || labels !== null);
+  let isKnown = heads.every(mayKnowLoss);
 
   return {
     rows: () => ({ assumed: [...assumed], uneven: [...uneven] }),
+    knowsLoss: () => isKnown,
     weightings: () => plans.map((plan) => ({ ...weights.weighting(plan), byLabels: labelled.has(plan.name) })),
     async of(samples, { labels, sampleWeight, firstWeight }, shapes) {
       const found = await weights.of(samples, { labels, sampleWeight, firstWeight });
       const checked: tf.Tensor[] = [];
       try {
-        if (needsLabels) {
-          const list = orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
-          for (const [i, { place, name }] of plans.entries()) {
-            checked.push(await checkedLabels(list[place], heads[i].hessian.labels, shapes[place], name));
-          }
+        if (labelsOfMethod) {
+          orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
         }
-        const atHand = readsRows && !needsLabels ? labelsAtHand(labels, names, samples) : [];
+        const atHand = readsLabels ? labelsAtHand(labels, names, samples) : [];
+        const needed: (tf.Tensor | undefined)[] = [];
+        for (const [i, head] of heads.entries()) {
+          const { place, name } = plans[i];
+          if (!needs(head)) {
+            continue;
+          }
+          const given = atHand[place];
+          if (given === undefined) {
+            throw labelsMissing(head.hessian, name);
+          }
+          needed[i] = await checkedLabels(given, head.hessian.labels, shapes[place], name);
+          checked.push(needed[i] as tf.Tensor);
+        }
         for (const [i, head] of heads.entries()) {
           if (head.rowSums === null) {
             continue;
           }
           const { place, name } = plans[i];
-          const given = needsLabels ? checked[i] : atHand[place];
+          const given = needed[i] ?? atHand[place];
           const { sums, areKnown } = rowSumsOf(given, samples, head.hessian.labels, shapes[place], name);
           found.push(sums);
           if (!areKnown) {
@@ -97,6 +130,14 @@ export function lossInputs(
           checkRowSums(values, samples, name);
           if (head.hessian.name === 'softmaxCrossEntropy' && values.some((sum) => Math.abs(sum - 1) > ROUNDING)) {
             uneven.add(name);
+          }
+        }
+        for (const [i, head] of heads.entries()) {
+          if (head.labels !== null && !needs(head)) {
+            const { place } = plans[i];
+            const given = labelsOfForm(atHand[place], head.hessian.labels, shapes[place]);
+            isKnown &&= given !== undefined;
+            checked.push(given ?? tf.zeros([samples]));
           }
         }
         return [...found, ...checked];

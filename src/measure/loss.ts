@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkKnownOptions, checkOneOf } from '../checks.js';
+import { checkBoolean, checkKnownOptions, checkNumber, checkOneOf } from '../checks.js';
 import { type Graph, reaching, type Step } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { Layer } from '../network/layers/operation.js';
@@ -13,29 +13,59 @@ import {
 } from '../network/output-hessian.js';
 import { callsOf, outputNames } from '../tfjs/model-graph.js';
 
-/** What Keras calls some of the losses, in the files of its models too. */
-export type KerasLossName =
-  | 'categorical_crossentropy'
-  | 'sparse_categorical_crossentropy'
-  | 'binary_crossentropy'
-  | 'mean_squared_error'
-  | 'mse'
-  | 'MSE';
-
-const kerasNames: Readonly<Record<KerasLossName, LossName>> = {
+const otherNames = {
   categorical_crossentropy: 'categoricalCrossentropy',
   sparse_categorical_crossentropy: 'sparseCategoricalCrossentropy',
   binary_crossentropy: 'binaryCrossentropy',
   mean_squared_error: 'meanSquaredError',
   mse: 'meanSquaredError',
   MSE: 'meanSquaredError',
-};
+  mean_absolute_error: 'meanAbsoluteError',
+  mae: 'meanAbsoluteError',
+  MAE: 'meanAbsoluteError',
+  absoluteDifference: 'meanAbsoluteError',
+  mean_absolute_percentage_error: 'meanAbsolutePercentageError',
+  mape: 'meanAbsolutePercentageError',
+  MAPE: 'meanAbsolutePercentageError',
+  mean_squared_logarithmic_error: 'meanSquaredLogarithmicError',
+  msle: 'meanSquaredLogarithmicError',
+  MSLE: 'meanSquaredLogarithmicError',
+  squared_hinge: 'squaredHinge',
+  categorical_hinge: 'categoricalHinge',
+  log_cosh: 'logcosh',
+  kullback_leibler_divergence: 'kullbackLeiblerDivergence',
+  kl_divergence: 'kullbackLeiblerDivergence',
+  kld: 'kullbackLeiblerDivergence',
+  KLD: 'kullbackLeiblerDivergence',
+  cosine_proximity: 'cosineProximity',
+  cosine_similarity: 'cosineProximity',
+  cosine: 'cosineProximity',
+  huber: 'huberLoss',
+  huber_loss: 'huberLoss',
+} as const satisfies Readonly<Record<string, LossName>>;
+
+/** What Keras and others call some of the losses, in the files of models too. */
+export type KerasLossName = keyof typeof otherNames;
 
 /** A loss as users name it: by tf.js' name, by Keras', or by the function of `tf.losses` or `tf.metrics` that computes it. */
 export type NamedLoss = LossName | KerasLossName | ((labels: never, outputs: never) => tf.Tensor);
 
-/** A loss: its name, or the factor of its output Hessian. */
-export type Loss = NamedLoss | LossFactor;
+/** A constant times a named loss. */
+export interface LossMultiple {
+  readonly loss: NamedLoss;
+  /** The constant, above 0. */
+  readonly factor: number;
+}
+
+/** A loss: its name, a multiple of it, or the factor of its output Hessian. */
+export type Loss = NamedLoss | LossMultiple | LossFactor;
+
+/** The loss of one output, as it is measured. */
+export interface OutputLoss {
+  readonly loss: LossName | LossFactor;
+  /** A constant that it is multiplied by. */
+  readonly multiple: number;
+}
 
 /** One loss for every output, or one for each of the outputs, in their order or by name. */
 export type Losses = Loss | readonly Loss[] | { readonly [output: string]: Loss };
@@ -57,6 +87,16 @@ const lossFunctions = new Map<unknown, LossName>([
   [tfl.metrics.mse, 'meanSquaredError'],
   [tfl.metrics.categoricalCrossentropy, 'categoricalCrossentropy'],
   [tfl.metrics.binaryCrossentropy, 'binaryCrossentropy'],
+  [tfl.metrics.meanAbsoluteError, 'meanAbsoluteError'],
+  [tfl.metrics.meanAbsolutePercentageError, 'meanAbsolutePercentageError'],
+  [tfl.metrics.MAPE, 'meanAbsolutePercentageError'],
+  [tfl.metrics.mape, 'meanAbsolutePercentageError'],
+  [tfl.metrics.cosineProximity, 'cosineProximity'],
+  [tf.losses.absoluteDifference, 'meanAbsoluteError'],
+  [tf.losses.huberLoss, 'huberLoss'],
+  [tf.losses.logLoss, 'logLoss'],
+  [tf.losses.hingeLoss, 'hingeLoss'],
+  [tf.losses.cosineDistance, 'cosineDistance'],
 ]);
 
 /** The loss that a name or a function means; undefined where it means none that is known. */
@@ -67,14 +107,24 @@ export function lossNameOf(loss: unknown): LossName | undefined {
   if (typeof loss !== 'string') {
     return undefined;
   }
-  if (Object.hasOwn(kerasNames, loss)) {
-    return kerasNames[loss as KerasLossName];
+  if (Object.hasOwn(otherNames, loss)) {
+    return otherNames[loss as KerasLossName];
   }
   return Object.hasOwn(outputHessians, loss) ? (loss as LossName) : undefined;
 }
 
+/** What is said of functions whose curvature is not known. */
+function strangerIn(what: string, loss: unknown): string {
+  return loss === tf.losses.computeWeightedLoss
+    ? `${what} tf.losses.computeWeightedLoss, which weighs losses and is none: pass the loss, and its weights as sampleWeight.`
+    : `${what} a function of your own, whose curvature is not known. If it computes one of these, pass its name, ${known}; if a ` +
+        "constant times one, { loss: 'meanSquaredError', factor: 0.5 }; otherwise a factor of its output Hessian.";
+}
+
 const factorOptions = {
   activation: true,
+  needsLabels: true,
+  value: true,
   columns: true,
   factor: true,
   gradient: true,
@@ -84,8 +134,25 @@ function isFactor(loss: unknown): loss is LossFactor {
   return typeof loss === 'object' && loss !== null && typeof (loss as LossFactor).factor === 'function';
 }
 
+const multipleOptions = { loss: true, factor: true } satisfies Record<keyof LossMultiple, true>;
+
+function isMultiple(loss: unknown): loss is LossMultiple {
+  return (
+    typeof loss === 'object' &&
+    loss !== null &&
+    typeof (loss as LossMultiple).factor === 'number' &&
+    Object.hasOwn(loss, 'loss')
+  );
+}
+
 /** @throws Error with one line unless `loss` is one that `measureSharpness` takes: one, several, or by output. */
 export function checkLoss(loss: unknown): asserts loss is Losses {
+  if (isMultiple(loss)) {
+    checkKnownOptions('loss', loss, multipleOptions);
+    checkNumber('loss: factor', loss.factor, { above: 0 });
+    checkOne(loss.loss);
+    return;
+  }
   if (isFactor(loss)) {
     if (typeof loss.columns !== 'function') {
       throw new Error('loss: a factor of the output Hessian comes with columns: (outputs) => number of its columns.');
@@ -97,6 +164,9 @@ export function checkLoss(loss: unknown): asserts loss is Losses {
     if (loss.activation !== undefined && loss.activation !== null) {
       checkOneOf('loss: activation', loss.activation, ['softmax', 'sigmoid']);
     }
+    if (loss.needsLabels !== undefined) {
+      checkBoolean('loss: needsLabels', loss.needsLabels);
+    }
     return;
   }
   if (typeof loss === 'object' && loss !== null) {
@@ -105,7 +175,11 @@ export function checkLoss(loss: unknown): asserts loss is Losses {
       throw new Error('loss: none is given. Pass one for each output.');
     }
     for (const each of several) {
-      checkOne(each);
+      if (isFactor(each) || isMultiple(each)) {
+        checkLoss(each);
+      } else {
+        checkOne(each);
+      }
     }
     return;
   }
@@ -113,15 +187,8 @@ export function checkLoss(loss: unknown): asserts loss is Losses {
 }
 
 function checkOne(loss: unknown): void {
-  if (isFactor(loss)) {
-    checkLoss(loss);
-    return;
-  }
   if (typeof loss === 'function' && !lossNameOf(loss)) {
-    throw new Error(
-      'loss: a function of your own, whose curvature is not known. If it computes one of these, pass its name, ' +
-        `${known}; otherwise a factor of its output Hessian.`,
-    );
+    throw new Error(strangerIn('loss:', loss));
   }
   if (!lossNameOf(loss)) {
     const shown = typeof loss === 'string' ? `'${loss}'` : `a ${typeof loss}`;
@@ -145,23 +212,28 @@ export function checkLossWeights(weights: unknown): asserts weights is LossWeigh
 }
 
 /** A loss of the model's `compile`. */
-function compiledLoss(loss: unknown): LossName {
+function compiledLoss(loss: unknown): OutputLoss {
+  if (loss === tf.losses.cosineDistance) {
+    throw new Error(
+      'tf.losses.cosineDistance, compiled as it is, has no axis and adds up over the whole batch: compile ' +
+        "(y, p) => tf.losses.cosineDistance(y, p, 1), and pass loss: 'cosineDistance'.",
+    );
+  }
   const name = lossNameOf(loss);
   if (name) {
-    return name;
+    return { loss: name, multiple: 1 };
   }
   if (typeof loss === 'function') {
-    throw new Error(
-      "The model's loss is a function of your own, whose curvature is not known. If it computes one of these, pass " +
-        `loss: ${known}. Otherwise pass a factor of its output Hessian.`,
-    );
+    throw new Error(strangerIn("The model's loss is", loss));
   }
   throw new Error(`The model's loss '${loss}' cannot be measured: sharpness is known for ${known}.`);
 }
 
 /** A loss of the options, which have been checked. */
-function givenLoss(loss: Loss): LossName | LossFactor {
-  return lossNameOf(loss) ?? (loss as LossFactor);
+export function givenLoss(loss: Loss): OutputLoss {
+  return isMultiple(loss)
+    ? { loss: lossNameOf(loss.loss) as LossName, multiple: loss.factor }
+    : { loss: lossNameOf(loss) ?? (loss as LossFactor), multiple: 1 };
 }
 
 /**
@@ -170,11 +242,11 @@ function givenLoss(loss: Loss): LossName | LossFactor {
  *
  * @throws Error with one line that says which `loss` to pass when the model has none that is known, or not one for each output.
  */
-export function lossesOf(model: tfl.LayersModel, given?: Losses): (LossName | LossFactor | undefined)[] {
+export function lossesOf(model: tfl.LayersModel, given?: Losses): (OutputLoss | undefined)[] {
   const names = outputNames(model);
   if (given !== undefined) {
     checkLoss(given);
-    return typeof given !== 'object' || isFactor(given)
+    return typeof given !== 'object' || isFactor(given) || isMultiple(given)
       ? names.map(() => givenLoss(given as Loss))
       : forEachOutput('loss', given as readonly Loss[], names).map((each) => each && givenLoss(each));
   }
@@ -212,11 +284,6 @@ export function forEachOutput<T>(
   return names.map((name) => (Object.hasOwn(byName, name) ? byName[name] : undefined));
 }
 
-/** The name of a loss, for messages. */
-function nameOf(loss: LossName | LossFactor): string {
-  return typeof loss === 'string' ? `'${loss}'` : 'of your own';
-}
-
 /**
  * Whether a step only moves the entries of its input about, the K outputs of a softmax together: what follows it may as well
  * come before.
@@ -252,23 +319,20 @@ interface Cut {
  * @throws Error with one line when the loss and the last activation do not belong together.
  */
 function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, number: () => number): Cut {
-  const hessian = typeof loss === 'string' ? outputHessians[loss] : hessianOfFactor(loss);
-  const stepOf = (wanted: number) => graph.steps.find(({ output }) => output === wanted);
-  let step = stepOf(tensor);
-  const moves: Step[] = [];
-  const sought = hessian.activation ?? hessian.refusedActivations?.[0];
-  while (sought && step && onlyMoves(step, sought)) {
-    moves.unshift(step);
-    step = stepOf(step.inputs[0]);
-  }
-  const last = step?.operation;
+  const given = typeof loss === 'string' ? outputHessians[loss] : hessianOfFactor(loss);
+  const hessian =
+    activations
+      .map((each) => endOf(graph, tensor, each).last?.activation === each && given.after?.[each])
+      .find(Boolean) || given;
+  const { last, step, moves } = endOf(graph, tensor, hessian.activation ?? hessian.refusedActivations?.[0]);
   const end = last?.activation ? `'${last.activation}'` : 'no activation';
   const place = last ? ` (layer '${last.layer.name}')` : '';
+  const name = typeof loss === 'string' ? `'${loss}'` : 'of your own';
   if (hessian.refusedActivations?.includes(last?.activation ?? '')) {
     const fitting = last?.activation === 'sigmoid' ? 'binaryCrossentropy' : 'categoricalCrossentropy';
     throw new Error(
-      `Loss ${nameOf(loss)} expects logits, but the model ends in ${end}${place}: pass loss: '${fitting}', or end the model ` +
-        'without an activation.',
+      `Loss ${name} expects logits, but the model ends in ${end}${place}, so that training applies it twice: end the model without ` +
+        `an activation, or train it with '${fitting}', another loss, which loss: '${fitting}' measures.`,
     );
   }
   if (hessian.activation === null) {
@@ -277,7 +341,7 @@ function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, numbe
   if (!step || last?.activation !== hessian.activation) {
     const onLogits = hessian.activation === 'softmax' ? 'softmaxCrossEntropy' : 'sigmoidCrossEntropy';
     throw new Error(
-      `Loss ${nameOf(loss)} belongs to a model that ends in '${hessian.activation}', but this one ends in ${end}${place}: ` +
+      `Loss ${name} belongs to a model that ends in '${hessian.activation}', but this one ends in ${end}${place}: ` +
         `change one of them; for a model that puts out logits pass loss: '${onLogits}'.`,
     );
   }
@@ -288,6 +352,20 @@ function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, numbe
     return moved;
   });
   return { tensor: z, hessian, steps };
+}
+
+const activations = ['softmax', 'sigmoid'] as const;
+
+/** The step that a graph ends with, but for those that only move what an activation puts out. */
+function endOf(graph: Graph, tensor: number, activation: string | undefined) {
+  const stepOf = (wanted: number) => graph.steps.find(({ output }) => output === wanted);
+  const moves: Step[] = [];
+  let step = stepOf(tensor);
+  while (activation && step && onlyMoves(step, activation)) {
+    moves.unshift(step);
+    step = stepOf(step.inputs[0]);
+  }
+  return { step, last: step?.operation, moves };
 }
 
 /** Which of the outputs have a loss of their own, and how much it counts. */
@@ -302,13 +380,15 @@ export interface HeadPlan {
 /** @throws Error with one line when no output has a loss that counts. */
 export function planHeads(
   names: readonly string[],
-  losses: readonly (LossName | LossFactor | undefined)[],
+  losses: readonly (OutputLoss | undefined)[],
   lossWeights: LossWeights | undefined,
 ): HeadPlan[] {
   const weights = lossWeights === undefined ? names.map(() => 1) : forEachOutput('lossWeights', lossWeights, names);
   const plans = names.flatMap((name, place) => {
-    const [loss, lossWeight] = [losses[place], weights[place] ?? 1];
-    return loss === undefined || lossWeight === 0 ? [] : [{ name, loss, lossWeight, place }];
+    const [found, lossWeight] = [losses[place], weights[place] ?? 1];
+    return found === undefined || lossWeight === 0
+      ? []
+      : [{ name, loss: found.loss, lossWeight: lossWeight * found.multiple, place }];
   });
   if (plans.length === 0) {
     throw new Error(`No output has a loss that counts: give at least one of ${names.join(', ')} a loss and a weight.`);
@@ -322,14 +402,16 @@ export interface LossReads {
   weights(plan: HeadPlan): boolean;
   /** Whether sums of rows of labels are read where they count (`OutputHessian.byRowSum`). */
   readonly rowSums?: boolean;
-  /** Whether labels are read. */
+  /** Whether labels are read of all heads, rather than of those alone whose Hessian needs them. */
   readonly labels?: boolean;
+  /** Whether labels are read for the loss itself, where there are some. */
+  readonly value?: boolean;
 }
 
 /**
  * Moves the outputs of a graph to where the losses take z, and gives the losses places to read from: one more input for
  * each head that has weights of samples, then one for the row sums of each head where they count, then one for the labels of each
- * head.
+ * head that needs them, then one for those that are for the loss alone.
  *
  * @param shapes of the graph's outputs, as far as they are known, the samples first.
  * @throws Error with one line when a loss and the last activation do not belong together.
@@ -345,7 +427,12 @@ export function cutAtLosses(
   const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss, number));
   const withWeights = plans.filter(reads.weights);
   const withRowSums = plans.filter((_, i) => reads.rowSums && cuts[i].hessian.byRowSum);
-  const withLabels = reads.labels ? plans : [];
+  const needLabels = plans.filter((_, i) => reads.labels || cuts[i].hessian.needsLabels);
+  const forValue = plans.filter((plan, i) => {
+    const { value, labels } = cuts[i].hessian;
+    return reads.value && value && labels !== 'none' && !needLabels.includes(plan);
+  });
+  const withLabels = [...needLabels, ...forValue];
   const read = [...withWeights, ...withRowSums, ...withLabels].map(number);
   const steps = [...graph.steps, ...cuts.flatMap((each) => each.steps)];
   const cut = reaching({ ...graph, inputs: [...graph.inputs, ...read], steps }, [

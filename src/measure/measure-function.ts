@@ -9,8 +9,8 @@ import { allVariables, weightOf } from '../tfjs/weights.js';
 import { NAMED_SCALES_TRUSTED, NO_SCALES_NAMED } from './assumptions.js';
 import { type DatasetInputs, type LabelledInputs, partsOf } from './inputs.js';
 import { thisInstant } from './instant.js';
-import { cutAtLosses, lossNameOf, type NamedLoss, planHeads } from './loss.js';
-import { lossForm, lossInputs } from './loss-inputs.js';
+import { cutAtLosses, givenLoss, type LossMultiple, type NamedLoss, planHeads } from './loss.js';
+import { lossForm, lossInputs, mayKnowLoss } from './loss-inputs.js';
 import { measureBy } from './measure-sharpness.js';
 import { tracesOf } from './methods.js';
 import { isHutchinson, type MeasureMethod, type MeasureOptions } from './options.js';
@@ -50,10 +50,10 @@ export interface MeasureFunctionOptions
   /** As for `measureSharpness`, without `{ hutchinson }`. */
   readonly method?: Exclude<MeasureMethod, { readonly hutchinson: number }>;
   /**
-   * The loss on what the function returns: `'softmaxCrossEntropy'`, `'sigmoidCrossEntropy'`, `'meanSquaredError'`, the function of
-   * `tf.losses` that computes one of them, or a factor.
+   * The loss on what the function returns: a named one that does not stand behind an activation, such as `'softmaxCrossEntropy'` or
+   * `'meanSquaredError'`, the function of `tf.losses` that computes one, a multiple of one, or a factor.
    */
-  readonly loss: Exclude<NamedLoss, AfterActivation> | LossFactor;
+  readonly loss: Exclude<NamedLoss, AfterActivation> | LossMultiple | LossFactor;
   /** One weight a sample, [N], or a position. */
   readonly sampleWeight?: tf.Tensor | readonly number[] | Float32Array;
   /** Labels in the shape of the output, which count by the sums of their rows, as in `measureSharpness`. */
@@ -172,11 +172,15 @@ function subjectOfFunction(
   const count = Array.isArray(xs) ? xs.length : 1;
   const places = Array.from({ length: count }, (_, i) => i);
   const whole = { inputs: places, outputs: [count], steps: [{ operation, inputs: places, output: count }] };
-  const plans = planHeads([OUTPUT], [lossNameOf(options.loss) ?? (options.loss as LossFactor)], undefined);
+  const plans = planHeads([OUTPUT], [givenLoss(options.loss)], undefined);
   const form = lossForm(inputs, [], options);
   const weights = batchWeights(plans, [OUTPUT], [], form.sampleWeight, undefined);
   // Nothing is known of the shape: closed forms of a last layer are not to be had anyway.
-  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], { weights: weights.has, rowSums: form.labels });
+  const { graph, heads } = cutAtLosses(whole, plans, [[null, null]], {
+    weights: weights.has,
+    rowSums: form.labels,
+    value: form.labels,
+  });
   const ofLoss = lossInputs(plans, heads, [OUTPUT], weights);
   return {
     source: f,
@@ -197,6 +201,8 @@ function subjectOfFunction(
     },
     weightings: ofLoss.weightings,
     rows: ofLoss.rows,
+    withLoss: heads.every(mayKnowLoss),
+    knowsLoss: ofLoss.knowsLoss,
     assumptions: [Array.isArray(blocks) ? NO_SCALES_NAMED : NAMED_SCALES_TRUSTED],
   };
 }

@@ -67,7 +67,7 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
   return {
     makeSubject: () => {
       checkModel(model, options.countFrozen);
-      return subjectOfModel(model, options, lossForm(inputs, inputNames(model), options));
+      return subjectOfModel(model, options, lossForm(inputs, inputNames(model), options), true);
     },
     inputs,
     options,

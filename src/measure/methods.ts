@@ -1,4 +1,5 @@
 import type { Graph } from '../network/graph.js';
+import { curvedHeads } from '../network/heads.js';
 import { minimizeOverScales, type ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { type TraceChunk, traceKernel } from '../traces/exact.js';
@@ -6,7 +7,7 @@ import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
 import { GROWTH } from '../traces/pairs/growing-sample.js';
 import { type PairSampler, pairSampler } from '../traces/pairs/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
-import { TraceSums } from '../traces/trace-sums.js';
+import { type LossSums, TraceSums } from '../traces/trace-sums.js';
 import { informOnce } from '../warnings.js';
 import {
   hessianAssumption,
@@ -34,6 +35,8 @@ export interface Estimate {
   readonly samples: number;
   readonly pairs: number;
   readonly assumptions: readonly string[];
+  /** Means over the samples, where their losses were asked for. */
+  readonly loss?: LossSums | undefined;
   /** Error of sum_b factors_b T_b. */
   errorOf(factors: readonly number[]): { readonly standardError: number; readonly reliable: boolean };
   /** What to say where an error is not reliable. */
@@ -72,6 +75,7 @@ export async function minibatchTraces(task: Task): Promise<Estimate> {
     minimum: minimizeOverScales(task.subject.symmetry, traces),
     samples,
     pairs,
+    loss: sums.meanLoss,
     // The loss is flatter where it has just been lowered, by how much nobody knows.
     errorOf: (factors) => ({ standardError: sums.standardError(factors), reliable: false }),
     unreliable: UNRELIABLE_MINIBATCH,
@@ -106,7 +110,7 @@ export function factorsOf({ exponents }: ScaleMinimum): number[] {
 async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
   const { subject, data, budgetBytes, seed, pause } = task;
   const { graph, heads, symmetry } = subject;
-  const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes });
+  const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes, withLoss: subject.withLoss });
   await data.eachBatch((batch) =>
     // A batch of a dataset says nothing of all of them.
     found.add(batch, (samples, run) =>
@@ -125,6 +129,7 @@ async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
     ),
     samples,
     pairs,
+    loss: found.meanLoss,
     errorOf: (factors) => ({
       standardError: found.standardError(factors),
       reliable: curved.length === 0 || probes > FEWEST_DRAWS,
@@ -150,11 +155,12 @@ export async function shareOf(
   task: Task,
   method: Exclude<MeasureMethod, { readonly hutchinson: number }>,
 ): Promise<Share> {
-  if (!isSampled(method)) {
+  // Without curvature there is nothing to draw by.
+  if (!isSampled(method) || curvedHeads(task.subject.heads).length === 0) {
     return exactShare(task, 'method: { tolerance: 0.02 } needs a few hundred.');
   }
   const { subject, data, budgetBytes, seed } = task;
-  const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population);
+  const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population, subject.withLoss);
   if (method.tolerance === undefined) {
     return sampledShare(task, method, { sampler, exact: () => exactShare(task) });
   }
@@ -298,11 +304,12 @@ async function exactShare(task: Task, cheaper?: string): Promise<Share> {
       });
     }
   });
-  const { samples, pairs, traces } = sums;
+  const { samples, pairs, traces, loss } = sums;
   const sample: PairSample = {
     samples,
     pairs,
     closedForm: traces.map((trace) => trace * samples),
+    ...(loss && { loss }),
     inclusion: [],
     traces: traces.map(() => []),
     ...(population && { part: { population: population(), closedForm: ofSamples, sampleOf: [] } }),
@@ -323,7 +330,7 @@ async function exactTraces(
 ): Promise<TraceSums> {
   const { subject, data, budgetBytes, pause } = task;
   const { graph, heads } = subject;
-  const kernel = traceKernel(graph, heads, budgetBytes);
+  const kernel = traceKernel(graph, heads, budgetBytes, { withLoss: subject.withLoss });
   const sums = new TraceSums(kernel.parameters.length);
   const announce = cheaper === undefined ? () => {} : costNotice(subject.source, cheaper);
   const known = heads.every((head) => head.columns !== undefined);
@@ -394,6 +401,7 @@ export function estimateOfShares(
     minimum: known ?? minimizeOverScales(symmetry, traces),
     samples,
     pairs,
+    loss: found.loss,
     errorOf: (factors) => found.errorOf(factors),
     unreliable: UNRELIABLE_SAMPLE,
     assumptions: [

@@ -1,13 +1,18 @@
 import { trainedParameters } from '../network/graph.js';
 import type { LayerScale } from '../symmetry/scale-minimum.js';
 import {
+  CONSTANT,
+  flatLosses,
   headAssumptions,
   minimumAssumptions,
   negativeTraceAssumptions,
+  partlyCurved,
   reasonsNotExact,
   regularizerAssumptions,
   rowAssumptions,
+  SATURATED,
 } from './assumptions.js';
+import { isConstant, isSaturated } from './collapse.js';
 import { type Estimate, factorsOf } from './methods.js';
 import type { Subject } from './subject.js';
 
@@ -56,6 +61,19 @@ export interface SharpnessReading {
   /** Number of samples that the value speaks for. */
   readonly samples: number;
   /**
+   * The mean loss per sample, as `fit` logs it but in inference and without regularizers: with the weights of samples and outputs that
+   * the reading has. It comes from the forward pass that is run anyway; of a `part` or of pairs it is the mean over all samples run.
+   * Undefined where labels, or the value of a loss of the user's own, are not known.
+   */
+  readonly loss?: number;
+  /**
+   * Whether the network has collapsed, so that a small value is no sign of a good minimum. Either it is saturated, sure of everything and
+   * wrong: of cross-entropies and their like, where `loss` is known, a loss above 0.1 (by output weight), and a mean trace of its Hessian
+   * in the outputs of less than 0.001 of it. Or its outputs are the same for all samples, no weight but biases having a trace. `assumptions`
+   * say which. Undefined where the first cannot be told.
+   */
+  readonly collapsed?: boolean;
+  /**
    * How it was measured: `'exact'`, every column of every sample that was run; `'sampled'`, from pairs that were drawn, at least of some
    * weight tensor or in some share; `'hutchinson'`, with random probes. It is what `{ tolerance }` chose.
    */
@@ -83,8 +101,13 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
   const { traces, minimum } = estimate;
   // By the envelope theorem, the spread of MS is that of the traces at the optimal scales held fixed.
   const error = estimate.errorOf(factorsOf(minimum));
-  const notExact = estimate.matrix === 'Hessian' ? [] : reasonsNotExact(graph);
+  const isHessian = estimate.matrix === 'Hessian';
+  const notExact = [...(isHessian ? [] : reasonsNotExact(graph)), ...partlyCurved(heads)];
+  const loss = subject.knowsLoss() ? estimate.loss : undefined;
   const parameters = trainedParameters(graph);
+  const saturated = loss && isSaturated(heads, loss);
+  const constant = !isHessian && isConstant(parameters, traces);
+  const collapsed = constant || saturated;
   return {
     minimumSharpness: minimum.value,
     standardError: error.standardError,
@@ -98,12 +121,17 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
     })),
     scales: minimum.scales,
     samples: estimate.samples,
+    ...(loss && { loss: loss.value }),
+    ...(collapsed !== undefined && { collapsed }),
     method: estimate.method,
     pairs: estimate.pairs,
     exact: notExact.length === 0,
     assumptions: [
       ...notExact,
       ...headAssumptions(heads),
+      ...(isHessian ? [] : flatLosses(heads)),
+      ...(saturated ? [SATURATED] : []),
+      ...(constant ? [CONSTANT] : []),
       ...rowAssumptions(subject.rows()),
       ...regularizerAssumptions(graph),
       ...subject.assumptions,

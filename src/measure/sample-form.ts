@@ -69,6 +69,7 @@ const known = {
   closedForm: true,
   inclusion: true,
   traces: true,
+  loss: true,
   part: true,
   checksum: true,
 } satisfies Record<keyof SharpnessSample, true>;
@@ -117,6 +118,12 @@ export function checkSampleForm(name: string, sample: unknown): asserts sample i
   const isKnown = closedForm.map((sum) => sum !== null);
   eachOf(`${of}closedForm`, closedForm, (at, sum) => sum !== null && checkTrace(at, sum));
   checkTraces(`${of}traces`, fields.traces, isKnown, 0, inclusion.length);
+  if (fields.loss !== undefined) {
+    const { value, curvature, ...rest } = objectOf(`${of}loss`, fields.loss);
+    checkNoOthers(`${of}loss`, rest);
+    checkNumber(`${of}loss.value`, value);
+    checkNumber(`${of}loss.curvature`, curvature, { atLeast: 0 });
+  }
   if (fields.part !== undefined) {
     const { population, closedForm: ofSamples, sampleOf, ...rest } = objectOf(`${of}part`, fields.part);
     checkNoOthers(`${of}part`, rest);

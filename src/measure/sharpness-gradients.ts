@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkOneOf, checkWhole } from '../checks.js';
+import type { DrawSigns } from '../network/column-factor.js';
 import { unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
-import type { DrawSigns } from '../network/output-hessian.js';
 import { minimizeOverScales } from '../symmetry/scale-minimum.js';
 import type { RecordedLoss } from '../tfjs/loss-recorder.js';
 import { outputNames } from '../tfjs/model-graph.js';
@@ -12,8 +12,9 @@ import { differentiableGraph } from '../traces/gradients/differentiable.js';
 import { traceGradientKernel } from '../traces/gradients/trace-gradients.js';
 import { randomSigns } from '../traces/sampling/signs.js';
 import { orderedInputs, type TensorInputs } from './inputs.js';
-import { checkRowSums, labelsAtHand, rowSumsOf } from './labels.js';
+import { checkLabelValues, checkRowSums, labelsAtHand, labelsOfForm, rowSumsOf } from './labels.js';
 import { lossesOf, type NamedLoss, planHeads } from './loss.js';
+import { labelsMissing } from './loss-inputs.js';
 import { factorsOf } from './methods.js';
 import { checkModel, subjectOfModel } from './subject.js';
 
@@ -127,7 +128,7 @@ export function sharpnessGradientKernel(
   };
 }
 
-/** Weights of every head, then row sums where they count: in a step of training, which cannot wait for values. */
+/** Weights of every head, then row sums where they count, then labels that are needed: in a step of training, which cannot wait for values. */
 function inputsOfLosses(
   heads: readonly Head[],
   shapes: readonly tfl.Shape[],
@@ -143,7 +144,19 @@ function inputsOfLosses(
     checkRowSums(sums.dataSync() as Float32Array, samples, name);
     return [sums];
   });
-  return [...weights, ...rowSums];
+  const labels = heads.flatMap(({ labels, hessian, name }, i) => {
+    if (labels === null) {
+      return [];
+    }
+    const given = labelsOfForm(losses[i]?.target, hessian.labels, shapes[i]);
+    if (given === undefined) {
+      throw labelsMissing(hessian, name);
+    }
+    const outputs = shapes[i][shapes[i].length - 1] as number;
+    checkLabelValues(given.dataSync() as Float32Array, hessian.labels, outputs, samples, name);
+    return [given];
+  });
+  return [...weights, ...rowSums, ...labels];
 }
 
 /** @throws Error with one line for a model that is not built, or has a layer through which gradients do not pass. */

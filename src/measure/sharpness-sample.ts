@@ -61,6 +61,8 @@ export async function sampleSharpness(
     const fingerprint = await fingerprintOf(subject.weights);
     const losses = await Promise.all(subject.heads.map((head) => ownLossOf(head, model)));
     const { sample, missed } = await shareOf(task, method);
+    const { loss, ...others } = withoutNegatives(sample);
+    const isKnown = loss && subject.knowsLoss() && Number.isFinite(loss.value) && Number.isFinite(loss.curvature);
     const found = {
       ...identityOf(subject),
       losses,
@@ -70,7 +72,8 @@ export async function sampleSharpness(
       rows: subject.rows(),
       seed,
       ...(missed && { missed }),
-      ...withoutNegatives(sample),
+      ...others,
+      ...(isKnown && { loss }),
     } as const;
     return { ...found, checksum: checksumOf(found) };
   });
@@ -108,7 +111,7 @@ export function mergeSharpnessSamples(
   const notedBy = (note: keyof RowNotes) =>
     subject.heads.map(({ name }) => name).filter((name) => samples.some(({ rows }) => rows[note].includes(name)));
   const rows = () => ({ assumed: notedBy('assumed'), uneven: notedBy('uneven') });
-  return readingOf({ ...subject, rows }, estimateOfShares(subject, shares), start);
+  return readingOf({ ...subject, rows, knowsLoss: () => true }, estimateOfShares(subject, shares), start);
 }
 
 /** What two samples must have in common with a model. */

@@ -8,7 +8,7 @@ import { trainedWeights, type Weight } from '../tfjs/weights.js';
 import { backendAssumptions, outputAssumptions, slowAssumptions, symmetryAssumptions } from './assumptions.js';
 import { type LossData, orderedInputs, partsOf } from './inputs.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
-import { type LossForm, lossForm, lossInputs, type RowNotes } from './loss-inputs.js';
+import { type LossForm, lossForm, lossInputs, mayKnowLoss, type RowNotes } from './loss-inputs.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { batchWeights, type Weighting } from './sample-weights.js';
 
@@ -37,6 +37,10 @@ export interface Subject {
   weightings(): readonly Weighting[];
   /** What is known of the rows of labels; complete once the data has been read. */
   rows(): RowNotes;
+  /** Whether the losses of the samples are to be found too, since they may be known. */
+  readonly withLoss: boolean;
+  /** Whether they are known; complete once the data has been read. */
+  knowsLoss(): boolean;
   /** What only a subject of this kind has to say of its readings, one sentence each. */
   readonly assumptions: readonly string[];
 }
@@ -45,12 +49,14 @@ export interface Subject {
  * A model with its losses, ready to be measured.
  *
  * @param form what may come with the inputs for the loss alone. Default: what the options have.
+ * @param withLoss whether the losses of the samples are wanted, where they are known.
  * @throws Error with one line when the model or its loss cannot be measured.
  */
 export function subjectOfModel(
   model: tfl.LayersModel,
   options: MeasureOptions,
   form: LossForm = lossForm(undefined, [], options),
+  withLoss = false,
 ): Subject {
   const { loss, lossWeights, classWeight, countFrozen } = options;
   checkModel(model, countFrozen);
@@ -69,12 +75,13 @@ export function subjectOfModel(
     weights: weights.has,
     rowSums: form.labels,
     labels: labelled,
+    value: withLoss && form.labels,
   });
   heads.forEach((head, i) => {
     checkOutput(shapes[plans[i].place], head);
   });
   const symmetry = scaleSymmetry(graph);
-  const ofLoss = lossInputs(plans, heads, names, weights);
+  const ofLoss = lossInputs(plans, heads, names, weights, labelled);
   const inputsOf = inputNames(model);
   return {
     source: model,
@@ -91,6 +98,8 @@ export function subjectOfModel(
     lossInputs: ([{ shape }], given) => ofLoss.of(shape[0], given, shapes),
     weightings: ofLoss.weightings,
     rows: ofLoss.rows,
+    withLoss: withLoss && heads.every(mayKnowLoss),
+    knowsLoss: ofLoss.knowsLoss,
     assumptions: [
       ...symmetryAssumptions(graph, symmetry),
       ...slowAssumptions(graph),
@@ -139,7 +148,7 @@ function checkOutput(shape: tfl.Shape, { name, hessian }: Head): void {
         'shape [samples, K] or [samples, ...positions, K] with K fixed.',
     );
   }
-  if (hessian.columns(outputs) === 0) {
+  if (hessian.columns(outputs) === 0 && !hessian.isFlat) {
     throw new Error(
       `The loss of output '${name}' over one class is constant: use two outputs or more, or 'binaryCrossentropy' after a sigmoid.`,
     );

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Head } from './heads.js';
+import { type Head, labelRows } from './heads.js';
 import { spread } from './layers/sensitivity.js';
 import type { RowNumbers } from './row-columns.js';
 
@@ -110,7 +110,7 @@ export function headColumns(
     const given = q[h];
     const sensitivity = given && narrow(given, z.shape);
     return {
-      numbers: place(head.hessian.numbers?.(rowsOf(z)) ?? z),
+      numbers: place(numbersOf(head, outputs)),
       weights: place(head.weights === null ? null : outputs[head.weights]),
       rowSums: place(head.rowSums === null ? null : outputs[head.rowSums]),
       sensitivity: place(sensitivity),
@@ -199,6 +199,14 @@ export function headColumns(
   };
 }
 
+/** What the columns of a head are made of, sample by sample: [N, ...]. */
+function numbersOf({ hessian, output, labels }: Head, outputs: Outputs): tf.Tensor {
+  const z = outputs[output];
+  const rows = rowsOf(z);
+  const numbers = hessian.numbers?.(rows, labelRows(hessian, labels, outputs, rows));
+  return numbers ? tf.reshape(numbers, [z.shape[0], -1]) : z;
+}
+
 /** One of a sample, or of a position where each has its own. */
 function numberOf({ all, width, from, own }: SampleNumbers, sample: number, position: number): number {
   return all[sample * width + from + (own === 1 ? 0 : position)];
@@ -221,7 +229,7 @@ function narrow(q: tf.Tensor, shape: readonly number[]): tf.Tensor {
  * About how much the losses are curved at each sample, [N, 1], to weigh means over samples by; null where it is the same for all.
  */
 export function curvatureOfSamples(heads: readonly Head[], outputs: Outputs): tf.Tensor2D | null {
-  const parts = heads.map(({ output, weights, rowSums, lossWeight, hessian }) => {
+  const parts = heads.map(({ output, weights, rowSums, lossWeight, labels, hessian }) => {
     const z = outputs[output];
     const [samples] = z.shape;
     const positions = z.shape.slice(1, -1).reduce((product, size) => product * size, 1);
@@ -232,7 +240,8 @@ export function curvatureOfSamples(heads: readonly Head[], outputs: Outputs): tf
       const each = tf.reshape(outputs[place], [samples, -1]);
       return [each.shape[1] === positions ? each : tf.tile(each, [1, positions])];
     });
-    const ofRows = hessian.curvature(rowsOf(z));
+    const rows = rowsOf(z);
+    const ofRows = hessian.curvature(rows, labelRows(hessian, labels, outputs, rows));
     const factors =
       typeof ofRows === 'number'
         ? given

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Delta } from './backward.js';
-import type { DrawSigns, OutputHessian } from './output-hessian.js';
+import type { DrawSigns } from './column-factor.js';
+import type { Graph } from './graph.js';
+import type { OutputHessian } from './output-hessian.js';
 
 /**
  * One output of the network with its loss. The whole loss is, over samples n and positions t = 1..P of the output,
@@ -24,7 +26,10 @@ export interface Head {
   readonly weights: number | null;
   /** Place of rho, the sums of the rows of labels, in the shapes that weights have, among the tape's outputs; null: all 1. */
   readonly rowSums: number | null;
-  /** Place of the labels among the tape's outputs: in the shape of z, or classes, int32, without its last axis; null: none. */
+  /**
+   * Place of the labels among the tape's outputs: in the shape of z, or classes, int32, without its last axis; null: none. Where the
+   * Hessian does not need them, they are for the loss itself, and may be a number a sample, [N], which says that they are not known.
+   */
   readonly labels: number | null;
   readonly lossWeight: number;
   /** Of one position. */
@@ -34,7 +39,7 @@ export interface Head {
 type Outputs = readonly tf.Tensor[];
 
 /** z as rows [N P, K], and what each of them counts. */
-function rowsOf({ name, output, weights, rowSums, lossWeight }: Head, outputs: Outputs) {
+function rowsOf({ name, output, weights, rowSums, lossWeight, labels, hessian }: Head, outputs: Outputs) {
   const z = outputs[output];
   const [samples] = z.shape;
   const outputsOfRow = z.shape[z.rank - 1];
@@ -47,6 +52,8 @@ function rowsOf({ name, output, weights, rowSums, lossWeight }: Head, outputs: O
     positions,
     outputsOfRow,
     shape: z.shape.slice(1),
+    /** Those that the Hessian needs, as rows like z. */
+    labels: () => labelRows(hessian, labels, outputs, rows),
     /** The square root of what each row's Hessian counts in that of the mean loss per sample: [N, P], or a number. */
     scale: () => rootOf([weights, rowSums]),
     /** The same for its gradient, which the labels have entered. */
@@ -76,6 +83,32 @@ function rowsOf({ name, output, weights, rowSums, lossWeight }: Head, outputs: O
     const ofPosition = tf.reshape(given, [samples, given.size / samples]);
     return (given.size === samples ? tf.tile(ofPosition, [1, positions]) : ofPosition) as tf.Tensor2D;
   }
+}
+
+/** Labels that a Hessian needs, as rows in the shape of z's. */
+export function labelRows(
+  { needsLabels }: OutputHessian,
+  labels: number | null,
+  outputs: Outputs,
+  { shape }: tf.Tensor2D,
+): tf.Tensor2D | undefined {
+  return needsLabels && labels !== null ? (tf.reshape(outputs[labels], shape) as tf.Tensor2D) : undefined;
+}
+
+/** The heads whose losses have curvature: what there is to send backward. */
+export function curvedHeads(heads: readonly Head[]): Head[] {
+  return heads.filter(({ hessian }) => !hessian.isFlat);
+}
+
+/** Without labels that no Hessian needs: the last inputs of the graph, which are its last outputs too. */
+export function withoutSpareLabels(graph: Graph, heads: readonly Head[]): { graph: Graph; heads: Head[] } {
+  const isSpare = ({ labels, hessian }: Head) => labels !== null && !hessian.needsLabels;
+  const spare = heads.filter(isSpare).length;
+  const kept = (tensors: readonly number[]) => tensors.slice(0, tensors.length - spare);
+  return {
+    graph: { ...graph, inputs: kept(graph.inputs), outputs: kept(graph.outputs) },
+    heads: heads.map((head) => (isSpare(head) ? { ...head, labels: null } : head)),
+  };
 }
 
 /** Columns that one sample has in a head: P R. */
@@ -123,9 +156,10 @@ export function deltasOf(
   count: number,
   exponents?: tf.Tensor1D,
 ): tf.Tensor {
-  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  const { rows, samples, positions, shape, scale, labels } = rowsOf(head, outputs);
   if (positions === 1) {
-    const columns = head.hessian.factor(rows, begin, count, exponents && tf.reshape(exponents, [samples, 1]));
+    const ofRows = exponents && tf.reshape<tf.Rank.R2>(exponents, [samples, 1]);
+    const columns = head.hessian.factor(rows, begin, count, ofRows, labels());
     return tf.reshape(scaled(columns, scale()), [count * samples, ...shape]);
   }
   const index = Array.from({ length: count * samples }, (_, i) => begin + Math.floor(i / samples));
@@ -137,8 +171,9 @@ export function deltasByColumn(head: Head, outputs: Outputs, begin: number, coun
   if (outputs[head.output].rank > 2) {
     return deltasOf(head, outputs, begin, count);
   }
-  const { rows, scale } = rowsOf(head, outputs);
-  return { byColumn: scaled(head.hessian.factor(rows, begin, count), scale()) as tf.Tensor3D };
+  const { rows, scale, labels } = rowsOf(head, outputs);
+  const columns = head.hessian.factor(rows, begin, count, undefined, labels());
+  return { byColumn: scaled(columns, scale()) as tf.Tensor3D };
 }
 
 /**
@@ -146,15 +181,16 @@ export function deltasByColumn(head: Head, outputs: Outputs, begin: number, coun
  * positions have signs of their own.
  */
 export function combinationOf(head: Head, outputs: Outputs, signs: DrawSigns): tf.Tensor {
-  const { rows, samples, positions, shape, scale } = rowsOf(head, outputs);
+  const { rows, samples, positions, shape, scale, labels } = rowsOf(head, outputs);
   const factor = scale();
   const ofRow = typeof factor === 'number' ? factor : tf.reshape(factor, [samples * positions, 1]);
-  return tf.reshape(tf.mul(head.hessian.combination(rows, signs), ofRow), [samples, ...shape]);
+  return tf.reshape(tf.mul(head.hessian.combination(rows, signs, labels()), ofRow), [samples, ...shape]);
 }
 
 /** One column for each row of a list, `columns[i]` of sample i modulo N, as deltas of z: [rows, ...shape of z]. */
 function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], exponents?: tf.Tensor1D): tf.Tensor {
-  const { rows, samples, positions, outputsOfRow, shape, scale } = rowsOf(head, outputs);
+  const { rows, samples, positions, outputsOfRow, shape, scale, labels } = rowsOf(head, outputs);
+  const labelsOfRows = labels();
   // Without positions, the rows of z are those of the list.
   const pick = (x: tf.Tensor) => (positions === 1 ? x : tf.gather(x, rowIndex));
   const perPosition = head.hessian.columns(outputsOfRow);
@@ -170,6 +206,7 @@ function deltasAt(head: Head, outputs: Outputs, columns: readonly number[], expo
       'int32',
     ),
     exponents && exponentsOfRows(exponents),
+    labelsOfRows && (pick(labelsOfRows) as tf.Tensor2D),
   );
   /** Of each row of the list, [rows, 1]. */
   function exponentsOfRows(ofSamples: tf.Tensor1D): tf.Tensor2D {
@@ -243,8 +280,7 @@ export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<numbe
       throw new Error(`Output '${head.name}' has no labels, or a loss whose gradient is not known.`);
     }
     const labels = outputs[head.labels];
-    // Whole numbers are classes.
-    const ofRow = gradient(rows, tf.reshape(labels, labels.dtype === 'int32' ? [rows.shape[0]] : rows.shape));
+    const ofRow = gradient(rows, asRows(labels, rows));
     const factor = gradientScale();
     const share = typeof factor === 'number' ? factor ** 2 : tf.reshape(tf.square(factor), [-1, 1]);
     const weighted = tf.reshape(tf.mul(ofRow, share), z.shape);
@@ -252,6 +288,42 @@ export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<numbe
     residuals.set(head.output, earlier ? tf.add(earlier, weighted) : weighted);
   }
   return residuals;
+}
+
+/** Labels as a loss takes them: rows like those of z, or classes, which are whole numbers. */
+function asRows(labels: tf.Tensor, { shape }: tf.Tensor2D): tf.Tensor {
+  return tf.reshape(labels, labels.dtype === 'int32' ? [shape[0]] : shape);
+}
+
+/**
+ * The whole loss of each sample, and about the trace of its output Hessian, those of all heads added up: [2, N]. Where a loss, or labels
+ * that it needs, are not known, the loss is no number.
+ */
+export function lossesOfSamples(heads: readonly Head[], outputs: Outputs): tf.Tensor2D {
+  const ofHeads = heads.map((head) => {
+    const { rows, samples, positions, labels, scale, gradientScale } = rowsOf(head, outputs);
+    const { hessian } = head;
+    const given = head.labels === null ? undefined : outputs[head.labels];
+    const wanted = given?.dtype === 'int32' ? rows.shape[0] : rows.size;
+    const isKnown = hessian.labels === 'none' || given?.size === wanted;
+    const value =
+      isKnown && hessian.value
+        ? hessian.value(rows, given ? asRows(given, rows) : rows)
+        : tf.fill([rows.shape[0]], Number.NaN);
+    const curvature = hessian.curvature(rows, labels());
+    const ofRows = typeof curvature === 'number' ? tf.fill([rows.shape[0]], curvature) : tf.reshape(curvature, [-1]);
+    return tf.stack([
+      sumOverPositions(value, gradientScale(), samples, positions),
+      sumOverPositions(ofRows, scale(), samples, positions),
+    ]);
+  });
+  return (ofHeads.length === 1 ? ofHeads[0] : tf.addN(ofHeads)) as tf.Tensor2D;
+}
+
+/** sum over the positions of one number a row, [N P], weighed by the square of a scale, [N, P] or a number: [N]. */
+function sumOverPositions(ofRows: tf.Tensor, scale: tf.Tensor2D | number, samples: number, positions: number) {
+  const values = tf.reshape(ofRows, [samples, positions]);
+  return tf.sum(tf.mul(values, typeof scale === 'number' ? scale ** 2 : tf.square(scale)), 1);
 }
 
 function maskOf(rows: readonly boolean[], rank: number): tf.Tensor {

@@ -137,6 +137,80 @@ export const sigmoidColumns = diagonalColumns((z, outputs) => {
 /** 2 / K; not a number where z is none. */
 export const squaredErrorColumns = diagonalColumns((z, outputs) => (2 + 0 * z) / outputs);
 
+/** Entries of a diagonal that are read themselves: [K]. */
+export const givenDiagonal = diagonalColumns((entry) => entry);
+
+/** Squared norms below this have no direction, as in tf.js. */
+const SMALLEST_SQUARED_NORM = 1e-7;
+
+/** u of the row that was looked at last. */
+let direction = new Float64Array(16);
+
+/** Fills `direction` with z / |z|. @returns the largest entry, and 1 / |z|^2, 0 where z is too short to have a direction. */
+function normalize({ all, from }: RowNumbers, outputs: number): { largest: number; inverseSquare: number } {
+  if (direction.length < outputs) {
+    direction = new Float64Array(outputs);
+  }
+  let squares = 0;
+  let largest = 0;
+  for (let j = 0; j < outputs; j++) {
+    squares += all[from + j] ** 2;
+    if (Math.abs(all[from + j]) > Math.abs(all[from + largest])) {
+      largest = j;
+    }
+  }
+  const length = Math.sqrt(Math.max(squares, SMALLEST_SQUARED_NORM));
+  for (let j = 0; j < outputs; j++) {
+    direction[j] = all[from + j] / length;
+  }
+  // Not a number where z is none.
+  return { largest, inverseSquare: squares <= SMALLEST_SQUARED_NORM ? 0 : 1 / squares };
+}
+
+/**
+ * The cosine. With u = z / |z|, m the largest |u_k|, s its sign, v = (u + s e_m) / (1 + |u_m|) and k != m, all columns are of one
+ * length, and
+ *
+ *     sum_i f_i c_{k,i}^2 = [ f_k (1 - 2 u_k v_k) + u_k^2 sum_i f_i v_i^2 ] / |z|^2.
+ *
+ * Column r belongs to output r, or r + 1 from the largest on.
+ */
+export const sphereColumns: RowColumns = {
+  squaredNorms(row, outputs, factors, norms, moved) {
+    const { largest, inverseSquare } = normalize(row, outputs);
+    const u = direction;
+    const f = factors?.all;
+    const at = factors?.from ?? 0;
+    const scale = 1 + Math.abs(u[largest]);
+    // v_m is the sign itself.
+    let sum = f ? f[at + largest] : 0;
+    for (let j = 0; f && j < outputs; j++) {
+      sum += j === largest ? 0 : f[at + j] * (u[j] / scale) ** 2;
+    }
+    for (let r = 0; r < outputs - 1; r++) {
+      const k = r < largest ? r : r + 1;
+      norms[r] = inverseSquare;
+      if (f) {
+        moved[r] = inverseSquare * (f[at + k] * (1 - (2 * u[k] ** 2) / scale) + u[k] ** 2 * sum);
+      }
+    }
+  },
+  column(row, outputs, r) {
+    const { largest, inverseSquare } = normalize(row, outputs);
+    const u = direction;
+    const root = Math.sqrt(inverseSquare);
+    const k = r < largest ? r : r + 1;
+    const scale = 1 + Math.abs(u[largest]);
+    const sign = u[largest] < 0 ? -1 : 1;
+    const column = new Float64Array(outputs);
+    for (let j = 0; j < outputs; j++) {
+      column[j] = -root * u[k] * (j === largest ? sign : u[j] / scale);
+    }
+    column[k] += root;
+    return column;
+  },
+};
+
 /** Columns that are read themselves, one after the other: [R K]. */
 export const givenColumns: RowColumns = {
   squaredNorms({ all, from }, outputs, factors, norms, moved) {

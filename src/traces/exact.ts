@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { factoringOperations, squaredNorms, stackedNorms } from '../network/backward.js';
 import { type Graph, trainedParameters } from '../network/graph.js';
-import { columnsOf, deltasByColumn, deltasOf, exponentsOf, type Head } from '../network/heads.js';
+import {
+  columnsOf,
+  curvedHeads,
+  deltasByColumn,
+  deltasOf,
+  exponentsOf,
+  type Head,
+  lossesOfSamples,
+} from '../network/heads.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, record, type Tape } from '../network/tape.js';
@@ -26,6 +34,16 @@ export interface TraceChunk {
   readonly norms: readonly Float64Array[];
   /** Backward rows run: samples times columns. */
   readonly pairs: number;
+  /** The loss of each sample, and about the trace of its output Hessian. Absent where nobody asked. */
+  readonly loss?: SampleLosses;
+}
+
+/** Of consecutive samples, all heads added up. */
+export interface SampleLosses {
+  /** l_n; not a number where a loss or its labels are not known. */
+  readonly values: Float32Array;
+  /** About the trace of the output Hessian, to a factor of 2 where it counts. */
+  readonly curvature: Float32Array;
 }
 
 /** The exact trace kernel for one model and loss. */
@@ -54,7 +72,7 @@ const FEW_SAMPLES = 8;
 
 /** A chunk of samples with all of its columns. */
 interface SummedChunk extends StartedChunk {
-  /** Norms summed over the columns, those of parameters and then those of deltas: [rows, samples]. */
+  /** Norms summed over the columns, those of parameters and then those of deltas, then losses where asked for: [rows, samples]. */
   readonly found: tf.Tensor2D;
   readonly begin: number;
   readonly samples: number;
@@ -72,8 +90,18 @@ interface SummedChunk extends StartedChunk {
  * grows faster than in proportion to its chunk, so that one sample that peaks at p bytes allows budget / p of them; the same holds
  * for columns. The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same
  * are the same to the last digit.
+ *
+ * @param withLoss whether the losses of the samples are asked for, from the same forward pass.
  */
-export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: number): TraceKernel {
+export function traceKernel(
+  graph: Graph,
+  allHeads: readonly Head[],
+  budgetBytes: number,
+  { withLoss = false }: { readonly withLoss?: boolean } = {},
+): TraceKernel {
+  // Those without curvature have nothing to send backward.
+  const heads = curvedHeads(allHeads);
+  const mayVanish = heads.every(({ hessian }) => hessian.mayVanish);
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
   const factoring = factoringOperations(plan);
@@ -151,7 +179,14 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
             ran(samples * count);
           }
         }
-        return { found: sums ?? tf.zeros([measured.length, samples]), begin, samples, columns, columnsAtOnce };
+        const norms = sums ?? tf.zeros<tf.Rank.R2>([measured.length, samples]);
+        sums = norms;
+        if (!withLoss) {
+          return { found: norms, begin, samples, columns, columnsAtOnce };
+        }
+        const found = gaugedTidy(gauge, () => tf.concat2d([norms, lossesOfSamples(allHeads, tape.outputs)], 0));
+        norms.dispose();
+        return { found, begin, samples, columns, columnsAtOnce };
       } catch (error) {
         sums?.dispose();
         throw error;
@@ -238,10 +273,22 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
   function reader(inputs: readonly tf.Tensor[]): ChunkedPass<SummedChunk, TraceChunk>['read'] {
     // Rows of blocks that are known to be 0, and not to have underflowed.
     const quiet = new Set<number>();
-    return async ({ begin, samples, columns, columnsAtOnce }, values) => {
+    return async ({ begin, samples, columns, columnsAtOnce }, found) => {
       const pairs = samples * columns;
-      if (inFloatRange(values, samples, quiet)) {
-        return { samples, norms: rowsOf(values, parameters.length, samples), pairs };
+      const size = measured.length * samples;
+      const values = found.subarray(0, size);
+      const loss = withLoss
+        ? {
+            loss: {
+              values: found.slice(size, size + samples),
+              curvature: found.slice(size + samples, size + 2 * samples),
+            },
+          }
+        : undefined;
+      // Where no loss is curved here, zeros are what they are.
+      const isFlat = mayVanish && loss?.loss.curvature.every((each) => each === 0);
+      if (isFlat || heads.length === 0 || inFloatRange(values, samples, quiet)) {
+        return { samples, norms: rowsOf(values, parameters.length, samples), pairs, ...loss };
       }
       const norms = await scaledChunk(inputs, begin, samples, columnsAtOnce);
       norms.forEach((ofBlock, b) => {
@@ -254,7 +301,7 @@ export function traceKernel(graph: Graph, heads: readonly Head[], budgetBytes: n
           }
         }
       });
-      return { samples, norms, pairs };
+      return { samples, norms, pairs, ...loss };
     };
   }
 

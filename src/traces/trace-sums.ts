@@ -1,4 +1,21 @@
-import type { TraceChunk } from './exact.js';
+import type { SampleLosses, TraceChunk } from './exact.js';
+
+/** Sums over samples: of their losses, and of about the traces of their output Hessians. */
+export interface LossSums {
+  readonly value: number;
+  readonly curvature: number;
+}
+
+/** Adds the losses of some samples to sums. */
+export function sumOfLosses(sums: LossSums | undefined, losses: SampleLosses | undefined): LossSums | undefined {
+  const total = (of: Float32Array, before = 0) => of.reduce((sum, each) => sum + each, before);
+  return (
+    losses && {
+      value: total(losses.values, sums?.value),
+      curvature: total(losses.curvature, sums?.curvature),
+    }
+  );
+}
 
 /**
  * Traces summed over samples in float64, with the cross products that the spread of any linear combination of blocks needs:
@@ -7,6 +24,8 @@ import type { TraceChunk } from './exact.js';
 export class TraceSums {
   samples = 0;
   pairs = 0;
+  /** Sums over the samples, where their losses were asked for. */
+  loss: LossSums | undefined;
   readonly #mean: Float64Array;
   /** Sum over samples of the products of deviations from the mean, [blocks, blocks]. */
   readonly #products: Float64Array;
@@ -17,8 +36,9 @@ export class TraceSums {
   }
 
   /** The chunk's own mean and products, and then what the two means are apart (Chan, Golub, LeVeque). */
-  add({ samples, norms, pairs }: TraceChunk): void {
+  add({ samples, norms, pairs, loss }: TraceChunk): void {
     this.pairs += pairs;
+    this.loss = sumOfLosses(this.loss, loss);
     if (samples === 0) {
       return;
     }
@@ -34,6 +54,12 @@ export class TraceSums {
       this.#mean[b] += (apart[b] * samples) / all;
     }
     this.samples = all;
+  }
+
+  /** Means over the samples. */
+  get meanLoss(): LossSums | undefined {
+    const { loss, samples } = this;
+    return loss && { value: loss.value / samples, curvature: loss.curvature / samples };
   }
 
   /** T_b: mean over samples of the trace of each block. */

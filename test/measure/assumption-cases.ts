@@ -50,9 +50,15 @@ const samplesOf = ({ inputs }: tfl.LayersModel, samples: number) =>
 
 /** Two layers with the given ones between them, which may want a shape of [time, features]. */
 const of =
-  (make: () => Layer[], options: MeasureOptions = {}): Measurement =>
-  () =>
-    said(chain([3], relu('first'), ...make(), dense('last')), options);
+  (make: () => Layer[], options: MeasureOptions = {}, isDead = false): Measurement =>
+  () => {
+    const model = chain([3], relu('first'), ...make(), dense('last'));
+    if (isDead) {
+      const [kernel, bias] = model.getLayer('first').getWeights();
+      model.getLayer('first').setWeights([kernel!, tf.fill(bias!.shape, -1e3)]);
+    }
+    return said(model, options);
+  };
 const ofSequence =
   (...make: (() => Layer)[]): Measurement =>
   () =>
@@ -85,10 +91,14 @@ const padded = [
 ];
 /** Cross-entropy, with rows of labels. */
 const crossEntropy =
-  (loss: 'softmaxCrossEntropy' | 'categoricalCrossentropy', rows?: number[][]): Measurement =>
+  (loss: 'softmaxCrossEntropy' | 'categoricalCrossentropy', rows?: number[][], biases?: number[]): Measurement =>
   () => {
     const activation = loss === 'categoricalCrossentropy' ? { activation: 'softmax' } : {};
     const model = chain([2], relu('first'), dense('last', activation));
+    if (biases) {
+      const [kernel] = model.getLayer('last').getWeights();
+      model.getLayer('last').setWeights([kernel!, tf.tensor1d(biases)]);
+    }
     return said(model, { loss, ...(rows && { labels: tf.tensor2d(rows) }) }, noise(2, 2));
   };
 
@@ -225,6 +235,36 @@ export const assumptionCases: { readonly [maker in keyof typeof makers]: readonl
       sentence: /^Traces are of the Gauss-Newton matrix, not the Hessian, because 'first' is called several times\.$/,
       where: twice(true),
       notWhere: twice(false),
+    },
+  ],
+  partlyCurved: [
+    {
+      sentence:
+        /^Traces are of the Gauss-Newton matrix, not the Hessian, because the loss 'meanSquaredLogarithmicError' of 'last' is not .*\.$/,
+      where: of(() => [], { loss: 'meanSquaredLogarithmicError' }),
+      notWhere: plain,
+    },
+  ],
+  flatLosses: [
+    {
+      sentence:
+        /^The loss 'meanAbsoluteError' of 'last' is made of straight pieces, .*; loss: 'huberLoss' is curved\.$/,
+      where: of(() => [], { loss: 'mae' }),
+      notWhere: plain,
+    },
+  ],
+  CONSTANT: [
+    {
+      sentence: /^No weight but biases has a trace: the outputs are the same for all samples, .*\.$/,
+      where: of(() => [], { loss: 'mse' }, true),
+      notWhere: plain,
+    },
+  ],
+  SATURATED: [
+    {
+      sentence: /^The loss is high, and its curvature in the outputs is gone: .*\.$/,
+      where: crossEntropy('categoricalCrossentropy', oneHot, [0, 0, 1e4]),
+      notWhere: crossEntropy('categoricalCrossentropy', oneHot),
     },
   ],
   regularizerAssumptions: [

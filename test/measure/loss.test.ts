@@ -102,8 +102,11 @@ describe('names of losses', () => {
       () => tf.scalar(0),
       /^loss: a function of your own, whose curvature is not known\. .* pass its name, 'categorical/,
     ],
-    [losses.huberLoss, /^loss: a function of your own/],
-    ['mean_absolute_error', /^loss: 'mean_absolute_error' is not known\. Pass one of 'categoricalCrossentropy'/],
+    [losses.computeWeightedLoss, /^loss: tf\.losses\.computeWeightedLoss, which weighs losses and is none/],
+    ['crps', /^loss: 'crps' is not known\. Pass one of 'categoricalCrossentropy'/],
+    [{ loss: 'mse', factor: 0 }, /^loss: factor must be .*above 0/],
+    [{ loss: 'crps', factor: 2 }, /^loss: 'crps' is not known/],
+    [{ loss: 'mse', factor: 2, delta: 1 }, /delta/],
     ['toString', /^loss: 'toString' is not known/],
     [null, /^loss: a object is not known/],
   ])('are refused in one line where the curvature is not known: %s', async (loss, message) => {

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { squaredNorms, stackedNorms } from '../../network/backward.js';
+import type { DrawSigns } from '../../network/column-factor.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
-import { columnsOf, combinationOf, deltasOf, type Head } from '../../network/heads.js';
+import { columnsOf, combinationOf, curvedHeads, deltasOf, type Head } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
-import type { DrawSigns } from '../../network/output-hessian.js';
 import { planSteps, record, type Tape } from '../../network/tape.js';
 import { gradientsBy, withoutLeftovers } from '../../tfjs/gradient-tape.js';
 import { memoryGauge } from '../../tfjs/memory-gauge.js';
@@ -50,7 +50,8 @@ export interface TraceGradientKernel {
  *
  * @throws Error with one line that names a layer through which gradients do not pass.
  */
-export function traceGradientKernel(cut: Graph, heads: readonly Head[]): TraceGradientKernel {
+export function traceGradientKernel(cut: Graph, allHeads: readonly Head[]): TraceGradientKernel {
+  const heads = curvedHeads(allHeads);
   const graph = differentiableGraph(cut);
   const plan = planSteps(graph);
   const parameters = trainedParameters(graph);

@@ -8,7 +8,7 @@ import { variableOf } from '../../tfjs/weights.js';
 import { fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
 import { traceKernel } from '../exact.js';
 import { checkFloatRange } from '../float-range.js';
-import { TraceSums } from '../trace-sums.js';
+import { type LossSums, TraceSums } from '../trace-sums.js';
 import { curvedParameters } from './curved-parameters.js';
 import { holdPieces } from './held-pieces.js';
 import { probeQuotient, probeSigns } from './probe.js';
@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly seed: number;
   /** Upper bound of the extra tensor memory. */
   readonly budgetBytes: number;
+  /** Whether the losses of the samples are asked for. Default false. */
+  readonly withLoss?: boolean;
 }
 
 /** Traces of the Hessian, estimated batch by batch. */
@@ -38,6 +40,8 @@ export interface HutchinsonTraces {
   readonly traces: readonly number[];
   /** The part of `traces` that is exact: T_b of the Gauss-Newton matrix. */
   readonly gaussNewton: readonly number[];
+  /** Means over the samples, where their losses were asked for. */
+  readonly meanLoss: LossSums | undefined;
   /** Standard error of sum_b factors_b T_b over the choice of the probes; Infinity for a single one. */
   standardError(factors: readonly number[]): number;
   /**
@@ -84,9 +88,9 @@ export interface HutchinsonTraces {
 export function hutchinsonTraces(
   graph: Graph,
   heads: readonly Head[],
-  { probes, seed, budgetBytes }: ProbeOptions,
+  { probes, seed, budgetBytes, withLoss = false }: ProbeOptions,
 ): HutchinsonTraces {
-  const kernel = traceKernel(graph, heads, budgetBytes);
+  const kernel = traceKernel(graph, heads, budgetBytes, { withLoss });
   const { parameters } = kernel;
   const curved = curvedParameters(graph);
   const places = curved.map((parameter) => parameters.indexOf(parameter));
@@ -144,6 +148,9 @@ export function hutchinsonTraces(
     },
     get gaussNewton() {
       return sums.traces;
+    },
+    get meanLoss() {
+      return sums.meanLoss;
     },
     get traces() {
       const traces = [...sums.traces];

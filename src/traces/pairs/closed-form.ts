@@ -2,13 +2,17 @@ import type { Graph } from '../../network/graph.js';
 import type { Head } from '../../network/heads.js';
 import type { Operation, Parameter } from '../../network/layers/operation.js';
 import { planSteps } from '../../network/tape.js';
+import type { SampleLosses } from '../exact.js';
+import { type LossSums, sumOfLosses } from '../trace-sums.js';
 
-/** What the forward pass gives of the blocks that need no sampling. */
+/** What the forward pass gives of the blocks that need no sampling, and of the loss. */
 export interface ClosedFormTraces {
   /** Over the samples; null for the other blocks. */
   readonly sums: readonly (number | null)[];
   /** One by one, of a random part of the data. */
   readonly ofSamples: readonly (readonly number[])[];
+  /** Where the losses of the samples were asked for. */
+  readonly loss?: LossSums | undefined;
 }
 
 /** Adds them up batch by batch. */
@@ -16,7 +20,11 @@ export interface ClosedForm extends ClosedFormTraces {
   /**
    * @param batch sum_r w of each sample and head, and ||a||^2 of the input of each head's operation: one array of [samples] a head.
    */
-  add(batch: { readonly totals: readonly Float32Array[]; readonly inputNorms: readonly Float32Array[] }): void;
+  add(batch: {
+    readonly totals: readonly Float32Array[];
+    readonly inputNorms: readonly Float32Array[];
+    readonly loss?: SampleLosses;
+  }): void;
 }
 
 /**
@@ -44,10 +52,15 @@ export function closedForm(
   const isClosed = (parameter: Parameter) => closed.some((operation) => operation?.parameters.includes(parameter));
   const sums = parameters.map((parameter): number | null => (isClosed(parameter) ? 0 : null));
   const ofSamples = parameters.map((): number[] => []);
+  let lossSums: LossSums | undefined;
   return {
     sums,
     ofSamples,
-    add({ inputNorms, totals }) {
+    get loss() {
+      return lossSums;
+    },
+    add({ inputNorms, totals, loss }) {
+      lossSums = sumOfLosses(lossSums, loss);
       totals.forEach((deltaNorms, head) => {
         const operation = closed[head];
         if (!operation) {

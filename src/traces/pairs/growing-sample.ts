@@ -97,6 +97,7 @@ function pairSampleOf(
     samples,
     pairs: known.size,
     closedForm: closedForm.sums,
+    ...(closedForm.loss && { loss: closedForm.loss }),
     inclusion,
     traces: closedForm.sums.map((sum, b) =>
       sum === null ? indices.map((i) => (known.get(i) as readonly number[])[b]) : [],

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
-import { countsNothing, type Head } from '../../network/heads.js';
+import { countsNothing, curvedHeads, type Head, withoutSpareLabels } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
 import { type ClosedFormTraces, closedForm, closedFormOperations } from './closed-form.js';
@@ -60,6 +60,7 @@ export interface ForwardPass {
  * The blocks of a last dense layer need no sampling (`closedFormOperations`).
  *
  * @param population where the samples are a random part of the data: how many the data has, once it has been read.
+ * @param withLoss whether the losses of the samples are asked for, from the forward pass.
  */
 export function pairSampler(
   graph: Graph,
@@ -67,10 +68,15 @@ export function pairSampler(
   budgetBytes: number,
   seed: number,
   population?: () => number,
+  withLoss = false,
 ): PairSampler {
-  const kernel = pairKernel(graph, heads, budgetBytes, closedFormOperations(graph, heads));
-  const begin = forwardPasses(graph, heads, budgetBytes, kernel.parameters, population !== undefined);
-  return drawnPairs(kernel, begin, budgetBytes, seed, population);
+  const curved = curvedHeads(heads);
+  // Pairs are run without what is there for the loss alone.
+  const ofPairs = withoutSpareLabels(graph, heads);
+  const closed = closedFormOperations(graph, curved);
+  const kernel = pairKernel(ofPairs.graph, curvedHeads(ofPairs.heads), budgetBytes, closed);
+  const begin = forwardPasses(graph, heads, budgetBytes, kernel.parameters, population !== undefined, withLoss);
+  return drawnPairs(kernel, begin, budgetBytes, seed, population, ofPairs.graph.inputs.length);
 }
 
 /** Sets up the forward pass: what is returned begins a pass over the data. */
@@ -80,9 +86,11 @@ export function forwardPasses(
   budgetBytes: number,
   parameters: readonly Parameter[],
   isRandomPart: boolean,
+  withLoss = false,
 ): () => ForwardPass {
+  const curved = curvedHeads(heads);
   return () => {
-    const sizing = pairSizing(graph, heads, budgetBytes);
+    const sizing = pairSizing(graph, heads, budgetBytes, withLoss);
     const known = closedForm(sizing.closed, parameters, isRandomPart);
     const range = batchRange(sizing.closed);
     return {
@@ -92,7 +100,11 @@ export function forwardPasses(
         const batch = await sizeBatch(sizing, inputs, pause);
         const outputs = graph.outputs.map((tensor) => inputs[graph.inputs.indexOf(tensor)]);
         const off = await Promise.all(
-          heads.map(async (head, h) => batch.totals[h].every((w) => w === 0) && (await countsNothing(head, outputs))),
+          curved.map(
+            async (head, h) =>
+              batch.totals[h].every((w) => w === 0) &&
+              (head.hessian.mayVanish === true || (await countsNothing(head, outputs))),
+          ),
         );
         range.add(batch, off);
         known.add(batch);
@@ -103,13 +115,18 @@ export function forwardPasses(
   };
 }
 
-/** The draws, whatever finds the sizes and the traces of pairs. */
+/**
+ * The draws, whatever finds the sizes and the traces of pairs.
+ *
+ * @param inputsOfPairs how many of the inputs, the first ones, pairs are run on. Default: all.
+ */
 export function drawnPairs(
   kernel: PairKernel,
   begin: () => ForwardPass,
   budgetBytes: number,
   seed: number,
   population?: () => number,
+  inputsOfPairs = Number.POSITIVE_INFINITY,
 ): PairSampler {
   return {
     async ofTensors(inputs, size, pause) {
@@ -121,7 +138,13 @@ export function drawnPairs(
         dispose();
       }
       return range.holds()
-        ? growingSample(kernel, tensorPairs(inputs, batch, seed, size.grows, population), known, size, pause)
+        ? growingSample(
+            kernel,
+            tensorPairs(inputs.slice(0, inputsOfPairs), batch, seed, size.grows, population),
+            known,
+            size,
+            pause,
+          )
         : null;
     },
 
@@ -134,7 +157,7 @@ export function drawnPairs(
         },
         async add(inputs, pause) {
           const before = stream.samples;
-          await stream.add(inputs, () => sizesOf(inputs, (done) => pause(before + done)));
+          await stream.add(inputs.slice(0, inputsOfPairs), () => sizesOf(inputs, (done) => pause(before + done)));
         },
         dispose,
         async finish(size, pause) {

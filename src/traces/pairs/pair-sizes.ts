@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
-import { curvatureOfSamples, type HeadColumns, headColumns, sideBySide } from '../../network/head-columns.js';
-import type { Head } from '../../network/heads.js';
+import {
+  curvatureOfSamples,
+  type HeadColumns,
+  headColumns,
+  type SampleNumbers,
+  sideBySide,
+} from '../../network/head-columns.js';
+import { curvedHeads, type Head, lossesOfSamples } from '../../network/heads.js';
 import type { Operation } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
@@ -17,6 +23,7 @@ import {
   shapesOfSample,
   trialOfSamples,
 } from '../chunks.js';
+import type { SampleLosses } from '../exact.js';
 import { closedFormOperations } from './closed-form.js';
 import { sizeMixture } from './size-mixture.js';
 
@@ -34,11 +41,13 @@ export interface PairSizes {
   readonly inputNorms: readonly Float32Array[];
   /** The columns themselves. */
   readonly ofHeads?: Pick<HeadColumns, 'column'>;
+  /** The losses of the samples, where they were asked for. */
+  readonly loss?: SampleLosses;
 }
 
 /** The forward pass that says where the curvature lies. */
 export interface PairSizing {
-  /** For each head, the operation whose blocks the forward pass gives; null where there is none. */
+  /** For each head whose loss has curvature, the operation whose blocks the forward pass gives; null where there is none. */
   readonly closed: readonly (Operation | null)[];
   /** @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's. */
   sizes(inputs: readonly tf.Tensor[]): AsyncGenerator<PairSizes, void, void>;
@@ -62,8 +71,13 @@ const LARGEST_NATIVE_CHUNK = 4096;
 /** Batches whose tensors take more than this run slower, on two processor cores: they leave the caches. */
 const LARGEST_BYTES = 2 ** 27;
 
-/** Sets up the forward pass, in chunks of samples that stay under a memory budget. */
-export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: number): PairSizing {
+/**
+ * Sets up the forward pass, in chunks of samples that stay under a memory budget.
+ *
+ * @param withLoss whether the losses of the samples are asked for.
+ */
+export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes: number, withLoss = false): PairSizing {
+  const heads = curvedHeads(allHeads);
   const ordered = maximaFirst(graph, { join: false });
   const plan = planSteps(ordered);
   const forwardPlan = withoutBackward(plan);
@@ -85,7 +99,8 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
           const weights = curvatureOfSamples(heads, tape.outputs);
           const { q, inputNorms: known } = pass.sensitivities(tape, weights);
           const columns = headColumns(heads, tape.outputs, q, weights);
-          const { joined, partsOf } = sideBySide([...columns.tensors, ...(known ? [known.numbers] : [])]);
+          const losses = withLoss ? [tf.transpose(lossesOfSamples(allHeads, tape.outputs))] : [];
+          const { joined, partsOf } = sideBySide([...columns.tensors, ...(known ? [known.numbers] : []), ...losses]);
           meaning = (values) => {
             const parts = partsOf(values);
             const norms = parts[columns.tensors.length];
@@ -99,7 +114,9 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
             });
             const ofHeads = columns.of(parts);
             const ofColumns = ofHeads.norms();
-            return { samples, sizes: mixture(ofColumns), totals: ofColumns.totals, inputNorms, ofHeads };
+            const sizes = mixture(ofColumns);
+            const loss = withLoss && { loss: lossesIn(parts[parts.length - 1], samples) };
+            return { samples, sizes, totals: ofColumns.totals, inputNorms, ofHeads, ...loss };
           };
           return joined;
         });
@@ -161,4 +178,10 @@ export function pairSizing(graph: Graph, heads: readonly Head[], budgetBytes: nu
     },
     dispose: () => pass.dispose(),
   };
+}
+
+/** Losses and curvatures of samples, two numbers each. */
+function lossesIn({ all, width, from }: SampleNumbers, samples: number): SampleLosses {
+  const each = (place: number) => Float32Array.from({ length: samples }, (_, n) => all[n * width + from + place]);
+  return { values: each(0), curvature: each(1) };
 }

@@ -6,6 +6,7 @@ import {
   varianceOfTotal,
 } from '../sampling/horvitz-thompson.js';
 import { varianceOfPart } from '../sampling/two-phase.js';
+import type { LossSums } from '../trace-sums.js';
 
 /** What is known sample by sample of a random part of the data. */
 export interface PartOfSamples {
@@ -32,6 +33,8 @@ export interface PairSample {
   readonly inclusion: readonly number[];
   /** t_{b,i}: for each parameter, one number a pair drawn; empty where the sum is known. */
   readonly traces: readonly (readonly number[])[];
+  /** Over the samples run, where their losses are known. */
+  readonly loss?: LossSums;
   /** Where the samples run are a random part of those that the sample speaks for. */
   readonly part?: PartOfSamples;
 }
@@ -56,6 +59,17 @@ export class SampledTraces {
       });
       return totals.reduce((sum, total) => sum + total, 0) / samples;
     });
+  }
+
+  /** Means over the samples; undefined unless they are known in every share. */
+  get loss(): LossSums | undefined {
+    const sums = this.shares.map(({ loss }) => loss);
+    if (!sums.every((each) => each !== undefined)) {
+      return undefined;
+    }
+    const mean = (of: keyof LossSums) =>
+      sums.reduce((total, each, i) => total + expansionOf(this.shares[i]) * each[of], 0) / this.samples;
+    return { value: mean('value'), curvature: mean('curvature') };
   }
 
   /** Error of sum_b factors_b T_b, from its value in every pair: errors of blocks, which go together, are never added. */

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { HeadColumns } from '../../network/head-columns.js';
 import type { Operation } from '../../network/layers/operation.js';
 import type { Pause } from '../chunks.js';
+import type { SampleLosses } from '../exact.js';
 import { SMALLEST_SAFE } from '../float-range.js';
 import type { PairSizes, PairSizing } from './pair-sizes.js';
 
@@ -32,6 +33,8 @@ export async function sizeBatch(
   let sizes = new Float32Array(0);
   let columns = 0;
   let done = 0;
+  const losses: SampleLosses = { values: new Float32Array(samples), curvature: new Float32Array(samples) };
+  let hasLoss = false;
   const chunks: { readonly begin: number; readonly ofHeads: Pick<HeadColumns, 'column'> }[] = [];
   for await (const chunk of sizing.sizes(inputs)) {
     if (done === 0) {
@@ -46,6 +49,11 @@ export async function sizeBatch(
       ofChunk.forEach((values, head) => {
         all[head].set(values, done);
       });
+    }
+    if (chunk.loss) {
+      hasLoss = true;
+      losses.values.set(chunk.loss.values, done);
+      losses.curvature.set(chunk.loss.curvature, done);
     }
     if (chunk.ofHeads) {
       chunks.push({ begin: done, ofHeads: chunk.ofHeads });
@@ -65,7 +73,15 @@ export async function sizeBatch(
     const { begin, ofHeads } = chunks.filter((chunk) => chunk.begin <= sample).at(-1) as (typeof chunks)[number];
     return ofHeads.column(sample - begin, place);
   };
-  return { samples, columns, sizes, totals, inputNorms, ...(chunks.length > 0 && { column }) };
+  return {
+    samples,
+    columns,
+    sizes,
+    totals,
+    inputNorms,
+    ...(chunks.length > 0 && { column }),
+    ...(hasLoss && { loss: losses }),
+  };
 }
 
 /** Whether float32 holds what pairs are drawn by, and what is known in closed form. */

@@ -51,6 +51,7 @@ const readingFields = Object.keys({
   trace: true,
   standardError: true,
   samples: true,
+  loss: true,
   pairs: true,
   durationMs: true,
   step: true,

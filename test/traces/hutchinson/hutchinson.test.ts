@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { subjectOfModel } from '../../../src/measure/subject.js';
-import type { LossName } from '../../../src/network/output-hessian.js';
 import { type HutchinsonTraces, hutchinsonTraces } from '../../../src/traces/hutchinson/hutchinson.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import type { Loss } from '../../brute-force/jacobian.js';
 import { hessianTimes, hessianTraces } from '../../brute-force/hessian.js';
 import { goldenCases, goldenInputs, goldenModel, lcg, setGoldenWeights } from '../../measure/golden-network.js';
 
@@ -14,13 +14,13 @@ afterEach(() => tf.disposeVariables());
 
 interface Problem {
   readonly model: tfl.LayersModel;
-  readonly loss: LossName;
+  readonly loss: Loss;
   readonly x: tf.Tensor;
   readonly labels: readonly Float64Array[];
 }
 
 /** The graph and its head with a place for labels, behind that for weights of samples. */
-const labelledHead = (model: tfl.LayersModel, loss: LossName, sampleWeight?: number[]) =>
+const labelledHead = (model: tfl.LayersModel, loss: Loss, sampleWeight?: number[]) =>
   subjectOfModel(model, { loss, method: { hutchinson: 2 }, ...(sampleWeight && { sampleWeight }) });
 
 async function estimate(
@@ -65,7 +65,7 @@ async function goldenProblem(name: string) {
 }
 
 /** Inputs and weights that are the same on all backends. */
-function problem(model: tfl.LayersModel, samples: number, loss: LossName = 'categoricalCrossentropy'): Problem {
+function problem(model: tfl.LayersModel, samples: number, loss: Loss = 'categoricalCrossentropy'): Problem {
   setGoldenWeights(model, 77);
   const shape = [samples, ...(model.inputs[0]!.shape.slice(1) as number[])];
   const values = lcg(
