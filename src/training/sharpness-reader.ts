@@ -1,5 +1,7 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
-import type { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
+import type { LabelledInputs } from '../measure/inputs.js';
+import type { FunctionOfVariables } from '../measure/measure-function.js';
+import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { disposeMinibatch, labelledMinibatch, type Minibatch } from '../measure/minibatch.js';
 import type { MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
@@ -7,21 +9,25 @@ import type { Limits } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
 import type { Problems } from './problems.js';
 
+/** What is trained, and measured. */
+export type Trained = tfl.LayersModel | FunctionOfVariables;
+
 /** The two ways of measuring: on the data that the value shall speak for, and on a random minibatch of it. */
 export interface Measuring {
-  readonly whole: typeof measureSharpness;
-  readonly minibatch: typeof estimateSharpness;
+  whole(trained: Trained, data: SharpnessInputs, options: MeasureOptions): Promise<SharpnessReading>;
+  minibatch(model: tfl.LayersModel, minibatch: LabelledInputs, options: MeasureOptions): Promise<SharpnessReading>;
 }
 
 /**
- * Takes a reading of a model, and never throws: what went wrong is with the problems.
+ * Takes a reading of what is trained, and never throws: what went wrong is with the problems.
  *
- * @param minibatch what to measure where there is no data; it is disposed.
+ * @param trained a model, where there is no data.
+ * @param minibatch what to measure then; it is disposed.
  * @param limits of a reading that may be given up.
  * @returns the reading; or `'failed'`, and trying again is likely to be in vain; or `'none'`: given up, or nothing to measure.
  */
 export type SharpnessReader = (
-  model: tfl.LayersModel,
+  trained: Trained,
   minibatch: Minibatch | undefined,
   limits?: Limits,
 ) => Promise<SharpnessReading | 'failed' | 'none'>;
@@ -43,13 +49,14 @@ export function sharpnessReader(
       onProgress?.(progress);
     },
   });
-  return async (model, minibatch, limits) => {
+  return async (trained, minibatch, limits) => {
     try {
       const options = limits ? optionsWithin(limits) : { ...measureOptions, signal };
       let reading: SharpnessReading;
       if (data !== undefined) {
-        reading = await measuring.whole(model, data, options);
+        reading = await measuring.whole(trained, data, options);
       } else if (minibatch !== undefined) {
+        const model = trained as tfl.LayersModel;
         reading = await measuring.minibatch(model, await labelledMinibatch(model, minibatch), options);
       } else {
         problems.skip('no minibatch was seen: pass { data } to minimumSharpness().');
