@@ -85,7 +85,9 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
     const computed = tf.tidy(() => this.gradients(repeatableLoss(loss), chosen));
     this.#hasComputed = true;
     for (const gradient of Object.values(computed.grads)) {
-      this.#computed.add(gradient);
+      if (gradient) {
+        this.#computed.add(gradient); // a variable that is not trained has none
+      }
     }
     return computed;
   }
@@ -93,7 +95,11 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   /** Applies gradients as they are: those of `computeGradients`, perhaps averaged or clipped. */
   override applyGradients(gradients: Parameters<tf.Optimizer['applyGradients']>[0]): void {
     const tensors = Array.isArray(gradients) ? gradients.map(({ tensor }) => tensor) : Object.values(gradients);
-    if (this.changesGradients && !this.#hasComputed && !tensors.every((tensor) => this.#computed.has(tensor))) {
+    if (
+      this.changesGradients &&
+      !this.#hasComputed &&
+      !tensors.every((tensor) => !tensor || this.#computed.has(tensor))
+    ) {
       const name = this.getClassName();
       this.#warn(
         `${name} was given gradients to apply that it has not computed, such as those of tf.variableGrads: such a step is a plain one of ` +
