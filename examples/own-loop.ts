@@ -19,7 +19,7 @@ monitor.logs$.subscribe(({ epoch, logs }) => {
 });
 
 for (let epoch = 0; epoch < EPOCHS; epoch++) {
-  const order = tf.util.createShuffledIndices(images.shape[0]);
+  const order = [...tf.util.createShuffledIndices(images.shape[0])];
   for (let start = 0; start < order.length; start += BATCH) {
     const indices = tf.tensor1d(order.slice(start, start + BATCH), 'int32');
     const loss = optimizer.minimize(() => {
