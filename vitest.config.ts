@@ -18,7 +18,7 @@ const backendFree = [
 const kernel = [
   'test/{network,traces}/**/*.test.ts',
   'test/training/{control,optimizers,stopping}/**/*.test.ts',
-  'test/training/{minimum-sharpness*,monitor,sharpness-reader,callback-options,logged-values}.test.ts',
+  'test/training/{minimum-sharpness*,monitor,sharpness-monitor,sharpness-reader,callback-options,logged-values}.test.ts',
   'test/measure/{measure-*,sharpness-*,several-outputs,instant,methods,reading,inputs,sample-weights,masks,masked-forward,recurrent-programs}.test.ts',
   'test/measure/{frozen,describe-symmetries,memory,random-part,golden,keras,input-types,invariance,rescaled-networks}.test.ts',
   'test/measure/{value-cases,what-fit-minimises}.test.ts',

@@ -1,6 +1,6 @@
 /**
- * Minimum Sharpness of a TensorFlow.js network: one measurement, a callback for `model.fit`, and early stopping. Runs wherever
- * tf.js does.
+ * Minimum Sharpness of a TensorFlow.js network: one measurement, a callback for `model.fit`, a monitor for other training loops, and
+ * early stopping. Runs wherever tf.js does.
  *
  * @module tfjs-sharpness
  */
@@ -18,6 +18,7 @@ export type { RowNotes } from './measure/loss-inputs.js';
 export {
   type FunctionBlock,
   type FunctionBlocks,
+  type FunctionOfVariables,
   type MeasureFunctionOptions,
   measureFunctionSharpness,
   type SampleFunction,
@@ -39,8 +40,11 @@ export type { PartOfSamples } from './traces/pairs/sampled-traces.js';
 export type { LossSums } from './traces/trace-sums.js';
 export type { MinimumSharpnessOptions } from './training/callback-options.js';
 export { minimumSharpness, type SharpnessCallback } from './training/minimum-sharpness.js';
+export type { Monitor } from './training/monitor.js';
+export type { FunctionMonitorOptions, MonitorOptions } from './training/monitor-options.js';
 export type { Problem } from './training/problems.js';
 export type { Schedule } from './training/schedule.js';
+export { sharpnessMonitor } from './training/sharpness-monitor.js';
 export { type EarlyStopping, earlyStopping } from './training/stopping/early-stopping.js';
 export type { EarlyStoppingOptions } from './training/stopping/stopping-options.js';
 export type { EpochLogs } from './training/streams/epoch-logs.js';

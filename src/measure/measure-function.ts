@@ -39,6 +39,12 @@ export interface FunctionBlock {
 /** Variables, or blocks by name. */
 export type FunctionBlocks = readonly tf.Variable[] | { readonly [name: string]: FunctionBlock };
 
+/** A function and its variables: what {@link measureFunctionSharpness} measures, in one object. */
+export interface FunctionOfVariables {
+  readonly function: SampleFunction;
+  readonly blocks: FunctionBlocks;
+}
+
 /** Losses that need to know the activation that a model ends in. */
 type AfterActivation = Extract<NamedLoss, `${string}rossentropy`>;
 
@@ -60,7 +66,8 @@ export interface MeasureFunctionOptions
   readonly labels?: tf.Tensor;
 }
 
-const knownOptions = {
+/** Every option of `measureFunctionSharpness`. */
+export const functionOptionNames = {
   loss: true,
   method: true,
   part: true,
@@ -112,9 +119,38 @@ export async function measureFunctionSharpness(
   inputs: tf.Tensor | readonly tf.Tensor[] | LabelledInputs | DatasetInputs,
   options: MeasureFunctionOptions,
 ): Promise<SharpnessReading> {
-  checkKnownOptions('measureFunctionSharpness', options, knownOptions);
+  checkKnownOptions('measureFunctionSharpness', options, functionOptionNames);
   const makeSubject = () => subjectOfFunction(f, blocks, inputs, options);
   return measureBy((task) => tracesOf(task, options.method), { makeSubject, inputs, options: options ?? {} });
+}
+
+/** Whether this is, or is meant to be, a function with its variables, rather than a model. */
+export function isFunctionOfVariables(given: unknown): given is FunctionOfVariables {
+  return (
+    typeof given === 'object' && given !== null && (Object.hasOwn(given, 'function') || Object.hasOwn(given, 'blocks'))
+  );
+}
+
+const functionOfVariables = { function: true, blocks: true } satisfies Record<keyof FunctionOfVariables, true>;
+
+/** @throws Error with one line for what can be known to be wrong before there are inputs. */
+export function checkFunctionOfVariables(given: FunctionOfVariables, options: MeasureFunctionOptions): void {
+  checkKnownOptions('{ function, blocks }', given, functionOfVariables);
+  if (typeof given.function !== 'function') {
+    throw new Error('function must be a function of tensors, for example (x) => logits.');
+  }
+  checkLossAndMethod(options);
+  namedBlocks(given.blocks);
+}
+
+/** @throws Error with one line without a loss, and for a method that functions do not have. */
+function checkLossAndMethod(options: MeasureFunctionOptions): void {
+  if (options?.loss === undefined) {
+    throw new Error("A function has no compiled loss: pass loss, for example { loss: 'softmaxCrossEntropy' }.");
+  }
+  if (isHutchinson(options.method)) {
+    throw new Error("method: { hutchinson } is for models. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
+  }
 }
 
 function subjectOfFunction(
@@ -126,12 +162,7 @@ function subjectOfFunction(
   if (typeof f !== 'function') {
     throw new Error('The first argument must be a function of tensors, for example (x) => logits.');
   }
-  if (options?.loss === undefined) {
-    throw new Error("A function has no compiled loss: pass loss, for example { loss: 'softmaxCrossEntropy' }.");
-  }
-  if (isHutchinson(options.method)) {
-    throw new Error("method: { hutchinson } is for models. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
-  }
+  checkLossAndMethod(options);
   const named = namedBlocks(blocks);
   const owner = { name: f.name || 'function', getClassName: () => 'Function' };
   const parameters = named.map(

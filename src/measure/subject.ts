@@ -109,15 +109,25 @@ export function subjectOfModel(
   };
 }
 
-/** @throws Error with one line for a model that is not built or has nothing to measure. */
-export function checkModel(model: tfl.LayersModel, countFrozen = false): void {
+/** @throws Error with one line for what is no model. */
+export function checkIsModel(model: tfl.LayersModel): void {
   if (typeof model?.getClassName !== 'function' || !('trainableWeights' in model)) {
     throw new Error('model must be a tf.LayersModel, from tf.sequential, tf.model or tf.loadLayersModel.');
   }
+}
+
+/** @throws Error with one line for a model that is not built. */
+export function checkBuiltModel(model: tfl.LayersModel): void {
+  checkIsModel(model);
   // `model.built` stays false in a Sequential until something runs it, though its graph is there.
   if (!model.inputs?.length || !model.outputs?.length) {
     throw new Error('The model is not built: give its first layer an inputShape, or call model.build(inputShape).');
   }
+}
+
+/** @throws Error with one line for a model that is not built or has nothing to measure. */
+export function checkModel(model: tfl.LayersModel, countFrozen = false): void {
+  checkBuiltModel(model);
   if (model.weights.length === 0) {
     throw new Error('The model has no weights, so it has no sharpness: add a layer with weights.');
   }

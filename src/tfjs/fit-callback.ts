@@ -1,5 +1,6 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 import { secondCopyOfLayers } from './copies.js';
+import { isBeingTrained } from './trained-model.js';
 
 const WRAPPED =
   'tf.js did not say which model it trains: the first entry of `callbacks` is a plain object. ' +
@@ -17,7 +18,10 @@ const MIXED =
  */
 export abstract class FitCallback extends tfl.Callback {
   #modelsAnnounced = 0;
-  #modelsBegun = 0;
+  /** Announced, and not begun yet, in their order. */
+  #waiting: tfl.LayersModel[] = [];
+  /** Announced, and not known to have ended. */
+  #underWay: tfl.LayersModel[] = [];
   #secondCopy: string | undefined;
 
   constructor() {
@@ -55,15 +59,34 @@ export abstract class FitCallback extends tfl.Callback {
   override setModel(model: Parameters<tfl.Callback['setModel']>[0]): void {
     super.setModel(model);
     this.#modelsAnnounced++;
+    const others = (models: tfl.LayersModel[]) => models.filter((each) => each !== this.model && isBeingTrained(each));
+    // A fit may end before it begins, where another callback throws.
+    this.#waiting = [...others(this.#waiting), this.model];
+    this.#underWay = [...others(this.#underWay), this.model];
   }
 
-  /** For `onTrainBegin`: the model of the fit that begins, or null, after a complaint, where tf.js did not announce one. */
-  protected beginFit(): tfl.LayersModel | null {
-    if (this.#modelsBegun === this.#modelsAnnounced) {
+  /**
+   * For `onTrainBegin`: the model of the fit that begins, or null, after a complaint, where tf.js did not announce one.
+   *
+   * @param told the model, where the user has said which, so that there is nothing to complain of.
+   * @param remedy what else to do about it.
+   */
+  protected beginFit(told?: tfl.LayersModel, remedy = ''): tfl.LayersModel | null {
+    const model = this.#waiting.shift() ?? told;
+    if (model === undefined) {
       this.model = null as unknown as tfl.LayersModel; // as tf.js has it before the first setModel
-      this.complain(this.#secondCopy ?? WRAPPED);
+      this.#underWay = [];
+      this.complain(this.#secondCopy ?? `${WRAPPED}${remedy}`);
     }
-    this.#modelsBegun = this.#modelsAnnounced;
-    return this.model;
+    return model ?? null;
+  }
+
+  /**
+   * The model of the fit under way; undefined while there are several: tf.js does not say which of them an event comes from. (`fit`
+   * refuses to train one model twice at once, but two models may train at the same time.)
+   */
+  protected fittedModel(): tfl.LayersModel | null | undefined {
+    const underWay = this.#underWay.filter(isBeingTrained);
+    return underWay.length > 1 ? undefined : (underWay[0] ?? this.model);
   }
 }

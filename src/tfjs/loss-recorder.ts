@@ -19,6 +19,10 @@ export interface LossRecorder {
   /** Keeps the last training step from here on; what was kept goes. */
   record(): void;
   stop(): void;
+  /** Whether something is kept. */
+  readonly holds: boolean;
+  /** Whether the losses listened to are those that the model is compiled with now. */
+  readonly isCurrent: boolean;
   /** One entry an output; undefined for outputs whose loss no trained weight has a part in. */
   take(): (RecordedLoss | undefined)[];
   /** Puts the model back as it was and disposes what is kept. */
@@ -54,7 +58,7 @@ export function recordLosses(model: tfl.LayersModel): LossRecorder {
     dispose(kept.get(output));
     kept.set(output, recorded);
   };
-  const { lossFunctions } = compiledModel(model) as unknown as { lossFunctions?: LossFunction[] };
+  const lossFunctions = lossFunctionsOf(model);
   const tapped = lossFunctions && (tappedLosses.get(lossFunctions) ?? tapLosses(lossFunctions));
   tapped?.listeners.set(listener, () => recording);
   const take = () => {
@@ -71,6 +75,12 @@ export function recordLosses(model: tfl.LayersModel): LossRecorder {
     stop() {
       recording = false;
     },
+    get holds() {
+      return kept.size > 0;
+    },
+    get isCurrent() {
+      return lossFunctionsOf(model) === lossFunctions;
+    },
     take,
     remove() {
       take().forEach(dispose);
@@ -81,11 +91,16 @@ export function recordLosses(model: tfl.LayersModel): LossRecorder {
   };
 }
 
+/** One an output; `compile` makes a new array. */
+function lossFunctionsOf(model: tfl.LayersModel): LossFunction[] | undefined {
+  return (compiledModel(model) as unknown as { readonly lossFunctions?: LossFunction[] }).lossFunctions;
+}
+
 function dispose(recorded: RecordedLoss | undefined): void {
   tf.dispose([recorded?.target, recorded?.weights].filter((each) => each !== undefined));
 }
 
-/** @param lossFunctions of a compiled model, one an output; `compile` makes a new array. */
+/** @param lossFunctions of a compiled model. */
 function tapLosses(lossFunctions: LossFunction[]): TappedLosses {
   const originals = [...lossFunctions];
   const tapping = originals.map(

@@ -22,18 +22,20 @@ export interface MinibatchRecorder {
  * Taps a model's inputs, wherever a layer takes them in.
  *
  * Only training calls are seen (`kwargs.training` is true in `fit`, `fitDataset` and `trainOnBatch`, not in validation or
- * prediction), and nothing is copied but the batches asked for. A copy shares its values with the original.
+ * prediction), and nothing is copied but the batches asked for. A copy shares its values with the original. Of several calls the
+ * last one counts.
  *
+ * @param isOver whether later calls are none of the batch.
  * @throws Error with one line for an input that no layer takes in.
  */
-export function recordMinibatches(model: LayersModel): MinibatchRecorder {
+export function recordMinibatches(model: LayersModel, isOver: () => boolean = () => false): MinibatchRecorder {
   const kept: (tf.Tensor | undefined)[] = model.inputs.map(() => undefined);
   let recording = false;
   const complete = () => kept.every((tensor) => tensor !== undefined);
 
   const taps = consumers(model).map(({ output, position }, input) =>
     tap(output, (inputs) => {
-      if (!recording) {
+      if (!recording || isOver()) {
         return;
       }
       kept[input]?.dispose();

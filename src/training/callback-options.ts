@@ -1,3 +1,4 @@
+import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkText, checkWhole } from '../checks.js';
 import { checkForm, isDataset, type LabelledInputs } from '../measure/inputs.js';
 import type { SharpnessInputs } from '../measure/measure-sharpness.js';
@@ -9,6 +10,7 @@ import {
   type MeasureOptions,
   measureOptionNames,
 } from '../measure/options.js';
+import { checkIsModel } from '../measure/subject.js';
 import { checkSchedule, type Schedule } from './schedule.js';
 
 export interface MinimumSharpnessOptions extends MeasureOptions {
@@ -25,17 +27,28 @@ export interface MinimumSharpnessOptions extends MeasureOptions {
   readonly every?: Schedule;
   /** Key in the epoch logs. Default `'minimumSharpness'`. Two callbacks in one fit need two names. */
   readonly name?: string;
-  /** Batches that the model was trained on before this callback saw any, for a resumed run. Default 0. */
+  /**
+   * Batches that the model was trained on before this callback saw any, for a resumed run. Default 0; or, where the first `fit` has an
+   * `initialEpoch`, as many as the epochs before have if all are alike.
+   */
   readonly initialStep?: number;
+  /**
+   * The model that is measured. `fit` says which one it trains, but not among plain objects such as `{ onEpochEnd }`: with this option the
+   * callback works there too, wherever it stands in the list.
+   */
+  readonly model?: tfl.LayersModel;
 }
 
-const knownOptions = {
+/** Every option but `model`, which a monitor is given by itself. */
+export const monitorOptionNames = {
   data: true,
   every: true,
   name: true,
   initialStep: true,
   ...measureOptionNames,
-} satisfies Record<keyof MinimumSharpnessOptions, true>;
+} satisfies Record<Exclude<keyof MinimumSharpnessOptions, 'model'>, true>;
+
+const knownOptions = { ...monitorOptionNames, model: true } satisfies Record<keyof MinimumSharpnessOptions, true>;
 
 /** Options with their defaults in place. */
 export interface CallbackSettings {
@@ -51,6 +64,15 @@ export interface CallbackSettings {
 /** @throws Error with one line for options that there are not, that contradict each other or are out of range. */
 export function checkCallbackOptions(options: MinimumSharpnessOptions): CallbackSettings {
   checkKnownOptions('minimumSharpness', options, knownOptions);
+  const { model, ...rest } = options;
+  if (model !== undefined) {
+    checkIsModel(model);
+  }
+  return settingsOf(rest);
+}
+
+/** Puts the defaults in place. @throws Error with one line for options that contradict each other or are out of range. */
+export function settingsOf(options: Omit<MinimumSharpnessOptions, 'model'>): CallbackSettings {
   const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
   checkSchedule(every);
   checkMeasureOptions(measureOptions);

@@ -24,15 +24,44 @@ export async function loggedValues(logs: Logs): Promise<Record<string, number>> 
   return values;
 }
 
+/** Means over batches, field by field, each over the batches that have the field. */
+export interface MeanValues {
+  add(values: Readonly<Record<string, number>>): void;
+  readonly isEmpty: boolean;
+  values(): Record<string, number>;
+}
+
+export function meanValues(): MeanValues {
+  const sums = new Map<string, { sum: number; count: number }>();
+  return {
+    add(values) {
+      for (const [field, value] of Object.entries(values)) {
+        const { sum, count } = sums.get(field) ?? { sum: 0, count: 0 };
+        sums.set(field, { sum: sum + value, count: count + 1 });
+      }
+    },
+    get isEmpty() {
+      return sums.size === 0;
+    },
+    values: () => Object.fromEntries([...sums].map(([field, { sum, count }]) => [field, sum / count])),
+  };
+}
+
 /** Fields of epoch logs that hold no reading of that epoch. */
 const notRead = new WeakMap<Logs, Set<string>>();
 
 /**
  * Says that a field of an epoch's logs holds no reading of this epoch: one that is carried forward, or NaN. The logs are one object
- * for all callbacks, so that those after this one can know.
+ * for all callbacks, so that those after this one can know; a loop may use it for several epochs.
  */
-export function sayNotRead(logs: Logs, field: string): void {
-  notRead.set(logs, (notRead.get(logs) ?? new Set()).add(field));
+export function sayNotRead(logs: Logs, field: string, isSo = true): void {
+  const fields = notRead.get(logs) ?? new Set();
+  if (isSo) {
+    fields.add(field);
+  } else {
+    fields.delete(field);
+  }
+  notRead.set(logs, fields);
 }
 
 /** Whether that was said. */

@@ -3,12 +3,12 @@ import type { Observable } from 'rxjs';
 import { checkMeasurable } from '../measure/measurable.js';
 import { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
 import type { SharpnessReading } from '../measure/reading.js';
+import { welcomePlainObjects } from '../tfjs/callback-list.js';
 import { FitCallback } from '../tfjs/fit-callback.js';
-import { isBeingTrained } from '../tfjs/trained-model.js';
 import { informOnce } from '../warnings.js';
 import { checkCallbackOptions, type MinimumSharpnessOptions } from './callback-options.js';
 import type { Logs } from './logged-values.js';
-import { type Monitor, monitorOf } from './monitor.js';
+import { monitorOf, type TrainingMonitor } from './monitor.js';
 import type { Problem } from './problems.js';
 import type { Measuring } from './sharpness-reader.js';
 import type { EpochLogs } from './streams/epoch-logs.js';
@@ -53,7 +53,7 @@ export interface SharpnessCallback extends tfl.Callback {
  * (with shuffling as random as any, and never the short remainder at the end). A batch measured right after the training
  * step on it, which is what `every: { batches }` without `data` does, reads low: that step has just lowered its own loss. The
  * standard error does not know about it. A reading's `step` is the number of batches that this callback saw over all its
- * fits, plus `initialStep`.
+ * fits, plus `initialStep`. Where it hears of epochs alone, an epoch counts as one batch.
  *
  * With `every: { overhead: share }` a reading is taken after a batch whenever all readings so far and the next one stay within
  * that share of the training time so far. One that turns out dearer than there is time for is given up between two chunks;
@@ -75,7 +75,9 @@ export interface SharpnessCallback extends tfl.Callback {
  * ]
  * ```
  *
- * tf.js wants plain-object callbacks wrapped in `tf.CustomCallback` as soon as one callback is not a plain object.
+ * tf.js wants plain-object callbacks wrapped in `tf.CustomCallback` as soon as one callback is not a plain object. With
+ * `minimumSharpness({ model })`, which tells this callback the model that tf.js does not announce to plain objects, they may stand as they
+ * are, before it and after it.
  *
  * **Errors.** A measurement that fails, and a subscriber that throws or rejects, leave training alone: see `problems$`. What is wrong
  * with `data` or the model is there when training begins; of a dataset, whose batches are not read before, after the first of them.
@@ -93,6 +95,11 @@ export function minimumSharpness(options: MinimumSharpnessOptions = {}): Sharpne
 
 // One hint a process is enough, however many callbacks a hyperparameter search makes.
 const hint = informOnce('tfjs-sharpness');
+const inform = informOnce('tfjs-sharpness, minimumSharpness');
+const SEVERAL_FITS =
+  'this callback serves two fits at the same time, and tf.js does not say which of them a batch is of, so that nothing is read until ' +
+  'one has ended: make one for each.';
+const TELL = ' Or tell this callback: minimumSharpness({ model }).';
 const HINT =
   'measuring on single minibatches, whose values are noisy once the network is sure of most samples. ' +
   'minimumSharpness({ data: xTrain }) measures on the training set.';
@@ -102,14 +109,23 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   readonly readings$: Observable<SharpnessReading>;
   readonly logs$: Observable<EpochLogs>;
   readonly problems$: Observable<Problem>;
-  readonly #monitor: Monitor;
+  readonly #monitor: TrainingMonitor;
   readonly #hasData: boolean;
+  readonly #given: tfl.LayersModel | undefined;
+  /** Where `initialStep` is not given, batches before the first fit are counted by its epochs. */
+  #countsBatchesBefore: boolean;
+  #servesSeveral = false;
 
   constructor(options: MinimumSharpnessOptions, measuring: Measuring) {
     super();
     const settings = checkCallbackOptions(options);
     this.#monitor = monitorOf(settings, measuring);
     this.#hasData = settings.data !== undefined;
+    this.#countsBatchesBefore = options.initialStep === undefined;
+    this.#given = options.model;
+    if (this.#given) {
+      welcomePlainObjects(this);
+    }
     this.readings$ = this.#monitor.readings$;
     this.logs$ = this.#monitor.logs$;
     this.problems$ = this.#monitor.problems.problems$;
@@ -123,24 +139,16 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
     this.#monitor.dispose();
   }
 
-  override setModel(model: Parameters<tfl.Callback['setModel']>[0]): void {
-    // `fit` refuses to train a model twice at once, but two models may train at the same time.
-    if (this.model !== model && isBeingTrained(this.model)) {
-      this.complain(
-        'this callback serves two fits at the same time, which mixes their batch counts: make one for each.',
-      );
-    }
-    super.setModel(model);
-    this.#monitor.setModel(this.model);
-  }
-
   override async onTrainBegin(): Promise<void> {
-    const model = this.beginFit();
+    const model = this.beginFit(this.#given, TELL);
     const { disposed, problems } = this.#monitor;
     if (disposed) {
       problems.warn('this callback was disposed and takes no more readings: make a new one with minimumSharpness().');
     }
-    this.#monitor.setModel(model);
+    this.#attend();
+    if (this.#servesSeveral) {
+      return;
+    }
     this.#monitor.begin();
     if (!disposed && model !== null && !this.#hasData) {
       hint(HINT);
@@ -149,26 +157,69 @@ export class MinimumSharpnessCallback extends FitCallback implements SharpnessCa
   }
 
   override async onEpochBegin(epoch: number): Promise<void> {
+    this.#attend();
+    if (this.#countsBatchesBefore) {
+      this.#countBatchesBefore(epoch);
+    }
     this.#monitor.epochBegin(epoch);
   }
 
   override async onBatchBegin(): Promise<void> {
+    this.#attend();
     this.#monitor.batchBegin();
   }
 
-  override onBatchEnd(): Promise<void> {
-    return this.#monitor.batchEnd();
+  override async onBatchEnd(): Promise<void> {
+    this.#attend();
+    await this.#monitor.batchEnd();
   }
 
-  override onEpochEnd(epoch: number, logs?: Logs): Promise<void> {
-    return this.#monitor.epochEnd(epoch, logs);
+  override async onEpochEnd(epoch: number, logs?: Logs): Promise<void> {
+    this.#attend();
+    await this.#monitor.epochEnd(epoch, logs);
   }
 
   override async onTrainEnd(): Promise<void> {
-    this.#monitor.end();
+    if (!this.#servesSeveral) {
+      this.#monitor.end();
+    }
   }
 
   protected override complain(message: string): void {
     this.#monitor.problems.skip(message);
+  }
+
+  /** Before every event: which model it is about. Nothing is read while that cannot be known. */
+  #attend(): void {
+    const fitted = this.fittedModel();
+    const several = fitted === undefined;
+    if (several && !this.#servesSeveral) {
+      this.#monitor.end();
+      this.complain(SEVERAL_FITS);
+    }
+    this.#monitor.setModel(several ? undefined : (this.#given ?? fitted));
+    if (!several && this.#servesSeveral) {
+      this.#monitor.begin();
+    }
+    this.#servesSeveral = several;
+  }
+
+  /** Goes on where a run was left, so that its charts do. */
+  #countBatchesBefore(epoch: number): void {
+    this.#countsBatchesBefore = false;
+    if (epoch === 0) {
+      return;
+    }
+    const { steps, samples, batchSize } = (this.params ?? {}) as {
+      readonly [param: string]: number | null | undefined;
+    };
+    const each = steps ?? (samples && batchSize ? Math.ceil(samples / batchSize) : undefined);
+    const begins = `this fit begins at epoch ${epoch} (counted from 0)`;
+    if (each === undefined) {
+      this.#monitor.problems.warn(`${begins}, and how many batches came before is not known: pass initialStep.`);
+    } else {
+      this.#monitor.countFrom(epoch * each);
+      inform(`${begins}, so that batches are counted from ${epoch} x ${each} on. If that is not so, pass initialStep.`);
+    }
   }
 }

@@ -1,8 +1,8 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { withFirstOf } from '../abort-signals.js';
-import { isDataset } from '../measure/inputs.js';
-import type { checkMeasurable } from '../measure/measurable.js';
-import type { estimateSharpness, measureSharpness } from '../measure/measure-sharpness.js';
+import { isDataset, type LabelledInputs } from '../measure/inputs.js';
+import type { FunctionOfVariables } from '../measure/measure-function.js';
+import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { disposeMinibatch, labelledMinibatch, type Minibatch } from '../measure/minibatch.js';
 import type { MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
@@ -11,23 +11,27 @@ import type { CallbackSettings } from './callback-options.js';
 import { ORDER_CHANGES, watchOrder } from './data-order.js';
 import type { Problems } from './problems.js';
 
+/** What is trained, and measured. */
+export type Trained = tfl.LayersModel | FunctionOfVariables;
+
 /** The two ways of measuring: on the data that the value shall speak for, and on a random minibatch of it. */
 export interface Measuring {
-  readonly whole: typeof measureSharpness;
-  readonly minibatch: typeof estimateSharpness;
+  whole(trained: Trained, data: SharpnessInputs, options: MeasureOptions): Promise<SharpnessReading>;
+  minibatch(model: tfl.LayersModel, minibatch: LabelledInputs, options: MeasureOptions): Promise<SharpnessReading>;
   /** Throws where `whole` would, before it has measured anything. */
-  readonly check?: typeof checkMeasurable;
+  check?(trained: Trained, data: SharpnessInputs, options: MeasureOptions): Promise<void>;
 }
 
 /**
- * Takes a reading of a model, and never throws: what went wrong is with the problems.
+ * Takes a reading of what is trained, and never throws: what went wrong is with the problems.
  *
- * @param minibatch what to measure where there is no data; it is disposed.
+ * @param trained a model, where there is no data.
+ * @param minibatch what to measure then; it is disposed.
  * @param limits of a reading that may be given up.
  * @returns the reading; or `'failed'`, and trying again is likely to be in vain; or `'none'`: given up, or nothing to measure.
  */
 export type SharpnessReader = (
-  model: tfl.LayersModel,
+  trained: Trained,
   minibatch: Minibatch | undefined,
   limits?: Limits,
 ) => Promise<SharpnessReading | 'failed' | 'none'>;
@@ -48,7 +52,7 @@ export function sharpnessReader(
     },
   });
   const whole = isDataset(data) ? watchOrder(data, () => problems.warn(ORDER_CHANGES)) : data;
-  return async (model, minibatch, limits) => {
+  return async (trained, minibatch, limits) => {
     try {
       if (whole === undefined && minibatch === undefined) {
         problems.skip('no minibatch was seen: pass { data } to minimumSharpness().');
@@ -56,9 +60,11 @@ export function sharpnessReader(
       }
       const reading = await withFirstOf([given, disposal, limits?.signal], async (signal) => {
         const options = { ...(limits ? optionsWithin(limits) : measureOptions), signal };
-        return whole === undefined
-          ? measuring.minibatch(model, await labelledMinibatch(model, minibatch as Minibatch), options)
-          : measuring.whole(model, whole, options);
+        if (whole !== undefined) {
+          return measuring.whole(trained, whole, options);
+        }
+        const model = trained as tfl.LayersModel;
+        return measuring.minibatch(model, await labelledMinibatch(model, minibatch as Minibatch), options);
       });
       return disposal.aborted ? 'none' : reading;
     } catch (error) {

@@ -100,6 +100,15 @@ test('fit-dataset.ts measures twice an epoch, all images each time', () => {
   expect(numbers(stdout, /accuracy ([\d.]+)/g)[0]).toBeGreaterThan(0.7);
 });
 
+test('own-loop.ts prints the mean loss of every epoch, and Minimum Sharpness after it', () => {
+  const stdout = example('own-loop');
+  expect(numbers(stdout, /^epoch (\d+):/gm)).toEqual([1, 2, 3, 4]);
+  const losses = numbers(stdout, /loss ([\d.]+)/g);
+  expect(losses).toHaveLength(4);
+  expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+  expect(Math.min(...numbers(stdout, /Minimum Sharpness ([\d.]+)/g))).toBeGreaterThan(0);
+});
+
 test('rxjs-pipeline.ts averages, alerts and stops training', () => {
   const stdout = example('rxjs-pipeline');
   const values = numbers(stdout, /epoch \d+: MS ([\d.]+)/g);

@@ -1,7 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { measureFunctionSharpness } from '../../src/measure/measure-function.js';
+import {
+  checkFunctionOfVariables,
+  isFunctionOfVariables,
+  measureFunctionSharpness,
+} from '../../src/measure/measure-function.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { setGoldenWeights } from './golden-network.js';
 
@@ -106,3 +110,19 @@ describe('measureFunctionSharpness', () => {
 function nextOf(items: unknown[]) {
   return async () => (items.length > 0 ? { value: items.shift(), done: false } : { value: null, done: true }) as never;
 }
+
+it('a function with its variables is told from a model, and checked before there are inputs', () => {
+  const { model, variables, f, blocks, x } = twins();
+  expect([{ function: f, blocks }, { blocks }, model, x, null, f].map(isFunctionOfVariables)).toEqual(
+    [1, 1, 0, 0, 0, 0].map(Boolean),
+  );
+  const check = (...given: unknown[]) => checkFunctionOfVariables(...(given as [never, never]));
+  check({ function: f, blocks }, { loss });
+  check({ function: f, blocks: variables }, { loss });
+  expect(() => check({ function: f, blocks, inputs: x }, { loss })).toThrow(
+    /^\{ function, blocks \}: there is no option 'inputs'/,
+  );
+  expect(() => check({ function: f, blocks }, { loss, method: { hutchinson: 3 } })).toThrow(/is for models/);
+  model.dispose();
+  tf.dispose([variables, x]);
+});

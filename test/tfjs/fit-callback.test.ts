@@ -3,9 +3,10 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FitCallback } from '../../src/tfjs/fit-callback.js';
 
-/** Notes the model of every fit, and what it complains of. */
+/** Notes the model of every fit, which one is under way in each batch, and what it complains of. */
 class Noting extends FitCallback {
   readonly models: (tfl.LayersModel | null)[] = [];
+  readonly fitted: (tfl.LayersModel | null | undefined)[] = [];
   readonly complaints: string[] = [];
   batches = 0;
 
@@ -14,6 +15,7 @@ class Noting extends FitCallback {
   }
 
   override async onBatchEnd(): Promise<void> {
+    this.fitted.push(this.fittedModel());
     this.batches++;
   }
 
@@ -82,5 +84,37 @@ describe('a callback in front of a plain object', () => {
     expect(callback.complaints).toEqual([
       expect.stringMatching(/^tf\.js could not start training[^\n]*new tf\.CustomCallback[^\n]*$/),
     ]);
+  });
+});
+
+describe('a callback in two fits at the same time', () => {
+  it('knows the models in their order, and not which of them an event is about', async () => {
+    const other = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [3] })] });
+    const ofOther = tf.train.sgd(0.1);
+    other.compile({ optimizer: ofOther, loss: 'meanSquaredError' });
+    const inner = (other as unknown as { model: tfl.LayersModel }).model;
+    await Promise.all([fit(callback), other.fit(x, x, { epochs: 3, batchSize: 4, verbose: 0, callbacks: [callback] })]);
+    expect(callback.models).toEqual([model, inner]);
+    expect(callback.complaints).toEqual([]);
+    expect(callback.fitted[0]).toBeUndefined();
+    expect(callback.fitted.at(-1)).toBe(inner);
+    await fit(callback);
+    expect(callback.fitted.slice(-2)).toEqual([model, model]);
+    other.dispose();
+    ofOther.dispose();
+  });
+});
+
+describe('a callback that was told its model', () => {
+  class Told extends Noting {
+    override async onTrainBegin(): Promise<void> {
+      this.models.push(this.beginFit(model, ' Or so.'));
+    }
+  }
+
+  it('has nothing to complain of', async () => {
+    const told = new Told();
+    await fit({}, told);
+    expect([told.models, told.complaints]).toEqual([[model], []]);
   });
 });

@@ -47,6 +47,36 @@ const oneHot = (...classes: number[]) => tf.tidy(() => tf.cast(tf.oneHot(tf.tens
 const rounded = (values: unknown) => (values as number[]).map((value) => Number(value.toFixed(5)));
 
 describe('recordLosses', () => {
+  it('knows whether it holds something, and whether the model has been compiled since', async () => {
+    const model = network('categoricalCrossentropy', 2);
+    const [xs, ys] = [tf.ones([N, 2]), oneHot(0, 1, 2, 0)];
+    const recorder = recordLosses(model);
+    const states: unknown[] = [];
+    const note = () => void states.push([recorder.holds, recorder.isCurrent]);
+    note();
+    await model.trainOnBatch(xs, ys);
+    note();
+    recorder.record();
+    await model.trainOnBatch(xs, ys);
+    note();
+    (model.optimizer as tf.Optimizer).dispose();
+    model.compile({ loss: 'categoricalCrossentropy', optimizer: 'sgd' });
+    note();
+    recorder.remove();
+    note();
+    const [held, current] = [true, true];
+    expect(states).toEqual([
+      [false, current],
+      [false, current],
+      [held, current],
+      [held, false],
+      [false, false],
+    ]);
+    (model.optimizer as tf.Optimizer).dispose();
+    model.dispose();
+    tf.dispose([xs, ys]);
+  });
+
   it('sees the targets and the weights of classes', async () => {
     const ys = oneHot(0, 2, 2, 1);
     const target = ys.arraySync();

@@ -270,6 +270,22 @@ describe('recordMinibatches', () => {
     recorder.remove();
   });
 
+  it('looks at no further calls once the batch is over', () => {
+    const { model, xs } = build('dense');
+    let isOver = false;
+    const recorder = recordMinibatches(model, () => isOver);
+    recorder.record();
+    const elsewhere = tf.add(xs[0], 1);
+    for (const x of [xs[0], elsewhere]) {
+      tf.tidy(() => void model.call(x, { training: true }));
+      isOver = true;
+    }
+    const taken = recorder.take()!;
+    expect(taken[0].arraySync()).toEqual(xs[0].arraySync());
+    tf.dispose([taken, elsewhere]);
+    recorder.remove();
+  });
+
   it('disposes what is left', () => {
     const { model, xs } = build('two inputs');
     const before = tf.memory().numTensors;

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { isNotRead, type Logs, loggedValue, loggedValues, sayNotRead } from '../../src/training/logged-values.js';
+import {
+  isNotRead,
+  type Logs,
+  loggedValue,
+  loggedValues,
+  meanValues,
+  sayNotRead,
+} from '../../src/training/logged-values.js';
 
 it('a field is a number, a scalar, or not there', async () => {
   const loss = tf.scalar(0.25);
@@ -33,4 +40,16 @@ it('a field of these very logs is said not to be read', () => {
   expect(['ms', 'other', 'third'].map((field) => isNotRead(logs, field))).toEqual([true, false, true]);
   expect(isNotRead({ ...logs }, 'ms')).toBe(false);
   expect(logs).toEqual({ ms: 1, other: 2 });
+  sayNotRead(logs, 'ms', false); // the same object again, in the next epoch
+  expect(['ms', 'third'].map((field) => isNotRead(logs, field))).toEqual([false, true]);
+});
+
+it('a mean is over the batches that have the field', () => {
+  const means = meanValues();
+  expect([means.isEmpty, means.values()]).toEqual([true, {}]);
+  const batches: Record<string, number>[] = [{ loss: 1, acc: 0.5 }, { loss: 2 }, {}, { loss: 6, acc: 1 }];
+  for (const values of batches) {
+    means.add(values);
+  }
+  expect([means.isEmpty, means.values()]).toEqual([false, { loss: 3, acc: 0.75 }]);
 });

@@ -44,7 +44,7 @@ describe('in the company of', () => {
       args: { onEpochEnd: async (_: number, logs?: tfl.Logs) => void logged.push(logs?.minimumSharpness as number) },
     };
   };
-  const warnings = () => warn.mock.calls.map(([line]) => String(line));
+  const warnings = () => warn.mock.calls.map(([line]) => String(line)).filter((line) => !line.includes('tfjs-node'));
 
   it('a CustomCallback after it', async () => {
     const { logged, args } = logger();
@@ -151,6 +151,70 @@ describe('in the company of', () => {
       expect(warnings()).toEqual([expect.stringContaining(remedy)]);
       const history = await train(sharpness);
       expect(history.history.minimumSharpness.length).toBe(3);
+    });
+  });
+
+  describe('plain objects, with the option model', () => {
+    const told = () => {
+      sharpness.dispose();
+      sharpness = minimumSharpness({ model, data: x });
+      sharpness.problems$.subscribe(({ message }) => problems.push(message));
+      return sharpness;
+    };
+    const noted = (events: string[], name: string) => ({ onEpochEnd: async () => void events.push(name) });
+
+    it.each<[string, (ours: object, events: string[]) => object[]]>([
+      ['alone', (ours) => [ours]],
+      ['last', (ours, events) => [noted(events, 'a'), noted(events, 'b'), ours]],
+      ['first', (ours, events) => [ours, noted(events, 'a'), noted(events, 'b')]],
+      ['between', (ours, events) => [noted(events, 'a'), ours, noted(events, 'b')]],
+      [
+        'first, before callback objects too',
+        (ours, events) => [ours, new tfl.CustomCallback(noted(events, 'a')), noted(events, 'b')],
+      ],
+      [
+        'behind a callback object',
+        (ours, events) => [new tfl.CustomCallback(noted(events, 'a')), ours, noted(events, 'b')],
+      ],
+    ])('it stands %s', async (_, list) => {
+      const events: string[] = [];
+      const all = list(told(), events);
+      const history = await train(...all);
+      expect(history.history.minimumSharpness).toHaveLength(3);
+      expect(history.history.minimumSharpness.at(-1)).toBe(sharpness.latest?.minimumSharpness);
+      expect(sharpness.latest).toMatchObject({ step: 3, epoch: 2 });
+      expect(events).toEqual(all.length === 1 ? [] : ['a', 'b', 'a', 'b', 'a', 'b']);
+      expect([problems, warnings()]).toEqual([[], []]);
+    });
+
+    it('minibatches are seen as well', async () => {
+      sharpness.dispose();
+      sharpness = minimumSharpness({ model, every: { batches: 2 } });
+      await train(noted([], 'a'), sharpness);
+      expect(sharpness.latest).toMatchObject({ step: 2, epoch: 1, samples: 3 });
+    });
+
+    it('a wrapper may hand on epochs alone, which then count as batches', async () => {
+      const { onEpochEnd } = told();
+      const steps: unknown[] = [];
+      sharpness.readings$.subscribe(({ step, epoch }) => steps.push([step, epoch]));
+      const history = await train({ onEpochEnd });
+      expect(steps).toEqual([
+        [1, 0],
+        [2, 1],
+        [3, 2],
+      ]);
+      expect(history.history.minimumSharpness).toHaveLength(3);
+      expect(warnings()).toEqual([]);
+    });
+
+    it('without it, the line says that there is one', async () => {
+      await train(noted([], 'a'), sharpness);
+      expect(problems).toEqual([expect.stringContaining('minimumSharpness({ model })')]);
+    });
+
+    it('what is no model is refused', () => {
+      expect(() => minimumSharpness({ model: 'mine' as never })).toThrow(/^model must be a tf\.LayersModel[^\n]*$/);
     });
   });
 });

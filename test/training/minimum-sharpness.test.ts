@@ -148,6 +148,42 @@ describe('minimumSharpness', () => {
       ]);
     });
 
+    it.each<[string, MinimumSharpnessOptions, number, RegExp]>([
+      [
+        'as many as they have if all are alike',
+        {},
+        15,
+        /^tfjs-sharpness, minimumSharpness: this fit begins at epoch 5 .* from 5 x 3 on/,
+      ],
+      ['initialStep, which is said', { initialStep: 0 }, 0, /^$/],
+    ])('counts the batches before initialEpoch: %s', async (_, options, before, line) => {
+      vi.resetModules();
+      const { MinimumSharpnessCallback: Fresh } = await import('../../src/training/minimum-sharpness.js');
+      const callback = new Fresh({ data: x, ...options }, new FakeMeasuring());
+      const steps: unknown[] = [];
+      callback.readings$.subscribe(({ step, epoch }) => steps.push([step, epoch]));
+      await train([callback], { initialEpoch: 5, epochs: 7 });
+      await train([callback], { initialEpoch: 9, epochs: 10 });
+      expect(steps).toEqual([
+        [before + 3, 5],
+        [before + 6, 6],
+        [before + 9, 9],
+      ]);
+      expect(info.mock.calls.join()).toMatch(line);
+    });
+
+    it('says that it cannot know the batches of a dataset before initialEpoch', async () => {
+      const batches = tfd.array([0, 1]).map(() => ({ xs: tf.clone(x), ys: tf.clone(y) })) as tfd.Dataset<{
+        xs: tf.Tensor;
+        ys: tf.Tensor;
+      }>;
+      Object.assign(batches, { size: null });
+      const { callback, when } = watched({ data: x });
+      await model.fitDataset(batches, { initialEpoch: 2, epochs: 4, verbose: 0, callbacks: [callback] } as never);
+      expect(when()[0]![0]).toBe(2);
+      expect(warnings()).toEqual([expect.stringMatching(/begins at epoch \d .*not known: pass initialStep\.$/)]);
+    });
+
     it('reads every k batches, also across epochs and fits', async () => {
       const { callback, when } = watched({ every: { batches: 4 }, initialStep: 2 });
       await train([callback], { epochs: 2 });
@@ -744,6 +780,30 @@ describe('minimumSharpness', () => {
     await Promise.all([train([callback], { epochs: 1 }), train([callback], { epochs: 1 }, other)]);
     other.dispose();
     expect(problems[0].message).toContain('make one for each');
+  });
+
+  it('reads nothing in two fits at the same time, says so in one line, and goes on with the one that is left', async () => {
+    for (const options of [{}, { data: x }]) {
+      const { callback, problems, fake, when } = watched(options);
+      const other = network();
+      const [short, long] = await Promise.all([
+        train([callback], { epochs: 2 }, other),
+        train([callback], { epochs: 6 }),
+      ]);
+      expect(problems).toHaveLength(1);
+      expect(valuesOf(short)).toEqual([Number.NaN, Number.NaN]);
+      const values = valuesOf(long) as number[];
+      expect(values).toHaveLength(6);
+      expect(values.slice(0, 2)).toEqual([Number.NaN, Number.NaN]);
+      expect(values.slice(3)).toEqual([values[3], values[3]! + 1, values[3]! + 2]);
+      const fitted = (model as unknown as { model: tfl.LayersModel }).model;
+      expect(fake.models.every((each) => each === fitted)).toBe(true);
+      // And then as ever.
+      await train([callback], { epochs: 1 }, other);
+      expect(when().at(-1)).toEqual([6 + 18 + 3, 0]);
+      expect(warnings().filter((line) => line.includes('two fits'))).toHaveLength(options.data ? 2 : 1);
+      other.dispose();
+    }
   });
 
   it('says that it was told to abort', async () => {

@@ -24,6 +24,10 @@ export abstract class PerturbingOptimizer extends OptimizerWrapper {
     this.#rho = value;
   }
 
+  protected override get changesGradients(): boolean {
+    return this.#rho > 0;
+  }
+
   protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
     return perturbedGradients(loss, variables, this.#rho, (variable) => this.normalization(variable));
   }

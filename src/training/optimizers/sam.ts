@@ -4,8 +4,8 @@ import { PerturbingOptimizer } from './perturbing-optimizer.js';
 import { registerOptimizer, type WrappedOptimizer } from './wrapped-optimizer.js';
 
 export interface SamOptions {
-  /** How far to look for a higher loss: the length of the perturbation, in units of the weights. The paper's usual value is 0.05. */
-  readonly rho: number;
+  /** How far to look for a higher loss: the length of the perturbation, in units of the weights. Default 0.05, the paper's usual value. */
+  readonly rho?: number;
 }
 
 const knownOptions = { rho: true } satisfies Record<keyof SamOptions, true>;
@@ -27,12 +27,16 @@ export interface SamOptimizer extends WrappedOptimizer {
  * arXiv 2010.01412, equation 2 with p = 2 and algorithm 1.)
  *
  * ```ts
- * model.compile({ optimizer: sam(tf.train.adam(1e-3), { rho: 0.05 }), loss: 'categoricalCrossentropy' });
+ * model.compile({ optimizer: sam(tf.train.adam(1e-3)), loss: 'categoricalCrossentropy' });
  * ```
  *
  * A step computes the loss and its gradient twice, on the same minibatch and with the same dropout masks and noise. Loss and
  * metrics that `fit` reports, and the moving averages of batch normalization, are those at w. Regularizers are part of the loss.
  * A step that throws leaves the weights as they were.
+ *
+ * In a loop of your own, `optimizer.minimize(loss)` is such a step, and so is `optimizer.computeGradients(loss)` with
+ * `optimizer.applyGradients`. The gradients of `tf.variableGrads` are those at w: applied, they make a plain step of the base, and
+ * the first one is a console warning.
  *
  * The optimizer is saved and loaded with its model (`includeOptimizer: true`) where the base can be, and goes on bit for bit; a
  * program that loads it calls {@link registerOptimizers} first. `dispose` disposes the base.
@@ -41,15 +45,15 @@ export interface SamOptimizer extends WrappedOptimizer {
  *   (a name, say), is wrapped already or belongs to another copy of tf.js; and, in the first step, for a model with
  *   stateful recurrent layers.
  */
-export function sam(base: tf.Optimizer, options: SamOptions): SamOptimizer {
+export function sam(base: tf.Optimizer, options: SamOptions = {}): SamOptimizer {
   checkKnownOptions('sam', options, knownOptions);
   return new Sam(base, options);
 }
 
 export class Sam extends PerturbingOptimizer implements SamOptimizer {
   static readonly className = 'SAM';
-  constructor(base: tf.Optimizer, options: SamOptions) {
-    super(base, options?.rho);
+  constructor(base: tf.Optimizer, { rho = 0.05 }: SamOptions) {
+    super(base, rho);
   }
 
   protected override normalization(): undefined {

@@ -135,6 +135,10 @@ export class SharpnessPenalty extends OptimizerWrapper implements SharpnessPenal
     this.#lambda = value;
   }
 
+  protected override get changesGradients(): boolean {
+    return this.#lambda > 0;
+  }
+
   protected override gradients(loss: () => tf.Scalar, variables: tf.Variable[]) {
     if (this.#lambda === 0 || this.iterations % this.#options.every !== 0) {
       return tf.variableGrads(loss, variables);

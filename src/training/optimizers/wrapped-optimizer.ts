@@ -9,6 +9,7 @@ import {
 } from '../../tfjs/optimizer-fields.js';
 import { snapshotVariables } from '../../tfjs/saved-weights.js';
 import { allVariables } from '../../tfjs/weights.js';
+import { warnOnce } from '../../warnings.js';
 import { repeatableLoss } from './repeatable-loss.js';
 
 /**
@@ -35,6 +36,10 @@ export interface WrappedOptimizer extends tf.Optimizer {
 /** A subclass has a `className` of its own, says its options in `getConfig`, and is registered with `registerOptimizer`. */
 export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOptimizer {
   readonly base: tf.Optimizer;
+  /** Gradients that this optimizer has computed, and whether it has computed any since it was last given some to apply. */
+  readonly #computed = new WeakSet<tf.Tensor>();
+  #hasComputed = false;
+  readonly #warn = warnOnce('tfjs-sharpness');
 
   constructor(base: tf.Optimizer) {
     super();
@@ -43,6 +48,9 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   }
 
   protected abstract gradients(...args: Parameters<LossGradients>): ReturnType<LossGradients>;
+
+  /** Whether its gradients are others than those of the loss. */
+  protected abstract readonly changesGradients: boolean;
 
   get learningRate(): number {
     return learningRateIn(this.base) as number;
@@ -74,10 +82,31 @@ export abstract class OptimizerWrapper extends tf.Optimizer implements WrappedOp
   override computeGradients(loss: () => tf.Scalar, variables?: tf.Variable[]): ReturnType<LossGradients> {
     const chosen = variables ?? allVariables().filter(({ trainable }) => trainable);
     checkTensorsOfThisEngine('the model', chosen);
-    return tf.tidy(() => this.gradients(repeatableLoss(loss), chosen));
+    const computed = tf.tidy(() => this.gradients(repeatableLoss(loss), chosen));
+    this.#hasComputed = true;
+    for (const gradient of Object.values(computed.grads)) {
+      if (gradient) {
+        this.#computed.add(gradient); // a variable that is not trained has none
+      }
+    }
+    return computed;
   }
 
+  /** Applies gradients as they are: those of `computeGradients`, perhaps averaged or clipped. */
   override applyGradients(gradients: Parameters<tf.Optimizer['applyGradients']>[0]): void {
+    const tensors = Array.isArray(gradients) ? gradients.map(({ tensor }) => tensor) : Object.values(gradients);
+    if (
+      this.changesGradients &&
+      !this.#hasComputed &&
+      !tensors.every((tensor) => !tensor || this.#computed.has(tensor))
+    ) {
+      const name = this.getClassName();
+      this.#warn(
+        `${name} was given gradients to apply that it has not computed, such as those of tf.variableGrads: such a step is a plain one of ` +
+          `${this.base.getClassName()}. Use optimizer.minimize(loss), or optimizer.computeGradients(loss) in place of tf.variableGrads.`,
+      );
+    }
+    this.#hasComputed = false;
     this.base.applyGradients(gradients);
   }
 

@@ -184,8 +184,8 @@ describe('options', () => {
 
   const base = () => tf.train.sgd(0.1);
   it.each<[string, () => unknown, RegExp]>([
-    ['no rho', () => sam(base(), {} as never), /^rho must/],
-    ['no options', () => sam(base(), undefined as never), /^rho must/],
+    ['no rho', () => asam(base(), {} as never), /^rho must/],
+    ['no options', () => asam(base(), undefined as never), /^rho must/],
     ['a negative rho', () => sam(base(), { rho: -0.1 }), /^rho must.* -0\.1\.$/],
     ['NaN', () => asam(base(), { rho: Number.NaN }), /^rho must.* NaN\.$/],
     ['an infinite rho', () => asam(base(), { rho: Number.POSITIVE_INFINITY }), /^rho must/],
