@@ -27,6 +27,8 @@ export interface MinimumSharpnessOptions extends MeasureOptions {
   readonly name?: string;
   /** Batches that the model was trained on before this callback saw any, for a resumed run. Default 0. */
   readonly initialStep?: number;
+  /** 1 prints a line an epoch: loss, accuracy and the latest value with its standard error. Default 0. */
+  readonly verbose?: 0 | 1;
 }
 
 const knownOptions = {
@@ -34,6 +36,7 @@ const knownOptions = {
   every: true,
   name: true,
   initialStep: true,
+  verbose: true,
   ...measureOptionNames,
 } satisfies Record<keyof MinimumSharpnessOptions, true>;
 
@@ -44,6 +47,7 @@ export interface CallbackSettings {
   readonly every: Schedule;
   readonly name: string;
   readonly initialStep: number;
+  readonly verbose: boolean;
   /** For every reading. */
   readonly measureOptions: MeasureOptions;
 }
@@ -51,7 +55,15 @@ export interface CallbackSettings {
 /** @throws Error with one line for options that there are not, that contradict each other or are out of range. */
 export function checkCallbackOptions(options: MinimumSharpnessOptions): CallbackSettings {
   checkKnownOptions('minimumSharpness', options, knownOptions);
-  const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
+  const {
+    data,
+    every = { epochs: 1 },
+    name = 'minimumSharpness',
+    initialStep = 0,
+    verbose: lines = 0,
+    ...measureOptions
+  } = options;
+  const verbose = lines > 0;
   checkSchedule(every);
   checkMeasureOptions(measureOptions);
   if (data === null || (data !== undefined && typeof data !== 'object')) {
@@ -68,7 +80,7 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
   }
   if (data === undefined) {
     checkMinibatchOptions(measureOptions);
-    return { data, every, name, initialStep, measureOptions };
+    return { data, every, name, initialStep, verbose, measureOptions };
   }
   const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
   const { ys } = data as Partial<LabelledInputs>;
@@ -77,5 +89,5 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
     throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
   }
   // All of the data, to 2%, costs less than a batch late in training, where a random minibatch is noise.
-  return { data, every, name, initialStep, measureOptions: { method: DEFAULT_METHOD, ...measureOptions } };
+  return { data, every, name, initialStep, verbose, measureOptions: { method: DEFAULT_METHOD, ...measureOptions } };
 }

@@ -1,12 +1,13 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { disposeMinibatch, type Minibatch } from '../measure/minibatch.js';
-import type { SharpnessReading } from '../measure/reading.js';
+import { printable, type SharpnessReading } from '../measure/reading.js';
 import { type LossRecorder, recordLosses } from '../tfjs/loss-recorder.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
 import { type Limits, noReadingWithin, readWithin } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
-import { type Logs, loggedValues, sayNotRead } from './logged-values.js';
+import { epochLine } from './epoch-line.js';
+import { type Logs, loggedValues, sayNotRead, sayRead } from './logged-values.js';
 import { type Problems, problemsOf } from './problems.js';
 import { isDue } from './schedule.js';
 import { type Measuring, sharpnessReader } from './sharpness-reader.js';
@@ -43,7 +44,7 @@ export interface Monitor {
 }
 
 export function monitorOf(settings: CallbackSettings, measuring: Measuring): Monitor {
-  const { data, every, name } = settings;
+  const { data, every, name, verbose } = settings;
   const at = { step: settings.initialStep, epoch: 0 };
   const disposal = new AbortController();
   const problems = problemsOf(name, () => at);
@@ -59,6 +60,8 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
   /** The reading that epoch logs carry forward, and the model it is of. */
   let carried: { readonly model: tfl.LayersModel; readonly reading: SharpnessReading } | undefined;
   let epochsEnded = 0;
+  /** Whether a reading ever failed. */
+  let hasFailed = false;
   /** `hasFailed`: since the last reading, if there was one. */
   let thisEpoch = { stepAtBegin: 0, hasReading: false, hasFailed: false };
 
@@ -80,9 +83,9 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     const reading = await read(trained, takeMinibatch(), limits);
     // One that was due, and found nothing to measure, has failed; one within limits was given up, to be tried later.
     if (reading === 'failed' || (reading === 'none' && limits === undefined && !disposal.signal.aborted)) {
-      thisEpoch.hasFailed = true;
+      thisEpoch.hasFailed = hasFailed = true;
     } else if (reading !== 'none') {
-      latest = { ...reading, ...at };
+      latest = printable({ ...reading, ...at });
       carried = { model: trained, reading: latest };
       thisEpoch.hasReading = true;
       thisEpoch.hasFailed = false;
@@ -100,6 +103,8 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
       epochLogs[name] = isKnown ? (carried as { reading: SharpnessReading }).reading.minimumSharpness : Number.NaN;
       if (!thisEpoch.hasReading || thisEpoch.hasFailed) {
         sayNotRead(epochLogs, name);
+      } else if (latest !== undefined) {
+        sayRead(epochLogs, name, latest);
       }
     }
   };
@@ -110,6 +115,9 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     }
     try {
       const values = await loggedValues(epochLogs);
+      if (verbose && Object.hasOwn(values, name)) {
+        console.log(epochLine(at.epoch, values, name, thisEpoch.hasReading ? latest : undefined));
+      }
       logs.next({ ...at, batches: at.step - thisEpoch.stepAtBegin, logs: values });
     } catch (error) {
       problems.fail('the epoch logs could not be read', error);
@@ -193,6 +201,13 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring): Mon
     end() {
       releaseModel();
       budget?.stop();
+      // What failed was said when it did.
+      if (model !== null && latest === undefined && !hasFailed && !disposal.signal.aborted) {
+        problems.warn(
+          `no reading was taken in ${at.step - settings.initialStep} batches and ${epochsEnded} epochs: ` +
+            `${budget ? `there was no time for one, every: { overhead: ${every.overhead} }` : 'none was due'}.`,
+        );
+      }
     },
     dispose() {
       disposal.abort();

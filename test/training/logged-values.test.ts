@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { isNotRead, type Logs, loggedValue, loggedValues, sayNotRead } from '../../src/training/logged-values.js';
+import {
+  isNotRead,
+  type Logs,
+  loggedValue,
+  loggedValues,
+  readingIn,
+  sayNotRead,
+  sayRead,
+} from '../../src/training/logged-values.js';
+import { readingOf } from './streams/readings.js';
 
 it('a field is a number, a scalar, or not there', async () => {
   const loss = tf.scalar(0.25);
@@ -33,4 +42,14 @@ it('a field of these very logs is said not to be read', () => {
   expect(['ms', 'other', 'third'].map((field) => isNotRead(logs, field))).toEqual([true, false, true]);
   expect(isNotRead({ ...logs }, 'ms')).toBe(false);
   expect(logs).toEqual({ ms: 1, other: 2 });
+});
+
+it('a field of these very logs is said to be of a reading', () => {
+  const logs: Logs = { ms: 1, other: 2 };
+  const reading = readingOf(1);
+  expect(readingIn(logs, 'ms')).toBeUndefined();
+  sayRead(logs, 'ms', reading);
+  expect(readingIn(logs, 'ms')).toBe(reading);
+  expect(readingIn(logs, 'other')).toBeUndefined();
+  expect(readingIn({ ...logs }, 'ms')).toBeUndefined();
 });
