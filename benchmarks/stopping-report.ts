@@ -10,24 +10,20 @@ export const ways: Readonly<Record<string, Way>> = {
   'validation loss, patience 5': { options: { monitor: 'val_loss', patience: 5 } },
   'MS, patience 3': { options: bySharpness({ patience: 3 }) },
   'MS, patience 5': { options: bySharpness({ patience: 5 }) },
-  'MS, patience 10': { options: bySharpness({ patience: 10 }) },
+  'MS, patience 8': { options: bySharpness({ patience: 8 }) },
   'MS, patience 5, minDelta 0.1': { options: bySharpness({ patience: 5, minDelta: 0.1 }) },
   'MS, patience 5, smoothing 0.5': { options: bySharpness({ patience: 5, smoothing: 0.5 }) },
   'MS, patience 5, standardErrors 2': { options: bySharpness({ patience: 5, standardErrors: 2 }) },
   'MS, patience 5, from accuracy 0.5': { options: bySharpness({ patience: 5, startFromAccuracy: 0.5 }) },
   'MS, patience 5, from accuracy 0.9': { options: bySharpness({ patience: 5, startFromAccuracy: 0.9 }) },
-  'MS, patience 10, from accuracy 0.9': { options: bySharpness({ patience: 10, startFromAccuracy: 0.9 }) },
-  'MS, patience 5, from accuracy 0.9, minDelta 0.1': {
-    options: bySharpness({ patience: 5, startFromAccuracy: 0.9, minDelta: 0.1 }),
+  'MS of every 2nd epoch, patience 3': { options: bySharpness({ patience: 3 }), every: 2 },
+  'MS of every 5th epoch, patience 1': { options: bySharpness({ patience: 1 }), every: 5 },
+  'MS at any loss, patience 5': { options: bySharpness({ patience: 5, lossMargin: false }) },
+  'MS at any loss, patience 5, from accuracy 0.5': {
+    options: bySharpness({ patience: 5, startFromAccuracy: 0.5, lossMargin: false }),
   },
-  'MS, patience 5, from accuracy 0.98': { options: bySharpness({ patience: 5, startFromAccuracy: 0.98 }) },
-  'MS of every 2nd epoch, patience 5, from accuracy 0.9': {
-    options: bySharpness({ patience: 5, startFromAccuracy: 0.9 }),
-    every: 2,
-  },
-  'MS of every 5th epoch, patience 2, from accuracy 0.9': {
-    options: bySharpness({ patience: 2, startFromAccuracy: 0.9 }),
-    every: 5,
+  'MS at any loss, patience 5, from accuracy 0.9': {
+    options: bySharpness({ patience: 5, startFromAccuracy: 0.9, lossMargin: false }),
   },
   'MS rises as loss falls, patience 1': { options: bySharpness({ when: 'worsensAsLossFalls', patience: 1 }) },
   'MS rises as loss falls, patience 3': { options: bySharpness({ when: 'worsensAsLossFalls', patience: 3 }) },
@@ -40,9 +36,6 @@ export const ways: Readonly<Record<string, Way>> = {
   'MS rises as loss falls, patience 3, from accuracy 0.5': {
     options: bySharpness({ when: 'worsensAsLossFalls', patience: 3, startFromAccuracy: 0.5 }),
   },
-  'MS rises as loss falls, patience 3, from accuracy 0.9': {
-    options: bySharpness({ when: 'worsensAsLossFalls', patience: 3, startFromAccuracy: 0.9 }),
-  },
 };
 
 /** The ways that are shown for every learning rate. */
@@ -50,12 +43,13 @@ const byRate = [
   'all epochs',
   'validation loss, patience 5',
   'MS, patience 5',
-  'MS, patience 5, from accuracy 0.9',
+  'MS, patience 5, from accuracy 0.5',
+  'MS at any loss, patience 5',
   'MS rises as loss falls, patience 3',
 ];
 
-/** Margins of the guard on the loss that are compared. */
-const margins: readonly (number | false)[] = [false, 1, 0.5, 0.25, 0.1, 0.05, 0.02];
+/** Margins of similar loss that are compared. */
+const margins: readonly (number | false)[] = [false, 0.5, 0.25, 0.15, 0.1, 0.05, 0.02];
 
 /** A training that had learned most of what there is, and lost it. */
 const LEARNED = 0.5;
@@ -108,27 +102,37 @@ function ratesTable(trainings: readonly Training[]): string[] {
   return table(['training ends by', ...groups.map(({ optimizer, rate }) => `${optimizer} ${rate}`)], rows);
 }
 
-function guardTable(trainings: readonly Training[]): string[] {
-  const learning = trainings.filter(learns);
+/** Lost with the best weights back, for every margin and patience. */
+function marginTable(trainings: readonly Training[]): string[] {
+  const noises = [...new Set(trainings.map(({ noise }) => noise))].sort((a, b) => a - b);
   const breaking = trainings.filter(breaksDown);
-  const sound = learning.filter((training) => !breaksDown(training));
   const rows = margins.map((lossMargin) => {
-    const way = { options: bySharpness({ patience: EPOCHS, lossMargin }) };
-    const endOf = (training: Training) => replay(training, way);
-    const broken = breaking.filter((training) => accuracies(training)[endOf(training).best ?? 0]! < BROKEN);
-    const unguarded = { options: bySharpness({ patience: EPOCHS, lossMargin: false as const }) };
-    const moved = sound.filter((training) => endOf(training).best !== replay(training, unguarded).best);
-    const lost = (of: readonly Training[]) => points(mean(of.map((training) => lostAtBest(training, endOf(training)))));
+    const lost = (patience: number, of: readonly Training[], startFromAccuracy?: number) =>
+      points(
+        mean(
+          of.map((training) =>
+            lostAtBest(training, replay(training, { options: bySharpness({ patience, lossMargin, startFromAccuracy }) })),
+          ),
+        ),
+      );
+    const bestOfAll = { options: bySharpness({ patience: EPOCHS, lossMargin }) };
+    const broken = breaking.filter((training) => accuracies(training)[replay(training, bestOfAll).best ?? 0]! < BROKEN);
     return [
       String(lossMargin),
+      ...noises.flatMap((noise) => {
+        const of = trainings.filter((training) => training.noise === noise);
+        return [lost(3, of), lost(5, of), lost(8, of), lost(5, of, 0.5)];
+      }),
       `${broken.length} of ${breaking.length}`,
-      lost(breaking),
-      `${moved.length} of ${sound.length}`,
-      lost(sound),
     ];
   });
+  const columns = ['patience 3', 'patience 5', 'patience 8', '5, from accuracy 0.5'];
   return table(
-    ['`lossMargin`', 'best is broken', 'lost there', 'best moved in sound trainings', 'lost there, in all of them'],
+    [
+      '`lossMargin`',
+      ...noises.flatMap((noise) => columns.map((column) => (noise === 0 ? column : `${column}, noise`))),
+      'best is broken',
+    ],
     rows,
   );
 }
@@ -163,11 +167,12 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
       ...ratesTable(of(noise)),
     ]),
     '',
-    '## The guard on the loss',
+    '## Which losses are similar',
     '',
-    `${learning.filter(breaksDown).length} trainings had learned and broke down: their test accuracy fell from over ${LEARNED} to below ${BROKEN}.`,
-    'The best epoch by MS of all epochs, with several margins:',
+    'Lost by MS with the best weights back, for several margins and with none (`false`).',
+    `Of the trainings, ${learning.filter(breaksDown).length} had learned and broke down: their test accuracy fell from over ${LEARNED} to below ${BROKEN}.`,
+    '"Best is broken" counts those whose flattest epoch of all is such a one.',
     '',
-    ...guardTable(trainings),
+    ...marginTable(learning),
   ];
 }

@@ -87,8 +87,11 @@ export function readingOf(subject: Omit<Subject, 'source'>, estimate: Estimate, 
  * know nothing of it. So a copy by `{ ...reading }` has none.
  */
 export function printable<Reading extends SharpnessReading>(reading: Reading): Reading {
-  const toString = () => lineOfReading(reading);
-  return Object.defineProperty(reading, 'toString', { value: toString, enumerable: false, configurable: true });
+  return Object.defineProperty(reading, 'toString', {
+    value: () => lineOfReading(reading),
+    enumerable: false,
+    configurable: true,
+  });
 }
 
 /** Minimum Sharpness 27.42 ± 0.55 at batch 375, epoch 3 (trace 31.2, 4000 samples, sampled with 256 rows) */

@@ -9,7 +9,7 @@ import { reasonOf, warnOnce } from '../../warnings.js';
 import { isNotRead, type Logs, loggedValue, readingIn } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { BatchMeans, RecentLoss } from './batch-means.js';
-import { wantsFirst, withFirstBatch } from './loss-guard.js';
+import { standingOf, wantsFirst, withFirstBatch } from './loss-guard.js';
 import {
   checkStoppingOptions,
   DEFAULT_LOSS_MARGIN,
@@ -71,18 +71,20 @@ export interface EarlyStopping extends tfl.Callback {
  *
  * **Best weights.** The copies are taken at every improvement: all weights, also those that are not trained, but not the
  * state of the optimizer. They are put back, bit for bit, when training ends: if this callback stopped it, if the epochs ran
- * out, or if someone else set `model.stopTraining`. After a fit that threw, `restore()` does it. MS can be lowest in the first epochs,
- * before anything was learned: `startFromEpoch` or `startFromAccuracy` keep those from being the best.
+ * out, or if someone else set `model.stopTraining`. After a fit that threw, `restore()` does it. `startFromEpoch` and `startFromAccuracy`
+ * keep the first epochs from being the best.
  *
- * **The guard on the loss.** A network that has broken down is the flattest of all. With f the loss of the first batch (of as many as hold
- * 32 samples) and m the lowest mean training loss of an epoch so far, an epoch whose loss is above
+ * **At similar loss.** Minimum Sharpness is low before anything is learned, and about 0 in a network that has broken down. So it is only
+ * compared at similar loss. With f the loss of the first batch (of as many as hold 32 samples) and m the lowest mean training loss of an
+ * epoch so far, an epoch whose loss is above
  *
  *     m + lossMargin × max(|f|, |m|)
  *
- * is no improvement, whatever its Minimum Sharpness, and counts against patience. The loss of an epoch is the mean over its batches,
- * MS is that of the weights at its end: where the first batch after it and the next epoch are above as well, an improvement is taken
- * back. What a reading says of the loss on its own data is held to the same limit among readings. As long as no epoch had less than
- * twice f, nothing is judged. One line says each of these. A loss that is not finite ends training at once.
+ * is no improvement, however flat, and counts against patience; and a best epoch whose loss is above that by now gives way to the
+ * present one, with which waiting begins anew. The loss of an epoch is the mean over its batches, MS is that of the weights at its
+ * end: where the first batch after it and the next epoch are both above, an improvement is taken back. What a reading says of the loss on
+ * its own data is held to the same margin among readings. As long as no epoch had less than twice f, nothing is judged. Where a network
+ * has broken down or learns nothing, one line says so. A loss that is not finite ends training at once.
  *
  * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs; of a sharpness callback's field those
  * with a reading of their own, neither those that carry one forward nor those whose reading failed. In a field of somebody
@@ -128,6 +130,9 @@ interface Fit {
   /** Those of the best before, as long as the best is in doubt. */
   weightsBefore?: WeightCopies;
 }
+
+/** Margin beyond which a network is called broken. */
+const BROKEN = 0.5;
 
 class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   best: number | undefined;
@@ -381,8 +386,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     }
     const { state, takenBack } = lossSince(this.#rule, fit.firstLoss, mean, margin);
     if (takenBack) {
-      this.#sayGuarded(
+      this.#sayBroken(
         fit,
+        mean,
         `the loss right after epoch ${this.bestEpoch! + 1} was ${fit.firstLoss!.toPrecision(3)}, and ${mean!.toPrecision(3)} from there on, ` +
           'far above what it had been: the network had broken down, and that epoch is not the best.',
       );
@@ -415,10 +421,11 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       fit.bestWeights = this.#settings.restoreBestWeights ? copyWeights(fit.model) : undefined;
     }
     if (refused === 'high') {
-      this.#sayGuarded(
+      this.#sayBroken(
         fit,
+        seen.steadyLoss,
         `the loss of epoch ${seen.epoch + 1} is far above what it had been, ${losses.lowest?.toPrecision(3)}: the network has broken ` +
-          'down, and such an epoch is not the best, however flat. lossMargin sets how far.',
+          'down, and such an epoch is not the best, however flat.',
       );
     } else if (refused === 'unlearned') {
       this.#sayGuarded(
@@ -448,6 +455,13 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       );
     }
     this.#stop(fit);
+  }
+
+  /** The same where the loss is not only higher than those that are compared, but as if little had been learned. */
+  #sayBroken(fit: Fit, loss: number | undefined, message: string): void {
+    if (standingOf(loss, this.#rule.losses, BROKEN) === 'high') {
+      this.#sayGuarded(fit, message);
+    }
   }
 
   /** Says what the guard did, once a fit. */

@@ -11,7 +11,7 @@ export interface Losses {
 }
 
 /**
- * How the loss stands. `'high'`: training had it much lower before, and has broken down. `'unlearned'`: it is far above that of the
+ * How the loss stands. `'high'`: training had it much lower, so that sharpness cannot be compared. `'unlearned'`: it is far above that of the
  * first batches, and was never lower. `'fine'` also where nothing is known.
  */
 export type Standing = 'fine' | 'high' | 'unlearned';
@@ -45,11 +45,12 @@ export function withReadLoss(losses: Losses, read: number | undefined): Losses {
 }
 
 /**
- * A network that has broken down curves least of all. Where its loss lies above the lowest before by more than
+ * Minimum Sharpness is low before anything is learned, and lowest of all in a network that has broken down. It can be compared where the
+ * loss lies above the lowest by no more than
  *
- *     margin × max(|first|, |lowest|)
+ *     margin × max(|first|, |lowest|).
  *
- * that is no flat minimum. The scale is the loss of the first batches, which says how much there was to learn, so that the scatter of a
+ * The scale is the loss of the first batches, which says how much there was to learn, so that the scatter of a
  * loss that is small by now does not matter.
  *
  * @param margin of what training had to learn; Infinity leaves every loss fine.

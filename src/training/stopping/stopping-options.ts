@@ -35,9 +35,9 @@ export interface EarlyStoppingOptions {
    */
   readonly restoreBestWeights?: boolean;
   /**
-   * The guard on the loss: an epoch or reading cannot be the best where the training loss lies above the lowest before by more than
-   * this times the loss of the first batch. Default 0.25 for Minimum Sharpness, of a network that has broken down it is about 0; other
-   * fields are guarded only where it is given. `false` does without.
+   * Only epochs, or readings, of similar training loss are compared: within this times the loss of the first batch of the lowest. Any
+   * other is not the best, or is so no longer. Default 0.1 for Minimum Sharpness, which is low before anything is learned and about 0 in
+   * a network that has broken down; other fields are compared at similar loss only where this is given. `false` compares all.
    */
   readonly lossMargin?: number | false;
   /** Whether a training loss that is NaN or infinite ends training: weights do not come back from it. Default true. */
@@ -78,8 +78,8 @@ const readingFields = Object.keys({
   epoch: true,
 } satisfies Record<ReadingField, true>);
 
-/** How far the loss may rise, as a share of that of the first batch; see `benchmarks/results/stopping.md`. */
-export const DEFAULT_LOSS_MARGIN = 0.25;
+/** Chosen by `benchmarks/results/stopping.md`. */
+export const DEFAULT_LOSS_MARGIN = 0.1;
 
 const knownOptions = {
   monitor: true,
@@ -138,7 +138,7 @@ export function checkStoppingOptions(options: EarlyStoppingOptions) {
   }
   checkBoolean('restoreBestWeights', restoreBestWeights);
   if (lossMargin !== undefined && lossMargin !== false) {
-    checkNumber('lossMargin', lossMargin, { above: 0 }, 'false does without the guard on the loss');
+    checkNumber('lossMargin', lossMargin, { above: 0 }, 'false compares epochs of any loss');
   }
   checkBoolean('stopOnNaN', stopOnNaN);
   checkNumber('smoothing', smoothing, { atLeast: 0, below: 1 });

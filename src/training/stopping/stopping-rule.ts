@@ -24,6 +24,8 @@ export interface RuleState {
 /** The best value, and the zero-based epoch that it is of. */
 export interface Best extends Average {
   readonly epoch: number;
+  /** The loss of that epoch, where it is known. */
+  readonly loss?: number;
 }
 
 /** One epoch, or reading, that is judged. What is not known is undefined. */
@@ -105,8 +107,11 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
   const value = refused === 'high' ? Number.NaN : seen.value;
   const current = nextAverage(state.average, value, seen.standardError, comparison.smoothing);
   const average = Number.isFinite(value) ? current : state.average;
+  // Minimum Sharpness falls with the loss and rises again: one of a loss that is far higher by now says nothing of this one.
+  const isComparable = state.best !== undefined && standingOf(state.best.loss, state.losses, seen.margin) !== 'high';
   const improved =
-    refused === 'fine' && (state.best === undefined || change(current, state.best, comparison) === 'better');
+    refused === 'fine' &&
+    (!isComparable ? !Number.isNaN(value) : change(current, state.best as Best, comparison) === 'better');
   const tell = (isBetter: boolean) =>
     criterion(state.waiting, { current, improved: isBetter, loss: seen.loss ?? Number.NaN });
   const waiting = tell(improved);
@@ -115,7 +120,7 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
     ...rest,
     waiting,
     ...(average && { average }),
-    ...(improved ? { best: { ...current, epoch: seen.epoch } } : best && { best }),
+    ...(improved ? { best: { ...current, epoch: seen.epoch, ...(seen.steadyLoss !== undefined && { loss: seen.steadyLoss }) } } : best && { best }),
     ...(improved &&
       seen.margin < Number.POSITIVE_INFINITY && {
         doubted: {

@@ -81,8 +81,13 @@ function remembered({ average: mean, best, waiting: waited }: Record<string, unk
   return {
     waiting: waiting(record(waited)),
     ...(mean !== undefined && { average: average(record(mean)) }),
-    ...(best !== undefined && { best: { ...average(record(best)), epoch: whole(record(best).epoch) } satisfies Best }),
+    ...(best !== undefined && { best: bestOf(record(best)) }),
   };
+}
+
+function bestOf(given: Record<string, unknown>): Best {
+  const best = { ...average(given), epoch: whole(given.epoch) };
+  return given.loss === undefined ? best : { ...best, loss: numberOf(given.loss) };
 }
 
 function average({ value, variance, count }: Record<string, unknown>): Average {

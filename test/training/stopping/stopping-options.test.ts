@@ -27,7 +27,7 @@ it.each<[object | undefined, RegExp]>([
   [{ monitor: 'value', smoothing: -0.1 }, /^smoothing must/],
   [{ monitor: 'value', standardErrors: -1 }, /^standardErrors must/],
   [{ monitor: 'value', standardErrors: 1 }, /^standardErrors needs readings/],
-  [{ monitor: 'value', lossMargin: 0 }, /^lossMargin must be a finite number above 0, but it is 0: false does/],
+  [{ monitor: 'value', lossMargin: 0 }, /^lossMargin must be a finite number above 0, but it is 0: false compares/],
   [{ monitor: 'value', lossMargin: true }, /^lossMargin must/],
   [{ monitor: 'value', stopOnNaN: 1 }, /^stopOnNaN must be true or false/],
   [{ monitor: 'value', state: {} }, /^state must be/],

@@ -112,6 +112,26 @@ describe('the guard on the loss', () => {
     expect(run(same, {}, 0.25, [1, 0.4, 0.6]).bests).toEqual([0, 1, 2]);
   });
 
+  it('lets a best epoch go whose loss is far above the lowest by now, and waits anew', () => {
+    // Flat before anything was learned, sharper as it learns.
+    const slow: Epoch[] = [
+      [5, 2.3, 2.4],
+      [10, 2],
+      [20, 1.7],
+      [30, 1.4],
+      [40, 1.1],
+      [41, 1.0],
+      [42, 0.95],
+      [43, 0.9],
+    ];
+    const found = run(slow, { patience: 3 });
+    expect(found.bests).toEqual([0, 0, 0, 3, 3, 3, 3, 3]);
+    expect(found.stopped).toBe(6);
+    expect(run(slow, { patience: 3 }, Number.POSITIVE_INFINITY)).toMatchObject({ stopped: 3, bests: Array(8).fill(0) });
+    // A value that is no number is no best, old or not.
+    expect(run([slow[0]!, [Number.NaN, 0.5], [50, 0.5]]).bests).toEqual([0, 0, 2]);
+  });
+
   it('breaks a streak of rises while the loss falls', () => {
     const options = { when: 'worsensAsLossFalls' as const, patience: 2 };
     const rising: Epoch[] = [

@@ -6,7 +6,7 @@ const identity = { monitor: 'minimumSharpness', when: 'plateau' as const, mode: 
 const average = { value: 3, variance: 0.25, count: 4 };
 const full: RuleState = {
   average,
-  best: { ...average, value: Number.POSITIVE_INFINITY, epoch: 7 },
+  best: { ...average, value: Number.POSITIVE_INFINITY, epoch: 7, loss: 0.5 },
   waiting: { wait: 2, stops: false, before: { current: { ...average, value: Number.NaN }, loss: 0.5 } },
   losses: { first: 2.4, firstSamples: 32, lowest: 0.1, lowestRead: 0.2 },
   doubted: { average, best: { ...average, epoch: 3 }, waiting: { wait: 1, stops: false } },
