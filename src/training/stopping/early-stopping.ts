@@ -9,7 +9,7 @@ import { reasonOf, warnOnce } from '../../warnings.js';
 import { isNotRead, type Logs, loggedValue, readingIn } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { BatchMeans, RecentLoss } from './batch-means.js';
-import { standingOf, wantsFirst, withFirstBatch } from './loss-guard.js';
+import { BROKEN, standingOf, wantsFirst, withFirstBatch } from './loss-guard.js';
 import {
   checkStoppingOptions,
   DEFAULT_LOSS_MARGIN,
@@ -82,7 +82,8 @@ export interface EarlyStopping extends tfl.Callback {
  *
  * is no improvement, however flat, and counts against patience; and a best epoch whose loss is above that by now gives way to the
  * present one, with which waiting begins anew. The loss of an epoch is the mean over its batches, MS is that of the weights at its
- * end: where the first batch after it and the next epoch are both above, an improvement is taken back. What a reading says of the loss on
+ * end: where the first batch after it and the next epoch are both above m + max(0.5, lossMargin) × max(|f|, |m|), an improvement is taken
+ * back. What a reading says of the loss on
  * its own data is held to the same margin among readings. As long as no epoch had less than twice f, nothing is judged. Where a network
  * has broken down or learns nothing, one line says so. A loss that is not finite ends training at once.
  *
@@ -130,9 +131,6 @@ interface Fit {
   /** Those of the best before, as long as the best is in doubt. */
   weightsBefore?: WeightCopies;
 }
-
-/** Margin beyond which a network is called broken. */
-const BROKEN = 0.5;
 
 class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   best: number | undefined;

@@ -18,6 +18,8 @@ export type Standing = 'fine' | 'high' | 'unlearned';
 
 /** A loss that was never below this many times that of the first batches: nothing was learned. They are a rough measure. */
 const UNLEARNED = 2;
+/** Margin beyond which a network is called broken: half of what there was to learn is lost. */
+export const BROKEN = 0.5;
 /** A batch of one sample says nothing of the others. */
 const FIRST_SAMPLES = 32;
 

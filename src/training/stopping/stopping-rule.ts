@@ -1,4 +1,4 @@
-import { type Losses, standingOf, standingOfRead, withLoss, withReadLoss } from './loss-guard.js';
+import { BROKEN, type Losses, standingOf, standingOfRead, withLoss, withReadLoss } from './loss-guard.js';
 import { type Average, nextAverage } from './smoothing.js';
 import { type Comparison, type Criterion, change, notWaiting, type Waiting } from './stopping-criterion.js';
 
@@ -61,7 +61,7 @@ export const untold: RuleState = { waiting: notWaiting, losses: {} };
  * Tells a rule of the loss since it was told last, be there a value to judge or not.
  *
  * The mean loss of an epoch says little of the weights at its end, which are those that were measured: the last step may have
- * broken them. The batch after it tells. Where both that batch and the mean since then are high, the last improvement was none.
+ * broken them. The batch after it tells. Where both that batch and the mean since then are those of a broken network, the last improvement was none.
  *
  * @param first loss of the first batch since then.
  * @param mean of all batches since then.
@@ -77,7 +77,7 @@ export function lossSince(
   if (doubted === undefined || mean === undefined) {
     return { state: { ...rest, ...(doubted && { doubted }) }, takenBack: false };
   }
-  const isHigh = (loss: number | undefined) => standingOf(loss, rest.losses, margin) === 'high';
+  const isHigh = (loss: number | undefined) => standingOf(loss, rest.losses, Math.max(margin, BROKEN)) === 'high';
   const { average: _average, best: _best, ...others } = rest;
   return isHigh(first) && isHigh(mean)
     ? { state: { ...others, ...doubted }, takenBack: true }

@@ -676,7 +676,7 @@ describe('restoreBestWeights', () => {
       values.push(minimumSharpness);
       measured.push(weights());
     });
-    const stopping = earlyStopping({ readings: sharpness, restoreBestWeights: true, patience: 5 });
+    const stopping = earlyStopping({ readings: sharpness, restoreBestWeights: true, patience: 5, lossMargin: false });
     await train([sharpness, stopping], { shuffle: false });
     const lowest = values.indexOf(Math.min(...values));
     expect(stopping.best).toBe(values[lowest]);
