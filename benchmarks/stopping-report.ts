@@ -111,7 +111,10 @@ function marginTable(trainings: readonly Training[]): string[] {
       points(
         mean(
           of.map((training) =>
-            lostAtBest(training, replay(training, { options: bySharpness({ patience, lossMargin, startFromAccuracy }) })),
+            lostAtBest(
+              training,
+              replay(training, { options: bySharpness({ patience, lossMargin, startFromAccuracy }) }),
+            ),
           ),
         ),
       );

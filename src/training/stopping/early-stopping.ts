@@ -75,7 +75,7 @@ export interface EarlyStopping extends tfl.Callback {
  * keep the first epochs from being the best.
  *
  * **At similar loss.** Minimum Sharpness is low before anything is learned, and about 0 in a network that has broken down. So it is only
- * compared at similar loss. With f the loss of the first batch (of as many as hold 32 samples) and m the lowest mean training loss of an
+ * compared at similar loss. With f the loss of the first batch (of as many as hold 8 samples) and m the lowest mean training loss of an
  * epoch so far, an epoch whose loss is above
  *
  *     m + lossMargin × max(|f|, |m|)

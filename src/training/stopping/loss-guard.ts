@@ -1,6 +1,6 @@
 /** What the guard remembers of the training loss. */
 export interface Losses {
-  /** Mean of the first batches, of 32 samples or more together: before anything was learned. */
+  /** Mean of the first batches, of 8 samples or more together: before anything was learned. */
   readonly first?: number;
   /** Samples in `first`. */
   readonly firstSamples?: number;
@@ -21,7 +21,7 @@ const UNLEARNED = 2;
 /** Margin beyond which a network is called broken: half of what there was to learn is lost. */
 export const BROKEN = 0.5;
 /** A batch of one sample says nothing of the others. */
-const FIRST_SAMPLES = 32;
+const FIRST_SAMPLES = 8;
 
 /** Whether more batches are wanted in `first`. */
 export const wantsFirst = ({ firstSamples = 0 }: Losses) => firstSamples < FIRST_SAMPLES;

@@ -120,7 +120,9 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
     ...rest,
     waiting,
     ...(average && { average }),
-    ...(improved ? { best: { ...current, epoch: seen.epoch, ...(seen.steadyLoss !== undefined && { loss: seen.steadyLoss }) } } : best && { best }),
+    ...(improved
+      ? { best: { ...current, epoch: seen.epoch, ...(seen.steadyLoss !== undefined && { loss: seen.steadyLoss }) } }
+      : best && { best }),
     ...(improved &&
       seen.margin < Number.POSITIVE_INFINITY && {
         doubted: {

@@ -58,18 +58,18 @@ it('the limit goes by what there was to learn', () => {
   expect(limitOf(3, undefined, 0.5)).toBe(4.5);
 });
 
-it('the first batches count until they hold 32 samples', () => {
+it('the first batches count until they hold 8 samples', () => {
   let losses: Losses = {};
   for (const [loss, samples] of [
-    [4, 8],
-    [Number.NaN, 8],
-    [2, 24],
-    [9, 8],
+    [4, 2],
+    [Number.NaN, 2],
+    [2, 6],
+    [9, 2],
   ] as const) {
     losses = withFirstBatch(losses, loss, samples);
   }
-  expect(losses).toEqual({ first: 2.5, firstSamples: 32 });
-  expect(wantsFirst({ first: 1, firstSamples: 31 })).toBe(true);
+  expect(losses).toEqual({ first: 2.5, firstSamples: 8 });
+  expect(wantsFirst({ first: 1, firstSamples: 7 })).toBe(true);
   expect(wantsFirst(losses)).toBe(false);
   expect(withFirstBatch({}, 3, 0)).toEqual({});
 });
