@@ -36,8 +36,10 @@ const defaults = {
 /** Trainings that are there already. A line that was cut off goes. */
 function trainingsIn(file: string): Training[] {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  const whole = lines.slice(0, -1); // what stands after the last line's end was cut off
-  writeFileSync(file, whole.map((line) => `${line}\n`).join(''));
+  const whole = lines.slice(0, -1);
+  if ((lines.at(-1) ?? '') !== '') {
+    writeFileSync(file, whole.map((line) => `${line}\n`).join(''));
+  }
   return whole.map((line) => JSON.parse(line) as Training);
 }
 
