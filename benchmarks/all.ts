@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
-/** Counted, not timed; and what another machine is for. */
-const others = ['bench:launches', 'bench:gpu'];
+/** Counted or compared, not timed; and what another machine is for. */
+const others = ['bench:launches', 'bench:gpu', 'bench:stopping'];
 const names = Object.keys(scripts).filter((name) => name.startsWith('bench:') && !others.includes(name));
 /** Where reports of a quick run go, which are no results. */
 const quickFolder = '.cache/bench-quick';
@@ -21,7 +21,7 @@ Runs ${names.join(', ')}, with these options:
   --quick  few turns of small settings, to ${quickFolder}: under ten minutes, and no figures for the pages
   --help   show this text
 
-${others.join(' and ')} run on their own.`);
+${others.join(', ')} run on their own.`);
 } else if (given.some((option) => option !== '--quick')) {
   console.error(
     `Only --quick goes with all benchmarks, not '${given.join(' ')}' (npm run bench -- --help lists the options)`,

@@ -1,7 +1,12 @@
 /** Training with `fitDataset`, measuring on a dataset: no tensor holds all images. */
 import * as tf from '@tensorflow/tfjs';
 import { minimumSharpness } from 'tfjs-sharpness';
+import { argumentsOf } from './shared/command-line.js';
 import { mnistDigits } from './shared/mnist-images.js';
+
+argumentsOf(`usage: npx tsx examples/fit-dataset.ts
+
+Trains with fitDataset and measures Minimum Sharpness on the dataset, twice an epoch.`);
 
 const { images, labels } = mnistDigits('train', 1000);
 const dataset = tf.data

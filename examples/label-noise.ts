@@ -50,7 +50,9 @@ const ways: Record<string, (patience: number) => EarlyStopping | undefined> = {
     earlyStopping({ monitor: 'val_loss', patience, restoreBestWeights: true }),
   'MS rises as loss falls': (patience) =>
     earlyStopping({ monitor: 'minimumSharpness', when: 'worsensAsLossFalls', patience }),
-  'MS stops falling': (patience) => earlyStopping({ monitor: 'minimumSharpness', patience, restoreBestWeights: true }),
+  // The loss goes on falling as wrong labels are learned by heart: an epoch before that is wanted, at any loss.
+  'MS stops falling': (patience) =>
+    earlyStopping({ monitor: 'minimumSharpness', patience, restoreBestWeights: true, lossMargin: false }),
 };
 const [unstopped] = Object.keys(ways) as [string];
 

@@ -5,7 +5,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { bufferCount, filter, map, pairwise, scan } from 'rxjs';
 import { minimumSharpness } from 'tfjs-sharpness';
+import { argumentsOf } from './shared/command-line.js';
 import { mnistDigits } from './shared/mnist-images.js';
+
+argumentsOf(`usage: npx tsx examples/rxjs-pipeline.ts
+
+Trains on digits; the stream of readings gives an average, an alert and a stop.`);
 
 const { images, labels } = mnistDigits('train', 1000);
 const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });

@@ -8,10 +8,12 @@ import { minimumSharpness } from 'tfjs-sharpness';
 import { learningRateOf, raiseWhenRising, steer, warmUp, weightDecayOf } from 'tfjs-sharpness/control';
 import { tensorBoardWriter } from 'tfjs-sharpness/node';
 import { withEpochLogs } from 'tfjs-sharpness/streams';
-import { newLogdir } from './shared/command-line.js';
+import { argumentsOf, newLogdir } from './shared/command-line.js';
 import { mnistDigits } from './shared/mnist-images.js';
 
-const logdir = process.argv[2] ?? newLogdir('steer');
+const [logdir = newLogdir('steer')] = argumentsOf(`usage: npx tsx examples/steer.ts [folder for TensorBoard]
+
+Trains a small network on digits; Minimum Sharpness sets the learning rate and the weight decay.`);
 const { images, labels } = mnistDigits('train', 500);
 const decay = tf.regularizers.l2({ l2: 1e-4 }); // one for all layers
 const kernel = (seed: number) => ({

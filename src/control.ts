@@ -14,7 +14,7 @@ export {
   type RaiseWhenRisingState,
   raiseWhenRising,
 } from './training/control/controllers/raise-when-rising.js';
-export type { Points, RisingOptions } from './training/control/controllers/rising.js';
+export type { Points, Rise, RisingOptions } from './training/control/controllers/rising.js';
 export { type WarmUpOptions, type WarmUpState, warmUp } from './training/control/controllers/warm-up.js';
 export { learningRateOf, setLearningRate } from './training/control/learning-rate.js';
 export { property, type Setting } from './training/control/setting.js';

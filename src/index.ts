@@ -47,4 +47,5 @@ export type { Schedule } from './training/schedule.js';
 export { sharpnessMonitor } from './training/sharpness-monitor.js';
 export { type EarlyStopping, earlyStopping } from './training/stopping/early-stopping.js';
 export type { EarlyStoppingOptions } from './training/stopping/stopping-options.js';
+export type { StoppingState } from './training/stopping/stopping-state.js';
 export type { EpochLogs } from './training/streams/epoch-logs.js';

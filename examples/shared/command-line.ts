@@ -52,6 +52,28 @@ export async function runWithOptions<D extends Defaults>(
   }
 }
 
+/**
+ * For a program without options: with `--help` it prints what the program does, with any other option a line, and ends before
+ * anything is trained.
+ *
+ * @param usage the first line is `usage: <command>`, and what may follow it
+ * @returns the arguments that are no options
+ */
+export function argumentsOf(usage: string): string[] {
+  const given = process.argv.slice(2);
+  const option = given.find((each) => each.startsWith('-'));
+  if (option === undefined) {
+    return given;
+  }
+  const isHelp = option === '--help' || option === '-h';
+  if (isHelp) {
+    console.log(usage);
+  } else {
+    console.error(`There is no option ${option}; --help says what there is.`);
+  }
+  process.exit(isHelp ? 0 : 1);
+}
+
 function readNumber(name: string, given: string, isWhole: boolean): number {
   const value = Number(given);
   if (isWhole ? !Number.isInteger(value) || value < 1 : !(value >= 0 && value < Number.POSITIVE_INFINITY)) {

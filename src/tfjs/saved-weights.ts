@@ -5,6 +5,8 @@ import { allVariables, variableOf } from './weights.js';
 
 /** All weights of a model as they were at one point of time. */
 export interface WeightCopies {
+  /** The copies, in the order of `model.getWeights()`. They go with `dispose`. */
+  readonly tensors: readonly tf.Tensor[];
   /** Puts the weights back, bit for bit. The copies stay. */
   restore(): void;
   dispose(): void;
@@ -12,11 +14,46 @@ export interface WeightCopies {
 
 /** Clones every weight of the model, also those that are not trained, such as the moving averages of batch normalization. */
 export function copyWeights(model: tfl.LayersModel): WeightCopies {
-  const copies = model.weights.map((weight) => {
-    const variable = variableOf(weight);
-    return { variable, identity: identityOfValues(variable), copy: tf.keep(tf.clone(variable)) };
-  });
+  return copiesOf(
+    model.weights.map((weight) => {
+      const variable = variableOf(weight);
+      return { variable, identity: identityOfValues(variable), copy: tf.keep(tf.clone(variable)) };
+    }),
+  );
+}
+
+/**
+ * Clones tensors that were the weights of the model once, in the order of `model.getWeights()`.
+ *
+ * @throws Error with one line if their number or a shape is not that of the weights.
+ */
+export function copyAsWeights(model: tfl.LayersModel, tensors: readonly tf.Tensor[]): WeightCopies {
+  const shapes = (of: readonly { readonly shape: readonly (number | null)[] }[]) =>
+    of.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none';
+  if (shapes(tensors) !== shapes(model.weights)) {
+    throw new Error(
+      `weights of the shapes ${shapes(model.weights)} are wanted, as model.getWeights() has them, but they are ${shapes(tensors)}.`,
+    );
+  }
+  return copiesOf(
+    model.weights.map((weight, i) => ({
+      variable: variableOf(weight),
+      identity: undefined,
+      copy: tf.keep(tf.clone(tensors[i]!)),
+    })),
+  );
+}
+
+interface WeightCopy {
+  readonly variable: ReturnType<typeof variableOf>;
+  /** Of the values that were copied, where the variable had them. */
+  readonly identity: ReturnType<typeof identityOfValues> | undefined;
+  readonly copy: tf.Tensor;
+}
+
+function copiesOf(copies: readonly WeightCopy[]): WeightCopies {
   return {
+    tensors: copies.map(({ copy }) => copy),
     restore() {
       // Not `setWeights`: it applies constraints once more, and maxNorm or unitNorm then change the last bits.
       for (const { variable, identity, copy } of copies) {

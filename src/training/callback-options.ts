@@ -37,6 +37,8 @@ export interface MinimumSharpnessOptions extends MeasureOptions {
    * callback works there too, wherever it stands in the list.
    */
   readonly model?: tfl.LayersModel;
+  /** 1 prints a line an epoch: loss, accuracy and the latest value with its standard error. Default 0. */
+  readonly verbose?: 0 | 1;
 }
 
 /** Every option but `model`, which a monitor is given by itself. */
@@ -45,6 +47,7 @@ export const monitorOptionNames = {
   every: true,
   name: true,
   initialStep: true,
+  verbose: true,
   ...measureOptionNames,
 } satisfies Record<Exclude<keyof MinimumSharpnessOptions, 'model'>, true>;
 
@@ -57,6 +60,7 @@ export interface CallbackSettings {
   readonly every: Schedule;
   readonly name: string;
   readonly initialStep: number;
+  readonly verbose: boolean;
   /** For every reading. */
   readonly measureOptions: MeasureOptions;
 }
@@ -73,7 +77,15 @@ export function checkCallbackOptions(options: MinimumSharpnessOptions): Callback
 
 /** Puts the defaults in place. @throws Error with one line for options that contradict each other or are out of range. */
 export function settingsOf(options: Omit<MinimumSharpnessOptions, 'model'>): CallbackSettings {
-  const { data, every = { epochs: 1 }, name = 'minimumSharpness', initialStep = 0, ...measureOptions } = options;
+  const {
+    data,
+    every = { epochs: 1 },
+    name = 'minimumSharpness',
+    initialStep = 0,
+    verbose: lines = 0,
+    ...measureOptions
+  } = options;
+  const verbose = lines > 0;
   checkSchedule(every);
   checkMeasureOptions(measureOptions);
   if (data !== undefined) {
@@ -90,7 +102,7 @@ export function settingsOf(options: Omit<MinimumSharpnessOptions, 'model'>): Cal
   }
   if (data === undefined) {
     checkMinibatchOptions(measureOptions);
-    return { data, every, name, initialStep, measureOptions };
+    return { data, every, name, initialStep, verbose, measureOptions };
   }
   const needsLabels = measureOptions.classWeight !== undefined || isHutchinson(measureOptions.method);
   const { ys } = data as Partial<LabelledInputs>;
@@ -99,5 +111,5 @@ export function settingsOf(options: Omit<MinimumSharpnessOptions, 'model'>): Cal
     throw new Error(`${what} needs labels: pass { data, labels }, or a dataset of { xs, ys } as data.`);
   }
   // All of the data, to 2%, costs less than a batch late in training, where a random minibatch is noise.
-  return { data, every, name, initialStep, measureOptions: { method: DEFAULT_METHOD, ...measureOptions } };
+  return { data, every, name, initialStep, verbose, measureOptions: { method: DEFAULT_METHOD, ...measureOptions } };
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { SharpnessReading } from '../measure/reading.js';
 
 /** What `fit` tells callbacks of a batch or an epoch. Metrics are scalars until someone needs their value; History disposes them. */
 export type Logs = Record<string, number | tf.Tensor>;
@@ -67,4 +68,17 @@ export function sayNotRead(logs: Logs, field: string, isSo = true): void {
 /** Whether that was said. */
 export function isNotRead(logs: Logs, field: string): boolean {
   return notRead.get(logs)?.has(field) === true;
+}
+
+/** Readings whose value stands in epoch logs, by the field. */
+const readingsIn = new WeakMap<Logs, Map<string, SharpnessReading>>();
+
+/** Says that a field of an epoch's logs is the value of a reading of this epoch. */
+export function sayRead(logs: Logs, field: string, reading: SharpnessReading): void {
+  readingsIn.set(logs, (readingsIn.get(logs) ?? new Map()).set(field, reading));
+}
+
+/** The reading of which that was said: undefined where a field comes from somewhere else. */
+export function readingIn(logs: Logs, field: string): SharpnessReading | undefined {
+  return readingsIn.get(logs)?.get(field);
 }

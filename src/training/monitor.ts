@@ -2,12 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { disposeMinibatch, type Minibatch } from '../measure/minibatch.js';
-import type { SharpnessReading } from '../measure/reading.js';
+import { printable, type SharpnessReading } from '../measure/reading.js';
 import { type LossRecorder, recordLosses } from '../tfjs/loss-recorder.js';
 import { type MinibatchRecorder, recordMinibatches } from '../tfjs/minibatch-recorder.js';
 import { type Limits, noReadingWithin, readWithin } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
-import { type Logs, loggedValues, meanValues, sayNotRead } from './logged-values.js';
+import { epochLine } from './epoch-line.js';
+import { type Logs, loggedValues, meanValues, sayNotRead, sayRead } from './logged-values.js';
 import { type Problem, type Problems, problemsOf } from './problems.js';
 import { isDue } from './schedule.js';
 import { type Measuring, type SharpnessReader, sharpnessReader, type Trained } from './sharpness-reader.js';
@@ -96,7 +97,7 @@ const OWN_NAME: Readonly<Record<Trainer, string>> = {
 };
 
 export function monitorOf(settings: CallbackSettings, measuring: Measuring, trainer: Trainer = 'fit'): TrainingMonitor {
-  const { data, every, name } = settings;
+  const { data, every, name, verbose } = settings;
   const isOwnLoop = trainer === 'own loop';
   const at = { step: settings.initialStep, epoch: 0 };
   const disposal = new AbortController();
@@ -115,6 +116,8 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
   let carried: { readonly of: Trained; readonly reading: SharpnessReading } | undefined;
   let isToldOfBatches = false;
   let epochsEnded = 0;
+  /** Whether a reading ever failed. */
+  let everFailed = false;
   /** `hasFailed`: since the last reading, if there was one. */
   const newEpoch = () => ({ stepAtBegin: at.step, hasReading: false, hasFailed: false, means: meanValues() });
   let thisEpoch = newEpoch();
@@ -152,13 +155,13 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
     const reading = await readingOf(of, limits);
     // One that was due, and found nothing to measure, has failed; one within limits was given up, to be tried later.
     if (reading === 'failed' || (reading === 'none' && limits === undefined && !disposal.signal.aborted)) {
-      thisEpoch.hasFailed = true;
+      thisEpoch.hasFailed = everFailed = true;
       return undefined;
     }
     if (reading === 'none') {
       return undefined;
     }
-    latest = { ...reading, ...moment };
+    latest = printable({ ...reading, ...moment });
     carried = { of, reading: latest };
     thisEpoch.hasReading = true;
     thisEpoch.hasFailed = false;
@@ -211,7 +214,11 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
     const { hasReading, hasFailed } = thisEpoch;
     const known = carried !== undefined && carried.of === trained && !hasFailed ? carried.reading : undefined;
     if (put(epochLogs, known?.minimumSharpness ?? Number.NaN)) {
-      sayNotRead(epochLogs, name, !hasReading || hasFailed);
+      const isRead = hasReading && !hasFailed;
+      sayNotRead(epochLogs, name, !isRead);
+      if (isRead && latest !== undefined) {
+        sayRead(epochLogs, name, latest);
+      }
     }
   };
 
@@ -220,8 +227,11 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
       logValue(epochLogs);
       if (!disposal.signal.aborted) {
         const moment = { ...at, batches: at.step - thisEpoch.stepAtBegin };
-        const means = thisEpoch.means.values();
-        logs.next({ ...moment, logs: { ...means, ...(await loggedValues(epochLogs)) } });
+        const values = { ...thisEpoch.means.values(), ...(await loggedValues(epochLogs)) };
+        if (verbose && Object.hasOwn(values, name)) {
+          console.log(epochLine(moment.epoch, values, name, thisEpoch.hasReading ? latest : undefined));
+        }
+        logs.next({ ...moment, logs: values });
       }
     } catch (error) {
       problems.fail('the epoch logs could not be read', error);
@@ -346,6 +356,13 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
     end() {
       releaseModel();
       budget?.stop();
+      // What failed was said when it did.
+      if (trained && latest === undefined && !everFailed && !disposal.signal.aborted) {
+        problems.warn(
+          `no reading was taken in ${at.step - settings.initialStep} batches and ${epochsEnded} epochs: ` +
+            `${budget ? `there was no time for one, every: { overhead: ${every.overhead} }` : 'none was due'}.`,
+        );
+      }
     },
     dispose() {
       disposal.abort();

@@ -14,12 +14,12 @@ export function checkSchedule(every: unknown): asserts every is Schedule {
   const given = entries.filter(([, value]) => value !== undefined);
   const [unit, value] = given[0] ?? [];
   const counts = (unit === 'epochs' || unit === 'batches') && Number.isInteger(value) && (value as number) >= 1;
-  const share = unit === 'overhead' && typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY;
+  const share = unit === 'overhead' && typeof value === 'number' && value > 0 && value <= 1;
   if (given.length !== 1 || !(counts || share)) {
     const shown = entries.length > 0 ? `{ ${entries.map(([key, each]) => `${key}: ${each}`).join(', ')} }` : every;
     throw new Error(
       'every must be { epochs: k } or { batches: k } with a whole number k of at least 1, or { overhead: share } with a ' +
-        `share of the training time above 0, such as 0.05, but it is ${shown}.`,
+        `share of the training time above 0 and at most 1, such as 0.05 for 5%, but it is ${shown}.`,
     );
   }
 }

@@ -144,7 +144,7 @@ test('entries and functions that the pages name exist', async () => {
   const sources = entries.map((entry) => `../../src/${entry === '.' ? 'index' : entry.slice(2)}.js`);
   const modules = await Promise.all(sources.map((source): Promise<object> => import(source)));
   // Of the callbacks, and of a controller of one's own.
-  const known = [...modules.flatMap((each) => Object.keys(each)), 'dispose', 'begin', 'next'];
+  const known = [...modules.flatMap((each) => Object.keys(each)), 'dispose', 'restore', 'begin', 'next'];
   for (const path of paths) {
     for (const [, entry] of page(path).matchAll(/[`']tfjs-sharpness\/([\w-]+)[`']/g)) {
       expect(entries, path).toContain(`./${entry}`);
@@ -171,7 +171,7 @@ describe('tables', () => {
   test.each([
     ['docs/options.md', 'MinimumSharpnessOptions', 4],
     ['docs/options.md', 'MeasureOptions', 6],
-    ['docs/early-stopping.md', 'EarlyStoppingOptions', 13],
+    ['docs/early-stopping.md', 'EarlyStoppingOptions', 17],
     ['docs/optimizers.md', 'SharpnessPenaltyOptions', 7],
   ])('%s lists every option of %s', (path, interfaceName, atLeast) => {
     const options = fields(interfaceName);

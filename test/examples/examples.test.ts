@@ -91,6 +91,15 @@ test('minimal-callback.ts prints the history of loss and Minimum Sharpness', () 
   expect(Math.min(...values)).toBeGreaterThan(0);
 });
 
+test.each(['fit-dataset', 'rxjs-pipeline', 'steer'])('%s.ts --help says what it does, and trains nothing', (name) => {
+  const { status, stdout } = run('npx', ['tsx', `examples/${name}.ts`, '--help']);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(new RegExp(`^usage: npx tsx examples/${name}.ts.*\n\n[^\n]+\n$`));
+  const wrong = run('npx', ['tsx', `examples/${name}.ts`, '--epochs']);
+  expect(wrong.status).toBe(1);
+  expect(wrong.stderr).toContain('There is no option --epochs; --help says what there is.');
+});
+
 test('fit-dataset.ts measures twice an epoch, all images each time', () => {
   const stdout = example('fit-dataset');
   expect(numbers(stdout, /batch (\d+):/g)).toEqual([10, 20, 30, 40, 50, 60]);

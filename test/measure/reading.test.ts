@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { measureFunctionSharpness } from '../../src/measure/measure-function.js';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureMethod, MeasureOptions } from '../../src/measure/options.js';
-import type { SharpnessReading } from '../../src/measure/reading.js';
+import { printable, type SharpnessReading } from '../../src/measure/reading.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../../src/measure/sharpness-sample.js';
+import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
+import { readingOf } from '../training/streams/readings.js';
 import { freshClassifier, model, x } from './small-classifier.js';
 
 const { layers } = tfl;
@@ -162,5 +164,48 @@ describe('minima that no rescaling reaches', () => {
       expect(reading.assumptions.join('\n')).toMatch(/frozen weights of/);
       other.dispose();
     }
+  });
+});
+
+describe('a reading as text', () => {
+  const reading = readingOf(27.4219, {
+    standardError: 0.5468,
+    method: 'sampled',
+    trace: 31.204,
+    samples: 4000,
+    pairs: 256,
+  });
+
+  it('is one line', () => {
+    expect(`${printable({ ...reading, step: 375, epoch: 2 })}`).toBe(
+      'Minimum Sharpness 27.42 ± 0.55 at batch 375, epoch 3 (trace 31.2, 4000 samples, sampled with 256 rows)',
+    );
+    expect(`${printable(readingOf(5, { reliable: false }))}`).toBe(
+      'Minimum Sharpness 5 (trace 10, 10 samples, exact, error not reliable)',
+    );
+  });
+
+  it('is no part of the data', () => {
+    const plain = { ...reading };
+    const shown = printable({ ...reading });
+    expect(Object.keys(shown)).toEqual(Object.keys(plain));
+    expect(JSON.stringify(shown)).toBe(JSON.stringify(plain));
+    expect({ ...shown }).toStrictEqual(plain);
+    expect(structuredClone(shown)).toStrictEqual(plain);
+    expect(Object.getPrototypeOf(shown)).toBe(Object.prototype);
+  });
+
+  it('is what measureSharpness and the callback give', async () => {
+    vi.spyOn(console, 'info').mockImplementation(() => {});
+    expect(`${await measureSharpness(model, x)}`).toMatch(
+      /^Minimum Sharpness [\d.]+ \(trace [\d.]+, 12 samples, exact\)$/,
+    );
+    const sharpness = minimumSharpness({ data: x });
+    const y = tf.fill([12, 3], 1 / 3);
+    await model.fit(x, y, { epochs: 2, batchSize: 6, verbose: 0, callbacks: [sharpness] });
+    expect(`${sharpness.latest}`).toMatch(/^Minimum Sharpness [\d.]+ at batch 4, epoch 2 \(/);
+    sharpness.dispose();
+    y.dispose();
+    vi.restoreAllMocks();
   });
 });

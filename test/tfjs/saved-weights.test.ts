@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { copyWeights, snapshotVariables } from '../../src/tfjs/saved-weights.js';
+import { copyAsWeights, copyWeights, snapshotVariables } from '../../src/tfjs/saved-weights.js';
 import { identityOfValues } from '../../src/tfjs/value-identity.js';
 
 it('puts all weights back, bit for bit, and leaves no tensor', () => {
@@ -66,4 +66,21 @@ describe('snapshotVariables', () => {
     expect(tf.memory().numTensors).toBe(tensors - 1);
     tf.dispose([moved, still]);
   });
+});
+
+it('takes tensors over that were the weights once, and refuses those of another model', () => {
+  const model = tfl.sequential({ layers: [tfl.layers.dense({ units: 2, inputShape: [3] })] });
+  const tensors = tf.memory().numTensors;
+  const given = [tf.fill([3, 2], 7), tf.fill([2], 9)];
+  const copies = copyAsWeights(model, given);
+  tf.dispose(given);
+  expect(copies.tensors.map((tensor) => tensor.shape)).toEqual([[3, 2], [2]]);
+  copies.restore();
+  expect(model.getWeights().map((weight) => [...weight.dataSync()])).toEqual([Array(6).fill(7), [9, 9]]);
+  copies.dispose();
+  expect(tf.memory().numTensors).toBe(tensors);
+  expect(() => copyAsWeights(model, [])).toThrow(
+    /^weights of the shapes \[3, 2\], \[2\] are wanted[^\n]* they are none\.$/,
+  );
+  model.dispose();
 });

@@ -33,7 +33,7 @@ describe('checkCallbackOptions', () => {
   const dataset = { iterator: async () => ({ next: async () => ({ done: true, value: null }) }) } as never;
 
   it('has defaults: every epoch, exact on minibatches, to 2% on data', () => {
-    const defaults = { every: { epochs: 1 }, name: 'minimumSharpness', initialStep: 0 };
+    const defaults = { every: { epochs: 1 }, name: 'minimumSharpness', initialStep: 0, verbose: false };
     expect(checkCallbackOptions({})).toEqual({ ...defaults, data: undefined, measureOptions: {} });
     expect(checkCallbackOptions({ data: dataset, seed: 3 })).toEqual({
       ...defaults,
@@ -48,7 +48,7 @@ describe('checkCallbackOptions', () => {
     for (const slip of ['evry', 'interval', 'Data']) {
       expect(() => checkCallbackOptions({ [slip]: 1 } as MinimumSharpnessOptions)).toThrow(
         new RegExp(
-          `^minimumSharpness: there is no option '${slip}', only data, every, name, initialStep, loss, [^\n]*\\.$`,
+          `^minimumSharpness: there is no option '${slip}', only data, every, name, initialStep, verbose, loss, [^\n]*\\.$`,
         ),
       );
     }

@@ -6,8 +6,11 @@ import {
   loggedValue,
   loggedValues,
   meanValues,
+  readingIn,
   sayNotRead,
+  sayRead,
 } from '../../src/training/logged-values.js';
+import { readingOf } from './streams/readings.js';
 
 it('a field is a number, a scalar, or not there', async () => {
   const loss = tf.scalar(0.25);
@@ -52,4 +55,14 @@ it('a mean is over the batches that have the field', () => {
     means.add(values);
   }
   expect([means.isEmpty, means.values()]).toEqual([false, { loss: 3, acc: 0.75 }]);
+});
+
+it('a field of these very logs is said to be of a reading', () => {
+  const logs: Logs = { ms: 1, other: 2 };
+  const reading = readingOf(1);
+  expect(readingIn(logs, 'ms')).toBeUndefined();
+  sayRead(logs, 'ms', reading);
+  expect(readingIn(logs, 'ms')).toBe(reading);
+  expect(readingIn(logs, 'other')).toBeUndefined();
+  expect(readingIn({ ...logs }, 'ms')).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkSchedule, isDue } from '../../src/training/schedule.js';
 
 describe('checkSchedule', () => {
-  it.each([{ epochs: 1 }, { batches: 3 }, { epochs: 2, batches: undefined }, { overhead: 0.05 }, { overhead: 2 }])(
+  it.each([{ epochs: 1 }, { batches: 3 }, { epochs: 2, batches: undefined }, { overhead: 0.05 }, { overhead: 1 }])(
     'takes %o',
     (every) => {
       expect(() => checkSchedule(every)).not.toThrow();
@@ -21,6 +21,8 @@ describe('checkSchedule', () => {
     [{ seconds: 1 }],
     [{ overhead: 0 }],
     [{ overhead: -0.1 }],
+    [{ overhead: 5 }], // percent
+    [{ overhead: 1.01 }],
     [{ overhead: '5%' }],
     [{ overhead: Number.NaN }],
     [{ overhead: 0.1, epochs: 1 }],

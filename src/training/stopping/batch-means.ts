@@ -17,3 +17,33 @@ export class BatchMeans {
     return means;
   }
 }
+
+/**
+ * Mean loss of about the last epoch's batches: an exponential moving average whose memory is as long as an epoch, and the plain mean
+ * in the first. The loss of a few batches between two readings scatters too much to tell a broken network by.
+ */
+export class RecentLoss {
+  #epochLength = Number.POSITIVE_INFINITY;
+  #batches = 0;
+  #batchesBefore = 0;
+  #mean: number | undefined;
+
+  add(loss: number): void {
+    this.#batches++;
+    const before = this.#mean ?? loss;
+    this.#mean = before + (loss - before) / Math.min(this.#batches, this.#epochLength);
+  }
+
+  endEpoch(): void {
+    this.#epochLength = Math.max(1, this.#batches - this.#batchesBefore);
+    this.#batchesBefore = this.#batches;
+    if (Number.isNaN(this.#mean)) {
+      this.#mean = undefined; // or it would be so for ever
+    }
+  }
+
+  /** Undefined before the first batch. */
+  get mean(): number | undefined {
+    return this.#mean;
+  }
+}

@@ -1,21 +1,24 @@
+import type * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Subscription } from 'rxjs';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { FitCallback } from '../../tfjs/fit-callback.js';
-import { copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
+import { copyAsWeights, copyWeights, type WeightCopies } from '../../tfjs/saved-weights.js';
 import { isBeingTrained } from '../../tfjs/trained-model.js';
-import { warnOnce } from '../../warnings.js';
-import { isNotRead, type Logs, loggedValue } from '../logged-values.js';
+import { reasonOf, warnOnce } from '../../warnings.js';
+import { isNotRead, type Logs, loggedValue, readingIn } from '../logged-values.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
-import { BatchMeans } from './batch-means.js';
-import { type Average, nextAverage } from './smoothing.js';
-import { type Criterion, change } from './stopping-criterion.js';
+import { BatchMeans, RecentLoss } from './batch-means.js';
+import { BROKEN, standingOf, wantsFirst, withFirstBatch } from './loss-guard.js';
 import {
   checkStoppingOptions,
+  DEFAULT_LOSS_MARGIN,
   type EarlyStoppingOptions,
   type ReadingField,
   type StoppingSettings,
 } from './stopping-options.js';
+import { judge, lossSince, type Observation, type RuleState, untold } from './stopping-rule.js';
+import { type StoppingState, savedState } from './stopping-state.js';
 
 /** What {@link earlyStopping} returns. Its findings describe the current fit, or the last. */
 export interface EarlyStopping extends tfl.Callback {
@@ -26,8 +29,25 @@ export interface EarlyStopping extends tfl.Callback {
   /** Zero-based epoch in which training was stopped by this callback, if it was. */
   readonly stoppedEpoch: number | undefined;
   /**
-   * Frees the copies of the best weights. Needed only after a fit that threw, if no other fit follows: a fit that ends frees
-   * them, and so does the next one when it begins. During a fit it ends the watching: this fit is neither stopped nor are
+   * All that it remembers of the current fit, or the last, but the best weights: plain data for `JSON.stringify`. In `onEpochEnd` of
+   * a callback that stands after this one, it includes that epoch. `earlyStopping({ ..., state })` goes on from there.
+   */
+  readonly state: StoppingState;
+  /**
+   * With `restoreBestWeights`, while a fit runs: the weights of the best value, in the order of `model.getWeights()`. They are this
+   * callback's, which disposes them; to be saved beside `state`.
+   */
+  readonly bestWeights: readonly tf.Tensor[] | undefined;
+  /**
+   * Puts the best weights back now, as the end of a fit does. For after a fit that threw, with `restoreBestWeights`: tf.js does not
+   * tell callbacks of that. During a fit it ends the watching, as `dispose` does.
+   *
+   * @returns whether there were any.
+   */
+  restore(): boolean;
+  /**
+   * Frees the copies of the best weights. Needed only after a fit that threw, if neither `restore` nor another fit follows: a fit that
+   * ends frees them, and so does the next one when it begins. During a fit it ends the watching: this fit is neither stopped nor are
    * weights put back.
    */
   dispose(): void;
@@ -43,7 +63,7 @@ export interface EarlyStopping extends tfl.Callback {
  *
  * `monitor`, `minDelta`, `patience`, `mode`, `baseline`, `startFromEpoch`, `restoreBestWeights` and `verbose` mean what they
  * mean in Keras 3's EarlyStopping (https://keras.io/api/callbacks/early_stopping): a value improves if it is better than the
- * best one by more than `minDelta`. Each fit starts anew.
+ * best one by more than `minDelta`. Each fit starts anew; with `state`, the first one goes on where an earlier one was.
  *
  * **When.** `'plateau'`: after `patience` epochs in a row without improvement. `'worsensAsLossFalls'`: the value got worse by
  * more than `minDelta` and the training loss fell, each against the epoch before, `patience` times in a row. For a training
@@ -51,8 +71,21 @@ export interface EarlyStopping extends tfl.Callback {
  *
  * **Best weights.** The copies are taken at every improvement: all weights, also those that are not trained, but not the
  * state of the optimizer. They are put back, bit for bit, when training ends: if this callback stopped it, if the epochs ran
- * out, or if someone else set `model.stopTraining`. MS can be lowest in the first epochs, before anything was learned:
- * `startFromEpoch` or `startFromAccuracy` keep those from being the best.
+ * out, or if someone else set `model.stopTraining`. After a fit that threw, `restore()` does it. `startFromEpoch` and `startFromAccuracy`
+ * keep the first epochs from being the best.
+ *
+ * **At similar loss.** Minimum Sharpness is low before anything is learned, and about 0 in a network that has broken down. So it is only
+ * compared at similar loss. With f the loss of the first batch (of as many as hold 8 samples) and m the lowest mean training loss of an
+ * epoch so far, an epoch whose loss is above
+ *
+ *     m + lossMargin × max(|f|, |m|)
+ *
+ * is no improvement, however flat, and counts against patience; and a best epoch whose loss is above that by now gives way to the
+ * present one, with which waiting begins anew. The loss of an epoch is the mean over its batches, MS is that of the weights at its
+ * end: where the first batch after it and the next epoch are both above m + max(0.5, lossMargin) × max(|f|, |m|), an improvement is taken
+ * back. What a reading says of the loss on
+ * its own data is held to the same margin among readings. As long as no epoch had less than twice f, nothing is judged. Where a network
+ * has broken down or learns nothing, one line says so. A loss that is not finite ends training at once.
  *
  * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs; of a sharpness callback's field those
  * with a reading of their own, neither those that carry one forward nor those whose reading failed. In a field of somebody
@@ -75,14 +108,16 @@ export function earlyStopping(options: EarlyStoppingOptions): EarlyStopping {
 /** What belongs to one fit. */
 interface Fit {
   readonly model: tfl.LayersModel;
-  readonly stops: Criterion;
   /** Key of the training accuracy in the logs, where it is needed. */
   readonly accuracy: string | undefined;
   readonly batches: BatchMeans;
+  readonly recent: RecentLoss;
   subscription?: Subscription;
   epoch: number;
   /** Whether a batch has begun whose end this callback has not been told of yet. */
   inBatch: boolean;
+  /** Loss of the first batch since the last judgement. */
+  firstLoss?: number;
   /** A reading that came in such a batch. */
   pending?: SharpnessReading;
   readingSeen: boolean;
@@ -90,9 +125,11 @@ interface Fit {
   incomplete?: Logs;
   /** Whether the user was told why there is nothing to judge. */
   explained: boolean;
-  average?: Average;
-  best?: Average;
+  /** Whether the user was told what the guard did. */
+  guarded: boolean;
   bestWeights?: WeightCopies;
+  /** Those of the best before, as long as the best is in doubt. */
+  weightsBefore?: WeightCopies;
 }
 
 class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
@@ -102,24 +139,47 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
 
   readonly #settings: StoppingSettings;
   readonly #warn = warnOnce('tfjs-sharpness, earlyStopping');
+  #rule: RuleState;
+  #begun = false;
   #fit: Fit | undefined;
 
   constructor(options: EarlyStoppingOptions) {
     super();
     this.#settings = checkStoppingOptions(options);
+    this.#rule = this.#settings.begin ?? untold;
+    this.#showBest();
+  }
+
+  get state(): StoppingState {
+    return savedState(this.#rule, this.#settings.identity, this.stoppedEpoch);
+  }
+
+  get bestWeights(): readonly tf.Tensor[] | undefined {
+    return this.#fit?.bestWeights?.tensors;
+  }
+
+  restore(): boolean {
+    const weights = this.#fit?.bestWeights;
+    weights?.restore();
+    this.dispose();
+    return weights !== undefined;
   }
 
   dispose(): void {
     this.#fit?.subscription?.unsubscribe();
     this.#fit?.bestWeights?.dispose();
+    this.#fit?.weightsBefore?.dispose();
     this.#fit = undefined;
   }
 
   override async onTrainBegin(): Promise<void> {
     const before = this.#fit?.model;
     this.dispose(); // a fit that threw has left its copies
-    this.best = undefined;
-    this.bestEpoch = undefined;
+    const { begin, bestWeights, readings } = this.#settings;
+    const isFirst = !this.#begun;
+    this.#begun = true;
+    this.#rule = (isFirst ? begin : undefined) ?? untold;
+    this.#showBest();
     this.stoppedEpoch = undefined;
     const model = this.beginFit();
     if (model === null) {
@@ -130,17 +190,21 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     }
     const fit: Fit = {
       model,
-      stops: this.#settings.criterion(),
       accuracy: this.#accuracyField(),
       batches: new BatchMeans(),
+      recent: new RecentLoss(),
       epoch: 0,
       inBatch: false,
       readingSeen: false,
       explained: false,
+      guarded: false,
     };
     this.#fit = fit;
-    if (this.#settings.readings) {
-      this.#subscribe(fit, this.#settings.readings);
+    if (isFirst && bestWeights !== undefined) {
+      this.#takeOver(fit, bestWeights);
+    }
+    if (readings) {
+      this.#subscribe(fit, readings);
     } else {
       this.#checkValidation(fit);
     }
@@ -153,6 +217,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     }
     this.#explainIncompleteLogs(fit);
     fit.epoch = epoch;
+    if (this.#settings.readings === undefined) {
+      fit.firstLoss = undefined;
+    }
   }
 
   override async onBatchBegin(): Promise<void> {
@@ -166,12 +233,24 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (fit === undefined) {
       return;
     }
-    const { readings, needsLoss } = this.#settings;
-    if (readings !== undefined && (needsLoss || fit.accuracy !== undefined)) {
+    const { readings, needsLoss, lossMargin, stopOnNaN } = this.#settings;
+    const usesLoss = needsLoss || stopOnNaN || lossMargin !== Number.POSITIVE_INFINITY;
+    // In the logs of an epoch stands the mean of its losses.
+    const isFirst = fit.firstLoss === undefined || wantsFirst(this.#rule.losses);
+    if (readings === undefined ? usesLoss && isFirst : usesLoss || fit.accuracy !== undefined) {
+      const loss = await loggedValue(logs, 'loss');
       const size = (await loggedValue(logs, 'size')) ?? 0;
-      const loss = (await loggedValue(logs, 'loss')) ?? Number.NaN;
-      const accuracy = (await loggedValue(logs, fit.accuracy)) ?? Number.NaN;
-      fit.batches.add(size, loss, accuracy);
+      fit.firstLoss ??= loss;
+      if (loss !== undefined && this.#fit === fit) {
+        this.#rule = { ...this.#rule, losses: withFirstBatch(this.#rule.losses, loss, size) };
+      }
+      if (readings !== undefined) {
+        fit.batches.add(size, loss ?? Number.NaN, (await loggedValue(logs, fit.accuracy)) ?? Number.NaN);
+        if (loss !== undefined) {
+          fit.recent.add(loss);
+        }
+      }
+      this.#stopOnNaN(fit, loss);
     }
     fit.inBatch = false;
     const { pending } = fit;
@@ -183,22 +262,30 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
 
   override async onEpochEnd(epoch: number, logs: Logs = {}): Promise<void> {
     const fit = this.#fit;
-    const { monitor, readings } = this.#settings;
-    if (fit === undefined || readings !== undefined || isNotRead(logs, monitor)) {
+    const { monitor, readings, lossMargin } = this.#settings;
+    if (fit === undefined) {
       return;
     }
-    const value = await loggedValue(logs, monitor);
-    if (value === undefined) {
+    fit.recent.endEpoch();
+    if (readings !== undefined) {
+      return;
+    }
+    const loss = await loggedValue(logs, 'loss');
+    const reading = readingIn(logs, monitor);
+    const margin = lossMargin ?? DEFAULT_LOSS_MARGIN;
+    this.#hear(fit, loss, margin);
+    const value = isNotRead(logs, monitor) ? undefined : await loggedValue(logs, monitor);
+    if (value !== undefined) {
+      fit.epoch = epoch;
+      const accuracy = await loggedValue(logs, fit.accuracy);
+      const seen = { epoch, value, standardError: 0, loss, steadyLoss: loss, accuracy, readLoss: lossOf(reading) };
+      // What is not known to be sharpness is guarded where that is asked for.
+      this.#judge(fit, { ...seen, margin: reading ? margin : (lossMargin ?? Number.POSITIVE_INFINITY) });
+    } else if (!isNotRead(logs, monitor) && !fit.model.stopTraining) {
       // Where training was stopped in the middle of an epoch, validation was left out.
-      if (!fit.model.stopTraining) {
-        fit.incomplete = logs;
-      }
-      return;
+      fit.incomplete = logs;
     }
-    fit.epoch = epoch;
-    const loss = (await loggedValue(logs, 'loss')) ?? Number.NaN;
-    const accuracy = (await loggedValue(logs, fit.accuracy)) ?? Number.NaN;
-    this.#judge(fit, { value, standardError: 0, loss, accuracy });
+    this.#stopOnNaN(fit, loss);
   }
 
   override async onTrainEnd(): Promise<void> {
@@ -207,7 +294,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       return;
     }
     this.#explainIncompleteLogs(fit);
-    const { monitor, readings, verbose } = this.#settings;
+    const { monitor, readings, verbose, restoreBestWeights } = this.#settings;
     if (readings !== undefined && !fit.readingSeen) {
       this.#explain(
         fit,
@@ -222,12 +309,30 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       if (verbose) {
         console.log(`The model has its weights of epoch ${this.bestEpoch! + 1}, the best, again.`);
       }
+    } else if (restoreBestWeights && this.bestEpoch !== undefined) {
+      this.complain(
+        `the best epoch, ${this.bestEpoch + 1}, was before the state that was given, and its weights are not known: the model keeps its last ones.`,
+      );
     }
     this.dispose();
   }
 
   protected override complain(message: string): void {
     this.#warn(message);
+  }
+
+  #showBest(): void {
+    this.best = this.#rule.best?.value;
+    this.bestEpoch = this.#rule.best?.epoch;
+  }
+
+  /** Copies the best weights of an earlier run, as far as they are this model's. */
+  #takeOver(fit: Fit, tensors: readonly tf.Tensor[]): void {
+    try {
+      fit.bestWeights = copyAsWeights(fit.model, tensors);
+    } catch (error) {
+      this.complain(`bestWeights: ${reasonOf(error)}`);
+    }
   }
 
   /** Says why this fit is not stopped, once a fit. */
@@ -264,38 +369,105 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   #takeReading(fit: Fit, reading: SharpnessReading): void {
     const value = reading[this.#settings.monitor as ReadingField] ?? Number.NaN;
     const { standardError } = reading;
-    this.#judge(fit, { value, standardError, ...fit.batches.take() });
+    const margin = this.#settings.lossMargin ?? DEFAULT_LOSS_MARGIN;
+    const steadyLoss = fit.recent.mean;
+    this.#hear(fit, steadyLoss, margin);
+    fit.firstLoss = undefined;
+    const seen = { epoch: fit.epoch, value, standardError, steadyLoss, readLoss: lossOf(reading), margin };
+    this.#judge(fit, { ...seen, ...fit.batches.take() });
   }
 
-  #judge(fit: Fit, now: { value: number; standardError: number; loss: number; accuracy: number }): void {
+  /** Hears the loss since the last judgement, which may show that the last improvement was none. */
+  #hear(fit: Fit, mean: number | undefined, margin: number): void {
     if (this.#fit !== fit) {
       return; // disposed meanwhile
     }
-    const { comparison, startFromEpoch, startFromAccuracy, restoreBestWeights } = this.#settings;
-    if (fit.epoch < startFromEpoch || (startFromAccuracy !== undefined && !(now.accuracy >= startFromAccuracy))) {
-      return;
-    }
-    if (fit.best === undefined && Number.isNaN(now.value)) {
-      return;
-    }
-    const current = nextAverage(fit.average, now.value, now.standardError, comparison.smoothing);
-    if (Number.isFinite(now.value)) {
-      fit.average = current;
-    }
-    const improved = fit.best === undefined || change(current, fit.best, comparison) === 'better';
-    if (improved) {
-      fit.best = current;
-      this.best = current.value;
-      this.bestEpoch = fit.epoch;
+    const { state, takenBack } = lossSince(this.#rule, fit.firstLoss, mean, margin);
+    if (takenBack) {
+      this.#sayBroken(
+        fit,
+        mean,
+        `the loss right after epoch ${this.bestEpoch! + 1} was ${fit.firstLoss!.toPrecision(3)}, and ${mean!.toPrecision(3)} from there on, ` +
+          'far above what it had been: the network had broken down, and that epoch is not the best.',
+      );
       fit.bestWeights?.dispose();
-      if (restoreBestWeights) {
-        fit.bestWeights = copyWeights(fit.model);
+      fit.bestWeights = fit.weightsBefore;
+      fit.weightsBefore = undefined;
+    } else if (state.doubted === undefined) {
+      fit.weightsBefore?.dispose();
+      fit.weightsBefore = undefined;
+    }
+    this.#rule = state;
+    this.#showBest();
+  }
+
+  #judge(fit: Fit, seen: Observation): void {
+    if (this.#fit !== fit) {
+      return; // disposed meanwhile
+    }
+    const { losses } = this.#rule;
+    const { state, improved, stops, refused } = judge(this.#rule, seen, this.#settings);
+    this.#rule = state;
+    this.#showBest();
+    if (improved) {
+      fit.weightsBefore?.dispose();
+      fit.weightsBefore = fit.bestWeights;
+      if (state.doubted === undefined) {
+        fit.weightsBefore?.dispose();
+        fit.weightsBefore = undefined;
       }
+      fit.bestWeights = this.#settings.restoreBestWeights ? copyWeights(fit.model) : undefined;
     }
-    if (fit.stops({ current, improved, loss: now.loss })) {
-      this.stoppedEpoch = fit.epoch;
-      fit.model.stopTraining = true;
+    if (refused === 'high') {
+      this.#sayBroken(
+        fit,
+        seen.steadyLoss,
+        `the loss of epoch ${seen.epoch + 1} is far above what it had been, ${losses.lowest?.toPrecision(3)}: the network has broken ` +
+          'down, and such an epoch is not the best, however flat.',
+      );
+    } else if (refused === 'unlearned') {
+      this.#sayGuarded(
+        fit,
+        `the loss of epoch ${seen.epoch + 1} is far above that of the first batch, ${losses.first?.toPrecision(3)}: as long as nothing ` +
+          'is learned, nothing is judged. A lower learning rate may help; lossMargin: false judges all the same.',
+      );
     }
+    if (stops) {
+      this.#stop(fit);
+    }
+  }
+
+  #stop(fit: Fit): void {
+    this.stoppedEpoch = fit.epoch;
+    fit.model.stopTraining = true;
+  }
+
+  #stopOnNaN(fit: Fit, loss: number | undefined): void {
+    if (loss === undefined || Number.isFinite(loss) || !this.#settings.stopOnNaN || this.#fit !== fit) {
+      return;
+    }
+    if (this.stoppedEpoch === undefined) {
+      this.complain(
+        `epoch ${fit.epoch + 1}: the training loss is ${loss}, from which weights do not come back: training was stopped. ` +
+          'stopOnNaN: false goes on.',
+      );
+    }
+    this.#stop(fit);
+  }
+
+  /** The same where the loss is not only higher than those that are compared, but as if little had been learned. */
+  #sayBroken(fit: Fit, loss: number | undefined, message: string): void {
+    if (standingOf(loss, this.#rule.losses, BROKEN) === 'high') {
+      this.#sayGuarded(fit, message);
+    }
+  }
+
+  /** Says what the guard did, once a fit. */
+  #sayGuarded(fit: Fit, message: string): void {
+    if (!fit.guarded) {
+      this.complain(message);
+    }
+    fit.guarded = true;
   }
 
   /** Key of the training accuracy in the logs, if it is needed; complains where there is none. */
@@ -349,4 +521,9 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       );
     }
   }
+}
+
+/** The mean loss that a reading found on its data, where it knows labels. */
+function lossOf(reading: SharpnessReading | undefined): number | undefined {
+  return (reading as { readonly loss?: number } | undefined)?.loss;
 }

@@ -29,12 +29,25 @@ export interface Progress {
   readonly current: Average;
   /** Whether `current` is better than the best before. */
   readonly improved: boolean;
-  /** Mean training loss of the epoch, or since the last reading. */
+  /** Mean training loss of the epoch, or since the last reading; NaN where it is not known. */
   readonly loss: number;
 }
 
-/** Told of the progress, says whether training is to stop. */
-export type Criterion = (progress: Progress) => boolean;
+/** What a criterion remembers: plain numbers, replaced and never changed. */
+export interface Waiting {
+  /** Epochs or readings waited so far. */
+  readonly wait: number;
+  /** What was told last, where the criterion compares with that. */
+  readonly before?: Pick<Progress, 'current' | 'loss'>;
+  /** Whether training is to stop. */
+  readonly stops: boolean;
+}
+
+/** Nothing has been waited for. */
+export const notWaiting: Waiting = { wait: 0, stops: false };
+
+/** Told of the progress, says how long it has waited, and whether training is to stop. */
+export type Criterion = (waiting: Waiting, progress: Progress) => Waiting;
 
 /**
  * Stops at the first of `patience` epochs or more since the last improvement that is none itself. With a baseline, waiting
@@ -42,27 +55,20 @@ export type Criterion = (progress: Progress) => boolean;
  */
 export function plateau(patience: number, baseline: number | undefined, comparison: Comparison): Criterion {
   const goal = baseline === undefined ? undefined : { value: baseline, variance: 0, count: 0 };
-  let wait = 0;
-  return ({ current, improved }) => {
-    wait++;
+  return ({ wait }, { current, improved }) => {
     if (!improved) {
-      return wait >= patience;
+      return { wait: wait + 1, stops: wait + 1 >= patience };
     }
-    if (goal === undefined || change(current, goal, comparison) === 'better') {
-      wait = 0;
-    }
-    return false;
+    const reached = goal === undefined || change(current, goal, comparison) === 'better';
+    return { wait: reached ? 0 : wait + 1, stops: false };
   };
 }
 
 /** Stops when the value got worse and the training loss fell, each against the epoch before, `patience` times in a row. */
 export function worsensAsLossFalls(patience: number, comparison: Comparison): Criterion {
-  let before: Progress | undefined;
-  let streak = 0;
-  return (now) => {
-    const worse = before !== undefined && change(now.current, before.current, comparison) === 'worse';
-    streak = worse && now.loss < before!.loss ? streak + 1 : 0;
-    before = now;
-    return streak > 0 && streak >= patience;
+  return ({ wait, before }, { current, loss }) => {
+    const worse = before !== undefined && change(current, before.current, comparison) === 'worse';
+    const streak = worse && loss < before.loss ? wait + 1 : 0;
+    return { wait: streak, before: { current, loss }, stops: streak > 0 && streak >= patience };
   };
 }

@@ -1,7 +1,10 @@
+import type * as tf from '@tensorflow/tfjs-core';
 import { checkBoolean, checkKnownOptions, checkNumber, checkOneOf, checkText, checkWhole } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import type { SharpnessCallback } from '../minimum-sharpness.js';
 import { type Comparison, plateau, worsensAsLossFalls } from './stopping-criterion.js';
+import type { RuleState } from './stopping-rule.js';
+import { ruleOf, type StoppingState } from './stopping-state.js';
 
 export interface EarlyStoppingOptions {
   /**
@@ -11,7 +14,7 @@ export interface EarlyStoppingOptions {
   readonly monitor?: string;
   /** What ends training: see `earlyStopping`. Default `'plateau'`. */
   readonly when?: 'plateau' | 'worsensAsLossFalls';
-  /** A change counts if it is larger than this, in units of the monitored value. Default 0. */
+  /** A change counts if it is larger than this, in units of the monitored value; of a negative one the size counts. Default 0. */
   readonly minDelta?: number;
   /** Epochs, or readings, that it takes to stop; 0 is like 1. Default 0. */
   readonly patience?: number;
@@ -26,9 +29,27 @@ export interface EarlyStoppingOptions {
    * compiled with `metrics: ['accuracy']`. Default: any.
    */
   readonly startFromAccuracy?: number;
-  /** Whether the model gets back the weights that it had at the best value, whatever ended the training. Default false. */
+  /**
+   * Whether the model gets back the weights that it had at the best value, however `fit` ended but for one that throws: see
+   * `restore` for that. Default false.
+   */
   readonly restoreBestWeights?: boolean;
-  /** 1 says on the console that it stopped training and that it put weights back. Default 0. */
+  /**
+   * Only epochs, or readings, of similar training loss are compared: within this times the loss of the first batch of the lowest. Any
+   * other is not the best, or is so no longer. Default 0.1 for Minimum Sharpness, which is low before anything is learned and about 0 in
+   * a network that has broken down; other fields are compared at similar loss only where this is given. `false` compares all.
+   */
+  readonly lossMargin?: number | false;
+  /** Whether a training loss that is NaN or infinite ends training: weights do not come back from it. Default true. */
+  readonly stopOnNaN?: boolean;
+  /** The `state` of an earlier `earlyStopping` with the same options: the first fit goes on from there. Default: it starts anew. */
+  readonly state?: StoppingState;
+  /**
+   * With `state` and `restoreBestWeights`: the weights of the best value, in the order of `model.getWeights()`. They stay yours to
+   * dispose, and are read when the first fit begins.
+   */
+  readonly bestWeights?: readonly tf.Tensor[];
+  /** 1 says on the console that it stopped training and that it put weights back, with epochs counted from 1. Default 0. */
   readonly verbose?: 0 | 1;
   /** A sharpness callback of the same fit: what counts are its readings, as they come, and not epochs. */
   readonly readings?: Pick<SharpnessCallback, 'readings$'>;
@@ -58,6 +79,9 @@ const readingFields = Object.keys({
   epoch: true,
 } satisfies Record<ReadingField, true>);
 
+/** Chosen by `benchmarks/results/stopping.md`. */
+export const DEFAULT_LOSS_MARGIN = 0.1;
+
 const knownOptions = {
   monitor: true,
   when: true,
@@ -68,6 +92,10 @@ const knownOptions = {
   startFromEpoch: true,
   startFromAccuracy: true,
   restoreBestWeights: true,
+  lossMargin: true,
+  stopOnNaN: true,
+  state: true,
+  bestWeights: true,
   verbose: true,
   readings: true,
   smoothing: true,
@@ -81,8 +109,9 @@ export type StoppingSettings = ReturnType<typeof checkStoppingOptions>;
 export function checkStoppingOptions(options: EarlyStoppingOptions) {
   checkKnownOptions('earlyStopping', options, knownOptions);
   const { readings, when = 'plateau', mode = 'auto', baseline, startFromAccuracy } = options ?? {};
-  const { minDelta = 0, patience = 0, startFromEpoch = 0, smoothing = 0, standardErrors = 0 } = options ?? {};
+  const { patience = 0, startFromEpoch = 0, smoothing = 0, standardErrors = 0 } = options ?? {};
   const { monitor = readings && 'minimumSharpness', restoreBestWeights = false, verbose = 0 } = options ?? {};
+  const { minDelta: givenDelta = 0, lossMargin, stopOnNaN = true, state, bestWeights } = options ?? {};
   if (readings !== undefined && typeof readings?.readings$?.subscribe !== 'function') {
     throw new Error(
       'readings must be a sharpness callback: const sharpness = minimumSharpness(), then { readings: sharpness }.',
@@ -93,7 +122,8 @@ export function checkStoppingOptions(options: EarlyStoppingOptions) {
     throw new Error(`with readings, monitor must be one of ${readingFields.join(', ')}, but it is '${monitor}'.`);
   }
   checkOneOf('when', when, ['plateau', 'worsensAsLossFalls']);
-  checkNumber('minDelta', minDelta, { atLeast: 0 });
+  checkNumber('minDelta', givenDelta);
+  const minDelta = Math.abs(givenDelta); // as Keras takes it
   checkNumber('standardErrors', standardErrors, { atLeast: 0 });
   checkWhole('patience', patience, { atLeast: 0 });
   checkWhole('startFromEpoch', startFromEpoch, { atLeast: 0 });
@@ -108,6 +138,10 @@ export function checkStoppingOptions(options: EarlyStoppingOptions) {
     checkNumber('startFromAccuracy', startFromAccuracy, { atLeast: 0, atMost: 1 });
   }
   checkBoolean('restoreBestWeights', restoreBestWeights);
+  if (lossMargin !== undefined && lossMargin !== false) {
+    checkNumber('lossMargin', lossMargin, { above: 0 }, 'false compares epochs of any loss');
+  }
+  checkBoolean('stopOnNaN', stopOnNaN);
   checkNumber('smoothing', smoothing, { atLeast: 0, below: 1 });
   if (standardErrors > 0 && readings === undefined) {
     throw new Error('standardErrors needs readings, since logs hold no standard error: pass { readings: sharpness }.');
@@ -119,18 +153,42 @@ export function checkStoppingOptions(options: EarlyStoppingOptions) {
   }
   const lowerIsBetter = mode === 'min' || (mode === 'auto' && !monitor.includes('acc'));
   const comparison: Comparison = { lowerIsBetter, minDelta, standardErrors, smoothing };
-  const criterion = () =>
-    when === 'plateau' ? plateau(patience, baseline, comparison) : worsensAsLossFalls(patience, comparison);
-  const needsLoss = when === 'worsensAsLossFalls';
+  const identity = { monitor, when, mode: lowerIsBetter ? ('min' as const) : ('max' as const), smoothing };
+  const begin = state === undefined ? undefined : ruleOf(state, identity);
+  checkBestWeights(bestWeights, begin, restoreBestWeights);
   return {
     monitor,
     readings,
+    identity,
     comparison,
-    criterion,
-    needsLoss,
+    criterion: when === 'plateau' ? plateau(patience, baseline, comparison) : worsensAsLossFalls(patience, comparison),
+    needsLoss: when === 'worsensAsLossFalls',
     startFromEpoch,
     startFromAccuracy,
     restoreBestWeights,
+    /** `undefined`: the default one, and only for Minimum Sharpness. */
+    lossMargin: lossMargin === false ? Number.POSITIVE_INFINITY : lossMargin,
+    stopOnNaN,
+    /** Where the first fit begins. */
+    begin,
+    bestWeights,
     verbose: verbose > 0,
   };
+}
+
+function checkBestWeights(given: unknown, begin: RuleState | undefined, restores: boolean): void {
+  if (given === undefined) {
+    if (restores && begin?.best !== undefined) {
+      throw new Error(
+        `state has a best value, of epoch ${begin.best.epoch} counted from 0, whose weights are to be put back: pass them as bestWeights.`,
+      );
+    }
+    return;
+  }
+  if (!Array.isArray(given) || given.some((each) => typeof each?.dataSync !== 'function')) {
+    throw new Error('bestWeights must be tensors in the order of model.getWeights().');
+  }
+  if (begin?.best === undefined || !restores) {
+    throw new Error('bestWeights go with restoreBestWeights and a state that has a best value: leave them out.');
+  }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Comparison,
   change,
+  notWaiting,
   plateau,
   worsensAsLossFalls,
 } from '../../../src/training/stopping/stopping-criterion.js';
@@ -46,12 +47,15 @@ function stepsUntilStop(
   losses: readonly number[] = [],
 ) {
   let best = Number.POSITIVE_INFINITY;
+  let waiting = notWaiting;
   for (const [i, value] of values.entries()) {
     const improved = value < best;
     if (improved) {
       best = value;
     }
-    if (criterion({ current: at(value, 0, i + 1), improved, loss: losses[i] ?? 0 })) {
+    // What it is given stays as it was.
+    waiting = criterion(Object.freeze(waiting), { current: at(value, 0, i + 1), improved, loss: losses[i] ?? 0 });
+    if (waiting.stops) {
       return i + 1;
     }
   }
@@ -77,8 +81,9 @@ describe('plateau', () => {
     expect(stepsUntilStop(plateau(2, 1, { ...plain, minDelta: 0.25 }), values)).toBe(3);
     expect(stepsUntilStop(plateau(2, 1, { ...plain, minDelta: 0.2 }), values)).toBe(4);
     const noisy = plateau(1, 1, { ...plain, standardErrors: 2 });
-    expect(noisy({ current: at(0.75, 0.04, 1), improved: true, loss: 0 })).toBe(false);
-    expect(noisy({ current: at(0.75, 0.04, 2), improved: false, loss: 0 })).toBe(true);
+    const first = noisy(notWaiting, { current: at(0.75, 0.04, 1), improved: true, loss: 0 });
+    expect(first.stops).toBe(false);
+    expect(noisy(first, { current: at(0.75, 0.04, 2), improved: false, loss: 0 }).stops).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import { ReplaySubject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { SharpnessReading } from '../../../src/measure/reading.js';
 import { earlyStopping } from '../../../src/training/stopping/early-stopping.js';
+import { notWaiting } from '../../../src/training/stopping/stopping-criterion.js';
 import { checkStoppingOptions, type EarlyStoppingOptions } from '../../../src/training/stopping/stopping-options.js';
 
 const readings$ = new ReplaySubject<SharpnessReading>(1);
@@ -10,7 +11,6 @@ it.each<[object | undefined, RegExp]>([
   [undefined, /^monitor must/],
   [{}, /^monitor must/],
   [{ monitor: '' }, /^monitor must/],
-  [{ monitor: 'value', minDelta: -1 }, /^minDelta must/],
   [{ monitor: 'value', minDelta: Number.NaN }, /^minDelta must/],
   [{ monitor: 'value', patience: -1 }, /^patience must/],
   [{ monitor: 'value', patience: 1.5 }, /^patience must/],
@@ -27,6 +27,13 @@ it.each<[object | undefined, RegExp]>([
   [{ monitor: 'value', smoothing: -0.1 }, /^smoothing must/],
   [{ monitor: 'value', standardErrors: -1 }, /^standardErrors must/],
   [{ monitor: 'value', standardErrors: 1 }, /^standardErrors needs readings/],
+  [{ monitor: 'value', lossMargin: 0 }, /^lossMargin must be a finite number above 0, but it is 0: false compares/],
+  [{ monitor: 'value', lossMargin: true }, /^lossMargin must/],
+  [{ monitor: 'value', stopOnNaN: 1 }, /^stopOnNaN must be true or false/],
+  [{ monitor: 'value', state: {} }, /^state must be/],
+  [{ monitor: 'value', state: 'text' }, /^state must be/],
+  [{ monitor: 'value', bestWeights: [] }, /^bestWeights go with restoreBestWeights and a state/],
+  [{ monitor: 'value', bestWeights: 3 }, /^bestWeights must be tensors/],
   [{ readings: {} }, /^readings must be a sharpness callback/],
   [{ readings: null }, /^readings must be a sharpness callback/],
   [{ readings: new ReplaySubject() }, /^readings must be a sharpness callback/],
@@ -41,7 +48,7 @@ describe('checkStoppingOptions', () => {
   const average = (value: number) => ({ value, variance: 0, count: 1 });
 
   it('has the defaults of Keras', () => {
-    const { criterion: _, ...settings } = checkStoppingOptions({ monitor: 'val_loss' });
+    const { criterion: _, identity: __, ...settings } = checkStoppingOptions({ monitor: 'val_loss' });
     expect(settings).toEqual({
       monitor: 'val_loss',
       readings: undefined,
@@ -50,6 +57,10 @@ describe('checkStoppingOptions', () => {
       startFromEpoch: 0,
       startFromAccuracy: undefined,
       restoreBestWeights: false,
+      lossMargin: undefined,
+      stopOnNaN: true,
+      begin: undefined,
+      bestWeights: undefined,
       verbose: false,
     });
   });
@@ -67,17 +78,26 @@ describe('checkStoppingOptions', () => {
     expect(settings.comparison.standardErrors).toBe(2);
   });
 
-  it('makes the criterion that is asked for, a new one each time', () => {
+  it('takes the size of a negative minDelta, as Keras does', () => {
+    expect(checkStoppingOptions({ monitor: 'value', minDelta: -0.5 }).comparison.minDelta).toBe(0.5);
+  });
+
+  it('leaves any loss alone where the guard is turned off', () => {
+    expect(checkStoppingOptions({ monitor: 'value', lossMargin: false }).lossMargin).toBe(Number.POSITIVE_INFINITY);
+    expect(checkStoppingOptions({ monitor: 'value', lossMargin: 0.5 }).lossMargin).toBe(0.5);
+  });
+
+  it('makes the criterion that is asked for', () => {
     const plateau = checkStoppingOptions({ monitor: 'loss', patience: 2 }).criterion;
     const worse = { current: average(1), improved: false, loss: 1 };
-    const first = plateau();
-    expect([first(worse), first(worse)]).toEqual([false, true]);
-    expect(plateau()(worse)).toBe(false);
+    const first = plateau(notWaiting, worse);
+    expect([first.stops, plateau(first, worse).stops]).toEqual([false, true]);
+    expect(plateau(notWaiting, worse).stops).toBe(false);
 
     const settings = checkStoppingOptions({ monitor: 'ms', when: 'worsensAsLossFalls', patience: 1 });
     expect(settings.needsLoss).toBe(true);
-    const worsens = settings.criterion();
-    expect(worsens(worse)).toBe(false);
-    expect(worsens({ current: average(2), improved: false, loss: 0.5 })).toBe(true);
+    const before = settings.criterion(notWaiting, worse);
+    expect(before.stops).toBe(false);
+    expect(settings.criterion(before, { current: average(2), improved: false, loss: 0.5 }).stops).toBe(true);
   });
 });

@@ -1,6 +1,14 @@
 import { checkKnownOptions, checkNumber } from '../../../checks.js';
 import type { Controller } from './controller.js';
-import { checkRising, isRising, type Points, type RisingOptions, risingOptions, withReading } from './rising.js';
+import {
+  afterChange,
+  afterReading,
+  checkRising,
+  type Rise,
+  type RisingOptions,
+  risingOptions,
+  unread,
+} from './rising.js';
 
 export interface RaiseWhenRisingOptions extends RisingOptions {
   /** The value goes no higher. */
@@ -16,10 +24,8 @@ const knownOptions = {
 } satisfies Record<keyof RaiseWhenRisingOptions, true>;
 
 /** What {@link raiseWhenRising} remembers. */
-export interface RaiseWhenRisingState {
+export interface RaiseWhenRisingState extends Rise {
   readonly value: number;
-  /** Readings since the last change. */
-  readonly points: Points;
 }
 
 /**
@@ -30,11 +36,12 @@ export interface RaiseWhenRisingState {
  * steer(sharpness.readings$, raiseWhenRising({ factor: 1.5, max: 0.2 }), property(optimizer, 'rho'));
  * ```
  *
- * Over the last `window` readings, with the least-squares slope b of MS over the training step and its standard error,
+ * Over the last `window` readings, with the least-squares slope b of MS over the training step and its standard error, the n-th time
  *
- *     value becomes min(max, factor × value)   when   b > t(confidence, window - 2) × standard error,
+ *     value becomes min(max, factor × value)   when   b > t(1 - (1 - confidence) / (n (n + 1)), degrees) × standard error,
  *
- * t the quantile of Student's distribution. After a change the window is filled anew, so that the next decision rests on
+ * t the quantile of Student's distribution; the error also counts how readings scattered in up to four windows before, so that degrees
+ * grows from window - 2 to 5 (window - 2). After a change the window is filled anew, so that the next decision rests on
  * readings that the change had a part in. A value that is `max` already or higher stays.
  *
  * @throws Error with one line for options that there are not or that are out of range, and in `begin` for a value that is not
@@ -49,14 +56,14 @@ export function raiseWhenRising(options: RaiseWhenRisingOptions): Controller<Rai
   return {
     begin(value) {
       if (value > 0) {
-        return { value, points: [] };
+        return { ...unread, value };
       }
       throw new Error(`raiseWhenRising: the value is ${value}, which no factor raises: begin above 0.`);
     },
-    next({ value, points: before }, reading) {
-      const points = withReading(before, reading, rising.window);
+    next({ value, ...before }, reading) {
+      const { rise, isRising } = afterReading(before, reading, rising);
       const higher = Math.min(max, factor * value);
-      return higher > value && isRising(points, rising) ? { value: higher, points: [] } : { value, points };
+      return higher > value && isRising ? { ...afterChange(rise), value: higher } : { ...rise, value };
     },
   };
 }

@@ -24,11 +24,12 @@ describe('lowerWhenRising', () => {
   });
 
   it('takes a noisy rise for one when it is sure enough', () => {
-    // Slope 0.87 a reading, standard error 0.29: t = 2.98 on 2 degrees of freedom, of which the 95% quantile is 2.92.
+    // Slope 0.87 a reading, standard error 0.29: t = 2.98 on 2 degrees of freedom, of which the 95% quantile is 2.92. The first time, a
+    // run spends half of what it may be wrong by.
     const values = [1, 2.35, 2.05, 4];
     const last = (confidence: number) => run(lowerWhenRising({ window: 4, confidence }), 1, readingsOf(values)).at(-1);
-    expect(last(0.95)).toBe(0.5);
-    expect(last(0.975)).toBe(1);
+    expect(last(0.9)).toBe(0.5);
+    expect(last(0.95)).toBe(1);
     expect(last(0.5)).toBe(0.5);
     expect(run(lowerWhenRising({ window: 4 }), 1, readingsOf(values)).at(-1)).toBe(1);
   });
