@@ -22,7 +22,7 @@ export type MonitorOptions = Omit<MinimumSharpnessOptions, 'model'>;
 /** Options of a monitor of a function: those of `measureFunctionSharpness`, and of the callback. */
 export interface FunctionMonitorOptions
   extends MeasureFunctionOptions,
-    Pick<MinimumSharpnessOptions, 'every' | 'name' | 'initialStep'> {
+    Pick<MinimumSharpnessOptions, 'every' | 'name' | 'initialStep' | 'verbose'> {
   /** What to measure on, as for `measureFunctionSharpness`: a tensor, several, { xs, ys, sampleWeight }, or a dataset. */
   readonly data: tf.Tensor | readonly tf.Tensor[] | LabelledInputs | DatasetInputs;
 }
@@ -32,6 +32,7 @@ const functionMonitorOptionNames = {
   every: true,
   name: true,
   initialStep: true,
+  verbose: true,
   ...functionOptionNames,
 } satisfies Record<keyof FunctionMonitorOptions, true>;
 

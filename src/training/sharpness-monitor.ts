@@ -1,4 +1,5 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { checkMeasurable } from '../measure/measurable.js';
 import {
   type FunctionOfVariables,
   isFunctionOfVariables,
@@ -14,6 +15,7 @@ import {
   type FunctionMonitorOptions,
   type MonitorOptions,
 } from './monitor-options.js';
+import { isDue } from './schedule.js';
 import type { Measuring, Trained } from './sharpness-reader.js';
 
 /**
@@ -70,10 +72,11 @@ export function sharpnessMonitor(
   const [settings, measuring] = isFunctionOfVariables(trained)
     ? [checkFunctionMonitorOptions(trained, options as FunctionMonitorOptions), ofFunctions]
     : [checkMonitorOptions(trained, options as MonitorOptions), ofModels];
-  return toldByHand(trained, monitorOf(settings, measuring, 'own loop'));
+  const readsFirstBatch = isDue(settings.every, 'batches', settings.initialStep + 1);
+  return toldByHand(trained, monitorOf(settings, measuring, 'own loop'), !readsFirstBatch);
 }
 
-const ofModels = { whole: measureSharpness, minibatch: estimateSharpness } as Measuring;
+const ofModels = { whole: measureSharpness, minibatch: estimateSharpness, check: checkMeasurable } as Measuring;
 
 const ofFunctions: Measuring = {
   whole: (trained, data, options) => {
@@ -83,10 +86,15 @@ const ofFunctions: Measuring = {
   minibatch: estimateSharpness,
 };
 
-/** A monitor that is told of ends alone, and so takes each for the begin of what comes next. */
-function toldByHand(trained: Trained, monitor: TrainingMonitor): Monitor {
+/**
+ * A monitor that is told of ends alone, and so takes each for the begin of what comes next.
+ *
+ * @param checks whether a slip in the data shall show after the first batch, where no reading would show it.
+ */
+function toldByHand(trained: Trained, monitor: TrainingMonitor, checks: boolean): Monitor {
   const { problems } = monitor;
   let epochs = 0;
+  let isChecked = !checks;
   monitor.setModel(trained);
   monitor.begin();
   monitor.batchBegin();
@@ -107,7 +115,15 @@ function toldByHand(trained: Trained, monitor: TrainingMonitor): Monitor {
     get latest() {
       return monitor.latest;
     },
-    batchEnd: (logs) => guarded(() => monitor.batchEnd(logs)),
+    batchEnd: (logs) =>
+      guarded(async () => {
+        const reading = await monitor.batchEnd(logs);
+        if (!isChecked) {
+          isChecked = true;
+          await monitor.check();
+        }
+        return reading;
+      }),
     epochEnd: (logs) =>
       guarded(async () => {
         const reading = await monitor.epochEnd(epochs++, logs ?? undefined);

@@ -278,7 +278,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (value !== undefined) {
       fit.epoch = epoch;
       const accuracy = await loggedValue(logs, fit.accuracy);
-      const seen = { epoch, value, standardError: 0, loss, steadyLoss: loss, accuracy, readLoss: lossOf(reading) };
+      const seen = { epoch, value, standardError: 0, loss, steadyLoss: loss, accuracy, readLoss: reading?.loss };
       // What is not known to be sharpness is guarded where that is asked for.
       this.#judge(fit, { ...seen, margin: reading ? margin : (lossMargin ?? Number.POSITIVE_INFINITY) });
     } else if (!isNotRead(logs, monitor) && !fit.model.stopTraining) {
@@ -373,7 +373,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     const steadyLoss = fit.recent.mean;
     this.#hear(fit, steadyLoss, margin);
     fit.firstLoss = undefined;
-    const seen = { epoch: fit.epoch, value, standardError, steadyLoss, readLoss: lossOf(reading), margin };
+    const seen = { epoch: fit.epoch, value, standardError, steadyLoss, readLoss: reading.loss, margin };
     this.#judge(fit, { ...seen, ...fit.batches.take() });
   }
 
@@ -521,9 +521,4 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       );
     }
   }
-}
-
-/** The mean loss that a reading found on its data, where it knows labels. */
-function lossOf(reading: SharpnessReading | undefined): number | undefined {
-  return (reading as { readonly loss?: number } | undefined)?.loss;
 }

@@ -74,11 +74,14 @@ export function standingOf(loss: number | undefined, losses: Losses, margin: num
   return loss > limitOf(lowest, first, margin) ? 'high' : 'fine';
 }
 
-/** The same for the loss that a reading found, against those that readings found before. */
+/**
+ * The same for the loss that a reading found, against those that readings found before. It is that of the very weights, but may be of a
+ * minibatch, whose losses scatter: only what is broken stands high.
+ */
 export function standingOfRead(read: number | undefined, losses: Losses, margin: number): Standing {
   const { first, lowestRead } = losses;
   const known = read !== undefined && lowestRead !== undefined && margin !== Number.POSITIVE_INFINITY;
-  return known && read > limitOf(lowestRead, first, margin) ? 'high' : 'fine';
+  return known && read > limitOf(lowestRead, first, Math.max(margin, BROKEN)) ? 'high' : 'fine';
 }
 
 /** The highest loss that is fine. */

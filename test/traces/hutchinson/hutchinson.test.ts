@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { subjectOfModel } from '../../../src/measure/subject.js';
 import { type HutchinsonTraces, hutchinsonTraces } from '../../../src/traces/hutchinson/hutchinson.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
-import type { Loss } from '../../brute-force/jacobian.js';
 import { hessianTimes, hessianTraces } from '../../brute-force/hessian.js';
+import type { Loss } from '../../brute-force/jacobian.js';
 import { goldenCases, goldenInputs, goldenModel, lcg, setGoldenWeights } from '../../measure/golden-network.js';
 
 const noPause = async () => {};
