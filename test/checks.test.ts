@@ -62,7 +62,7 @@ describe('options that there are not', () => {
     ['warmUp', 'max, factor, window, tolerance', (options) => warmUp(options)],
     [
       'earlyStopping',
-      'monitor, when, minDelta, patience, mode, baseline, startFromEpoch, startFromAccuracy, restoreBestWeights, verbose, readings, smoothing, standardErrors',
+      'monitor, when, minDelta, patience, mode, baseline, startFromEpoch, startFromAccuracy, restoreBestWeights, lossMargin, stopOnNaN, state, bestWeights, verbose, readings, smoothing, standardErrors',
       (options) => earlyStopping(options),
     ],
     ['asam', 'rho, eta', (options) => asam(tf.train.sgd(0.1), options)],
@@ -72,7 +72,11 @@ describe('options that there are not', () => {
       (options) => sharpnessPenalty(tf.train.sgd(0.1), options),
     ],
     ['tensorBoardWriter', 'prefix', (options) => tensorBoardWriter('/nowhere/at/all', options)],
-    ['minimumSharpness', `data, every, name, initialStep, ${ofMeasuring}`, (options) => minimumSharpness(options)],
+    [
+      'minimumSharpness',
+      `data, every, name, initialStep, verbose, ${ofMeasuring}, model`,
+      (options) => minimumSharpness(options),
+    ],
     ['measureSharpness', ofMeasuring, (options) => measureSharpness(model, tf.ones([1, 2]), options)],
     ['sampleSharpness', ofMeasuring, (options) => sampleSharpness(model, tf.ones([1, 2]), options)],
     ['mergeSharpnessSamples', 'loss, lossWeights, countFrozen', (options) => mergeSharpnessSamples(model, [], options)],
@@ -106,7 +110,7 @@ describe('options that there are not', () => {
     [
       'a factor of the output Hessian',
       () => measureSharpness(model, tf.ones([1, 2]), { loss: { ...factor, activatoin: 'softmax' } as never }),
-      /^loss: there is no option 'activatoin', only activation, columns, factor, gradient\.$/,
+      /^loss: there is no option 'activatoin', only activation, needsLabels, value, columns, factor, gradient\.$/,
     ],
     [
       'one with an activation that there is not',

@@ -95,6 +95,13 @@ export function sharpnessGradientKernel(
   loss?: GradientOptions['loss'],
 ): (batch: GradientBatch, columns: GradientColumns, seed: number) => MinimumSharpnessGradients {
   const { graph, heads, symmetry } = subjectOfModel(model, { loss }, { labels: true, sampleWeight: true });
+  if (heads.every(({ hessian }) => hessian.curvedInstead)) {
+    const [{ hessian }] = heads;
+    throw new Error(
+      `The loss '${hessian.name}' is made of straight pieces: Minimum Sharpness is 0 for all weights, and has no gradient. ` +
+        `Train by a curved one, for example '${hessian.curvedInstead}'.`,
+    );
+  }
   const kernel = traceGradientKernel(graph, heads);
   const plans = planHeads(outputNames(model), lossesOf(model, loss), undefined);
   const shapes = plans.map(({ place }) => model.outputs[place].shape);

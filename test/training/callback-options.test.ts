@@ -15,7 +15,7 @@ it.each<[string, object, RegExp]>([
   ['data that is a string', { data: 'xTrain' }, /^data must be/],
   ['sampleWeight for minibatches', { sampleWeight: [1, 2] }, /^sampleWeight needs data/],
   ['measuring options out of range', { memoryMB: -1 }, /memoryMB/],
-  ['an unknown loss', { loss: 'hinge' }, /loss/],
+  ['an unknown loss', { loss: 'focal' }, /loss/],
   ['a signal that is none', { signal: {} }, /signal/],
 ])('refuses %s in one line', (_, options, message) => {
   expect(() => minimumSharpness(options as MinimumSharpnessOptions)).toThrow(message);

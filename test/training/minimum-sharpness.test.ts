@@ -64,6 +64,10 @@ function disposed(): tf.Tensor {
   return tensor;
 }
 
+/** Makes batches long enough for a share of their time to hold a reading. */
+const slow = () =>
+  new tfl.CustomCallback({ onBatchBegin: () => new Promise<void>((resolve) => setTimeout(resolve, 30)) });
+
 const valuesOf = (history: tfl.History, name = 'minimumSharpness') => history.history[name];
 
 describe('minimumSharpness', () => {
@@ -600,7 +604,7 @@ describe('minimumSharpness', () => {
         const sharpness = minimumSharpness({ data: x, every, signal: controller.signal });
         const problems: Problem[] = [];
         sharpness.problems$.subscribe((problem) => problems.push(problem));
-        await train([sharpness], { epochs: 2 });
+        await train([slow(), sharpness], { epochs: 2 });
         expect(problems.filter(({ kind }) => kind === 'failed')).toEqual([]);
         expect(sharpness.latest?.minimumSharpness).toBeGreaterThan(0);
         sharpness.dispose();
@@ -639,7 +643,7 @@ describe('minimumSharpness', () => {
       const sharpness = minimumSharpness({ data: x, every, onProgress });
       const messages: string[] = [];
       sharpness.problems$.subscribe(({ kind, message }) => kind === 'failed' && messages.push(message));
-      const history = await train([sharpness], { epochs: 2 });
+      const history = await train([slow(), sharpness], { epochs: 2 });
       expect(new Set(messages)).toEqual(new Set(['no progress today']));
       expect(valuesOf(history)).toEqual([Number.NaN, Number.NaN]);
       sharpness.dispose();

@@ -20,7 +20,7 @@ const f = (given: tf.Tensor) => tf.matMul(given, w as tf.Tensor2D);
 const loss = 'meanSquaredError';
 
 it('has the defaults of the callback', () => {
-  const defaults = { every: { epochs: 1 }, name: 'minimumSharpness', initialStep: 0 };
+  const defaults = { every: { epochs: 1 }, verbose: false, name: 'minimumSharpness', initialStep: 0 };
   expect(checkMonitorOptions(model, {})).toEqual({ ...defaults, data: undefined, measureOptions: {} });
   expect(checkFunctionMonitorOptions({ function: f, blocks: [w] }, { data: x, loss, seed: 3 })).toEqual({
     ...defaults,

@@ -270,7 +270,7 @@ describe('sharpnessPenalty', () => {
     ['samples must be a whole number of at least 1, but it is 1.5.', { lambda: 1, samples: 1.5 }],
     ["columns must be 'sign' or 'all', but it is 'some'.", { lambda: 1, columns: 'some' as 'all' }],
     ['seed must be a whole number, but it is 0.5.', { lambda: 1, seed: 0.5 }],
-    ["loss: 'hinge' is not known.", { lambda: 1, loss: 'hinge' as 'meanSquaredError' }],
+    ["loss: 'focal' is not known.", { lambda: 1, loss: 'focal' as 'meanSquaredError' }],
     ['model must be a tf.LayersModel', { lambda: 1, model: 'mlp' as unknown as tfl.LayersModel }],
     ['The model is not built', { lambda: 1, model: tfl.sequential() }],
   ])('refuses bad options in one line: %s', (message, options) => {
@@ -295,12 +295,19 @@ describe('sharpnessPenalty', () => {
     expect(await weightsOf(model)).toEqual(before);
   });
 
-  it('refuses a loss that is not known in the first step, before a weight has moved', async () => {
+  it.each([
+    [
+      'is not known',
+      (y: tf.Tensor, z: tf.Tensor) => tf.sum(tf.mul(y, z), -1),
+      "The model's loss is a function of your own",
+    ],
+    ['has no curvature', 'meanAbsoluteError', "The loss 'meanAbsoluteError' is made of straight pieces"],
+  ] as const)('refuses a loss that %s in the first step, before a weight has moved', async (_, loss, refusal) => {
     const model = network();
-    model.compile({ optimizer: sharpnessPenalty(tf.train.sgd(0.1), { model, lambda: 1 }), loss: 'meanAbsoluteError' });
+    model.compile({ optimizer: sharpnessPenalty(tf.train.sgd(0.1), { model, lambda: 1 }), loss: loss as 'hinge' });
     const before = await weightsOf(model);
     const tensors = tf.memory().numTensors;
-    await expect(steps(model, 1)).rejects.toThrow("The model's loss 'meanAbsoluteError' cannot be measured");
+    await expect(steps(model, 1)).rejects.toThrow(refusal);
     expect(tf.memory().numTensors).toBe(tensors);
     expect(await weightsOf(model)).toEqual(before);
   });

@@ -37,8 +37,10 @@ describe('standingOf', () => {
 
 it('what readings found is compared among readings', () => {
   const losses = { first: 2, lowest: 0.01, lowestRead: 0.3 };
-  expect(standingOfRead(0.8, losses, 0.25)).toBe('fine');
-  expect(standingOfRead(0.81, losses, 0.25)).toBe('high');
+  // Half of what there was to learn, be the margin smaller or not.
+  expect(standingOfRead(1.3, losses, 0.25)).toBe('fine');
+  expect(standingOfRead(1.31, losses, 0.25)).toBe('high');
+  expect(standingOfRead(1.31, losses, 0.75)).toBe('fine');
   expect(standingOfRead(undefined, losses, 0.25)).toBe('fine');
   expect(standingOfRead(5, { first: 2 }, 0.25)).toBe('fine');
   expect(standingOfRead(5, losses, never)).toBe('fine');
