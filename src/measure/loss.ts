@@ -73,9 +73,10 @@ export type Losses = Loss | readonly Loss[] | { readonly [output: string]: Loss 
 /** Weights of the outputs in the whole loss, in their order or by name. */
 export type LossWeights = readonly number[] | { readonly [output: string]: number };
 
-const known = Object.keys(outputHessians)
-  .map((name) => `'${name}'`)
-  .join(', ');
+/** For messages: those that most networks are trained by, since all would be a page. */
+const known =
+  "'categoricalCrossentropy', 'sparseCategoricalCrossentropy', 'binaryCrossentropy', 'meanSquaredError', 'softmaxCrossEntropy', " +
+  "'sigmoidCrossEntropy', or another loss of tf.js";
 
 /** Functions that compute a loss, in `model.compile` or as an option; they are known by identity. */
 const lossFunctions = new Map<unknown, LossName>([
@@ -117,8 +118,8 @@ export function lossNameOf(loss: unknown): LossName | undefined {
 function strangerIn(what: string, loss: unknown): string {
   return loss === tf.losses.computeWeightedLoss
     ? `${what} tf.losses.computeWeightedLoss, which weighs losses and is none: pass the loss, and its weights as sampleWeight.`
-    : `${what} a function of your own, whose curvature is not known. If it computes one of these, pass its name, ${known}; if a ` +
-        "constant times one, { loss: 'meanSquaredError', factor: 0.5 }; otherwise a factor of its output Hessian.";
+    : `${what} a function of your own. If it is one of these, pass its name: ${known}; if a multiple, { loss, factor }; ` +
+        'else a factor of its output Hessian.';
 }
 
 const factorOptions = {

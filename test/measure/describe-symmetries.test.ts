@@ -279,8 +279,8 @@ describe('errors are those of measureSharpness', () => {
     'no loss': { model: () => chain([3], dense('a'), end()), says: /not compiled/ },
     'an unknown loss': {
       model: () => chain([3], dense('a'), end()),
-      options: { loss: 'hinge' },
-      says: /'hinge' is not known/,
+      options: { loss: 'focal' as 'hinge' },
+      says: /'focal' is not known/,
     },
     'a loss that does not fit': {
       model: () => chain([3], dense('a'), end()),
