@@ -40,7 +40,10 @@ export function pipFailure(output: string, code: number | null, wheel: Wheel): s
     return `the package index has no ${wheel.project} ${wheel.version} for Python ${wheel.python} on ${wheel.platform}${newest}: is it a mirror, or a network that asks to log in? (pip config list)`;
   }
   const lines = output.trim().split('\n');
-  const error = lines.findLast((line) => line.startsWith('ERROR:'))?.slice(7);
+  const error = lines
+    .filter((line) => line.startsWith('ERROR:'))
+    .at(-1)
+    ?.slice(7);
   return error ?? (lines.at(-1) || `pip ended with exit code ${code}`);
 }
 
