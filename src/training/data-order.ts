@@ -3,8 +3,13 @@ import type { DatasetInputs } from '../measure/inputs.js';
 
 /** What to say of a dataset whose order changes. */
 export const ORDER_CHANGES =
-  'data comes in another order each time it is read. If training reads from the same shuffle, each reading draws from its generator, ' +
+  'data comes with other numbers, or in another order, each time it is read. If training reads from the same shuffle, each reading draws from its generator, ' +
   'and training goes on in another order than without this callback: pass as data a dataset without the shuffle, which readings do not need.';
+
+/** Whether it is a `tf.data.Dataset`, which may share a generator with others: who makes items anew by hand means to. */
+export function hasPasses(dataset: DatasetInputs): boolean {
+  return typeof (dataset as { forEachAsync?: unknown }).forEachAsync === 'function';
+}
 
 /** Numbers of an item that are compared, spread over each of its tensors. */
 const NUMBERS = 1024;

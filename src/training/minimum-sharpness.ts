@@ -80,10 +80,11 @@ export interface SharpnessCallback extends tfl.Callback {
  * are, before it and after it.
  *
  * **Errors.** A measurement that fails, and a subscriber that throws or rejects, leave training alone: see `problems$`. What is wrong
- * with `data` or the model is there when training begins; of a dataset, whose batches are not read before, after the first of them.
+ * with `data`, or with the model where there is `data`, is said when training begins; of a dataset, whose batches are not read before, at
+ * the first reading.
  *
  * @throws Error with one line for options that there are not, that contradict each other or are out of range. What can only be
- *   known with the model, such as a loss that is not supported, goes to `problems$` and one console warning when training begins.
+ *   known with the model, such as a loss that is not supported, goes to `problems$` and one console warning, with `data` when training begins, else at the first reading.
  */
 export function minimumSharpness(options: MinimumSharpnessOptions = {}): SharpnessCallback {
   return new MinimumSharpnessCallback(options, {

@@ -121,6 +121,10 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
   /** `hasFailed`: since the last reading, if there was one. */
   const newEpoch = () => ({ stepAtBegin: at.step, hasReading: false, hasFailed: false, means: meanValues() });
   let thisEpoch = newEpoch();
+  /** What was found to be measurable, or not: `fit` may be called for every epoch. */
+  const checked = new WeakSet<Trained>();
+  /** Steps that this monitor was not told of. */
+  let stepsBefore = settings.initialStep;
   /** Logs with a value of this monitor: a loop may use one object again and again. */
   const written = new WeakSet<Logs>();
 
@@ -229,7 +233,8 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
         const moment = { ...at, batches: at.step - thisEpoch.stepAtBegin };
         const values = { ...thisEpoch.means.values(), ...(await loggedValues(epochLogs)) };
         if (verbose && Object.hasOwn(values, name)) {
-          console.log(epochLine(moment.epoch, values, name, thisEpoch.hasReading ? latest : undefined));
+          const isRead = thisEpoch.hasReading && !thisEpoch.hasFailed && written.has(epochLogs);
+          console.log(epochLine(moment.epoch, values, name, isRead ? latest : undefined));
         }
         logs.next({ ...moment, logs: values });
       }
@@ -291,6 +296,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
     },
     countFrom(step) {
       at.step = step;
+      stepsBefore = step;
     },
     begin() {
       watchModel();
@@ -306,11 +312,14 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
         skipTaken();
       }
       const { signal } = settings.measureOptions;
-      if (data !== undefined && !signal?.aborted) {
+      if (data !== undefined && !signal?.aborted && !checked.has(trained)) {
+        checked.add(trained);
         try {
           await measuring.check?.(trained, data, settings.measureOptions);
         } catch (error) {
-          problems.fail(undefined, error);
+          if (!disposal.signal.aborted && !signal?.aborted) {
+            problems.fail(undefined, error);
+          }
         }
       }
     },
@@ -346,7 +355,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
       if (budget && !hasReading && !hasFailed && trained && !disposal.signal.aborted) {
         problems.skipQuietly(noReadingWithin(budget));
       }
-      const all = epochLogs ?? (means.isEmpty ? undefined : {});
+      const all = epochLogs ?? (isOwnLoop || !means.isEmpty ? {} : undefined);
       if (trained !== null && all) {
         await handOn(all);
       }
@@ -359,8 +368,9 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
       // What failed was said when it did.
       if (trained && latest === undefined && !everFailed && !disposal.signal.aborted) {
         problems.warn(
-          `no reading was taken in ${at.step - settings.initialStep} batches and ${epochsEnded} epochs: ` +
+          `no reading was taken in ${at.step - stepsBefore} batches and ${epochsEnded} epochs: ` +
             `${budget ? `there was no time for one, every: { overhead: ${every.overhead} }` : 'none was due'}.`,
+          'no reading',
         );
       }
     },

@@ -8,7 +8,7 @@ import type { MeasureOptions } from '../measure/options.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import type { Limits } from './budgeted-reading.js';
 import type { CallbackSettings } from './callback-options.js';
-import { ORDER_CHANGES, watchOrder } from './data-order.js';
+import { hasPasses, ORDER_CHANGES, watchOrder } from './data-order.js';
 import type { Problems } from './problems.js';
 
 /** What is trained, and measured. */
@@ -51,7 +51,7 @@ export function sharpnessReader(
       return onProgress?.(progress);
     },
   });
-  const whole = isDataset(data) ? watchOrder(data, () => problems.warn(ORDER_CHANGES)) : data;
+  const whole = isDataset(data) && hasPasses(data) ? watchOrder(data, () => problems.warn(ORDER_CHANGES)) : data;
   return async (trained, minibatch, limits) => {
     try {
       if (whole === undefined && minibatch === undefined) {

@@ -21,7 +21,7 @@ describe('checkMeasureOptions', () => {
 
   it.each<[string, Record<string, unknown>]>([
     ['tolerence', { tolerence: 0.1 }],
-    ['loss', { loss: 'mae' }],
+    ['loss', { loss: 'focal' }],
     ['lossWeights', { lossWeights: [0, 0] }],
     ['method', { method: 'quick' }],
     ['method', { method: { pairs: 9, tolerance: 0.1 } }],

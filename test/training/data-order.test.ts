@@ -3,7 +3,7 @@ import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { DatasetInputs } from '../../src/measure/inputs.js';
-import { ORDER_CHANGES, watchOrder } from '../../src/training/data-order.js';
+import { hasPasses, ORDER_CHANGES, watchOrder } from '../../src/training/data-order.js';
 import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
 
 afterEach(() => {
@@ -74,6 +74,12 @@ it('looks all over large items, and leaves alone what it cannot compare', async 
     expect(onChange).toHaveBeenCalledTimes(i);
   }
   tf.dispose([items, text]);
+  tf.disposeVariables();
+});
+
+it('is about datasets of tf.data, not about what makes its items anew', () => {
+  expect(hasPasses(tfd.array(rows).batch(5))).toBe(true);
+  expect(hasPasses({ iterator: async () => [tf.zeros([1, 2])][Symbol.iterator]() as never })).toBe(false);
   tf.disposeVariables();
 });
 

@@ -69,6 +69,23 @@ describe('what minimumSharpness says in the terminal', () => {
     ]);
   });
 
+  it('that none was due, once for many fits, of batches that it was told of; and what is wrong with data once', async () => {
+    const sharpness = minimumSharpness({ data: x, every: { epochs: 5 } });
+    const failed: string[] = [];
+    sharpness.problems$.subscribe(({ message }) => failed.push(message));
+    const wrong = minimumSharpness({ data: tf.zeros([3, 5]), every: { epochs: 5 }, name: 'wrong' });
+    wrong.problems$.subscribe(({ message }) => failed.push(message));
+    for (let epoch = 4; epoch < 7; epoch++) {
+      const callbacks = [sharpness, wrong];
+      await model.fit(x, y, { initialEpoch: epoch, epochs: epoch + 1, batchSize: 4, verbose: 0, callbacks });
+    }
+    expect(failed).toEqual([expect.stringMatching(/has shape \[3, 5\]/)]);
+    expect(warnings().filter((line) => line.includes('no reading'))).toEqual([
+      'tfjs-sharpness, minimumSharpness: no reading was taken in 2 batches and 1 epochs: none was due.',
+    ]);
+    tf.dispose([sharpness, wrong]);
+  });
+
   it('nothing more where a reading failed, which was said', async () => {
     const gone = tf.clone(x);
     gone.dispose();

@@ -228,6 +228,16 @@ describe('sharpnessMonitor', () => {
       monitor.dispose();
     });
 
+    it('have the reading where the loop says nothing', async () => {
+      const { monitor, logs } = watched({ data: x });
+      await monitor.batchEnd();
+      const reading = await monitor.epochEnd();
+      expect(logs).toEqual([
+        { step: 1, epoch: 0, batches: 1, logs: { minimumSharpness: reading!.minimumSharpness } },
+      ]);
+      monitor.dispose();
+    });
+
     it('may be one object for all epochs and batches', async () => {
       const { monitor, problems } = watched({ data: x, every: { epochs: 2 }, name: 'ms' });
       const logs: Record<string, number> = { loss: 1 };

@@ -83,9 +83,9 @@ export interface EarlyStopping extends tfl.Callback {
  * is no improvement, however flat, and counts against patience; and a best epoch whose loss is above that by now gives way to the
  * present one, with which waiting begins anew. The loss of an epoch is the mean over its batches, MS is that of the weights at its
  * end: where the first batch after it and the next epoch are both above m + max(0.5, lossMargin) × max(|f|, |m|), an improvement is taken
- * back. What a reading says of the loss on
- * its own data is held to the same margin among readings. As long as no epoch had less than twice f, nothing is judged. Where a network
- * has broken down or learns nothing, one line says so. A loss that is not finite ends training at once.
+ * back. A reading that knows labels and says that the network has collapsed is not the best either. As long as no epoch had less than twice
+ * f, nothing is judged, unless a reading says that nothing has collapsed. Where a network has broken down or learns nothing, one line says
+ * so. A loss that is not finite ends training: with `readings` at once, else at the latest at the end of its epoch.
  *
  * **Logs.** The callback must stand after the one that sets the field. Patience counts epochs; of a sharpness callback's field those
  * with a reading of their own, neither those that carry one forward nor those whose reading failed. In a field of somebody
@@ -177,7 +177,6 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     this.dispose(); // a fit that threw has left its copies
     const { begin, bestWeights, readings } = this.#settings;
     const isFirst = !this.#begun;
-    this.#begun = true;
     this.#rule = (isFirst ? begin : undefined) ?? untold;
     this.#showBest();
     this.stoppedEpoch = undefined;
@@ -185,6 +184,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (model === null) {
       return;
     }
+    this.#begun = true;
     if (isBeingTrained(before) && before !== model) {
       this.complain('this callback serves two fits at the same time, which it cannot: make one for each.');
     }
@@ -278,7 +278,7 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
     if (value !== undefined) {
       fit.epoch = epoch;
       const accuracy = await loggedValue(logs, fit.accuracy);
-      const seen = { epoch, value, standardError: 0, loss, steadyLoss: loss, accuracy, readLoss: reading?.loss };
+      const seen = { epoch, value, standardError: 0, loss, steadyLoss: loss, accuracy, collapsed: reading?.collapsed };
       // What is not known to be sharpness is guarded where that is asked for.
       this.#judge(fit, { ...seen, margin: reading ? margin : (lossMargin ?? Number.POSITIVE_INFINITY) });
     } else if (!isNotRead(logs, monitor) && !fit.model.stopTraining) {
@@ -369,11 +369,13 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
   #takeReading(fit: Fit, reading: SharpnessReading): void {
     const value = reading[this.#settings.monitor as ReadingField] ?? Number.NaN;
     const { standardError } = reading;
-    const margin = this.#settings.lossMargin ?? DEFAULT_LOSS_MARGIN;
+    const { monitor, lossMargin } = this.#settings;
+    const isSharpness = monitor === 'minimumSharpness' || monitor === 'trace';
+    const margin = lossMargin ?? (isSharpness ? DEFAULT_LOSS_MARGIN : Number.POSITIVE_INFINITY);
     const steadyLoss = fit.recent.mean;
     this.#hear(fit, steadyLoss, margin);
     fit.firstLoss = undefined;
-    const seen = { epoch: fit.epoch, value, standardError, steadyLoss, readLoss: reading.loss, margin };
+    const seen = { epoch: fit.epoch, value, standardError, steadyLoss, collapsed: reading.collapsed, margin };
     this.#judge(fit, { ...seen, ...fit.batches.take() });
   }
 
@@ -429,7 +431,13 @@ class EarlyStoppingCallback extends FitCallback implements EarlyStopping {
       this.#sayGuarded(
         fit,
         `the loss of epoch ${seen.epoch + 1} is far above that of the first batch, ${losses.first?.toPrecision(3)}: as long as nothing ` +
-          'is learned, nothing is judged. A lower learning rate may help; lossMargin: false judges all the same.',
+          'is learned, nothing is judged. A lower learning rate may help; if the model was trained before, and the first batch was an easy ' +
+          'one, lossMargin: false judges all.',
+      );
+    } else if (refused === 'collapsed') {
+      this.#sayGuarded(
+        fit,
+        `the network has collapsed in epoch ${seen.epoch + 1}, as its reading says: such an epoch is not the best, however flat.`,
       );
     }
     if (stops) {

@@ -6,8 +6,6 @@ export interface Losses {
   readonly firstSamples?: number;
   /** Lowest mean of an epoch, or between two readings. */
   readonly lowest?: number;
-  /** Lowest that readings found on their own data. */
-  readonly lowestRead?: number;
 }
 
 /**
@@ -41,11 +39,6 @@ export function withLoss(losses: Losses, mean: number | undefined): Losses {
   return mean === undefined || Number.isNaN(mean) ? losses : { ...losses, lowest: lower(losses.lowest, mean) };
 }
 
-/** The losses with what a reading found on its data. */
-export function withReadLoss(losses: Losses, read: number | undefined): Losses {
-  return read === undefined || Number.isNaN(read) ? losses : { ...losses, lowestRead: lower(losses.lowestRead, read) };
-}
-
 /**
  * Minimum Sharpness is low before anything is learned, and lowest of all in a network that has broken down. It can be compared where the
  * loss lies above the lowest by no more than
@@ -56,8 +49,14 @@ export function withReadLoss(losses: Losses, read: number | undefined): Losses {
  * loss that is small by now does not matter.
  *
  * @param margin of what training had to learn; Infinity leaves every loss fine.
+ * @param hasLearned whether it is known from elsewhere that something was learned: before this training, too.
  */
-export function standingOf(loss: number | undefined, losses: Losses, margin: number): Standing {
+export function standingOf(
+  loss: number | undefined,
+  losses: Losses,
+  margin: number,
+  hasLearned = false,
+): Standing {
   const { first, lowest } = losses;
   if (loss === undefined || margin === Number.POSITIVE_INFINITY) {
     return 'fine';
@@ -68,20 +67,10 @@ export function standingOf(loss: number | undefined, losses: Losses, margin: num
   if (lowest === undefined) {
     return 'fine';
   }
-  if (first !== undefined && lowest > UNLEARNED * first && first > 0) {
+  if (!hasLearned && first !== undefined && lowest > UNLEARNED * first && first > 0) {
     return 'unlearned';
   }
   return loss > limitOf(lowest, first, margin) ? 'high' : 'fine';
-}
-
-/**
- * The same for the loss that a reading found, against those that readings found before. It is that of the very weights, but may be of a
- * minibatch, whose losses scatter: only what is broken stands high.
- */
-export function standingOfRead(read: number | undefined, losses: Losses, margin: number): Standing {
-  const { first, lowestRead } = losses;
-  const known = read !== undefined && lowestRead !== undefined && margin !== Number.POSITIVE_INFINITY;
-  return known && read > limitOf(lowestRead, first, Math.max(margin, BROKEN)) ? 'high' : 'fine';
 }
 
 /** The highest loss that is fine. */

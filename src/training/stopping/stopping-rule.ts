@@ -1,4 +1,4 @@
-import { BROKEN, type Losses, standingOf, standingOfRead, withLoss, withReadLoss } from './loss-guard.js';
+import { BROKEN, type Losses, standingOf, withLoss } from './loss-guard.js';
 import { type Average, nextAverage } from './smoothing.js';
 import { type Comparison, type Criterion, change, notWaiting, type Waiting } from './stopping-criterion.js';
 
@@ -39,8 +39,8 @@ export interface Observation {
   readonly accuracy: number | undefined;
   /** The loss that the guard looks at: the mean of the epoch, or of about an epoch's batches. */
   readonly steadyLoss: number | undefined;
-  /** The loss that the reading found with the weights that it measured. */
-  readonly readLoss?: number | undefined;
+  /** Whether the reading says that the network has collapsed, as far as it knows. */
+  readonly collapsed?: boolean | undefined;
   /** See `standingOf`; Infinity does without the guard. */
   readonly margin: number;
 }
@@ -50,8 +50,8 @@ export interface Verdict {
   readonly state: RuleState;
   readonly improved: boolean;
   readonly stops: boolean;
-  /** Why it cannot be the best, if it cannot for its loss. */
-  readonly refused?: 'high' | 'unlearned';
+  /** Why it cannot be the best, if it cannot for its loss, or has collapsed. */
+  readonly refused?: 'high' | 'unlearned' | 'collapsed';
 }
 
 /** Before the first epoch. */
@@ -87,7 +87,7 @@ export function lossSince(
 /** Judges an observation. `lossSince` comes before. */
 export function judge(before: RuleState, seen: Observation, settings: RuleSettings): Verdict {
   const { comparison, criterion, startFromEpoch, startFromAccuracy } = settings;
-  const state = { ...before, losses: withReadLoss(before.losses, seen.readLoss) };
+  const state = before;
   const ignored = { state, improved: false, stops: false };
   if (
     seen.epoch < startFromEpoch ||
@@ -95,20 +95,22 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
   ) {
     return ignored;
   }
-  const standing = standingOf(seen.steadyLoss, state.losses, seen.margin);
-  const refused = standing === 'fine' ? standingOfRead(seen.readLoss, state.losses, seen.margin) : standing;
-  if (refused === 'unlearned') {
+  const isGuarded = seen.margin < Number.POSITIVE_INFINITY;
+  // A reading that knows that nothing has collapsed knows more than the loss of the first batch.
+  const standing = standingOf(seen.steadyLoss, state.losses, seen.margin, seen.collapsed === false);
+  const refused = isGuarded && seen.collapsed ? 'collapsed' : standing;
+  if (refused === 'unlearned' || (refused === 'collapsed' && state.best === undefined)) {
     return { ...ignored, refused };
   }
   if (state.best === undefined && refused === 'fine' && Number.isNaN(seen.value)) {
     return ignored;
   }
   // What is refused takes no part in the average either.
-  const value = refused === 'high' ? Number.NaN : seen.value;
+  const value = refused === 'fine' ? seen.value : Number.NaN;
   const current = nextAverage(state.average, value, seen.standardError, comparison.smoothing);
   const average = Number.isFinite(value) ? current : state.average;
   // Minimum Sharpness falls with the loss and rises again: one of a loss that is far higher by now says nothing of this one.
-  const isComparable = state.best !== undefined && standingOf(state.best.loss, state.losses, seen.margin) !== 'high';
+  const isComparable = state.best !== undefined && standingOf(state.best.loss, state.losses, seen.margin, true) !== 'high';
   const improved =
     refused === 'fine' &&
     (!isComparable ? !Number.isNaN(value) : change(current, state.best as Best, comparison) === 'better');
@@ -124,7 +126,7 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
       ? { best: { ...current, epoch: seen.epoch, ...(seen.steadyLoss !== undefined && { loss: seen.steadyLoss }) } }
       : best && { best }),
     ...(improved &&
-      seen.margin < Number.POSITIVE_INFINITY && {
+      isGuarded && {
         doubted: {
           waiting: { ...tell(false), stops: false },
           ...(state.average && { average: state.average }),
@@ -136,6 +138,6 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
     state: next,
     improved,
     stops: waiting.stops,
-    ...(refused === 'high' && { refused }),
+    ...(refused !== 'fine' && { refused }),
   };
 }

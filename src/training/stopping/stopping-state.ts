@@ -107,7 +107,7 @@ function waiting({ wait, stops, before }: Record<string, unknown>): Waiting {
 }
 
 function losses(given: Record<string, unknown>): Losses {
-  const entries = (['first', 'firstSamples', 'lowest', 'lowestRead'] as const).flatMap((key) =>
+  const entries = (['first', 'firstSamples', 'lowest'] as const).flatMap((key) =>
     given[key] === undefined ? [] : [[key, numberOf(given[key])]],
   );
   return Object.fromEntries(entries) as Losses;

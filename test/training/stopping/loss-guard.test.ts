@@ -3,11 +3,9 @@ import {
   type Losses,
   limitOf,
   standingOf,
-  standingOfRead,
   wantsFirst,
   withFirstBatch,
   withLoss,
-  withReadLoss,
 } from '../../../src/training/stopping/loss-guard.js';
 
 const never = Number.POSITIVE_INFINITY;
@@ -35,24 +33,17 @@ describe('standingOf', () => {
   });
 });
 
-it('what readings found is compared among readings', () => {
-  const losses = { first: 2, lowest: 0.01, lowestRead: 0.3 };
-  // Half of what there was to learn, be the margin smaller or not.
-  expect(standingOfRead(1.3, losses, 0.25)).toBe('fine');
-  expect(standingOfRead(1.31, losses, 0.25)).toBe('high');
-  expect(standingOfRead(1.31, losses, 0.75)).toBe('fine');
-  expect(standingOfRead(undefined, losses, 0.25)).toBe('fine');
-  expect(standingOfRead(5, { first: 2 }, 0.25)).toBe('fine');
-  expect(standingOfRead(5, losses, never)).toBe('fine');
+it('what was learned before is learned, whatever the first batch was', () => {
+  const losses = { first: 0.02, lowest: 0.1 };
+  expect(standingOf(0.1, losses, 0.25)).toBe('unlearned');
+  expect(standingOf(0.1, losses, 0.25, true)).toBe('fine');
+  expect(standingOf(0.126, losses, 0.25, true)).toBe('high');
 });
 
 it('the lowest is kept, and what is no number passes', () => {
   const means = [3, 1, 2, Number.NaN, undefined];
   expect(means.map((mean) => withLoss({ first: 5, lowest: 1.5 }, mean).lowest)).toEqual([1.5, 1, 1.5, 1.5, 1.5]);
   expect(withLoss({}, 3)).toEqual({ lowest: 3 });
-  expect(withReadLoss({ lowest: 3 }, 2)).toEqual({ lowest: 3, lowestRead: 2 });
-  expect(withReadLoss({ lowestRead: 1 }, 2).lowestRead).toBe(1);
-  expect(withReadLoss({ lowestRead: 1 }, Number.NaN).lowestRead).toBe(1);
 });
 
 it('the limit goes by what there was to learn', () => {

@@ -11,7 +11,7 @@ function run(
   epochs: readonly Epoch[],
   options: Partial<EarlyStoppingOptions> = {},
   margin = 0.25,
-  readLosses: number[] = [],
+  collapsed: (boolean | undefined)[] = [],
 ) {
   const settings = checkStoppingOptions({ monitor: 'value', patience: 99, ...options });
   let rule = untold;
@@ -32,7 +32,7 @@ function run(
       loss,
       steadyLoss: loss,
       accuracy: undefined,
-      readLoss: readLosses[epoch],
+      collapsed: collapsed[epoch],
       margin,
     };
     const verdict = judge(Object.freeze(heard.state), seen, settings);
@@ -102,14 +102,21 @@ describe('the guard on the loss', () => {
     expect(kept).toEqual(without);
   });
 
-  it('holds what a reading says of the loss to what readings said before', () => {
-    const same: Epoch[] = [
-      [50, 1, 2.4],
-      [30, 0.5],
-      [0, 0.3],
+  it('believes a reading that says whether the network has collapsed', () => {
+    const broken: Epoch[] = [...learning, [0, 0.25]];
+    const says = [false, false, false, true];
+    const guarded = run(broken, {}, 0.25, says);
+    expect([guarded.bests.at(-1), guarded.refused.at(-1)]).toEqual([2, 'collapsed']);
+    expect(run(broken, {}, Number.POSITIVE_INFINITY, says).bests.at(-1)).toBe(3);
+    // Of nothing but that no epoch is the best, and patience does not begin.
+    expect(run([[0, 14, 2.4], ...learning], { patience: 1 }, 0.25, [true]).bests).toEqual([undefined, 1, 2, 3]);
+    // An easy first batch, of a model that was trained before.
+    const tuned: Epoch[] = [
+      [20, 0.1, 0.02],
+      [18, 0.09],
     ];
-    expect(run(same, {}, 0.25, [1, 0.4, 14]).bests).toEqual([0, 1, 1]);
-    expect(run(same, {}, 0.25, [1, 0.4, 0.6]).bests).toEqual([0, 1, 2]);
+    expect(run(tuned).refused).toEqual(['unlearned', 'unlearned']);
+    expect(run(tuned, {}, 0.25, [false, false]).bests).toEqual([0, 1]);
   });
 
   it('lets a best epoch go whose loss is far above the lowest by now, and waits anew', () => {

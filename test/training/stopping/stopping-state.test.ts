@@ -8,7 +8,7 @@ const full: RuleState = {
   average,
   best: { ...average, value: Number.POSITIVE_INFINITY, epoch: 7, loss: 0.5 },
   waiting: { wait: 2, stops: false, before: { current: { ...average, value: Number.NaN }, loss: 0.5 } },
-  losses: { first: 2.4, firstSamples: 32, lowest: 0.1, lowestRead: 0.2 },
+  losses: { first: 2.4, firstSamples: 32, lowest: 0.1 },
   doubted: { average, best: { ...average, epoch: 3 }, waiting: { wait: 1, stops: false } },
 };
 const throughJson = (state: unknown) => JSON.parse(JSON.stringify(state));
