@@ -83,7 +83,8 @@ describe('what minimumSharpness says in the terminal', () => {
     expect(warnings().filter((line) => line.includes('no reading'))).toEqual([
       'tfjs-sharpness, minimumSharpness: no reading was taken in 2 batches and 1 epochs: none was due.',
     ]);
-    tf.dispose([sharpness, wrong]);
+    sharpness.dispose();
+    wrong.dispose();
   });
 
   it('nothing more where a reading failed, which was said', async () => {
