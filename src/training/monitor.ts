@@ -318,6 +318,7 @@ export function monitorOf(settings: CallbackSettings, measuring: Measuring, trai
           await measuring.check?.(trained, data, settings.measureOptions);
         } catch (error) {
           if (!disposal.signal.aborted && !signal?.aborted) {
+            everFailed = true;
             problems.fail(undefined, error);
           }
         }

@@ -27,7 +27,7 @@ export interface Problems {
   /** Something threw: `what` failed, or a reading. */
   fail(what: string | undefined, error: unknown): void;
   /** Only the console. */
-  warn(message: string): void;
+  warn(message: string, about?: string): void;
   complete(): void;
 }
 

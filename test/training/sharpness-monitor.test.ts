@@ -232,9 +232,7 @@ describe('sharpnessMonitor', () => {
       const { monitor, logs } = watched({ data: x });
       await monitor.batchEnd();
       const reading = await monitor.epochEnd();
-      expect(logs).toEqual([
-        { step: 1, epoch: 0, batches: 1, logs: { minimumSharpness: reading!.minimumSharpness } },
-      ]);
+      expect(logs).toEqual([{ step: 1, epoch: 0, batches: 1, logs: { minimumSharpness: reading!.minimumSharpness } }]);
       monitor.dispose();
     });
 

@@ -51,12 +51,7 @@ export function withLoss(losses: Losses, mean: number | undefined): Losses {
  * @param margin of what training had to learn; Infinity leaves every loss fine.
  * @param hasLearned whether it is known from elsewhere that something was learned: before this training, too.
  */
-export function standingOf(
-  loss: number | undefined,
-  losses: Losses,
-  margin: number,
-  hasLearned = false,
-): Standing {
+export function standingOf(loss: number | undefined, losses: Losses, margin: number, hasLearned = false): Standing {
   const { first, lowest } = losses;
   if (loss === undefined || margin === Number.POSITIVE_INFINITY) {
     return 'fine';

@@ -110,7 +110,8 @@ export function judge(before: RuleState, seen: Observation, settings: RuleSettin
   const current = nextAverage(state.average, value, seen.standardError, comparison.smoothing);
   const average = Number.isFinite(value) ? current : state.average;
   // Minimum Sharpness falls with the loss and rises again: one of a loss that is far higher by now says nothing of this one.
-  const isComparable = state.best !== undefined && standingOf(state.best.loss, state.losses, seen.margin, true) !== 'high';
+  const isComparable =
+    state.best !== undefined && standingOf(state.best.loss, state.losses, seen.margin, true) !== 'high';
   const improved =
     refused === 'fine' &&
     (!isComparable ? !Number.isNaN(value) : change(current, state.best as Best, comparison) === 'better');
