@@ -26,7 +26,7 @@ export interface Problems {
   skipQuietly(message: string): void;
   /** Something threw: `what` failed, or a reading. */
   fail(what: string | undefined, error: unknown): void;
-  /** Only the console. */
+  /** Only the console. `about`: what must not be said again; the message itself where it is not given. */
   warn(message: string, about?: string): void;
   complete(): void;
 }
