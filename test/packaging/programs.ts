@@ -114,7 +114,12 @@ async function everyDoor() {
   sharpness.readings$.pipe(withEpochLogs(sharpness.logs$)).subscribe(({ logs }) => streams.losses.push(logs.loss));
   const steering = steer(sharpness.readings$, lowerWhenRising({ window: 3, confidence: 0.6 }), learningRateOf(model));
   steering.values$.subscribe(({ value }) => streams.learningRates.push(value));
-  const stopping = earlyStopping({ monitor: 'minimumSharpness', patience: 3, restoreBestWeights: true });
+  const stopping = earlyStopping({
+    monitor: 'minimumSharpness',
+    patience: 3,
+    restoreBestWeights: true,
+    lossMargin: false,
+  });
   const options = { epochs: 9, batchSize: 2, shuffle: false, verbose: 0, callbacks: [sharpness, stopping] };
   const { history } = await model.fit(x, y, options);
 
