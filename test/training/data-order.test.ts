@@ -77,6 +77,21 @@ it('looks all over large items, and leaves alone what it cannot compare', async 
   tf.disposeVariables();
 });
 
+it('passes on an item that cannot be compared, and compares the others', async () => {
+  const { numTensors } = tf.memory();
+  const onChange = vi.fn();
+  const watched = watchOrder(tfd.array(rows).shuffle(12, 'seed').batch(5), onChange);
+  const first = await readAll(watched);
+  expect(first).toHaveLength(3);
+  const data = vi.spyOn(tf.Tensor.prototype, 'data').mockRejectedValueOnce(new Error('the device is lost'));
+  expect(await readAll(watched)).toHaveLength(3);
+  expect(onChange).not.toHaveBeenCalled();
+  data.mockRestore();
+  await readAll(watched);
+  expect(onChange).toHaveBeenCalledTimes(1);
+  expect(tf.memory().numTensors).toBe(numTensors);
+});
+
 /** Trains on a seeded shuffle, with `dataOf` it as data; the weights that come of it, and the warnings. */
 async function trained(dataOf?: (shuffled: tfd.Dataset<tf.TensorContainer>) => tfd.Dataset<tf.TensorContainer>) {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
