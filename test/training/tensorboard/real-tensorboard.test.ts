@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { startTensorBoard, type TensorBoardServer, tensorBoardInstalled } from '../../../scripts/tensorboard-server.js';
 import type { SharpnessReading } from '../../../src/measure/reading.js';
 import { tensorBoardWriter } from '../../../src/node.js';
+import { openEventFile } from '../../../src/training/tensorboard/event-file.js';
 import { accumulateEvents } from './event-accumulator.js';
 import { expectedCharts, trainingReadings } from './training.js';
 
@@ -90,8 +91,9 @@ describe.skipIf(!tensorBoardInstalled)('TensorBoard', () => {
     }
   }
 
-  /** Folds one after the other, each with charts of its own; then the second goes on from an earlier step. */
+  /** Beside a file without a start, folds one after the other, each with charts of its own; then the second goes on at an earlier step. */
   function folds(folder: string): void {
+    openEventFile(folder).close();
     for (const [prefix, minimumSharpness, ...steps] of [
       ['fold1', 1, 10, 20],
       ['fold2', 2, 5, 10, 20, 30, 40],
