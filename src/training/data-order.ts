@@ -32,11 +32,12 @@ export function watchOrder(dataset: DatasetInputs, onChange: () => void): Datase
           const item = await iterator.next();
           if (isFirst && !item.done) {
             isFirst = false;
-            const now = (await numbersOf(item.value)).join();
-            if (before !== undefined && before !== now) {
+            // Where it cannot be compared, whoever takes the item says why.
+            const now = await numbersOf(item.value).then(String, () => undefined);
+            if (before !== undefined && now !== undefined && before !== now) {
               onChange();
             }
-            before = now;
+            before = now ?? before;
           }
           return item;
         },
@@ -58,9 +59,11 @@ async function numbersOf(item: unknown): Promise<number[]> {
       const indices = Array.from({ length: count }, (_, i) => Math.floor((i * size) / count));
       return tf.gather(tf.reshape(item, [-1]), tf.tensor1d(indices, 'int32'));
     });
-    const values = await some.data();
-    some.dispose();
-    return [...values];
+    try {
+      return [...(await some.data())];
+    } finally {
+      some.dispose();
+    }
   }
   const inner = typeof item === 'object' && item !== null && !ArrayBuffer.isView(item) ? Object.values(item) : [];
   return (await Promise.all(inner.map(numbersOf))).flat();

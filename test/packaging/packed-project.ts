@@ -19,6 +19,9 @@ export interface PackedProject {
   remove(): void;
 }
 
+/** What hangs, a registry for example, ends; the test's own time limit stops nothing that is waited for synchronously. */
+const LIMIT = { timeout: 300_000, killSignal: 'SIGKILL' } as const;
+
 /** Packs the checkout's `dist` and installs the tarball beside `packages` in an empty project, as a user would. */
 export function packedProject(...packages: string[]): PackedProject {
   const project = emptyProject();
@@ -29,7 +32,7 @@ export function packedProject(...packages: string[]): PackedProject {
 /** Packs the checkout's `dist`, and makes an empty project where nothing is installed. */
 export function emptyProject(): PackedProject {
   const root = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-packed-'));
-  const pack = execFileSync('npm', ['pack', '--json', '--pack-destination', root], { encoding: 'utf8' });
+  const pack = execFileSync('npm', ['pack', '--json', '--pack-destination', root], { encoding: 'utf8', ...LIMIT });
   const [{ filename, files }] = JSON.parse(pack) as [{ filename: string; files: { path: string }[] }];
   const folder = join(root, 'project');
   // What npm tells the test about its own project would be taken for settings of the new one.
@@ -37,7 +40,7 @@ export function emptyProject(): PackedProject {
     Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_ENV$|^VITEST/.test(name)),
   );
   const spawn = (command: string, args: string[]) =>
-    spawnSync(command, args, { cwd: folder, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
+    spawnSync(command, args, { cwd: folder, env, encoding: 'utf8', maxBuffer: 2 ** 26, ...LIMIT });
   const project: PackedProject = {
     folder,
     tarball: join(root, filename),
@@ -50,9 +53,9 @@ export function emptyProject(): PackedProject {
       project.run('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...packages);
     },
     run(command, ...args) {
-      const { status, stdout, stderr } = spawn(command, args);
+      const { status, signal, stdout, stderr } = spawn(command, args);
       if (status !== 0) {
-        throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+        throw new Error(`${command} ${args.join(' ')} ended with ${status ?? signal}:\n${stdout}${stderr}`);
       }
       return stdout;
     },

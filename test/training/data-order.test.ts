@@ -81,6 +81,19 @@ it('is about datasets of tf.data, not about what makes its items anew', () => {
   expect(hasPasses(tfd.array(rows).batch(5))).toBe(true);
   expect(hasPasses({ iterator: async () => [tf.zeros([1, 2])][Symbol.iterator]() as never })).toBe(false);
   tf.disposeVariables();
+it('passes on an item that cannot be compared, and compares the others', async () => {
+  const { numTensors } = tf.memory();
+  const onChange = vi.fn();
+  const watched = watchOrder(tfd.array(rows).shuffle(12, 'seed').batch(5), onChange);
+  const first = await readAll(watched);
+  expect(first).toHaveLength(3);
+  const data = vi.spyOn(tf.Tensor.prototype, 'data').mockRejectedValueOnce(new Error('the device is lost'));
+  expect(await readAll(watched)).toHaveLength(3);
+  expect(onChange).not.toHaveBeenCalled();
+  data.mockRestore();
+  await readAll(watched);
+  expect(onChange).toHaveBeenCalledTimes(1);
+  expect(tf.memory().numTensors).toBe(numTensors);
 });
 
 /** Trains on a seeded shuffle, with `dataOf` it as data; the weights that come of it, and the warnings. */

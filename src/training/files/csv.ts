@@ -5,7 +5,7 @@ import type { SharpnessReading } from '../../measure/reading.js';
 import { distinctNames } from '../../names.js';
 import type { Logged } from '../streams/epoch-logs.js';
 import { fileObserver } from './file-observer.js';
-import { linesFile } from './lines-file.js';
+import { isBlank, linesFile } from './lines-file.js';
 
 /**
  * An observer that appends each reading to a CSV file, as one row: `step`, `epoch`, `minimumSharpness` and every other number, flag and
@@ -33,8 +33,8 @@ import { linesFile } from './lines-file.js';
  */
 export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessReading & Logged)> {
   checkText('csvWriter: path', path, "name the file, for example 'readings.csv'");
-  return fileObserver('csvWriter', path, (events) => {
-    const file = linesFile(path, {
+  return fileObserver('csvWriter', path, (events, absolute) => {
+    const file = linesFile(absolute, {
       check(first, ends) {
         const isOurs = cellsOf(first).includes(KEY) || (!ends && `step,epoch,${KEY}`.startsWith(first));
         if (!isOurs) {
@@ -60,7 +60,8 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
       } else if (added.length === 0) {
         file.append(cells);
       } else {
-        const [, ...rows] = readFileSync(path, 'utf8').replace(/\n$/, '').split('\n');
+        const [, ...lines] = readFileSync(absolute, 'utf8').split('\n');
+        const rows = lines.filter((line) => !isBlank(line));
         const empty = ','.repeat(added.length);
         file.replace([lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n'));
       }

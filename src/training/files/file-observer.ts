@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import type { Observer } from 'rxjs';
 import { reasonOf } from '../../warnings.js';
 import type { LinesKind } from './lines-file.js';
+import { checkLocalPath } from './local-path.js';
 import { triedWriting } from './tried-writing.js';
 
 /** What befalls a file, told on the console. */
@@ -10,14 +12,15 @@ export type FileEvents = Pick<LinesKind, 'onCut' | 'onReplaced'>;
  * An observer that writes what it is given to a file, says on the console what could not be written, and never throws.
  *
  * @param name of the function whose observer it is, for messages.
- * @param open returns what writes one value; both may throw.
- * @throws Error with one line for what `open` throws.
+ * @param open is given the absolute path, since programs change their folder, and returns what writes one value; both may throw.
+ * @throws Error with one line for a path that `checkLocalPath` refuses, and for what `open` throws.
  */
 export function fileObserver(
   name: string,
   path: string,
-  open: (events: FileEvents) => (value: object) => void,
+  open: (events: FileEvents, absolute: string) => (value: object) => void,
 ): Observer<object> {
+  checkLocalPath(`${name}: the file`, path);
   const warn = (line: string) => console.warn(`${name}: ${line}`);
   const attempt = triedWriting(`${name}: '${path}' misses readings`);
   const events: FileEvents = {
@@ -30,7 +33,7 @@ export function fileObserver(
   };
   let write: (value: object) => void;
   try {
-    write = open(events);
+    write = open(events, resolve(path));
   } catch (error) {
     throw new Error(`${name}: cannot write to '${path}': ${reasonOf(error)}`, { cause: error });
   }

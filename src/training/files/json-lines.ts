@@ -30,8 +30,8 @@ import { isBlank, linesFile } from './lines-file.js';
  */
 export function jsonLinesWriter(path: string): Observer<object> {
   checkText('jsonLinesWriter: path', path, "name the file, for example 'readings.jsonl'");
-  return fileObserver('jsonLinesWriter', path, (events) => {
-    const file = linesFile(path, {
+  return fileObserver('jsonLinesWriter', path, (events, absolute) => {
+    const file = linesFile(absolute, {
       check(first, ends) {
         // A first line that was cut off is known by its beginning.
         if (!(ends ? isObject(first) : first.startsWith('{'))) {

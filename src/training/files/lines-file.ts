@@ -1,30 +1,34 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
-  ftruncateSync,
   mkdirSync,
   openSync,
   readSync,
+  realpathSync,
   renameSync,
+  rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A text file that grows by whole lines, in UTF-8. It is open only while something is written. */
+/** A text file that grows by whole lines, in UTF-8, of this process and perhaps of others. It is open only while something is written. */
 export interface LinesFile {
   /**
-   * Looks whether the file is as `append` has left it. Where it is not, since it was never seen, was removed or was written by
-   * somebody else, it is made where it is missing and its last line is mended where that was cut off.
+   * Looks whether the file is as it was left. Where it is not, since it was never seen, was removed or was written by somebody else, it
+   * is made where it is missing, and a last line without a line break gets one. If it is seen for the first time, and that line was cut
+   * off, the line is taken away instead.
    *
    * @returns undefined where it is as it was left, else its first line, '' where it has none.
-   * @throws what `isOurs`, `mkdirSync`, `openSync` and `readSync` throw.
+   * @throws what `check`, `mkdirSync`, `openSync` and `readSync` throw.
    */
   firstLineIfChanged(): string | undefined;
   /**
    * Appends text that ends with a line break, and hands it to the operating system before it returns: it survives a process that is
-   * killed. What is written in part only, for example on a full disk, is taken away again.
+   * killed. What is written in part only, for example on a full disk, is taken away again, unless others have written behind it.
    *
    * @throws what `openSync` and `writeSync` throw.
    */
@@ -84,7 +88,18 @@ export function linesFile(path: string, kind: LinesKind): LinesFile {
         if (!isBlank(first.text)) {
           kind.check(first.text, first.ends);
         }
-        mendLastLine(descriptor, kind);
+        const last = lastLineOf(descriptor);
+        // What has come since the file was left is another process's, which may be in the middle of its line.
+        const isWhole = left !== undefined || kind.isWhole(last.text);
+        if (last.text !== '' && isWhole) {
+          writeSync(descriptor, '\n');
+        } else if (last.text !== '') {
+          // By its path: Windows truncates nothing that is open for appending.
+          truncateSync(path, last.begin);
+          kind.onCut(last.text);
+        }
+        const { ino, size } = fstatSync(descriptor);
+        left = { inode: ino, size };
         // After the mending: of a file of one line that was cut off, nothing is left.
         return lineFrom(descriptor).text;
       });
@@ -93,21 +108,32 @@ export function linesFile(path: string, kind: LinesKind): LinesFile {
       withDescriptor(path, 'a', (descriptor) => {
         const { ino, size } = fstatSync(descriptor);
         const bytes = Buffer.from(text);
+        let written = 0;
         try {
-          for (let at = 0; at < bytes.length; ) {
-            at += writeSync(descriptor, bytes, at);
+          while (written < bytes.length) {
+            written += writeSync(descriptor, bytes, written);
           }
         } catch (error) {
-          ftruncateSync(descriptor, size);
+          // Unless another process has written lines behind it.
+          if (fstatSync(descriptor).size === size + written) {
+            truncateSync(path, size);
+          }
           throw error;
         }
         left = { inode: ino, size: size + bytes.length };
       });
     },
     replace(text) {
-      const beside = `${path}.${process.pid}.new`;
-      writeFileSync(beside, text, { flush: true });
-      renameSync(beside, path);
+      // Of a link, the file that it names.
+      const file = realpathSync(path);
+      const beside = `${file}.${randomUUID()}.new`;
+      try {
+        writeFileSync(beside, text, { flag: 'wx', flush: true });
+        renameSync(beside, file);
+      } catch (error) {
+        rmSync(beside, { force: true });
+        throw error;
+      }
       const { ino, size } = statSync(path);
       left = { inode: ino, size };
     },
@@ -137,27 +163,22 @@ function lineFrom(descriptor: number): { text: string; ends: boolean } {
   }
 }
 
-/** Completes or takes away a last line that has no line break: the next one must not be glued to it. */
-function mendLastLine(descriptor: number, kind: LinesKind): void {
-  const { size } = fstatSync(descriptor);
-  let begin = size;
-  let last = Buffer.alloc(0);
-  for (let end = -1; end < 0 && begin > 0; ) {
-    const length = Math.min(BLOCK, begin);
-    begin -= length;
-    const block = Buffer.alloc(length);
-    readSync(descriptor, block, 0, length, begin);
-    end = block.lastIndexOf(NEWLINE);
-    last = Buffer.concat([block.subarray(end + 1), last]);
-  }
-  if (last.length === 0) {
-    return;
-  }
-  const text = last.toString();
-  if (kind.isWhole(text)) {
-    writeSync(descriptor, '\n');
-  } else {
-    ftruncateSync(descriptor, size - last.length);
-    kind.onCut(text);
+/** The last line of a file where it has no line break, else '', and where it begins. Read again where another process wrote meanwhile. */
+function lastLineOf(descriptor: number): { text: string; begin: number } {
+  for (;;) {
+    const { size } = fstatSync(descriptor);
+    let begin = size;
+    let last = Buffer.alloc(0);
+    for (let end = -1; end < 0 && begin > 0; ) {
+      const length = Math.min(BLOCK, begin);
+      begin -= length;
+      const block = Buffer.alloc(length);
+      readSync(descriptor, block, 0, length, begin);
+      end = block.lastIndexOf(NEWLINE);
+      last = Buffer.concat([block.subarray(end + 1), last]);
+    }
+    if (fstatSync(descriptor).size === size) {
+      return { text: last.toString(), begin: size - last.length };
+    }
   }
 }

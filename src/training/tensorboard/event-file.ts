@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
@@ -82,4 +82,44 @@ export function openEventFile(logdir: string): EventFile {
     throw error;
   }
   return file;
+}
+
+/** The paths of all event files in a folder. @throws what `readdirSync` throws. */
+export function eventFilesOf(logdir: string): string[] {
+  return readdirSync(logdir)
+    .filter((name) => /\btfevents\./.test(name))
+    .map((name) => join(logdir, name));
+}
+
+const BLOCK = 2 ** 20;
+
+/**
+ * Whether a file holds tags of a prefix: `<prefix>/...`, `<prefix>_logs/...` or `<prefix>_control/...`, one of which is in all that is
+ * written under it. Found by their bytes: a tag is the first field of its value, and stands behind that field's key and its length, of one
+ * byte or two. A file that cannot be read holds none.
+ */
+export function holdsTags(path: string, prefix: string): boolean {
+  const bytes = Buffer.from(prefix).toString('latin1');
+  const tag = new RegExp(`\n[\x80-\xff]?[^]${bytes.replace(/\W/g, '\\$&')}(?:_logs|_control)?/`);
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, 'r');
+    const block = Buffer.alloc(BLOCK);
+    // Blocks overlap by what the beginning of a tag may take.
+    for (let at = 0; ; at += BLOCK - bytes.length - 16) {
+      const length = readSync(descriptor, block, 0, BLOCK, at);
+      if (tag.test(block.toString('latin1', 0, length))) {
+        return true;
+      }
+      if (length < BLOCK) {
+        return false;
+      }
+    }
+  } catch {
+    return false;
+  } finally {
+    if (descriptor !== undefined) {
+      closeSync(descriptor);
+    }
+  }
 }

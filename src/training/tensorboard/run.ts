@@ -1,7 +1,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { DataClass, DataType, SessionLog_SessionStatus, type Summary_ValueSchema } from './event_pb.js';
-import { type EventFile, openEventFile } from './event-file.js';
+import { type EventFile, eventFilesOf, holdsTags, openEventFile } from './event-file.js';
 import { LAYOUT_TAG, marginCharts } from './margin-chart.js';
 import { otherProcessWriting } from './other-process.js';
 import type { ScalarPoint } from './scalars.js';
@@ -13,7 +14,8 @@ export interface RunWriter {
    *
    * @param text about the points, in Markdown. It is written under `<prefix>/reading` where it is another than the last, and with
    *   the first one, that TensorBoard's page of custom scalars shows the interval of `<prefix>/minimum`.
-   * @throws what `openEventFile` and `append` throw.
+   * @throws Error with one line where the file was removed and another process writes to the folder now; what `openEventFile` and
+   *   `append` throw.
    */
   write(points: readonly ScalarPoint[], step: number, text?: string): void;
   /** Closes the event file, if this writer is the last. */
@@ -26,8 +28,11 @@ export interface RunWriter {
  * of later steps.
  */
 interface Run {
+  /** Absolute. */
   readonly logdir: string;
   readonly prefixes: Set<string>;
+  /** Prefixes with a chart of their interval, also those of writers that have ended: TensorBoard takes a run's latest layout. */
+  readonly charts: Set<string>;
   /** Undefined where it was removed, and could not be made anew. */
   file: EventFile | undefined;
   /** What the file holds already. */
@@ -45,6 +50,9 @@ interface Run {
 /** By the folder's real path. */
 const runs = new Map<string, Run>();
 
+/** Charts of each folder that was written to, by its real path. */
+const chartsOf = new Map<string, Set<string>>();
+
 const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: new Set(), texts: new Map() });
 
 /**
@@ -54,10 +62,13 @@ const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: ne
  * @throws Error with one line where a writer of this process has the same prefix there, or another process writes to the folder; what
  *   `mkdirSync` and `openEventFile` throw.
  */
-export function joinRun(logdir: string, prefix: string, onRemoved: () => void): RunWriter {
+export function joinRun(folder: string, prefix: string, onRemoved: () => void): RunWriter {
+  // Programs change their folder.
+  const logdir = resolve(folder);
   mkdirSync(logdir, { recursive: true });
   const path = realpathSync(logdir);
-  const run = runs.get(path) ?? { logdir, prefixes: new Set(), file: openAlone(logdir), holds: nothing() };
+  const charts = chartsOf.get(path) ?? new Set<string>();
+  const run = runs.get(path) ?? { logdir, prefixes: new Set(), charts, file: openAlone(logdir), holds: nothing() };
   if (run.prefixes.has(prefix)) {
     throw new Error(
       `another writer of this program draws into the same charts, '${prefix}/...': give each a folder of its own or a prefix, or end the ` +
@@ -65,6 +76,7 @@ export function joinRun(logdir: string, prefix: string, onRemoved: () => void): 
     );
   }
   runs.set(path, run);
+  chartsOf.set(path, charts);
   run.prefixes.add(prefix);
 
   return {
@@ -73,9 +85,10 @@ export function joinRun(logdir: string, prefix: string, onRemoved: () => void): 
         onRemoved();
         run.file.close();
         run.file = undefined;
+        charts.clear();
       }
       if (run.file === undefined) {
-        run.file = openEventFile(logdir);
+        run.file = openAlone(logdir);
         run.holds = nothing();
       }
       append(run, run.file, prefix, points, step, text);
@@ -101,18 +114,33 @@ function openAlone(logdir: string): EventFile {
   return file;
 }
 
+/** Beyond all steps. */
+const NEVER = 2n ** 62n;
+
+/**
+ * Where TensorBoard shall take it that a run goes on: of that step and later ones it leaves out what the files before this one hold, under
+ * all tags. Where they hold none of this program's prefixes, nothing must go. A start is written there too: TensorBoard takes the first of
+ * a run for its beginning, and only those after it for resumptions.
+ */
+function startOf({ logdir, prefixes }: Run, step: bigint): bigint {
+  const files = eventFilesOf(logdir);
+  const isKnown = (prefix: string) => files.some((file) => holdsTags(file, prefix));
+  return files.length === 1 || [...prefixes].some(isKnown) ? step : NEVER;
+}
+
 function append(
-  { holds }: Run,
+  run: Run,
   file: EventFile,
   prefix: string,
   points: readonly ScalarPoint[],
   step: number,
   text: string | undefined,
 ): void {
+  const { holds } = run;
   const moment = { wallTime: Date.now() / 1000, step: BigInt(step) };
   if (!holds.start) {
-    // In the first file of a run too: TensorBoard takes the first start that it finds for the beginning, and others for restarts.
-    file.append({ ...moment, what: { case: 'sessionLog', value: { status: SessionLog_SessionStatus.START } } });
+    const what = { case: 'sessionLog' as const, value: { status: SessionLog_SessionStatus.START } };
+    file.append({ ...moment, step: startOf(run, moment.step), what });
     holds.start = true;
   }
   const values: MessageInitShape<typeof Summary_ValueSchema>[] = points.map(({ tag, value, description }) => ({
@@ -127,7 +155,7 @@ function append(
     values.push(bytesOf(holds, `${prefix}/reading`, 'text', new TextEncoder().encode(text)));
   }
   if (isNewChart) {
-    values.push(bytesOf(holds, LAYOUT_TAG, 'custom_scalars', marginCharts([...holds.charts, prefix])));
+    values.push(bytesOf(holds, LAYOUT_TAG, 'custom_scalars', marginCharts(new Set([...run.charts, prefix]))));
   }
   file.append({ ...moment, what: { case: 'summary', value: { value: values } } });
 
@@ -139,6 +167,7 @@ function append(
   }
   if (isNewChart) {
     holds.charts.add(prefix);
+    run.charts.add(prefix);
   }
 }
 

@@ -3,6 +3,7 @@ import { checkKnownOptions, checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { reasonOf } from '../../warnings.js';
 import type { ControlledValue } from '../control/steer.js';
+import { checkLocalPath } from '../files/local-path.js';
 import { triedWriting } from '../files/tried-writing.js';
 import type { EpochLogs } from '../streams/epoch-logs.js';
 import { readingText } from './reading-text.js';
@@ -59,6 +60,7 @@ function openSink(target: string | SummaryFileWriter, prefix: string): Sink {
   if (target === '') {
     throw new Error("tensorBoardWriter: the log folder is '', give its path, for example 'logs/run1'");
   }
+  checkLocalPath('tensorBoardWriter: the log folder', target);
   const sayRemoved = () =>
     console.warn(
       `tensorBoardWriter: the event file in '${target}' was removed with what it held: a new one is made for later readings`,
@@ -110,9 +112,9 @@ function pointsOf(value: Written, prefix: string): ScalarPoint[] {
  *
  * Given a folder, it opens a new event file in it, now and once; writers of one program with prefixes of their own share it. Every
  * reading is with the operating system when the observer returns: a running TensorBoard sees it, and a process that is killed loses
- * none. The file begins with the step of its first reading: what files before it in the folder have of that step and later ones,
- * from a training that was resumed at an earlier checkpoint, TensorBoard leaves out. Where the file is removed, a new one is made
- * for the next reading, with a warning.
+ * none. In a folder that holds charts of the same prefix, from a training that is resumed, the file begins with the step of the first
+ * value written to it: what files before it have of that step and later ones, TensorBoard leaves out. Where the file is removed, a new
+ * one is made for the next reading, with a warning.
  * Given a `tf.node.summaryFileWriter`, there are the charts alone and without descriptions, because tfjs-node does not take any.
  *
  * Once it is made it never throws, so that a full disk does not end a training: what cannot be written is lost but for

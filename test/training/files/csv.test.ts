@@ -146,6 +146,27 @@ describe('csvWriter', () => {
     expect(fs.readdirSync(join(folder, 'runs'))).toEqual(['readings.csv']);
   });
 
+  it('gets more columns through a link, in another folder than it began in, and without blank rows', () => {
+    csvWriter(path).next(readingOf(1, { step: 1 }));
+    fs.appendFileSync(path, '\n\r\n');
+    const cwd = process.cwd();
+    process.chdir(folder);
+    try {
+      fs.symlinkSync(path, 'latest.csv');
+      const writer = csvWriter('latest.csv');
+      process.chdir('runs');
+      writer.next(readingOf(2, { step: 2, scales: [{ layer: 'a', alpha: 1 }] }));
+    } finally {
+      process.chdir(cwd);
+    }
+    expect(fs.readlinkSync(join(folder, 'latest.csv'))).toBe(path);
+    expect([column('step'), column('alpha/a')]).toEqual([
+      ['1', '2'],
+      ['', '1'],
+    ]);
+    expect(warned()).toEqual([]);
+  });
+
   it('takes away a last row that was cut off, for a number may have lost digits', () => {
     csvWriter(path).next(reading);
     const whole = content();

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { of, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FileEvents, fileObserver } from '../../../src/training/files/file-observer.js';
@@ -50,5 +51,14 @@ describe('fileObserver', () => {
     expect(() => fileObserver('sink', 'a.txt', open)).toThrow(
       /^sink: cannot write to 'a.txt': EACCES: permission denied$/,
     );
+  });
+
+  it('gives the path in full, for programs change their folder', () => {
+    let found: string | undefined;
+    fileObserver('sink', join('runs', 'a.txt'), (_, absolute) => {
+      found = absolute;
+      return () => {};
+    });
+    expect(found).toBe(join(process.cwd(), 'runs', 'a.txt'));
   });
 });

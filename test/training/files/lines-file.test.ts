@@ -7,7 +7,13 @@ import { isBlank, linesFile } from '../../../src/training/files/lines-file.js';
 
 vi.mock('node:fs', async (importOriginal) => {
   const actual = await importOriginal<typeof fs>();
-  return { ...actual, writeSync: vi.fn(actual.writeSync) };
+  const [writeSync, fstatSync] = [vi.fn(actual.writeSync), vi.fn(actual.fstatSync)];
+  const renameSync = vi.fn(actual.renameSync);
+  // As Windows does, of a file that is open for appending.
+  const ftruncateSync = () => {
+    throw new Error('EPERM: operation not permitted, ftruncate');
+  };
+  return { ...actual, writeSync, fstatSync, renameSync, ftruncateSync };
 });
 
 let folder: string;
@@ -122,9 +128,9 @@ describe('linesFile', () => {
       file.append('one.\ntwo.\n');
     };
     begin();
-    fs.appendFileSync(path, 'three');
+    fs.appendFileSync(path, 'three.');
     expect(file.firstLineIfChanged()).toBe('one.');
-    expect([content(), kind.replaced]).toEqual(['one.\ntwo.\n', 0]);
+    expect([content(), kind.replaced]).toEqual(['one.\ntwo.\nthree.\n', 0]);
     file.append('four.\n');
 
     fs.rmSync(join(folder, 'runs'), { recursive: true });
@@ -157,6 +163,47 @@ describe('linesFile', () => {
     expect(content()).toBe('one.\nthree.\n');
   });
 
+  it('cuts nothing that another process is writing, and glues nothing to it', () => {
+    const kind = kindOf();
+    const file = linesFile(path, kind);
+    file.firstLineIfChanged();
+    for (const line of ['one.\n', 'two.\n']) {
+      fs.appendFileSync(path, 'half of a li');
+      expect(file.firstLineIfChanged()).toMatch(/^half/);
+      file.append(line);
+    }
+    expect(content()).toBe('half of a li\none.\nhalf of a li\ntwo.\n');
+    expect([kind.cut, kind.replaced]).toEqual([[], 0]);
+  });
+
+  it('looks again, before it cuts, where a last line has grown meanwhile', () => {
+    found('one.\ntw');
+    const fstat = vi.mocked(fs.fstatSync) as unknown as ReturnType<typeof vi.fn>;
+    const actual = fstat.getMockImplementation() as typeof fs.fstatSync;
+    fstat.mockImplementationOnce((descriptor: number) => {
+      const before = actual(descriptor);
+      fs.appendFileSync(path, 'o.\n');
+      return before;
+    });
+    const kind = kindOf();
+    linesFile(path, kind).firstLineIfChanged();
+    expect([content(), kind.cut]).toEqual(['one.\ntwo.\n', []]);
+  });
+
+  it('takes away none of the lines that another process has written behind its part of one', () => {
+    const file = linesFile(path, kindOf());
+    file.firstLineIfChanged();
+    const write = vi.mocked(fs.writeSync) as unknown as ReturnType<typeof vi.fn>;
+    const actual = write.getMockImplementation() as typeof fs.writeSync;
+    write.mockImplementationOnce((descriptor: number, bytes: Uint8Array) => actual(descriptor, bytes, 0, 2));
+    write.mockImplementationOnce(() => {
+      fs.appendFileSync(path, '\nother.\n');
+      throw new Error('ENOSPC');
+    });
+    expect(() => file.append('two.\n')).toThrow('ENOSPC');
+    expect(content()).toBe('tw\nother.\n');
+  });
+
   it('is replaced as a whole, and gone on with', () => {
     const file = linesFile(path, kindOf());
     file.firstLineIfChanged();
@@ -166,6 +213,29 @@ describe('linesFile', () => {
     file.append('tre.\n');
     expect(content()).toBe('uno.\ndue.\ntre.\n');
     expect(fs.readdirSync(join(folder, 'runs'))).toEqual(['a.txt']);
+  });
+
+  it('is replaced where a link leads to, and a link stays', () => {
+    found('one.\n');
+    const link = join(folder, 'link.txt');
+    fs.symlinkSync(path, link);
+    const file = linesFile(link, kindOf());
+    file.firstLineIfChanged();
+    file.replace('uno.\n');
+    expect(fs.readlinkSync(link)).toBe(path);
+    expect(content()).toBe('uno.\n');
+    expect(file.firstLineIfChanged()).toBeUndefined();
+  });
+
+  it('stays as it was where it cannot be replaced, and nothing is left beside it', () => {
+    found('one.\n');
+    const file = linesFile(path, kindOf());
+    file.firstLineIfChanged();
+    vi.mocked(fs.renameSync).mockImplementationOnce(() => {
+      throw new Error('EBUSY');
+    });
+    expect(() => file.replace('uno.\n')).toThrow('EBUSY');
+    expect([content(), fs.readdirSync(join(folder, 'runs'))]).toEqual(['one.\n', ['a.txt']]);
   });
 
   it('closes what it opens, also where something fails', () => {

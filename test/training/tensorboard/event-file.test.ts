@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openEventFile } from '../../../src/training/tensorboard/event-file.js';
+import { eventFilesOf, holdsTags, openEventFile } from '../../../src/training/tensorboard/event-file.js';
 import { eventFiles, readRecords } from './event-reader.js';
 
 vi.mock('node:fs', async (importOriginal) => {
@@ -80,5 +80,46 @@ describe('openEventFile', () => {
     write.mockImplementationOnce(full);
     expect(() => openEventFile(join(logdir, 'run'))).toThrow('ENOSPC');
     expect(fs.closeSync).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('holdsTags', () => {
+  function holding(...tags: string[]): string {
+    const file = openEventFile(logdir);
+    for (const tag of tags) {
+      file.append({ ...event(1), what: { case: 'summary', value: { value: [{ tag }] } } });
+    }
+    file.close();
+    return eventFilesOf(logdir).sort().at(-1)!;
+  }
+
+  it('finds a prefix by each of its groups, as a whole', () => {
+    for (const tag of ['train/minimum', 'train_logs/loss', 'train_control/rho', `train/${'x'.repeat(300)}`]) {
+      const file = holding('loss', tag);
+      expect(['train', 'tr', 'ain', 'train_logs', 't.ain'].filter((prefix) => holdsTags(file, prefix))).toEqual(
+        tag.startsWith('train_logs') ? ['train', 'train_logs'] : ['train'],
+      );
+    }
+    const file = holding('pretrain/minimum', 'train_2/minimum', 'x', '- train/minimum');
+    expect(holdsTags(file, 'train')).toBe(false);
+    for (const prefix of ['a/b', 'größe', '(a|b)*', '\\w+', 'x'.repeat(200)]) {
+      expect(holdsTags(holding(`${prefix}/minimum`), prefix)).toBe(true);
+    }
+  });
+
+  it('reads large files in parts, and takes what it cannot read for empty', () => {
+    const filler = 'x'.repeat(2 ** 19 - 80);
+    for (let shift = 0; shift < 64; shift += 4) {
+      expect(holdsTags(holding(filler + 'x'.repeat(shift), filler, 'train/minimum'), 'train')).toBe(true);
+    }
+    fs.mkdirSync(join(logdir, 'events.out.tfevents.9999999999.a'));
+    fs.symlinkSync('nowhere', join(logdir, 'events.out.tfevents.9999999999.b'));
+    fs.writeFileSync(join(logdir, 'notes.txt'), '\n\rtrain/minimum');
+    expect(
+      eventFilesOf(logdir)
+        .sort()
+        .slice(-2)
+        .map((file) => holdsTags(file, 'train')),
+    ).toEqual([false, false]);
   });
 });

@@ -1,43 +1,73 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import * as fs from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { otherProcessWriting } from '../../../src/training/tensorboard/other-process.js';
+
+vi.mock('node:fs', async (importOriginal) => {
+  const actual = await importOriginal<typeof fs>();
+  return { ...actual, statSync: vi.fn(actual.statSync) };
+});
 
 let logdir: string;
 beforeEach(() => {
-  logdir = mkdtempSync(join(tmpdir(), 'other-process-'));
+  logdir = fs.mkdtempSync(join(tmpdir(), 'other-process-'));
 });
-afterEach(() => rmSync(logdir, { recursive: true }));
+afterEach(() => fs.rmSync(logdir, { recursive: true }));
 
 const nameOf = (pid: number | string, host = hostname()) => `events.out.tfevents.1700000000.${host}.${pid}.0.v2`;
 
 it('its own files, those of other machines and those that nobody has open are no matter', () => {
-  const own = openSync(join(logdir, nameOf(process.pid)), 'a');
+  const own = fs.openSync(join(logdir, nameOf(process.pid)), 'a');
   try {
     // The parent is alive and has nothing open here: a process may have got the id of one that was killed.
     for (const name of [nameOf(process.ppid), nameOf(999_999_999), nameOf(process.ppid, 'elsewhere'), 'notes.txt']) {
-      writeFileSync(join(logdir, name), '');
+      fs.writeFileSync(join(logdir, name), '');
     }
     expect(otherProcessWriting(logdir)).toBeUndefined();
   } finally {
-    closeSync(own);
+    fs.closeSync(own);
   }
 });
 
-it.skipIf(process.platform !== 'linux')('a living process that has its file open is found, until it ends', async () => {
-  const child = spawn('sh', [
-    '-c',
-    `exec 3>"$0/$1.$$.0.v2"; echo open; read line`,
-    logdir,
-    nameOf('x').split('.x.')[0]!,
-  ]);
+/** A process that has opened a file of its own in the folder. */
+async function opened(redirection: '>' | '<') {
+  const name = nameOf('x').split('.x.')[0]!;
+  const script = `file="$0/$1.$$.0.v2"; : >"$file"; exec 3${redirection}"$file"; echo open; read line`;
+  const child = spawn('sh', ['-c', script, logdir, name]);
   await once(child.stdout, 'data');
+  return {
+    pid: child.pid,
+    async end() {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+it.skipIf(process.platform !== 'linux')('a living process that has its file open is found, until it ends', async () => {
+  const child = await opened('>');
   expect(otherProcessWriting(logdir)).toBe(child.pid);
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
+  // One of its files lies where this process may not look.
+  const stat = vi.mocked(fs.statSync) as unknown as ReturnType<typeof vi.fn>;
+  const actual = stat.getMockImplementation() as typeof fs.statSync;
+  stat.mockImplementation((path: string) => {
+    if (path === `/proc/${child.pid}/fd/0`) {
+      throw new Error('EACCES');
+    }
+    return actual(path);
+  });
+  expect(otherProcessWriting(logdir)).toBe(child.pid);
+  stat.mockImplementation(actual);
+  await child.end();
   expect(otherProcessWriting(logdir)).toBeUndefined();
+});
+
+it.skipIf(process.platform !== 'linux')('a process that only reads its file is no matter', async () => {
+  const child = await opened('<');
+  expect(otherProcessWriting(logdir)).toBeUndefined();
+  await child.end();
 });
