@@ -7,6 +7,7 @@ import type { TensorInputs } from './inputs.js';
  *
  * @param names of the outputs.
  * @param why what needs them, for messages.
+ * @param without outputs whose labels nothing reads, by their places: they are left out.
  * @throws Error with one line when some are missing or do not fit the number of samples.
  */
 export function orderedLabels(
@@ -14,8 +15,9 @@ export function orderedLabels(
   names: readonly string[],
   samples: number,
   why: string,
+  without: readonly number[] = [],
 ): tf.Tensor[] {
-  const list = labelsAtHand(labels, names, samples);
+  const list = labelsAtHand(labels, names, samples).filter((_, place) => !without.includes(place));
   if (list.every((each) => each === undefined)) {
     throw new Error(`${why}: pass labels, or a dataset of { xs, ys }.`);
   }

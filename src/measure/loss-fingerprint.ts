@@ -23,7 +23,8 @@ export async function curvatureOf(hessian: OutputHessian, outputs: number): Prom
     );
   const found = tf.tidy(() => {
     const [z, v] = [rows(0, 3), rows(PLACES * outputs, 1)];
-    const labels = hessian.needsLabels ? rows(2 * PLACES * outputs, 1) : undefined;
+    // Between 0 and 1: losses of amounts and of probabilities know no others.
+    const labels = hessian.needsLabels ? tf.div<tf.Tensor2D>(tf.add(rows(2 * PLACES * outputs, 1), 1), 2) : undefined;
     const columns = hessian.factor(z, 0, hessian.columns(outputs), undefined, labels);
     return tf.sum(tf.square(tf.sum(tf.mul(columns, v), 2)), 0);
   });

@@ -68,7 +68,7 @@ const ROUNDING = 1e-3;
 
 /**
  * @param names of the outputs.
- * @param labelsOfMethod whether the method needs the labels of every output.
+ * @param labelsOfMethod whether the method needs the labels of every output that has some.
  */
 export function lossInputs(
   plans: readonly HeadPlan[],
@@ -82,7 +82,8 @@ export function lossInputs(
   const assumed = new Set(heads.filter((head) => matters(head) && head.rowSums === null).map(({ name }) => name));
   const uneven = new Set<string>();
   const labelled = new Set<string>();
-  const needs = ({ hessian }: Head) => labelsOfMethod || hessian.needsLabels === true;
+  const hasNone = ({ hessian }: Head) => hessian.labels === 'none';
+  const needs = (head: Head) => head.hessian.needsLabels === true || (labelsOfMethod && !hasNone(head));
   const readsLabels = heads.some(({ rowSums, labels }) => rowSums !== null || labels !== null);
   let isKnown = heads.every(mayKnowLoss);
 
@@ -94,8 +95,9 @@ export function lossInputs(
       const found = await weights.of(samples, { labels, sampleWeight, firstWeight });
       const checked: tf.Tensor[] = [];
       try {
-        if (labelsOfMethod) {
-          orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels');
+        if (heads.some((head) => labelsOfMethod && needs(head))) {
+          const without = plans.filter((_, i) => hasNone(heads[i])).map(({ place }) => place);
+          orderedLabels(labels, names, samples, 'Traces of the Hessian depend on the labels', without);
         }
         const atHand = readsLabels ? labelsAtHand(labels, names, samples) : [];
         const needed: (tf.Tensor | undefined)[] = [];

@@ -403,7 +403,7 @@ export interface LossReads {
   weights(plan: HeadPlan): boolean;
   /** Whether sums of rows of labels are read where they count (`OutputHessian.byRowSum`). */
   readonly rowSums?: boolean;
-  /** Whether labels are read of all heads, rather than of those alone whose Hessian needs them. */
+  /** Whether labels are read of all heads that have some, rather than of those alone whose Hessian needs them. */
   readonly labels?: boolean;
   /** Whether labels are read for the loss itself, where there are some. */
   readonly value?: boolean;
@@ -428,7 +428,10 @@ export function cutAtLosses(
   const cuts = plans.map(({ place, loss }) => cutOne(graph, graph.outputs[place], loss, number));
   const withWeights = plans.filter(reads.weights);
   const withRowSums = plans.filter((_, i) => reads.rowSums && cuts[i].hessian.byRowSum);
-  const needLabels = plans.filter((_, i) => reads.labels || cuts[i].hessian.needsLabels);
+  const needLabels = plans.filter((_, i) => {
+    const { labels, needsLabels } = cuts[i].hessian;
+    return needsLabels || (reads.labels && labels !== 'none');
+  });
   const forValue = plans.filter((plan, i) => {
     const { value, labels } = cuts[i].hessian;
     return reads.value && value && labels !== 'none' && !needLabels.includes(plan);

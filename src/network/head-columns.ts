@@ -10,6 +10,9 @@ import type { RowNumbers } from './row-columns.js';
 
 type Outputs = readonly tf.Tensor[];
 
+/** The smallest number above 0 in float32. */
+const SMALLEST_FLOAT = 2 ** -149;
+
 /** Numbers of each sample, read side by side with others: those of sample n are `all[n width + from]` and the `own - 1` behind. */
 export interface SampleNumbers {
   readonly all: Float32Array;
@@ -65,6 +68,8 @@ function layoutOf(heads: readonly Head[], outputs: Outputs): HeadLayout[] {
 export interface HeadColumn {
   readonly output: number;
   readonly position: number;
+  /** Positions of the output, P. */
+  readonly positions: number;
   /** [K]. */
   readonly delta: Float64Array;
 }
@@ -180,7 +185,8 @@ export function headColumns(
                   }
                 }
               }
-              totals[h][n] = total;
+              // 0 says that nothing is curved here, not that float32 ends.
+              totals[h][n] = total > 0 ? Math.max(total, SMALLEST_FLOAT) : total;
             }
           });
           return { curvature, moved, totals };
@@ -192,7 +198,7 @@ export function headColumns(
           point(row, numbers, sample, position, positions);
           const delta = head.hessian.ofRow.column(row, outputs, (column - found.before) % found.columns);
           const root = Math.sqrt(shareOf(found, sample, position));
-          return { output: head.output, position, delta: delta.map((each) => root * each) };
+          return { output: head.output, position, positions, delta: delta.map((each) => root * each) };
         },
       };
     },
@@ -281,7 +287,11 @@ export function deltasOfColumns(
   }
   const values = new Map<number, Float32Array>();
   for (let i = 0; i < count; i++) {
-    const { output, delta } = column(i);
+    const { output, positions, delta } = column(i);
+    // Of a function, they are not known before.
+    if (positions > 1) {
+      return null;
+    }
     const ofOutput = values.get(output) ?? new Float32Array(count * delta.length);
     values.set(output, ofOutput);
     ofOutput.set(delta, i * delta.length);

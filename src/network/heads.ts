@@ -276,11 +276,11 @@ export function residualsOf(heads: readonly Head[], outputs: Outputs): Map<numbe
     const { rows, gradientScale } = rowsOf(head, outputs);
     const z = outputs[head.output];
     const { gradient } = head.hessian;
-    if (head.labels === null || !gradient) {
+    const isMissing = head.labels === null && head.hessian.labels !== 'none';
+    if (isMissing || !gradient) {
       throw new Error(`Output '${head.name}' has no labels, or a loss whose gradient is not known.`);
     }
-    const labels = outputs[head.labels];
-    const ofRow = gradient(rows, asRows(labels, rows));
+    const ofRow = gradient(rows, head.labels === null ? rows : asRows(outputs[head.labels], rows));
     const factor = gradientScale();
     const share = typeof factor === 'number' ? factor ** 2 : tf.reshape(tf.square(factor), [-1, 1]);
     const weighted = tf.reshape(tf.mul(ofRow, share), z.shape);
@@ -318,6 +318,15 @@ export function lossesOfSamples(heads: readonly Head[], outputs: Outputs): tf.Te
     ]);
   });
   return (ofHeads.length === 1 ? ofHeads[0] : tf.addN(ofHeads)) as tf.Tensor2D;
+}
+
+/** 0 for each sample, and no number where one of its z is not finite: [N, 1]. */
+export function zeroWhereFinite(heads: readonly Head[], outputs: Outputs): tf.Tensor2D {
+  const zeros = heads.map(({ output }) => {
+    const z = outputs[output];
+    return tf.sum(tf.mul(tf.reshape(z, [z.shape[0], -1]), 0), 1, true);
+  });
+  return (zeros.length === 1 ? zeros[0] : tf.addN(zeros)) as tf.Tensor2D;
 }
 
 /** sum over the positions of one number a row, [N P], weighed by the square of a scale, [N, P] or a number: [N]. */

@@ -129,7 +129,8 @@ export interface LossFactor {
 
 /** A loss by the factor of its output Hessian. @throws Error with one line where the factor has not the shape [R, M, K]. */
 export function hessianOfFactor(loss: LossFactor): OutputHessian {
-  const { activation = null, needsLabels = false, columns, gradient, value } = loss;
+  const { activation = null, needsLabels = false, gradient, value } = loss;
+  const columns = (outputs: number) => loss.columns(outputs);
   const all = (z: tf.Tensor2D, labels?: tf.Tensor2D) => {
     const [rows, outputs] = z.shape;
     const found = labels ? loss.factor(z, labels) : loss.factor(z);
@@ -147,7 +148,7 @@ export function hessianOfFactor(loss: LossFactor): OutputHessian {
     labels: 'numbers',
     byRowSum: false,
     needsLabels,
-    mayVanish: needsLabels,
+    mayVanish: true,
     activation,
     columns,
     ...(gradient && { gradient: (z, labels) => gradient.call(loss, z, labels) }),

@@ -217,7 +217,7 @@ export function sensitivityPass(
       const call = callOf(step);
       const sensitivity = operation.sensitivity ?? byRandomSigns(operation);
       if (sensitivity.entersAtInput) {
-        return through(sensitivity, [joined(step, from[0], call.inputs[0])], call);
+        return through(sensitivity, [joined(step, from[0], call.inputs[0]), ...from.slice(1)], call);
       }
       const passed = through(sensitivity, from, call);
       return operation.parameters.length > 0 ? joined(step, passed, call.output) : passed;

@@ -9,6 +9,7 @@ import {
   exponentsOf,
   type Head,
   lossesOfSamples,
+  zeroWhereFinite,
 } from '../network/heads.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
@@ -25,7 +26,7 @@ import {
   samplesOf,
   shapesOfSample,
 } from './chunks.js';
-import { inFloatRange, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
+import { inFloatRange, outputsNotFinite, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
 export interface TraceChunk {
@@ -72,7 +73,10 @@ const FEW_SAMPLES = 8;
 
 /** A chunk of samples with all of its columns. */
 interface SummedChunk extends StartedChunk {
-  /** Norms summed over the columns, those of parameters and then those of deltas, then losses where asked for: [rows, samples]. */
+  /**
+   * Norms summed over the columns, those of parameters and then those of deltas, then losses where asked for, and what
+   * `zeroWhereFinite` gives where that counts: [rows, samples].
+   */
   readonly found: tf.Tensor2D;
   readonly begin: number;
   readonly samples: number;
@@ -101,7 +105,10 @@ export function traceKernel(
 ): TraceKernel {
   // Those without curvature have nothing to send backward.
   const heads = curvedHeads(allHeads);
-  const mayVanish = heads.every(({ hessian }) => hessian.mayVanish);
+  /** Whether zeros may be what they are, where the losses say so; a factor of the user's may be that small, too. */
+  const mayVanish = heads.every(({ hessian }) => hessian.mayVanish && hessian.name !== 'factor');
+  /** Whether outputs that are not finite might be taken for flat. */
+  const looksAtOutputs = heads.length === 0 || heads.some(({ hessian }) => hessian.mayVanish);
   const plan = planSteps(maximaFirst(graph));
   const parameters = trainedParameters(graph);
   const factoring = factoringOperations(plan);
@@ -181,10 +188,14 @@ export function traceKernel(
         }
         const norms = sums ?? tf.zeros<tf.Rank.R2>([measured.length, samples]);
         sums = norms;
-        if (!withLoss) {
+        if (!withLoss && !looksAtOutputs) {
           return { found: norms, begin, samples, columns, columnsAtOnce };
         }
-        const found = gaugedTidy(gauge, () => tf.concat2d([norms, lossesOfSamples(allHeads, tape.outputs)], 0));
+        const found = gaugedTidy(gauge, () => {
+          const losses = withLoss ? [lossesOfSamples(allHeads, tape.outputs)] : [];
+          const zeros = looksAtOutputs ? [tf.transpose(zeroWhereFinite(allHeads, tape.outputs))] : [];
+          return tf.concat2d([norms, ...losses, ...zeros], 0);
+        });
         norms.dispose();
         return { found, begin, samples, columns, columnsAtOnce };
       } catch (error) {
@@ -285,6 +296,9 @@ export function traceKernel(
             },
           }
         : undefined;
+      if (looksAtOutputs && found.subarray(-samples).some((zero) => zero !== 0)) {
+        throw outputsNotFinite();
+      }
       // Where no loss is curved here, zeros are what they are.
       const isFlat = mayVanish && loss?.loss.curvature.every((each) => each === 0);
       if (isFlat || heads.length === 0 || inFloatRange(values, samples, quiet)) {

@@ -105,7 +105,7 @@ export async function scaledTraces(
   const gauge = memoryGauge();
   const tape = record(graph, plan, inputs, gauge);
   try {
-    await checkForward(plan, tape, weights);
+    await checkForward(graph, plan, tape, weights);
     const passes = passesOf(tape);
     let earlier: Float64Array[] | undefined;
     let differing: Parameter | undefined;
@@ -133,6 +133,11 @@ export async function scaledTraces(
   } finally {
     tape.dispose();
   }
+}
+
+/** What is said where the network overflows. */
+export function outputsNotFinite(): RangeError {
+  return new RangeError('The outputs are not finite: look for weights or inputs that are huge or not numbers.');
 }
 
 /** Reads norms, which are disposed, and adds them up in float64: what that does not hold either, below 1e-308, is 0. */
@@ -173,15 +178,18 @@ function agree(a: Float64Array | undefined, b: Float64Array): boolean {
  * @throws RangeError with one line that names the first layer of which that is so.
  */
 async function checkForward(
+  graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
   weights: ReadonlyMap<Operation, LargestWeights>,
 ): Promise<void> {
-  const finite = tf.tidy(() => tf.addN(tape.outputs.map((z) => tf.sum(tf.mul(z, 0)))));
+  // What only the loss reads, its labels for one, goes through the graph as it is.
+  const computed = tape.outputs.filter((_, i) => !graph.inputs.includes(graph.outputs[i]));
+  const finite = tf.tidy(() => tf.addN(computed.map((z) => tf.sum(tf.mul(z, 0)))));
   const [zero] = await finite.data();
   finite.dispose();
   if (zero !== 0) {
-    throw new RangeError('The outputs are not finite: look for weights or inputs that are huge or not numbers.');
+    throw outputsNotFinite();
   }
   const affine = plan.flatMap(({ step: { operation } }, i) =>
     (operation.linearIn ?? []).flatMap(({ saved, parameter }) => {

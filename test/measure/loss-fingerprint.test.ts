@@ -40,6 +40,24 @@ it.each<[string, LossFactor]>([
   expect(isSameCurvature(another, [...another])).toBe(true);
 });
 
+it('of factors of amounts and of probabilities tell losses apart', async () => {
+  const byLabels = (root: (y: tf.Tensor2D) => tf.Tensor): LossFactor => ({
+    needsLabels: true,
+    columns: (outputs) => outputs,
+    factor: (z, y) => tf.mul(weighted([1, 1, 1]).factor(z), root(y as tf.Tensor2D)) as tf.Tensor3D,
+  });
+  const [half, whole, ofUncertain] = await Promise.all(
+    [
+      (y: tf.Tensor2D) => tf.sqrt(tf.div(y, 2)),
+      (y: tf.Tensor2D) => tf.sqrt(y),
+      (y: tf.Tensor2D) => tf.sqrt(tf.mul(y, tf.sub(1, y))),
+    ].map((root) => of(byLabels(root))),
+  );
+  expect([half, whole, ofUncertain].flat().every((value) => value! >= 0)).toBe(true);
+  expect(isSameCurvature(half!, whole!)).toBe(false);
+  expect(isSameCurvature(whole!, ofUncertain!)).toBe(false);
+});
+
 it('of the losses by name differ as well', async () => {
   const all = await Promise.all(
     (['softmaxCrossEntropy', 'sigmoidCrossEntropy', 'meanSquaredError'] as const).map((name) =>

@@ -113,6 +113,51 @@ describe('masks reach the recurrent layers', () => {
   });
 });
 
+/** Masks positions whose first feature is 0, as a class of the user's may. */
+class OwnMask extends tfl.layers.Layer {
+  static readonly className = 'OwnMask';
+  override supportsMasking = true;
+  override computeOutputShape(shape: tfl.Shape): tfl.Shape {
+    return shape;
+  }
+  override computeMask(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const [x] = [inputs].flat() as [tf.Tensor3D];
+      return tf.notEqual(tf.squeeze(tf.slice(x, [0, 0, 0], [-1, -1, 1]), [2]), 0);
+    });
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.clone([inputs].flat()[0]!);
+  }
+}
+
+describe('masks begin inside of a Sequential at every time step', () => {
+  const lstm = () => layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') });
+  const chains: [string, number[], () => tfl.layers.Layer][] = [
+    ['a masking layer', [4, 2], () => layers.masking({ maskValue: 0, inputShape: [4, 2], name: name('mask') })],
+    ['a class of the user', [4, 2], () => new OwnMask({ inputShape: [4, 2], name: name('own') })],
+  ];
+  if (tf.getBackend() !== 'wasm') {
+    const embedding = () =>
+      layers.embedding({ inputDim: 5, outputDim: 3, maskZero: true, inputShape: [4], name: name('inner') });
+    chains.push(['an embedding', [4], embedding]);
+  }
+
+  it.each(chains)('with %s', async (_, shape, first) => {
+    const chain = tfl.sequential({ layers: [first(), lstm()] }) as unknown as tfl.layers.Layer;
+    const x = tfl.input({ shape: [2, ...shape] });
+    const every = layers.timeDistributed({ layer: chain, name: name('every') });
+    const model = built(x, through(x, every, layers.flatten(), head()));
+    const data = tf.tidy(() => {
+      const values = tf.floor(tf.randomUniform([3, 2, ...shape], 1, 5, 'float32', 2));
+      const kept = tf.tensor([1, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1, 0, 1, 1], [3, 2, 4]);
+      return tf.mul(values, shape.length > 1 ? tf.expandDims(kept, 3) : kept);
+    });
+    await expectTraces(model, [data]);
+    data.dispose();
+  });
+});
+
 describe('masking', () => {
   it('sets masked positions and their deltas to 0, in every column', () => {
     const layer = layers.masking({ maskValue: 2, name: name('mask') });

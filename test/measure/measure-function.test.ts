@@ -83,6 +83,9 @@ describe('measureFunctionSharpness', () => {
     const sampled = await measureFunctionSharpness(f, { w: { variable: w } }, [a, b], { loss, method: { pairs: 20 } });
     expect(sampled.pairs).toBe(20);
     expect(sampled.standardError).toBeGreaterThan(0);
+    const whole = await measureFunctionSharpness(f, [w], [a, b], { loss });
+    expect(Math.abs(sampled.trace - whole.trace)).toBeLessThan(4 * sampled.standardError);
+    expect(sampled.standardError).toBeLessThan(0.2 * whole.trace);
     tf.dispose([w, a, b, sum]);
   });
 

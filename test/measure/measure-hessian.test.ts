@@ -100,6 +100,37 @@ describe('method: { hutchinson }', () => {
     tf.dispose([x, classes, target]);
   });
 
+  it('asks for no labels where the loss reads none', async () => {
+    const input = tfl.input({ shape: [4] });
+    const outputs = [
+      layers.dense({ units: 4, name: 'decoded', activation: 'sigmoid' }).apply(input) as tfl.SymbolicTensor,
+      layers.dense({ units: 2, name: 'z_mean' }).apply(input) as tfl.SymbolicTensor,
+      layers.dense({ units: 2, name: 'z_log_var' }).apply(input) as tfl.SymbolicTensor,
+    ];
+    const model = tfl.model({ inputs: input, outputs });
+    setGoldenWeights(model, 3);
+    const x = tf.randomUniform([5, 4], 0, 1, 'float32', 1);
+    const prior = { z_mean: 'gaussianMeanDivergence', z_log_var: 'gaussianVarianceDivergence' } as const;
+    const loss = { decoded: 'binaryCrossentropy', ...prior } as const;
+    const method = { hutchinson: 4 };
+    const before = tf.memory().numTensors;
+    // Of dense layers alone, all of the Hessian is the Gauss-Newton part.
+    const exact = await measureSharpness(model, x, { loss });
+    const reading = await measureSharpness(model, { xs: x, ys: { decoded: x } as never }, { loss, method });
+    expect(reading.trace / exact.trace).toBeCloseTo(1, 5);
+    const [of, whole] = [
+      await measureSharpness(model, x, { loss: prior, method }),
+      await measureSharpness(model, x, { loss: prior }),
+    ];
+    expect(of.trace / whole.trace).toBeCloseTo(1, 5);
+    await expect(measureSharpness(model, x, { loss, method })).rejects.toThrow(
+      /^Traces of the Hessian depend on the labels: pass labels/,
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+    model.dispose();
+  });
+
   it('says in one line what is missing', async () => {
     const model = tfl.sequential({ layers: [layers.dense({ units: 3, inputShape: [2] })] });
     const x = tf.ones([2, 2]);

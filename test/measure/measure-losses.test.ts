@@ -227,6 +227,21 @@ describe('labels', () => {
       classes.dispose();
     }));
 
+  it('that are no numbers leave the reading, where the loss alone reads them', () =>
+    withNetwork(plainLosses.find(({ loss }) => loss === 'logcosh')!, async ({ model, x, y }) => {
+      // Norms that small are looked at twice.
+      const [kernel, bias, last, lastBias] = model.getWeights();
+      const moved = [tf.mul(kernel!, 2 ** -45), tf.mul(bias!, 0), tf.mul(last!, 2 ** 45), lastBias!];
+      model.setWeights(moved);
+      tf.dispose(moved.slice(0, 3));
+      const without = await measureSharpness(model, x, { loss: 'mse' });
+      const nan = tf.tidy(() => tf.where(tf.greater(y, 0), Number.NaN, y));
+      const strange = await measureSharpness(model, x, { loss: 'mse', labels: nan });
+      expect(strange.minimumSharpness).toBe(without.minimumSharpness);
+      expect(Number.isFinite(strange.loss)).toBe(false);
+      nan.dispose();
+    }));
+
   it('count in the gradient of Minimum Sharpness, which differences confirm', () =>
     withNetwork(plainLosses.find(({ loss }) => loss === 'logcosh')!, async ({ model, x, y }) => {
       const { parameters } = minimumSharpnessGradients(model, x as never, { loss: 'logcosh', labels: y as never });
@@ -244,6 +259,81 @@ describe('labels', () => {
       const found = parameters.find(({ name }) => name.startsWith('out/kernel'))!.gradient.dataSync()[4]!;
       expect(Math.abs(found - slope)).toBeLessThan(1e-2 * Math.max(0.1, Math.abs(slope)));
       tf.dispose([...parameters.map(({ gradient }) => gradient), ...before]);
+    }));
+});
+
+describe('outputs that are not finite', () => {
+  it.each(['squaredHinge', 'huberLoss', 'logcosh', 'meanSquaredLogarithmicError', 'meanAbsoluteError'] as const)(
+    '%s refuses them, and does not take them for flat',
+    async (loss) => {
+      const model = tfl.sequential({
+        layers: [
+          layers.dense({ units: 2, inputShape: [2], useBias: false }),
+          layers.dense({ units: 1, useBias: false }),
+        ],
+      });
+      model.setWeights([tf.fill([2, 2], 1e25), tf.fill([2, 1], 1e25)]);
+      const [x, y] = [tf.ones([6, 2]), tf.ones([6, 1])];
+      const { numTensors } = tf.memory();
+      for (const method of ['exact', { pairs: 3 }] as const) {
+        for (const inputs of [{ xs: x, ys: y }, datasetOf(x, y)]) {
+          const refused = await measureSharpness(model, inputs, { loss, method }).catch((error: Error) => error);
+          expect(refused).toBeInstanceOf(RangeError);
+          expect((refused as RangeError).message).toMatch(/ not finite: look for weights or inputs that are huge/);
+        }
+      }
+      expect(tf.memory().numTensors).toBe(numTensors);
+      tf.dispose([x, y]);
+      model.dispose();
+    },
+  );
+});
+
+describe('factors of the output Hessian', () => {
+  /** Squared error times a constant, as an object of a class. */
+  class Times {
+    readonly perOutput = 1;
+    readonly size: number;
+    constructor(size: number) {
+      this.size = size;
+    }
+    columns(outputs: number) {
+      return this.perOutput * outputs;
+    }
+    factor(z: tf.Tensor2D) {
+      const [rows, outputs] = z.shape;
+      const root = tf.mul(tf.eye(outputs), this.size * Math.sqrt(2 / outputs));
+      return tf.tile(tf.expandDims(root, 1), [1, rows, 1]) as tf.Tensor3D;
+    }
+  }
+  const sumOfRows = (z: tf.Tensor2D) => tf.sum(z, 1);
+  const plain = plainLosses.find(({ loss }) => loss === 'logcosh')!;
+
+  it('may be objects of a class', () =>
+    withNetwork(plain, async ({ model, x }) => {
+      const own = await measureSharpness(model, x, { loss: new Times(1) });
+      const named = await measureSharpness(model, x, { loss: 'mse' });
+      expect(own.minimumSharpness / named.minimumSharpness).toBeCloseTo(1, 5);
+    }));
+
+  it('may be 0 for all samples, which is not what is too small to see', () =>
+    withNetwork(plain, async ({ model, x, y }) => {
+      const method = { pairs: 5 };
+      for (const inputs of [x, datasetOf(x, y)]) {
+        for (const more of [{}, { method }]) {
+          const reading = await measureSharpness(model, inputs, { loss: new Times(0), ...more });
+          expect([reading.minimumSharpness, reading.trace]).toEqual([0, 0]);
+        }
+      }
+      const named = await measureSharpness(model, x, { loss: 'mse' });
+      const tiny = await measureSharpness(model, x, { loss: new Times(1e-25), method });
+      expect(tiny.trace / named.trace / 1e-50).toBeCloseTo(1, 4);
+      const labelled = Object.assign(new Times(1e-25), { needsLabels: true, value: sumOfRows });
+      const read = await measureSharpness(model, { xs: x, ys: y }, { loss: labelled as never });
+      expect(read.trace / named.trace / 1e-50).toBeCloseTo(1, 4);
+      await expect(measureSharpness(model, datasetOf(x, y), { loss: new Times(1e-25), method })).rejects.toThrow(
+        RangeError,
+      );
     }));
 });
 

@@ -66,12 +66,14 @@ it.each([
 });
 
 it('makes deltas of columns where no output has positions', () => {
-  const column = (i: number) => ({ output: i % 2, position: 0, delta: Float64Array.from([i, i + 1]) });
+  const column = (i: number) => ({ output: i % 2, position: 0, positions: 1, delta: Float64Array.from([i, i + 1]) });
   expect(deltasOfColumns(heads, 2, column)).toBe(null);
   tf.tidy(() => {
     const deltas = deltasOfColumns([heads[1]!], 3, column);
     expect(deltas!.get(0)!.arraySync()).toEqual([[0, 1], [0, 0], [2, 3]]); // biome-ignore format: one line
     expect(deltas!.get(1)!.arraySync()).toEqual([[0, 0], [1, 2], [0, 0]]); // biome-ignore format: one line
+    // Positions that show when the columns are there.
+    expect(deltasOfColumns([heads[1]!], 3, (i) => ({ ...column(i), positions: 2 }))).toBe(null);
   });
 });
 

@@ -108,6 +108,29 @@ describe('sensitivityPass', () => {
     alone.dispose();
   });
 
+  it('goes through the states that a recurrent layer begins with', () => {
+    const seeded = (units: number, seed: number, name: string) => ({
+      units,
+      name,
+      kernelInitializer: tfl.initializers.heNormal({ seed }),
+      recurrentInitializer: tfl.initializers.glorotNormal({ seed: seed + 1 }),
+    });
+    const model = network(
+      (input) => {
+        const encoder = layers.lstm({ ...seeded(3, 11, 'encoder'), returnState: true });
+        const [, h, c] = encoder.apply(input) as tfl.SymbolicTensor[];
+        return apply(last(), apply(layers.lstm(seeded(3, 21, 'decoder')), [input, h!, c!]));
+      },
+      [4, 3],
+    );
+    const sequences = tf.randomNormal([40, 4, 3], 0, 1, 'float32', 1);
+    // Nothing but the encoder is sampled, and the decoder's states are the only way from there.
+    const [sizes] = sizesOf(model, [sequences], ['decoder', 'last']);
+    expect(Math.max(...sizes!) / Math.min(...sizes!)).toBeGreaterThan(2);
+    sequences.dispose();
+    model.dispose();
+  });
+
   it('puts later chunks on the scale of all so far', () => {
     const model = network((input) => apply(last(), apply(relu(6, 'two', 2), apply(relu(5, 'one', 1), input))));
     const halves = tf.split(x, 2);

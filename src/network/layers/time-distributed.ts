@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { callsOf, isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
@@ -109,9 +110,27 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   };
 }
 
+/** Whether a layer begins a mask: inside of a chain, tf.js hands it on to the layers behind. */
+function beginsMask(layer: Layer): boolean {
+  if (!layer.supportsMasking || layer.computeMask === tfl.layers.Layer.prototype.computeMask) {
+    return false;
+  }
+  // That depends on the layer alone, so a sample of zeros tells.
+  return tf.tidy(() => {
+    const { inputs } = callsOf(layer)[0];
+    const zeros = inputs.map(({ shape, dtype }) =>
+      tf.zeros(
+        shape.map((size) => size ?? 1),
+        dtype,
+      ),
+    );
+    return [layer.computeMask(zeros, undefined)].flat().some((mask) => mask instanceof tf.Tensor);
+  });
+}
+
 /**
- * The layers of a chain, in their order; null for a model that is no Sequential, or has one inside that is none, and for one that turns
- * what goes in into another type.
+ * The layers of a chain, in their order; null for a model that is no Sequential, or has one inside that is none, for one that turns
+ * what goes in into another type, and for one with masks.
  *
  * @param type of what goes in.
  */
@@ -126,7 +145,7 @@ function chainOf(layer: Layer, type: tf.DataType): Layer[] | null {
   const chain: Layer[] = [];
   let given = type;
   for (const part of parts) {
-    const inside = chainOf(part, given);
+    const inside = !isModel(part) && beginsMask(part) ? null : chainOf(part, given);
     if (!inside) {
       return null;
     }
@@ -138,7 +157,8 @@ function chainOf(layer: Layer, type: tf.DataType): Layer[] | null {
 
 /**
  * A layer at every time step: the rule of the layer inside, with time steps in the place of samples. A Sequential inside is
- * its layers one after the other; other models go the generic way, and so does one that turns floats into whole numbers.
+ * its layers one after the other; other models go the generic way, and so do one that turns floats into whole numbers and one
+ * with masks.
  *
  * @param ruleOf finds the rule of the layer inside.
  */

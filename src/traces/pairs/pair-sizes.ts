@@ -7,7 +7,7 @@ import {
   type SampleNumbers,
   sideBySide,
 } from '../../network/head-columns.js';
-import { curvedHeads, type Head, lossesOfSamples } from '../../network/heads.js';
+import { curvedHeads, type Head, lossesOfSamples, zeroWhereFinite } from '../../network/heads.js';
 import type { Operation } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
@@ -100,7 +100,14 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
           const { q, inputNorms: known } = pass.sensitivities(tape, weights);
           const columns = headColumns(heads, tape.outputs, q, weights);
           const losses = withLoss ? [tf.transpose(lossesOfSamples(allHeads, tape.outputs))] : [];
-          const { joined, partsOf } = sideBySide([...columns.tensors, ...(known ? [known.numbers] : []), ...losses]);
+          const vanishing = heads.filter(({ hessian }) => hessian.mayVanish);
+          const zeros = vanishing.length > 0 ? [zeroWhereFinite(vanishing, tape.outputs)] : [];
+          const { joined, partsOf } = sideBySide([
+            ...columns.tensors,
+            ...(known ? [known.numbers] : []),
+            ...zeros,
+            ...losses,
+          ]);
           meaning = (values) => {
             const parts = partsOf(values);
             const norms = parts[columns.tensors.length];
@@ -115,6 +122,15 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
             const ofHeads = columns.of(parts);
             const ofColumns = ofHeads.norms();
             const sizes = mixture(ofColumns);
+            if (zeros.length > 0) {
+              // Outputs that are not finite are not flat: they show in the totals.
+              const { all, width, from } = parts[parts.length - 1 - losses.length];
+              for (const ofHead of ofColumns.totals) {
+                for (let n = 0; n < samples; n++) {
+                  ofHead[n] += all[n * width + from];
+                }
+              }
+            }
             const loss = withLoss && { loss: lossesIn(parts[parts.length - 1], samples) };
             return { samples, sizes, totals: ofColumns.totals, inputNorms, ofHeads, ...loss };
           };
