@@ -94,7 +94,6 @@ const ofFunctions: Measuring = {
 function toldByHand(trained: Trained, monitor: TrainingMonitor, checks: boolean): Monitor {
   const { problems } = monitor;
   let epochs = 0;
-  let isChecked = !checks;
   monitor.setModel(trained);
   monitor.begin();
   monitor.batchBegin();
@@ -118,9 +117,8 @@ function toldByHand(trained: Trained, monitor: TrainingMonitor, checks: boolean)
     batchEnd: (logs) =>
       guarded(async () => {
         const reading = await monitor.batchEnd(logs);
-        if (!isChecked) {
-          isChecked = true;
-          await monitor.check();
+        if (checks) {
+          await monitor.check(); // which it does once
         }
         return reading;
       }),

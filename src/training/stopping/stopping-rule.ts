@@ -85,9 +85,8 @@ export function lossSince(
 }
 
 /** Judges an observation. `lossSince` comes before. */
-export function judge(before: RuleState, seen: Observation, settings: RuleSettings): Verdict {
+export function judge(state: RuleState, seen: Observation, settings: RuleSettings): Verdict {
   const { comparison, criterion, startFromEpoch, startFromAccuracy } = settings;
-  const state = before;
   const ignored = { state, improved: false, stops: false };
   if (
     seen.epoch < startFromEpoch ||
