@@ -92,6 +92,7 @@ export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
   const { errors, stop } = listenTo(device);
   try {
     const result = await run();
+    await hearOut(device);
     // Who has computed anew may have taken an error for its own that was somebody else's.
     const broken = errors.find((error) => !(own.isAlone && madeGood.has(error)));
     if (broken) {
@@ -107,20 +108,21 @@ export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
 /** Errors of the device that computes, for one who runs again what they may have spoilt. */
 export interface DeviceErrors {
   /**
-   * Whether none was reported since this was asked the last time. Events come before the numbers that were read after what caused
-   * them.
+   * Whether none was reported since this was asked the last time, of all that has been started until now.
    *
    * @throws Error with one line where there was one, which counts as made good for then: who asked computes again, or fails. Also
    *   where WebGL's context is gone or ran out of memory.
    */
-  check(): void;
+  check(): Promise<void>;
   stop(): void;
 }
 
 export function deviceErrors(): DeviceErrors {
-  const { errors, stop } = listenTo(webGpuDevice());
+  const device = webGpuDevice();
+  const { errors, stop } = listenTo(device);
   return {
-    check() {
+    async check() {
+      await hearOut(device);
       const [first] = errors;
       if (first) {
         for (const error of errors.splice(0)) {
@@ -138,6 +140,15 @@ export function deviceErrors(): DeviceErrors {
     },
     stop,
   };
+}
+
+/**
+ * Until all that a device has to report of what was started before has been told. The event of an error may come later than the
+ * numbers that were read after what caused it, but not later than the end of an error scope, which does not wait for the GPU.
+ */
+async function hearOut(device: WebGpuDevice | null): Promise<void> {
+  device?.pushErrorScope('validation');
+  await device?.popErrorScope();
 }
 
 /** @throws Error with one line where the GPU has lost all tensors, the model's own included. */

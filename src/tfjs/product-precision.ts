@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { deviceErrors } from './device-errors.js';
 
 /** Bits behind the leading one that are looked for. float32 has 23, TF32 and half floats 10, bfloat16 7. */
 const BITS = 16;
@@ -17,11 +18,32 @@ export function bitsOfProducts(): Promise<number> {
   const backend = tf.backend();
   const found = known.get(backend) ?? findBitsOfProducts();
   known.set(backend, found);
+  // What failed once, as where no memory was left, is looked for again.
+  found.catch(() => known.delete(backend));
   return found;
 }
 
-/** The same, looked for again. */
+/**
+ * The same, looked for again.
+ *
+ * @throws Error with one line where the device has reported an error meanwhile.
+ */
 export async function findBitsOfProducts(): Promise<number> {
+  const device = deviceErrors();
+  try {
+    const values = await productsOfBits();
+    await device.check();
+    const lost = Array.from({ length: BITS }, (_, i) => i).find((i) =>
+      [values[i], values[BITS + i]].some((value) => !(Math.abs(value - 1 - 2 ** -(1 + i)) < 2 ** -(3 + i))),
+    );
+    return lost ?? Number.POSITIVE_INFINITY;
+  } finally {
+    device.stop();
+  }
+}
+
+/** 1 + 2^-k of the kth bit, multiplied by 1: of a matrix product, then of a convolution. */
+async function productsOfBits(): Promise<ArrayLike<number>> {
   const products = tf.tidy(() => {
     // 1 + 2^-k on the diagonal times 1: exact in float32, and 1 where the bit is lost.
     const diagonal = (size: number) => {
@@ -38,10 +60,9 @@ export async function findBitsOfProducts(): Promise<number> {
       tf.slice(tf.reshape(ofImages, [-1, CHANNELS]), [0, 0], [1, BITS]),
     ]);
   });
-  const values = await products.data();
-  products.dispose();
-  const lost = Array.from({ length: BITS }, (_, i) => i).find((i) =>
-    [values[i], values[BITS + i]].some((value) => !(Math.abs(value - 1 - 2 ** -(1 + i)) < 2 ** -(3 + i))),
-  );
-  return lost ?? Number.POSITIVE_INFINITY;
+  try {
+    return await products.data();
+  } finally {
+    products.dispose();
+  }
 }

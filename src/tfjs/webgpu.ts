@@ -29,6 +29,8 @@ export interface WebGpuDevice {
     type: 'uncapturederror',
     listener: (event: { readonly error: { readonly message: string } }) => void,
   ): void;
+  pushErrorScope(filter: 'validation'): void;
+  popErrorScope(): Promise<unknown>;
 }
 
 interface GpuBuffer {

@@ -112,11 +112,11 @@ export async function* chunksOf<Started extends StartedChunk, Read>(
         }
         if (values.length === 0) {
           values = await readTogether(waiting.slice(0, together).map(({ started }) => started.found));
-          device.check();
+          await device.check();
           remembered.set(size);
         }
         read = await pass.read(first.started, values[0]);
-        device.check();
+        await device.check();
       } catch (error) {
         // What leaves the range of float32 does so in chunks of any size.
         const isFinal = isOver || (!isNext && error instanceof RangeError);

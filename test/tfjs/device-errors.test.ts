@@ -28,24 +28,40 @@ describe('on WebGPU', () => {
     const { device, bufferManager } = fake.backend;
     const found = await withDeviceErrors(async () => {
       const errors = deviceErrors();
-      errors.check();
+      await errors.check();
       bufferManager.release(bufferManager.acquireBuffer(8, 1), 1);
       device.report('out of memory');
       device.report('invalid buffer');
-      expect(() => errors.check()).toThrow(/^The WebGPU device reported 'out of memory', [^\n]*: lower memoryMB/);
+      await expect(errors.check()).rejects.toThrow(
+        /^The WebGPU device reported 'out of memory', [^\n]*: lower memoryMB/,
+      );
       expect(bufferManager.destroyed).toEqual([8]);
-      errors.check();
+      await errors.check();
       errors.stop();
       return 7;
     });
     expect(found).toBe(7);
   });
 
+  it('hears of an error of which the device tells after the numbers are there', async () => {
+    const { device } = fake.backend;
+    const found = await withDeviceErrors(async () => {
+      const errors = deviceErrors();
+      device.reportLate('out of memory');
+      await expect(errors.check()).rejects.toThrow('out of memory');
+      await errors.check();
+      errors.stop();
+      return 7;
+    });
+    expect(found).toBe(7);
+    await expect(withDeviceErrors(async () => device.reportLate('lost'))).rejects.toThrow(/reported 'lost'/);
+  });
+
   it('refuses where an error was reported that nobody asked for, beside others', async () => {
     const failing = withDeviceErrors(async () => {
       const errors = deviceErrors();
       fake.backend.device.report('out of memory');
-      expect(() => errors.check()).toThrow();
+      await expect(errors.check()).rejects.toThrow();
       errors.stop();
       fake.backend.device.report('once more');
     });
@@ -64,7 +80,7 @@ describe('on WebGPU', () => {
     const one = withDeviceErrors(async () => {
       const errors = deviceErrors();
       device.report('out of memory');
-      expect(() => errors.check()).toThrow();
+      await expect(errors.check()).rejects.toThrow();
       errors.stop();
     });
     await expect(one).rejects.toThrow('out of memory');
@@ -96,22 +112,22 @@ describe('on WebGL', () => {
     withContext(context(true, 0), async () => {
       const lost = /^The WebGL context is lost[^\n]*: load it again/;
       await expect(withDeviceErrors(async () => 7)).rejects.toThrow(lost);
-      expect(() => deviceErrors().check()).toThrow(lost);
+      await expect(deviceErrors().check()).rejects.toThrow(lost);
     }));
 
   it('tells of memory that is at an end', () =>
     withContext(context(false, 1285), async () => {
-      expect(() => deviceErrors().check()).toThrow(/^WebGL ran out of memory: lower memoryMB/);
+      await expect(deviceErrors().check()).rejects.toThrow(/^WebGL ran out of memory: lower memoryMB/);
     }));
 
   it('has nothing to say otherwise', () =>
     withContext(context(false, 0), async () => {
-      deviceErrors().check();
+      await deviceErrors().check();
       expect(await withDeviceErrors(async () => 7)).toBe(7);
     }));
 });
 
-it('hears nothing of other backends', () => {
+it('hears nothing of other backends', async () => {
   checkContext();
-  deviceErrors().check();
+  await deviceErrors().check();
 });

@@ -8,6 +8,18 @@ class Device extends EventTarget {
     maxComputeWorkgroupsPerDimension: 100,
     maxStorageBufferBindingSize: 4000,
   };
+  readonly #late: string[] = [];
+  pushErrorScope() {}
+  async popErrorScope() {
+    for (const message of this.#late.splice(0)) {
+      this.report(message);
+    }
+    return null;
+  }
+  /** Reports when the numbers that were read afterwards are there already, as Chromium does at times. */
+  reportLate(message: string) {
+    this.#late.push(message);
+  }
   report(message: string) {
     // Who asks an event for its error may get one made anew.
     this.dispatchEvent(Object.defineProperty(new Event('uncapturederror'), 'error', { get: () => ({ message }) }));

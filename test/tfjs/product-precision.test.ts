@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bitsOfProducts, findBitsOfProducts } from '../../src/tfjs/product-precision.js';
 import { type Rounding, roundProducts } from '../measure/rounded-kernels.js';
 
@@ -8,6 +8,15 @@ describe('bitsOfProducts', () => {
   afterEach(() => {
     undo();
     undo = () => {};
+  });
+
+  it('looks again where it failed the first time', async () => {
+    const before = tf.memory().numTensors;
+    const read = vi.spyOn(tf.Tensor.prototype, 'data').mockRejectedValueOnce(new Error('no memory'));
+    await expect(bitsOfProducts()).rejects.toThrow('no memory');
+    read.mockRestore();
+    expect(await bitsOfProducts()).toBe(Number.POSITIVE_INFINITY);
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('finds products of float32 exact, and looks once', async () => {

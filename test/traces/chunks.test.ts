@@ -225,7 +225,17 @@ async function onGpu(run: () => Promise<void>): Promise<void> {
   const engine = tf.engine();
   const { backendName } = engine;
   const { backend } = engine;
-  const device = Object.assign(new EventTarget(), { limits: {} });
+  const late: string[] = [];
+  const device = Object.assign(new EventTarget(), {
+    limits: {},
+    late,
+    pushErrorScope() {},
+    async popErrorScope() {
+      for (const message of late.splice(0)) {
+        device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: { message } }));
+      }
+    },
+  });
   const manager = { freeBuffers: new Map(), numBytesAllocated: 0, numBytesUsed: 0 };
   const extended = new Proxy(backend, {
     get: (target, name) => {
@@ -248,10 +258,10 @@ async function onGpu(run: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The device of `onGpu` has a message for who listens. */
+/** The device of `onGpu` has a message for who listens, which may come later than numbers that were read. */
 function report(message: string): void {
-  const { device } = tf.backend() as unknown as { readonly device: EventTarget };
-  device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: { message } }));
+  const { device } = tf.backend() as unknown as { readonly device: { readonly late: string[] } };
+  device.late.push(message);
 }
 
 describe('chunksOf on a GPU', () => {
