@@ -1,0 +1,280 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page, PageCase } from '../browser/page.js';
+import { goldenCases, goldenInputs, goldenModel } from '../measure/golden-network.js';
+import { launched, npmPage } from './npm-page.js';
+import { type EveryDoor, everyDoor, expectSame, goldenCase } from './programs.js';
+
+const root = join(import.meta.dirname, '../..');
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** Paths of npm's files, as a CDN has them. */
+const TF = '@tensorflow/tfjs/dist/tf.min.js';
+const OURS = 'tfjs-sharpness/dist/tfjs-sharpness.min.js';
+const layered = ['core', 'layers', 'backend-cpu'].map((name) => `@tensorflow/tfjs-${name}/dist/tf-${name}.min.js`);
+const backends: Readonly<Record<string, string[]>> = {
+  cpu: [],
+  wasm: ['@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js'],
+  webgl: [],
+  webgpu: ['@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js'],
+};
+
+const script = (text: string) => `<script>${text}</script>`;
+const tags = (...paths: string[]) => paths.map((path) => `<script src="/npm/${path}"></script>`).join('\n');
+const html = (...body: string[]) => `<!doctype html><meta charset="utf-8"><title>test</title>\n${body.join('\n')}`;
+const importMap = (imports: Readonly<Record<string, string>>) =>
+  `<script type="importmap">${JSON.stringify({ imports })}</script>`;
+
+/** A program of ES modules as one for script tags. */
+const forScriptTag = (program: string) =>
+  program
+    .replace(/^import \* as tf from '.*';$/gm, '')
+    .replace(/^import (\{.*\}) from 'tfjs-sharpness.*';$/gm, 'const $1 = tfSharpness;');
+
+/** What the tests in a page call, on the globals of the page. */
+const onGlobals: Plugin = {
+  name: 'on-globals',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^@tensorflow\// }, () => ({ path: 'tf', namespace: 'global' }));
+    bundle.onResolve({ filter: /\/src\// }, () => ({ path: 'tfSharpness', namespace: 'global' }));
+    bundle.onLoad({ filter: /.*/, namespace: 'global' }, ({ path }) => ({ contents: `module.exports = ${path};` }));
+  },
+};
+
+describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for pages without a bundler', () => {
+  let browser: Browser;
+  let program: string;
+  let inNode: EveryDoor;
+  let ofPage: string;
+
+  beforeAll(async () => {
+    program = await everyDoor([goldenCase('cnn-batchnorm')]);
+    const printing = `${program}\nconsole.log(JSON.stringify(await globalThis.outcome));`;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-'], {
+      cwd: root,
+      input: printing,
+      encoding: 'utf8',
+    });
+    inNode = JSON.parse(said.trim().split('\n').at(-1)!) as EveryDoor;
+    const { outputFiles } = await build({
+      entryPoints: [join(root, 'test/browser/page.ts')],
+      plugins: [onGlobals],
+      bundle: true,
+      write: false,
+      format: 'iife',
+      logLevel: 'error',
+    });
+    ofPage = outputFiles[0]!.text;
+    browser = await launched();
+  });
+  afterAll(() => browser?.close());
+
+  /** What the program of all entries finds in a page. */
+  async function outcomeIn(page: string): Promise<{ found: EveryDoor; said: string[] }> {
+    const { tab, said } = await npmPage(browser, page);
+    try {
+      await tab.waitForFunction('globalThis.outcome', undefined, { timeout: 20_000 }).catch(() => {
+        throw new Error(`the page has no outcome. It said: ${said.join('\n')}`);
+      });
+      return { found: await tab.evaluate('globalThis.outcome'), said };
+    } finally {
+      await tab.close();
+    }
+  }
+
+  /** What a page says as it loads. */
+  async function saidBy(page: string): Promise<string[]> {
+    const { tab, said } = await npmPage(browser, page);
+    await tab.close();
+    return said;
+  }
+
+  describe.each(Object.keys(backends))('a script tag, on %s', (backend) => {
+    // A GPU, on which one network takes seconds: all of them are measured there from the same modules, in test/browser/.
+    const isEmulated = backend.startsWith('webg');
+    let tab: Awaited<ReturnType<typeof npmPage>>['tab'];
+    let said: string[];
+
+    beforeAll(async () => {
+      ({ tab, said } = await npmPage(browser, html(tags(TF, ...backends[backend]!, OURS))));
+      await tab.addScriptTag({ content: ofPage });
+      const running = await tab.evaluate((name) => {
+        const { tf, page } = globalThis as unknown as {
+          tf: { wasm?: { setWasmPaths(folder: string): void } };
+          page: Page;
+        };
+        tf.wasm?.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
+        return page.backend(name);
+      }, backend);
+      expect(running).toBe(backend);
+    });
+    afterAll(() => tab?.close());
+
+    const cases = goldenCases().filter(({ name }) =>
+      isEmulated ? name === 'cnn-batchnorm' : !name.startsWith('paper-'),
+    );
+    test('golden cases', async () => {
+      expect(cases).not.toHaveLength(0);
+      for (const golden of cases) {
+        const model = await goldenModel(golden);
+        const inputs = goldenInputs(golden, model);
+        const plain = (tensor: typeof inputs) => ({ shape: tensor.shape, values: [...tensor.dataSync()] });
+        const pageCase: PageCase = {
+          topology: golden.topology,
+          loss: golden.loss,
+          weights: model.getWeights().map(plain),
+          inputs: plain(inputs),
+        };
+        const { reading, leaked } = await tab.evaluate(
+          (given) => (globalThis as unknown as { page: Page }).page.measure(given),
+          pageCase,
+        );
+        for (const { name, trace } of reading.parameters) {
+          expect(Math.abs(trace / golden.expected.ggnTrace[name]! - 1), `${golden.name} ${name}`).toBeLessThan(1e-4);
+        }
+        expect(Math.abs(reading.minimumSharpness / golden.expected.minimumSharpness - 1), golden.name).toBeLessThan(
+          1e-4,
+        );
+        expect(leaked, golden.name).toBe(0);
+        model.dispose();
+        inputs.dispose();
+      }
+    });
+
+    // wasm cannot train convolutions, and the example trains on WebGL, which is first.
+    test.skipIf(backend === 'wasm' || backend === 'webgl')('trains with the callback', async () => {
+      const { logged, problems, leaked } = await tab.evaluate(() =>
+        (globalThis as unknown as { page: Page }).page.train(2),
+      );
+      expect(problems).toEqual([]);
+      expect(logged).toHaveLength(2);
+      expect(logged.every((value) => value > 0 && Number.isFinite(value))).toBe(true);
+      expect(leaked).toBe(0);
+    });
+
+    test('the console has no error and no warning', () => {
+      expect(said).toEqual([]);
+    });
+  });
+
+  test('a script tag has what all entries for a page export, and no name twice', async () => {
+    const { tab } = await npmPage(browser, html(tags(TF, OURS)));
+    const names = await tab.evaluate<string[]>('Object.keys(tfSharpness)');
+    await tab.close();
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      exports: Record<string, { default: string } | string>;
+    };
+    const files = Object.entries(exports).flatMap(([entry, each]) =>
+      typeof each === 'object' && entry !== './node' ? [each.default] : [],
+    );
+    const modules = await Promise.all(files.map((file): Promise<object> => import(join(root, file))));
+    expect(names.sort()).toEqual(modules.flatMap((each) => Object.keys(each)).sort());
+  });
+
+  const doors: readonly [string, string, (text: string) => string][] = [
+    ['tf.min.js', tags(TF, OURS), forScriptTag],
+    ['the scripts of the parts of tf.js', tags(...layered, OURS), forScriptTag],
+    [
+      'an import map to the one module of tf.js',
+      importMap({
+        ...Object.fromEntries(
+          ['tfjs', 'tfjs-core', 'tfjs-layers'].map((name) => [
+            `@tensorflow/${name}`,
+            '/npm/@tensorflow/tfjs/dist/tf.fesm.min.js',
+          ]),
+        ),
+        ...ourModules(),
+      }),
+      (text) => text,
+    ],
+  ];
+  test.each(doors)('every door, beside %s: the numbers of the ES modules in Node', async (_, head, adapted) => {
+    const module = `<script type="module">${adapted(program)}</script>`;
+    const { found, said } = await outcomeIn(html(head, module));
+    expectSame(found, inNode);
+    expect(said).toEqual([]);
+  });
+
+  test('the operators of rxjs.umd.min.js work on its streams', async () => {
+    const text = `
+      const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2], activation: 'softmax' })] });
+      model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+      const x = tf.tensor([[1, 2], [0.5, -1]]);
+      const sharpness = tfSharpness.minimumSharpness({ data: x });
+      const outcome = rxjs.firstValueFrom(
+        sharpness.readings$.pipe(rxjs.map(({ epoch }) => epoch), rxjs.bufferCount(3), rxjs.take(1)));
+      model.fit(x, tf.tensor([[1, 0], [0, 1]]), { epochs: 5, verbose: 0, callbacks: [sharpness] });`;
+    const page = html(
+      tags(TF, OURS, 'rxjs/dist/bundles/rxjs.umd.min.js'),
+      script(text.replace('const outcome', 'globalThis.outcome')),
+    );
+    const { found, said } = await outcomeIn(page);
+    expect(found).toEqual([0, 1, 2]);
+    expect(said).toEqual([]);
+  });
+
+  test('examples/script-tag.html trains with two script tags, and prints a reading an epoch', async () => {
+    const example = readFileSync(join(root, 'examples/script-tag.html'), 'utf8');
+    expect(example.match(/<script src=/g)).toHaveLength(2);
+    expect(example.split('\n').length).toBeLessThan(40);
+    const { tab, said } = await npmPage(browser, example);
+    const text = () => tab.evaluate<string>("document.querySelector('#readings').textContent");
+    await tab.waitForFunction("document.querySelector('#readings').textContent.split('\\n').length > 10");
+    const lines = (await text()).trim().split('\n');
+    const values = lines.map((line) =>
+      Number(/^epoch \d+: Minimum Sharpness (\d+\.\d{3}) ± \d+\.\d{3}$/.exec(line)?.[1]),
+    );
+    await tab.close();
+    expect(values).toHaveLength(10);
+    expect(values.every((value) => value > 0)).toBe(true);
+    expect(said).toEqual([]);
+  });
+
+  test('a worker loads it by importScripts', async () => {
+    const { tab, said } = await npmPage(browser, html());
+    const names = await tab.evaluate(
+      (paths) =>
+        new Promise<string>((resolve, reject) => {
+          const text = `importScripts(${paths.map((path) => `'${location.origin}/npm/${path}'`).join()});
+            postMessage(typeof tfSharpness.measureSharpness);`;
+          const worker = new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));
+          worker.onmessage = ({ data }) => resolve(data as string);
+          worker.onerror = ({ message }) => reject(new Error(message));
+        }),
+      [TF, OURS],
+    );
+    await tab.close();
+    expect(names).toBe('function');
+    expect(said).toEqual([]);
+  });
+
+  const old = script("tf.version_core = '4.1.0';");
+  test.each([
+    ['no tf.js', tags(OURS), /no TensorFlow\.js as the global tf\. Load https:.* before this one/],
+    ['tf.js behind it', tags(OURS, TF), /no TensorFlow\.js as the global tf\. Load https:.* before this one/],
+    ['an element by the name tf', `<p id="tf"></p>${tags(OURS)}`, /no TensorFlow\.js as the global tf/],
+    [
+      'an AMD loader, which takes tf.js',
+      `${script('window.define = () => {}; define.amd = {};')}${tags(TF, OURS)}`,
+      /no TensorFlow\.js as the global tf\. An AMD loader such as RequireJS/,
+    ],
+    ['no layers', tags(layered[0]!, OURS), /has no layers\. Load https:/],
+    ['tf.js of before 4.2', `${tags(TF)}${old}${tags(OURS)}`, /is 4\.1\.0, and 4\.2 or newer is needed: load https:/],
+  ])('one line where the page has %s', async (_, head, line) => {
+    const said = await saidBy(html(head));
+    expect(said).toEqual([expect.stringMatching(line)]);
+    expect(said[0]).not.toContain('\n');
+  });
+});
+
+/** Every entry of the package is the one module. */
+function ourModules(): Record<string, string> {
+  const entries = ['', '/streams', '/control', '/optimizers', '/layers'];
+  return Object.fromEntries(
+    entries.map((entry) => [`tfjs-sharpness${entry}`, '/npm/tfjs-sharpness/dist/tfjs-sharpness.esm.js']),
+  );
+}
