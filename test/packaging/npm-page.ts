@@ -42,7 +42,8 @@ function fileOf(address: string): string {
   return join(folder, path || jsdelivr);
 }
 
-export async function npmPage(browser: Browser, html: string): Promise<NpmPage> {
+/** Opens a page with this text, at an address that its relative links begin from. */
+export async function npmPage(browser: Browser, html: string, address = ''): Promise<NpmPage> {
   const tab = await browser.newPage();
   const said: string[] = [];
   tab.on('console', (message) => {
@@ -52,8 +53,8 @@ export async function npmPage(browser: Browser, html: string): Promise<NpmPage> 
   });
   tab.on('pageerror', ({ message }) => said.push(message));
   await tab.route('**/*', (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === '/') {
+    const { href, pathname } = new URL(route.request().url());
+    if (href === ORIGIN + address) {
       return route.fulfill({ contentType: 'text/html', body: html });
     }
     if (pathname === '/favicon.ico') {
@@ -61,11 +62,15 @@ export async function npmPage(browser: Browser, html: string): Promise<NpmPage> 
     }
     try {
       const file = fileOf(pathname.replace('/npm/', ''));
-      return route.fulfill({ contentType: types[extname(file)] ?? 'text/plain', body: readFileSync(file) });
+      return route.fulfill({
+        contentType: types[extname(file)] ?? 'text/plain',
+        headers: { 'access-control-allow-origin': '*' },
+        body: readFileSync(file),
+      });
     } catch {
       return route.fulfill({ status: 404 });
     }
   });
-  await tab.goto(ORIGIN);
+  await tab.goto(ORIGIN + address);
   return { tab, said };
 }
