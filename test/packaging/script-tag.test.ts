@@ -76,7 +76,7 @@ describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for p
   async function outcomeIn(page: string): Promise<{ found: EveryDoor; said: string[] }> {
     const { tab, said } = await npmPage(browser, page);
     try {
-      await tab.waitForFunction('globalThis.outcome', undefined, { timeout: 20_000 }).catch(() => {
+      await tab.waitForFunction('globalThis.outcome', undefined, { timeout: 60_000 }).catch(() => {
         throw new Error(`the page has no outcome. It said: ${said.join('\n')}`);
       });
       return { found: await tab.evaluate('globalThis.outcome'), said };
@@ -113,9 +113,7 @@ describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for p
     });
     afterAll(() => tab?.close());
 
-    const cases = goldenCases().filter(({ name }) =>
-      isEmulated ? name === 'mlp-relu' : !name.startsWith('paper-'),
-    );
+    const cases = goldenCases().filter(({ name }) => (isEmulated ? name === 'mlp-relu' : !name.startsWith('paper-')));
     test('golden cases', async () => {
       expect(cases).not.toHaveLength(0);
       for (const golden of cases) {
@@ -233,7 +231,9 @@ describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for p
     expect(example.split('\n').length).toBeLessThan(40);
     const { tab, said } = await npmPage(browser, example, 'npm/tfjs-sharpness/examples/script-tag.html');
     const text = () => tab.evaluate<string>("document.querySelector('#readings').textContent");
-    await tab.waitForFunction("document.querySelector('#readings').textContent.split('\\n').length > 10");
+    await tab.waitForFunction("document.querySelector('#readings').textContent.split('\\n').length > 10", undefined, {
+      timeout: 120_000,
+    });
     const lines = (await text()).trim().split('\n');
     const values = lines.map((line) =>
       Number(/^epoch \d+: Minimum Sharpness (\d+\.\d{3}) ± \d+\.\d{3}$/.exec(line)?.[1]),
