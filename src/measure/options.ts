@@ -106,7 +106,7 @@ export interface MeasureOptions {
    * layer that is set free afterwards is not. Of a model that is not compiled it is what `trainable` says.
    */
   readonly countFrozen?: boolean;
-  /** Stops a measurement between two chunks; it rejects with the signal's reason. */
+  /** Stops a measurement at the event loop's next turn; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
    * Called after every chunk, and between the pieces of a chunk whose samples have many columns. A promise that it returns is waited

@@ -4,7 +4,7 @@ import { checkSameEngine } from '../tfjs/copies.js';
 import { withDeviceErrors } from '../tfjs/device-errors.js';
 import { defaultMemoryMB } from '../tfjs/device-memory.js';
 import type { Pause } from '../traces/chunks.js';
-import { turnsInTime } from '../traces/event-loop.js';
+import { isTurnDue, nextTurn } from '../traces/event-loop.js';
 import { watchForEnd } from './dataset-end.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { checkEnds, type DatasetInputs, isDataset } from './inputs.js';
@@ -195,7 +195,6 @@ function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): 
 
 /** @param total samples that will be run, where that is known. */
 function pauses({ onProgress, signal }: MeasureOptions, total: number | undefined): Pause {
-  const turn = turnsInTime();
   const left = timeLeft();
   const last = { samples: 0, rows: 0 };
   return async (samples, { rows, totalRows } = { rows: 0, totalRows: undefined }) => {
@@ -206,7 +205,9 @@ function pauses({ onProgress, signal }: MeasureOptions, total: number | undefine
       last.rows = rows;
       await onProgress?.({ samples, total, rows, totalRows, timeLeftMs });
     }
-    await turn();
+    if (isTurnDue()) {
+      await nextTurn();
+    }
     throwIfAborted(signal);
   };
 }
