@@ -104,7 +104,10 @@ export async function replay(
     const share = await sampledShare(
       { ...task, seed, pause: noPause, data: { tensors: [places], eachBatch: (run) => run([places]) } },
       method,
-      { sampler: drawnPairs(kernel, () => forward, budgetBytes, seed), exact: async () => exact },
+      {
+        sampler: { ...drawnPairs(kernel, () => forward, budgetBytes, seed), drawsNothing: false },
+        exact: async () => exact,
+      },
     );
     const estimate = estimateOfShares(subject, [share]);
     const { margin } = new SampledTraces([share.sample]).errorOf(factorsOf(estimate.minimum));

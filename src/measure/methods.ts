@@ -2,13 +2,13 @@ import type { Graph } from '../network/graph.js';
 import { curvedHeads } from '../network/heads.js';
 import { minimizeOverScales, type ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
+import type { Pause } from '../traces/chunks.js';
 import { type TraceChunk, traceKernel } from '../traces/exact.js';
 import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
 import { GROWTH } from '../traces/pairs/growing-sample.js';
 import { type PairSampler, pairSampler } from '../traces/pairs/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
 import { type LossSums, TraceSums } from '../traces/trace-sums.js';
-import { informOnce } from '../warnings.js';
 import {
   hessianAssumption,
   pairAssumptions,
@@ -19,6 +19,7 @@ import {
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
 import { cheapestShare } from './cheapest-share.js';
+import { announcedWhereLong } from './long-reading.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
 import type { Task } from './task.js';
 
@@ -53,9 +54,6 @@ const FIRST_PAIRS = 256;
 const FIRST_TOLERANCE = 0.05;
 /** Of its square: how much more accurate than it takes a sample has to be, so that the next one begins with fewer. */
 const GENEROUS = 1.25;
-/** An exact measurement that will take longer than this says so, once its rows have been timed for so long, in ms. */
-const LONG_MS = 30_000;
-const TIMED_MS = 1000;
 
 /** By the method that the options ask for, on the data that the value shall speak for. */
 export async function tracesOf(task: Task, method: MeasureMethod = 'exact'): Promise<Estimate> {
@@ -66,7 +64,9 @@ export async function tracesOf(task: Task, method: MeasureMethod = 'exact'): Pro
 
 /** Every sample of a minibatch and every column; the error is that of the mean over a random part of a larger set. */
 export async function minibatchTraces(task: Task): Promise<Estimate> {
-  const sums = await exactTraces(task, 'with { data, method: { tolerance: 0.02 } } a few hundred do.');
+  const sums = await exactTraces(
+    announcedWhereLong(task, 'with { data, method: { tolerance: 0.02 } } a few hundred do.'),
+  );
   const { traces, samples, pairs } = sums;
   return {
     traces,
@@ -108,7 +108,7 @@ export function factorsOf({ exponents }: ScaleMinimum): number[] {
 
 /** Traces of the Hessian itself, those of the network's own curvature by random probes. */
 async function hessianTraces(task: Task, probes: number): Promise<Estimate> {
-  const { subject, data, budgetBytes, seed, pause } = task;
+  const { subject, data, budgetBytes, seed, pause } = announcedWhereLong(task, 'fewer probes take less.');
   const { graph, heads, symmetry } = subject;
   const found = hutchinsonTraces(graph, heads, { probes, seed, budgetBytes, withLoss: subject.withLoss });
   await data.eachBatch((batch) =>
@@ -157,8 +157,19 @@ export async function shareOf(
 ): Promise<Share> {
   // Without curvature there is nothing to draw by.
   if (!isSampled(method) || curvedHeads(task.subject.heads).length === 0) {
-    return exactShare(task, 'method: { tolerance: 0.02 } needs a few hundred.');
+    return exactShare(announcedWhereLong(task, 'method: { tolerance: 0.02 } needs a few hundred.'));
   }
+  return sampledOrExactShare(
+    announcedWhereLong(
+      task,
+      'part: 0.1 runs a tenth of the samples, and fewer pairs or a looser tolerance fewer rows.',
+    ),
+    method,
+  );
+}
+
+/** A few pairs, or every pair where a tolerance is met that way at less cost. */
+async function sampledOrExactShare(task: Task, method: SampledMethod): Promise<Share> {
   const { subject, data, budgetBytes, seed } = task;
   const sampler = pairSampler(subject.graph, subject.heads, budgetBytes, seed, data.population, subject.withLoss);
   if (method.tolerance === undefined) {
@@ -187,7 +198,9 @@ export async function sampledShare(
   { pairs, tolerance }: SampledMethod,
   { sampler, exact, first = firstPairs(tolerance ?? 1) }: SampledWays,
 ): Promise<Share> {
-  const { subject, data, pause } = task;
+  const { subject, data } = task;
+  const planned = plannedRows(task, sampler, pairs ?? first);
+  const pause: Pause = (samples, run = { rows: 0, totalRows: planned }) => task.pause(samples, run);
   let last: Verdict | undefined;
   let judged = 0;
   /** Looks that still have to please. Draws that missed what others have found look best: a doubt counts twice. */
@@ -231,6 +244,16 @@ export async function sampledShare(
   }
   const verdict = last?.sample === sample ? last : verdictOn(subject.symmetry, tolerance, new SampledTraces([sample]));
   return { ...judgedShare(verdict, kept), nextPairs: nextPairs(verdict, judged === 1) };
+}
+
+/** Backward rows of a sampled share, as far as is known before its pairs are drawn: all, where it comes to that. */
+function plannedRows({ subject, data }: Task, { drawsNothing }: PairSampler, pairs: number): number | undefined {
+  const columns = subject.heads.reduce((sum, head) => sum + (head.columns ?? Number.NaN), 0);
+  if (drawsNothing || !data.tensors) {
+    return drawsNothing ? 0 : pairs;
+  }
+  const all = data.tensors[0].shape[0] * columns;
+  return Number.isNaN(all) ? undefined : Math.min(pairs, all);
 }
 
 /** What is to be thought of a sample, on the way to a tolerance. */
@@ -286,15 +309,11 @@ function nextPairs({ sample, isGenerous }: Verdict, isFirst: boolean): number | 
   return length === 0 ? undefined : isFirst && isGenerous ? Math.round(length / GROWTH) : length;
 }
 
-/**
- * Every sample and every column, as a share that others can be added to.
- *
- * @param cheaper what to say of a long measurement, if anything.
- */
-async function exactShare(task: Task, cheaper?: string): Promise<Share> {
+/** Every sample and every column, as a share that others can be added to. */
+async function exactShare(task: Task): Promise<Share> {
   const { population } = task.data;
   const ofSamples: number[][] = [];
-  const sums = await exactTraces(task, cheaper, ({ norms }) => {
+  const sums = await exactTraces(task, ({ norms }) => {
     if (population) {
       norms.forEach((ofBlock, b) => {
         ofSamples[b] ??= [];
@@ -320,19 +339,13 @@ async function exactShare(task: Task, cheaper?: string): Promise<Share> {
 /**
  * Every sample and every column, summed.
  *
- * @param cheaper what to say of a long measurement, if anything.
  * @param look shown every chunk.
  */
-async function exactTraces(
-  task: Task,
-  cheaper: string | undefined,
-  look?: (chunk: TraceChunk) => void,
-): Promise<TraceSums> {
+async function exactTraces(task: Task, look?: (chunk: TraceChunk) => void): Promise<TraceSums> {
   const { subject, data, budgetBytes, pause } = task;
   const { graph, heads } = subject;
   const kernel = traceKernel(graph, heads, budgetBytes, { withLoss: subject.withLoss });
   const sums = new TraceSums(kernel.parameters.length);
-  const announce = cheaper === undefined ? () => {} : costNotice(subject.source, cheaper);
   const known = heads.every((head) => head.columns !== undefined);
   let columns = known ? heads.reduce((sum, head) => sum + (head.columns as number), 0) : undefined;
   let rows = 0;
@@ -340,9 +353,6 @@ async function exactTraces(
   const ran = (atLeast: number) => {
     rows = Math.max(rows, atLeast);
     const totalRows = data.tensors && columns && data.tensors[0].shape[0] * columns;
-    if (totalRows) {
-      announce(rows, totalRows);
-    }
     return pause(sums.samples, { rows, totalRows: totalRows || undefined });
   };
   await data.eachBatch(async (batch) => {
@@ -355,35 +365,6 @@ async function exactTraces(
     }
   });
   return sums;
-}
-
-/** Once a source: a training run measures the same network again and again. */
-const announceOnce = informOnce('tfjs-sharpness');
-
-/** Says what a long exact measurement costs, by the time that its first backward rows take, and what is cheaper. */
-function costNotice(source: object, cheaper: string): (rows: number, totalRows: number) => void {
-  let first: { readonly rows: number; readonly at: number } | undefined;
-  let isTimed = false;
-  return (rows, totalRows) => {
-    const now = performance.now();
-    first ??= { rows, at: now };
-    if (isTimed || now - first.at < TIMED_MS || rows === first.rows) {
-      return;
-    }
-    isTimed = true;
-    const left = ((now - first.at) * (totalRows - rows)) / (rows - first.rows);
-    if (left > LONG_MS) {
-      announceOnce(
-        `an exact reading runs ${totalRows} backward rows, one for each sample and column: it takes about ${durationOf(left)} more; ${cheaper}`,
-        source,
-      );
-    }
-  };
-}
-
-function durationOf(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  return seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
 }
 
 /** What shares of the data say together. */

@@ -12,10 +12,15 @@ export interface MeasureProgress {
   /** Backward rows run so far, one for each pair of sample and column: what takes the time. 0 in the forward pass that pairs are drawn by. */
   readonly rows: number;
   /**
-   * All backward rows that are planned: undefined where that is not known yet, as for a dataset, and before pairs have been drawn. With
-   * a tolerance it grows whenever more pairs are needed.
+   * All backward rows that are planned: undefined where that is not known, as for a dataset that is measured exactly. With a tolerance
+   * it grows whenever more pairs are needed.
    */
   readonly totalRows: number | undefined;
+  /**
+   * How long the backward rows that are left will take, in ms, by what those so far have taken. Undefined while that is not known:
+   * before the first of them, and where their number is not planned.
+   */
+  readonly timeLeftMs: number | undefined;
 }
 
 /** Every pair of sample and column, a few drawn by their curvature, or the Hessian's own traces with random probes. */
@@ -101,7 +106,7 @@ export interface MeasureOptions {
    * layer that is set free afterwards is not. Of a model that is not compiled it is what `trainable` says.
    */
   readonly countFrozen?: boolean;
-  /** Stops a measurement between two chunks; it rejects with the signal's reason. */
+  /** Stops a measurement at the event loop's next turn; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
    * Called after every chunk, and between the pieces of a chunk whose samples have many columns. A promise that it returns is waited

@@ -4,6 +4,7 @@ import { checkSameEngine } from '../tfjs/copies.js';
 import { withDeviceErrors } from '../tfjs/device-errors.js';
 import { defaultMemoryMB } from '../tfjs/device-memory.js';
 import type { Pause } from '../traces/chunks.js';
+import { isTurnDue, nextTurn } from '../traces/event-loop.js';
 import { watchForEnd } from './dataset-end.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { checkEnds, type DatasetInputs, isDataset } from './inputs.js';
@@ -13,9 +14,7 @@ import { partOfSet, partOfStream, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
 import { weightedSamples } from './sample-weights.js';
 import type { Subject } from './subject.js';
-
-/** Longest time for which a measurement keeps the event loop to itself, chunks permitting. */
-const YIELD_MS = 50;
+import { timeLeft } from './time-left.js';
 
 /** What a method works on: a subject and its data, checked. */
 export interface Task {
@@ -196,32 +195,21 @@ function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): 
 
 /** @param total samples that will be run, where that is known. */
 function pauses({ onProgress, signal }: MeasureOptions, total: number | undefined): Pause {
-  let lastYield = performance.now();
+  const left = timeLeft();
   const last = { samples: 0, rows: 0 };
   return async (samples, { rows, totalRows } = { rows: 0, totalRows: undefined }) => {
+    const timeLeftMs = left(rows, totalRows)?.ms;
     // Not after a trial, of which nothing stays.
     if (samples > last.samples || rows > last.rows) {
       last.samples = samples;
       last.rows = rows;
-      await onProgress?.({ samples, total, rows, totalRows });
+      await onProgress?.({ samples, total, rows, totalRows, timeLeftMs });
     }
-    if (performance.now() - lastYield > YIELD_MS) {
+    if (isTurnDue()) {
       await nextTurn();
-      lastYield = performance.now();
     }
     throwIfAborted(signal);
   };
-}
-
-/** A turn of the event loop. A timer sleeps, for a millisecond or, on a busy machine, for many. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve);
-    } else {
-      setTimeout(resolve, 0);
-    }
-  });
 }
 
 /** Runs through a dataset once. What it yields is disposed, as `fitDataset` does. */

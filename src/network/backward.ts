@@ -3,6 +3,7 @@ import { gaugedTidy, type MemoryGauge } from '../tfjs/memory-gauge.js';
 import type { Graph } from './graph.js';
 import { type CallWithDelta, inLayer, type Operation, type Parameter, type RecordedCall } from './layers/operation.js';
 import type { StepPlan, Tape } from './tape.js';
+import { atOnce, type Walk } from './walk.js';
 
 /**
  * Deltas of R columns for N samples: [R * N, ...shape], column by column, or of vectors with an axis for the columns, [R, N, F], for
@@ -28,7 +29,12 @@ function columnAfterColumn(delta: Delta): tf.Tensor {
  * @param takes whether somebody else takes the calls of an operation, with what they hold, so that it leaves nothing.
  * @returns for each trained parameter that a delta reached, [N].
  */
-export function squaredNorms(
+export function squaredNorms(...all: Parameters<typeof sendingNormsBack>): Map<Parameter, tf.Tensor> {
+  return atOnce(sendingNormsBack(...all));
+}
+
+/** `squaredNorms`, layer by layer. */
+export function* sendingNormsBack(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
@@ -37,9 +43,9 @@ export function squaredNorms(
   gauge: MemoryGauge,
   ofDeltas?: Map<Operation, tf.Tensor>,
   takes?: (operation: Operation, calls: readonly CallWithDelta[]) => boolean,
-): Map<Parameter, tf.Tensor> {
+): Walk<Map<Parameter, tf.Tensor>> {
   try {
-    return sendBackAs<Delta, tf.Tensor>(graph, plan, tape, outputDeltas, gauge, {
+    return yield* sendingBackAs<Delta, tf.Tensor>(graph, plan, tape, outputDeltas, gauge, {
       back(operation, call, delta) {
         return operation.byColumn && isByColumn(delta)
           ? [{ byColumn: operation.byColumn.backward(call, delta.byColumn) }]
@@ -102,7 +108,12 @@ export function stackedNorms<Key>(
  * @param leave what one operation leaves from all its calls that a delta reached: one tensor for each of its trained
  *   parameters.
  */
-export function sendBack(
+export function sendBack(...all: Parameters<typeof sendingBack>): Map<Parameter, tf.Tensor> {
+  return atOnce(sendingBack(...all));
+}
+
+/** `sendBack`, layer by layer. */
+export function sendingBack(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
@@ -110,8 +121,8 @@ export function sendBack(
   columns: number,
   gauge: MemoryGauge,
   leave: (operation: Operation, calls: readonly CallWithDelta[]) => tf.Tensor[],
-): Map<Parameter, tf.Tensor> {
-  return sendBackAs(graph, plan, tape, outputDeltas, gauge, {
+): Walk<Map<Parameter, tf.Tensor>> {
+  return sendingBackAs(graph, plan, tape, outputDeltas, gauge, {
     back: (operation, call, delta) => operation.backward(call, delta, columns),
     add: (a, b) => tf.add(a, b),
     leave,
@@ -141,13 +152,20 @@ const cloned = <Delta extends Numbers>(delta: Delta): Delta =>
 
 /** `sendBack`, whatever the deltas are made of. */
 export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
+  ...all: Parameters<typeof sendingBackAs<Delta, Left>>
+): Map<Parameter, Left> {
+  return atOnce(sendingBackAs<Delta, Left>(...all));
+}
+
+/** `sendBackAs`, layer by layer. The tape has to live until it is over. */
+function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
   outputDeltas: ReadonlyMap<number, Delta>,
   gauge: MemoryGauge,
   { back, add, leave }: Arithmetic<Delta, Left>,
-): Map<Parameter, Left> {
+): Walk<Map<Parameter, Left>> {
   type Call = RecordedCall & { readonly delta: Delta };
   const deltas = new Map<number, Delta>();
   const left = new Map<Parameter, Left>();
@@ -189,6 +207,9 @@ export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
       addDelta(graph.outputs[output], delta);
     }
     for (let i = plan.length - 1; i >= 0; i--) {
+      if (i < plan.length - 1) {
+        yield;
+      }
       const { step, carriesDelta, leavesNorms } = plan[i];
       const { operation } = step;
       const call = tape.calls[i];

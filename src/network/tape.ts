@@ -3,6 +3,7 @@ import { gaugedTidy, type MemoryGauge } from '../tfjs/memory-gauge.js';
 import { type Graph, readBy, type Step } from './graph.js';
 import { inLayer, type RecordedCall } from './layers/operation.js';
 import type { SensedCall } from './layers/sensitivity.js';
+import { atOnce, type Walk } from './walk.js';
 
 /** What a step is needed for once the forward pass is over. */
 export interface StepPlan {
@@ -49,13 +50,18 @@ export function withoutBackward(plan: readonly StepPlan[]): StepPlan[] {
  * @param keepAll keeps every tensor until the tape is disposed, and says of which steps what is saved is kept too.
  * @throws what the graph's `checkUnmoved` throws.
  */
-export function record(
+export function record(...all: Parameters<typeof recording>): Tape {
+  return atOnce(recording(...all));
+}
+
+/** `record`, layer by layer. The inputs have to live until it is over. */
+export function* recording(
   graph: Graph,
   plan: readonly StepPlan[],
   inputs: tf.Tensor[],
   gauge: MemoryGauge,
   keepAll?: { readonly savedOf: (step: number) => boolean },
-): Tape {
+): Walk<Tape> {
   graph.checkUnmoved?.();
   const lastUse = new Map<number, number>();
   plan.forEach(({ step }, i) => {
@@ -77,7 +83,10 @@ export function record(
     }
   };
   try {
-    plan.forEach(({ step, carriesDelta, leavesNorms }, i) => {
+    for (const [i, { step, carriesDelta, leavesNorms }] of plan.entries()) {
+      if (i > 0) {
+        yield;
+      }
       const stepInputs = step.inputs.map((id) => values.get(id) as tf.Tensor);
       const mask = step.mask === undefined ? undefined : values.get(step.mask);
       const needed = carriesDelta || leavesNorms || keepAll?.savedOf(i) === true;
@@ -94,7 +103,7 @@ export function record(
       calls.push(needed ? { saved, inputShapes, ...(keptMask && { mask: keptMask }) } : null);
       if (keepAll) {
         sensed.push({ inputs: stepInputs, output, saved, ...(mask && { mask }) });
-        return;
+        continue;
       }
       for (const id of new Set(readBy(step))) {
         const value = values.get(id) as tf.Tensor;
@@ -105,7 +114,7 @@ export function record(
           }
         }
       }
-    });
+    }
   } catch (error) {
     dispose();
     throw error;

@@ -14,7 +14,7 @@ export interface RowsRun {
 /** Samples seen, and what was run of the backward pass, after every chunk: the place to yield to the event loop. */
 export type Pause = (samples: number, run?: RowsRun) => Promise<void>;
 
-/** The same between two pieces of a chunk. */
+/** The same within a chunk, between two pieces of it or two layers. */
 export type Between = () => Promise<void>;
 
 /** Longest time in ms that a piece of a chunk takes, where a smaller one exists. */
@@ -251,8 +251,8 @@ const SECOND_TRIAL = 16;
  *
  * @param fitting how many fit, from a trial with so many.
  */
-export function twiceTried(fitting: (samples: number) => number): number {
-  return fitting(Math.min(SECOND_TRIAL, fitting(1)));
+export async function twiceTried(fitting: (samples: number) => number | Promise<number>): Promise<number> {
+  return fitting(Math.min(SECOND_TRIAL, await fitting(1)));
 }
 
 /**
@@ -261,12 +261,12 @@ export function twiceTried(fitting: (samples: number) => number): number {
  * @param length samples in all.
  * @param start starts a chunk, and says how many samples fit the budget if these take what they took.
  */
-export function trialOfSamples(
+export async function trialOfSamples(
   length: number,
-  start: (begin: number, count: number) => StartedChunk & { readonly fit: number },
-): ChunkSize {
-  const samples = twiceTried((wanted) => {
-    const { found, fit } = start(0, Math.min(wanted, length));
+  start: (begin: number, count: number) => Promise<StartedChunk & { readonly fit: number }>,
+): Promise<ChunkSize> {
+  const samples = await twiceTried(async (wanted) => {
+    const { found, fit } = await start(0, Math.min(wanted, length));
     found.dispose();
     return fit;
   });

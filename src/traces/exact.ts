@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { factoringOperations, squaredNorms, stackedNorms } from '../network/backward.js';
+import { factoringOperations, sendingNormsBack, stackedNorms } from '../network/backward.js';
 import { type Graph, trainedParameters } from '../network/graph.js';
 import {
   columnsOf,
@@ -13,7 +13,7 @@ import {
 } from '../network/heads.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
-import { planSteps, record, type Tape } from '../network/tape.js';
+import { planSteps, recording, type Tape } from '../network/tape.js';
 import { gaugedTidy, loadOf, type MemoryGauge, memoryGauge, resetGauge } from '../tfjs/memory-gauge.js';
 import {
   type Between,
@@ -26,6 +26,7 @@ import {
   samplesOf,
   shapesOfSample,
 } from './chunks.js';
+import { inTurns } from './event-loop.js';
 import { inFloatRange, outputsNotFinite, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
@@ -119,6 +120,7 @@ export function traceKernel(
     inputs: readonly tf.Tensor[],
     begin: number,
     samples: number,
+    between: Between,
     run: (tape: Tape, gauge: MemoryGauge) => Promise<T>,
   ): Promise<T> {
     const gauge = memoryGauge(budgetBytes);
@@ -126,7 +128,7 @@ export function traceKernel(
     const isWhole = inputs.every((x) => x.shape[0] === samples);
     const slices = isWhole ? inputs.map((x) => tf.clone(x)) : samplesOf(inputs, begin, samples);
     try {
-      const tape = record(graph, plan, slices, gauge);
+      const tape = await inTurns(graph, recording(graph, plan, slices, gauge), between);
       try {
         return await run(tape, gauge);
       } finally {
@@ -138,10 +140,22 @@ export function traceKernel(
   }
 
   /** Norms of a few columns, summed over them, those of parameters and then those of deltas: [rows, samples]. */
-  function normsOf(tape: Tape, head: Head, first: number, count: number, gauge: MemoryGauge): tf.Tensor2D {
+  async function normsOf(
+    tape: Tape,
+    head: Head,
+    first: number,
+    count: number,
+    gauge: MemoryGauge,
+    between: Between,
+  ): Promise<tf.Tensor2D> {
     const delta = gaugedTidy(gauge, () => deltasByColumn(head, tape.outputs, first, count));
     const ofDeltas = new Map<Operation, tf.Tensor>();
-    const ofWeights = squaredNorms(graph, plan, tape, new Map([[head.output, delta]]), count, gauge, ofDeltas);
+    const outputDeltas = new Map([[head.output, delta]]);
+    const ofWeights = await inTurns(
+      graph,
+      sendingNormsBack(graph, plan, tape, outputDeltas, count, gauge, ofDeltas),
+      between,
+    );
     const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
     try {
       return stackedNorms(measured, norms, tape.outputs[head.output].shape[0]);
@@ -163,7 +177,7 @@ export function traceKernel(
     between: Between,
     ran: (rows: number) => void,
   ): Promise<SummedChunk> {
-    return withTape(inputs, begin, samples, async (tape, gauge) => {
+    return withTape(inputs, begin, samples, between, async (tape, gauge) => {
       const columnsOfHeads = heads.map((head) => tf.tidy(() => columnsOf(head, tape.outputs)));
       const columns = columnsOfHeads.reduce((sum, ofHead) => sum + ofHead, 0);
       let sums: tf.Tensor2D | null = null;
@@ -176,7 +190,7 @@ export function traceKernel(
               // The tape is older than the wait.
               graph.checkUnmoved?.();
             }
-            const found = normsOf(tape, head, first, count, gauge);
+            const found = await normsOf(tape, head, first, count, gauge, between);
             const earlier: tf.Tensor2D | null = sums;
             sums = earlier ? tf.add(earlier, found) : found;
             if (earlier) {
@@ -207,7 +221,7 @@ export function traceKernel(
 
   /** How many columns of one sample make a piece, for each head, and how many samples a chunk. */
   function trial(inputs: readonly tf.Tensor[], between: Between): Promise<ChunkSize> {
-    return withTape(inputs, 0, 1, async (tape, gauge) => {
+    return withTape(inputs, 0, 1, between, async (tape, gauge) => {
       const columns: number[] = [];
       let isWhole = true;
       let ofSample = loadOf(gauge, budgetBytes);
@@ -228,7 +242,8 @@ export function traceKernel(
       await between();
       resetGauge(gauge);
       const begin = performance.now();
-      normsOf(tape, head, ofHead - count, count, gauge).dispose();
+      const found = await normsOf(tape, head, ofHead - count, count, gauge, between);
+      found.dispose();
       return { count, ms: performance.now() - begin, load: loadOf(gauge, budgetBytes) };
     };
     let piece = await run(1);

@@ -17,12 +17,14 @@ describe('a measurement of many chunks', () => {
   test('reports its progress, rising, up to the total', async () => {
     const model = subject();
     const inputs = randomInputs(model, 700);
-    const progress: { samples: number; total?: number }[] = [];
+    const progress: MeasureProgress[] = [];
     await measureSharpness(model, inputs, { ...options, onProgress: (p) => progress.push({ ...p }) });
     expect(progress.length).toBeGreaterThan(5);
-    for (const [i, { samples, total }] of progress.entries()) {
+    for (const [i, { samples, total, rows }] of progress.entries()) {
       expect(total).toBe(700);
-      expect(samples).toBeGreaterThan(progress[i - 1]?.samples ?? 0);
+      // Rows are ahead of the samples, whose chunks are read behind.
+      expect(samples).toBeGreaterThanOrEqual(progress[i - 1]?.samples ?? 0);
+      expect(rows + samples).toBeGreaterThan((progress[i - 1]?.rows ?? 0) + (progress[i - 1]?.samples ?? 0));
     }
     expect(progress.at(-1)!.samples).toBe(700);
     tf.dispose(inputs);
@@ -42,7 +44,11 @@ describe('a measurement of many chunks', () => {
     for (const [i, { rows, totalRows }] of progress.entries()) {
       expect(rows).toBeGreaterThanOrEqual(progress[i - 1]?.rows ?? 0);
       expect(rows).toBeLessThanOrEqual(totalRows ?? rows);
+      // Planned from the first call on.
+      expect(totalRows).toBe(progress.at(-1)!.totalRows);
+      expect(progress[i]!.timeLeftMs === undefined).toBe(rows === 0);
     }
+    expect(progress.at(-1)!.timeLeftMs).toBe(0);
     const { rows, totalRows } = progress.at(-1)!;
     expect(rows).toBe(totalRows);
     expect(rows).toBeGreaterThanOrEqual(least);

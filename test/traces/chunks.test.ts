@@ -35,13 +35,13 @@ it('cuts samples into as few chunks as the largest allows, of about one size', (
   );
 });
 
-it('tries a few samples after one, but no more than fit', () => {
+it('tries a few samples after one, but no more than fit', async () => {
   const tried: number[] = [];
   const fits = (first: number) => (samples: number) => {
     tried.push(samples);
     return samples === 1 ? first : 1000;
   };
-  expect([twiceTried(fits(100)), twiceTried(fits(7))]).toEqual([1000, 1000]);
+  expect([await twiceTried(fits(100)), await twiceTried(fits(7))]).toEqual([1000, 1000]);
   expect(tried).toEqual([1, 16, 1, 7]);
 });
 
@@ -389,15 +389,15 @@ it('tries again in halves where a chunk cannot be used once it is read, unless i
   x.dispose();
 });
 
-it('finds by two trials how many samples fit, and disposes what they gave', () => {
+it('finds by two trials how many samples fit, and disposes what they gave', async () => {
   const before = tf.memory().numTensors;
   const tried: [number, number][] = [];
-  const start = (begin: number, count: number) => {
+  const start = async (begin: number, count: number) => {
     tried.push([begin, count]);
     return { found: tf.zeros([count]), fit: 40 };
   };
-  expect(trialOfSamples(100, start)).toEqual({ samples: 40, columns: [] });
-  expect(trialOfSamples(5, start)).toEqual({ samples: 40, columns: [] });
+  expect(await trialOfSamples(100, start)).toEqual({ samples: 40, columns: [] });
+  expect(await trialOfSamples(5, start)).toEqual({ samples: 40, columns: [] });
   expect(tried).toEqual([
     [0, 1],
     [0, 16],

@@ -22,7 +22,7 @@ function costing(cost: (n: number) => number): Measuring & { readonly kinds: str
       const whole = cost(kinds.length);
       for (let passed = 0; passed < whole; passed++) {
         time++;
-        options?.onProgress?.({ samples: passed, total: whole, rows: passed, totalRows: whole });
+        options?.onProgress?.({ samples: passed, total: whole, rows: passed, totalRows: whole, timeLeftMs: undefined });
         options?.signal?.throwIfAborted();
       }
       return { minimumSharpness: kinds.length } as SharpnessReading;

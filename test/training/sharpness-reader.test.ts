@@ -95,7 +95,7 @@ describe('sharpnessReader', () => {
     const onProgress = vi.fn();
     const { read, seen } = readerWith({ data, seed: 4, signal: controller.signal, onProgress }, (options) => {
       expect(options).toMatchObject({ seed: 4, method: { tolerance: 0.02 } });
-      options.onProgress?.({ samples: 1, total: 2, rows: 1, totalRows: 2 });
+      options.onProgress?.({ samples: 1, total: 2, rows: 1, totalRows: 2, timeLeftMs: 0 });
       options.signal?.throwIfAborted();
       return reading;
     });
@@ -127,7 +127,7 @@ describe('sharpnessReader', () => {
     const deadline = new AbortController();
     const order: string[] = [];
     const { read, seen } = readerWith({ data, onProgress: () => order.push('user') }, (options) => {
-      options.onProgress?.({ samples: 1, total: 2, rows: 1, totalRows: 2 });
+      options.onProgress?.({ samples: 1, total: 2, rows: 1, totalRows: 2, timeLeftMs: 0 });
       options.signal?.throwIfAborted();
       return reading;
     });

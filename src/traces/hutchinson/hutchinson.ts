@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../../network/graph.js';
 import { type Head, residualsOf } from '../../network/heads.js';
 import type { Parameter } from '../../network/layers/operation.js';
-import { planSteps, record, type Tape } from '../../network/tape.js';
+import { planSteps, recording, type Tape } from '../../network/tape.js';
 import { gaugedTensors, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
-import { fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
+import { type Between, fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
+import { inTurns } from '../event-loop.js';
 import { traceKernel } from '../exact.js';
 import { checkFloatRange } from '../float-range.js';
 import { type LossSums, TraceSums } from '../trace-sums.js';
@@ -106,14 +107,23 @@ export function hutchinsonTraces(
   /** Backward rows run so far. */
   let rows = 0;
 
-  /** All probes of all blocks on one chunk of samples. */
-  async function addChunk(inputs: tf.Tensor[], h: readonly number[], pause: () => Promise<void>): Promise<void> {
+  /**
+   * All probes of all blocks on one chunk of samples.
+   *
+   * @param turn called where a turn of the event loop is due.
+   * @param ran called after every probe.
+   */
+  async function addChunk(inputs: tf.Tensor[], h: readonly number[], turn: Between, ran: Between): Promise<void> {
+    const between = async () => {
+      await turn();
+      graph.checkUnmoved?.();
+    };
     const gauge = memoryGauge(budgetBytes);
     const samples = inputs[0].shape[0];
     let tape: Tape | null = null;
     const residuals = new Map<number, tf.Tensor>();
     try {
-      const recorded = record(remembering, plan, inputs, gauge);
+      const recorded = await inTurns(remembering, recording(remembering, plan, inputs, gauge), turn);
       tape = recorded;
       for (const [output, r] of gaugedTensors(gauge, () => residualsOf(heads, recorded.outputs))) {
         residuals.set(output, r);
@@ -124,10 +134,11 @@ export function hutchinsonTraces(
         for (let probe = 0; probe < probes; probe++) {
           graph.checkUnmoved?.();
           const signs = probeSigns(sizes, block, seed, probe);
-          const q = probeQuotient(variables[block], signs, h[block], () => gradient(residuals, gauge), gauge);
+          const walk = () => gradient(residuals, gauge);
+          const q = await probeQuotient(variables[block], signs, h[block], walk, gauge, between);
           const [ofChunk] = await valuesOf(q);
           curvature.add(probe, block, ofChunk);
-          await pause();
+          await ran();
         }
       }
       chunkSize = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
@@ -202,9 +213,10 @@ export function hutchinsonTraces(
         const done = before + begin;
         const slices = samplesOf(inputs, begin, count);
         try {
-          await addChunk(slices, h, () => {
+          const turn = () => pause(done, { rows, totalRows });
+          await addChunk(slices, h, turn, () => {
             rows += 2 * count;
-            return pause(done, { rows, totalRows });
+            return turn();
           });
         } finally {
           tf.dispose(slices);

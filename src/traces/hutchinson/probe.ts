@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Walk } from '../../network/walk.js';
 import { gaugedTidy, type MemoryGauge } from '../../tfjs/memory-gauge.js';
 import { sharingValues } from '../../tfjs/value-identity.js';
+import type { Between } from '../chunks.js';
+import { inTurns } from '../event-loop.js';
 import { randomSigns } from '../sampling/signs.js';
 
 /**
@@ -15,38 +18,56 @@ export function probeSigns(sizes: readonly number[], block: number, seed: number
 
 /**
  * v^T (g(theta + h v) - g(theta - h v)) / (2 h), which is v^T H v + O(h^2) if g is the gradient by this variable and H its
- * derivative. When it is over, or throws, the variable has the very values that it had, also by `identityOfValues`.
+ * derivative. When it is over, or throws, the variable has the very values that it had, also by `identityOfValues`. It has them
+ * during every turn of the event loop, too.
  *
  * @param signs v, in the order of the variable's values.
  * @param gradient g at the present value of the variable, in its shape; disposed here.
+ * @param between called where a turn of the event loop is due. What it throws ends the work, and leaves the variable as it then is.
  * @returns a scalar.
  */
-export function probeQuotient(
+export async function probeQuotient(
   variable: tf.Variable,
   signs: Float32Array,
   h: number,
-  gradient: () => tf.Tensor,
+  gradient: () => Walk<tf.Tensor>,
   gauge: MemoryGauge,
-): tf.Tensor {
+  between: Between = async () => {},
+): Promise<tf.Tensor> {
   const v = tf.tensor(signs, variable.shape);
   const original = sharingValues(variable);
-  const gradientAt = (step: number) => {
+  let isMoved = false;
+  const move = (step: number) => {
     const moved = tf.tidy(() => tf.add(original, tf.mul(v, step)));
     // The variable itself: `LayerVariable.write` would apply a constraint.
     variable.assign(moved as tf.Variable);
+    isMoved = true;
     moved.dispose();
-    return gradient();
+  };
+  const moveBack = () => {
+    if (isMoved) {
+      variable.assign(original);
+      isMoved = false;
+    }
+  };
+  const gradientAt = (step: number) => {
+    move(step);
+    return inTurns({}, gradient(), async () => {
+      moveBack();
+      await between();
+      move(step);
+    });
   };
   const gradients: tf.Tensor[] = [];
   try {
-    gradients.push(gradientAt(h));
-    gradients.push(gradientAt(-h));
+    gradients.push(await gradientAt(h));
+    gradients.push(await gradientAt(-h));
     return gaugedTidy(gauge, () => {
       const [up, down] = gradients;
       return tf.div(tf.sum(tf.mul(tf.sub(up, down), v)), 2 * h);
     });
   } finally {
-    variable.assign(original);
+    moveBack();
     tf.dispose([v, original, gradients]);
   }
 }

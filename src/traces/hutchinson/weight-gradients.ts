@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { sendBack } from '../../network/backward.js';
+import { sendingBack } from '../../network/backward.js';
 import type { Graph } from '../../network/graph.js';
 import type { CallWithDelta, Operation, Parameter, RecordedCall } from '../../network/layers/operation.js';
-import { record, type StepPlan, type Tape } from '../../network/tape.js';
+import { recording, type StepPlan, type Tape } from '../../network/tape.js';
+import type { Walk } from '../../network/walk.js';
 import { gradientsBy } from '../../tfjs/gradient-tape.js';
 import type { MemoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
@@ -54,7 +55,7 @@ export function gradientAbove(
   graph: Graph,
   tape: Tape,
   parameter: Parameter,
-): (residuals: ReadonlyMap<number, tf.Tensor>, gauge: MemoryGauge) => tf.Tensor {
+): (residuals: ReadonlyMap<number, tf.Tensor>, gauge: MemoryGauge) => Walk<tf.Tensor> {
   const above = new Set<number>();
   const plan: StepPlan[] = [];
   const entering = new Map<number, tf.Tensor>();
@@ -82,11 +83,12 @@ export function gradientAbove(
     outputs: graph.outputs,
     steps: plan.map(({ step }) => step),
   };
-  return (residuals, gauge) => {
-    const moved = record(upper, plan, [...entering.values()], gauge);
-    const copied = new Map([...residuals].map(([output, r]) => [output, r.clone()]));
+  return function* (residuals, gauge) {
+    const moved = yield* recording(upper, plan, [...entering.values()], gauge);
     try {
-      const gradients = sendBack(upper, plan, moved, copied, 1, gauge, (operation, calls) =>
+      yield;
+      const copied = new Map([...residuals].map(([output, r]) => [output, r.clone()]));
+      const gradients = yield* sendingBack(upper, plan, moved, copied, 1, gauge, (operation, calls) =>
         (operation.gradients?.(calls) ?? []).filter((gradient) => gradient !== null),
       );
       const wanted = gradients.get(parameter) as tf.Tensor;

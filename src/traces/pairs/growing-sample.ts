@@ -69,14 +69,15 @@ export async function growingSample(
     for (const { shapes, indices } of source.alike?.(missing) ?? [{ shapes: source.shapes, indices: missing }]) {
       const rows = (begin: number, count: number) => source.rows(indices.slice(begin, begin + count));
       let done = 0;
-      for await (const chunk of kernel.traces(indices.length, shapes, rows)) {
+      const ran = () => pause(source.samples, { rows: known.size, totalRows: total });
+      for await (const chunk of kernel.traces(indices.length, shapes, rows, ran)) {
         for (let i = 0; i < chunk[0].length; i++, done++) {
           known.set(
             indices[done],
             chunk.map((norms) => norms[i]),
           );
         }
-        await pause(source.samples, { rows: known.size, totalRows: total });
+        await ran();
       }
     }
     const sample = pairSampleOf(source, closedForm, draw, known);

@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { factoringOperations, squaredNorms, stackedNorms } from '../../network/backward.js';
+import { factoringOperations, sendingNormsBack, stackedNorms } from '../../network/backward.js';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { deltasOfColumns, type HeadColumn } from '../../network/head-columns.js';
 import { deltasOfEach, exponentsOf, type Head } from '../../network/heads.js';
 import type { CallWithDelta, Operation, Parameter } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
-import { planSteps, record, type Tape } from '../../network/tape.js';
+import { planSteps, recording, type Tape } from '../../network/tape.js';
 import { gaugedTensors, gaugedTidy, loadOf, type MemoryGauge, memoryGauge } from '../../tfjs/memory-gauge.js';
-import { type ChunkedPass, chunksOf, fitting, type StartedChunk, trialOfSamples } from '../chunks.js';
+import { type Between, type ChunkedPass, chunksOf, fitting, type StartedChunk, trialOfSamples } from '../chunks.js';
+import { inTurns } from '../event-loop.js';
 import { inFloatRange, type ScaledPass, scaledTraces } from '../float-range.js';
 import { squaredNormsOfRows } from './vector-norms.js';
 
@@ -32,11 +33,13 @@ export interface PairKernel {
    * t_{b,i} = || d(c_i^T z_i) / d theta_b ||^2 of every pair i of a list, chunk by chunk: one array a parameter.
    *
    * @param shapes of one row of each input.
+   * @param between called between two layers where a turn of the event loop is due. What it throws ends the pass.
    */
   traces(
     length: number,
     shapes: readonly (readonly number[])[],
     rows: RowsOf,
+    between?: Between,
   ): AsyncGenerator<Float64Array[], void, void>;
 }
 
@@ -98,7 +101,7 @@ export function pairKernel(
   );
   const stacked = [...unknown, ...factoringOperations(asked)];
 
-  function traceChunk(rows: RowsOf, begin: number, count: number): PairChunk {
+  async function traceChunk(rows: RowsOf, begin: number, count: number, between: Between): Promise<PairChunk> {
     const gauge = memoryGauge(budgetBytes);
     const { inputs, columns, column } = rows(begin, count);
     const vectors: VectorFactors[] = [];
@@ -118,11 +121,16 @@ export function pairKernel(
     };
     try {
       const known = column && gaugedDeltas(gauge, () => deltasOfColumns(heads, count, column));
-      const tape = record(ordered, known ? withoutOutputs : asked, inputs, gauge);
+      const forward = recording(ordered, known ? withoutOutputs : asked, inputs, gauge);
+      const tape = await inTurns(ordered, forward, between).catch((error) => {
+        tf.dispose([...(known?.values() ?? [])]);
+        throw error;
+      });
       try {
         const deltas = known ?? gaugedTensors(gauge, () => deltasOfEach(heads, tape.outputs, columns));
         const ofDeltas = new Map<Operation, tf.Tensor>();
-        const ofWeights = squaredNorms(ordered, asked, tape, deltas, 1, gauge, ofDeltas, takes);
+        const walk = sendingNormsBack(ordered, asked, tape, deltas, 1, gauge, ofDeltas, takes);
+        const ofWeights = await inTurns(ordered, walk, between);
         const norms = new Map<Parameter | Operation, tf.Tensor>([...ofWeights, ...ofDeltas]);
         try {
           const taken = new Set(vectors.flatMap(({ operation }) => [operation, ...operation.parameters]));
@@ -200,8 +208,7 @@ export function pairKernel(
 
   return {
     parameters,
-    traces(length, shapes, rows) {
-      const start = (begin: number, count: number) => traceChunk(rows, begin, count);
+    traces(length, shapes, rows, between) {
       const pass: ChunkedPass<PairChunk, Float64Array[]> = {
         name: 'pairs',
         plan,
@@ -209,12 +216,12 @@ export function pairKernel(
         budgetBytes,
         length,
         shapes,
-        start,
-        trial: () => trialOfSamples(length, start),
+        start: (begin, count, _, between) => traceChunk(rows, begin, count, between),
+        trial: (between) => trialOfSamples(length, (begin, count) => traceChunk(rows, begin, count, between)),
         read: ({ rows: meanings, begin, count }, values) =>
           inFloatRange(values, count, new Set()) ? normsOf(values, meanings, count) : scaledChunk(rows, begin, count),
       };
-      return chunksOf(pass);
+      return chunksOf(pass, between);
     },
   };
 }

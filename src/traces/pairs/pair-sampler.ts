@@ -14,6 +14,8 @@ import { tensorPairs } from './tensor-pairs.js';
 
 /** Measures traces from a few pairs of sample and column, drawn by their curvature. */
 export interface PairSampler {
+  /** Whether every block is known from the forward pass alone, so that no pair is run. */
+  readonly drawsNothing: boolean;
   /**
    * Draws by Pareto sampling from tensors.
    *
@@ -76,7 +78,13 @@ export function pairSampler(
   const closed = closedFormOperations(graph, curved);
   const kernel = pairKernel(ofPairs.graph, curvedHeads(ofPairs.heads), budgetBytes, closed);
   const begin = forwardPasses(graph, heads, budgetBytes, kernel.parameters, population !== undefined, withLoss);
-  return drawnPairs(kernel, begin, budgetBytes, seed, population, ofPairs.graph.inputs.length);
+  const drawsNothing = kernel.parameters.every((each) =>
+    closed.some((operation) => operation?.parameters.includes(each)),
+  );
+  return {
+    ...drawnPairs(kernel, begin, budgetBytes, seed, population, ofPairs.graph.inputs.length),
+    drawsNothing,
+  };
 }
 
 /** Sets up the forward pass: what is returned begins a pass over the data. */
@@ -127,7 +135,7 @@ export function drawnPairs(
   seed: number,
   population?: () => number,
   inputsOfPairs = Number.POSITIVE_INFINITY,
-): PairSampler {
+): Omit<PairSampler, 'drawsNothing'> {
   return {
     async ofTensors(inputs, size, pause) {
       const { known, range, sizesOf, dispose } = begin();

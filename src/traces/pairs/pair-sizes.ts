@@ -11,10 +11,11 @@ import { curvedHeads, type Head, lossesOfSamples, zeroWhereFinite } from '../../
 import type { Operation } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { type SensitivityPass, sensitivityPass } from '../../network/sensitivity.js';
-import { planSteps, record, withoutBackward } from '../../network/tape.js';
+import { planSteps, recording, withoutBackward } from '../../network/tape.js';
 import { isGpu, isNative } from '../../tfjs/backend.js';
 import { gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import {
+  type Between,
   type ChunkedPass,
   chunksOf,
   fitting,
@@ -23,6 +24,7 @@ import {
   shapesOfSample,
   trialOfSamples,
 } from '../chunks.js';
+import { inTurns } from '../event-loop.js';
 import type { SampleLosses } from '../exact.js';
 import { closedFormOperations } from './closed-form.js';
 import { sizeMixture } from './size-mixture.js';
@@ -49,8 +51,11 @@ export interface PairSizes {
 export interface PairSizing {
   /** For each head whose loss has curvature, the operation whose blocks the forward pass gives; null where there is none. */
   readonly closed: readonly (Operation | null)[];
-  /** @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's. */
-  sizes(inputs: readonly tf.Tensor[]): AsyncGenerator<PairSizes, void, void>;
+  /**
+   * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
+   * @param between called between two layers where a turn of the event loop is due. What it throws ends the pass.
+   */
+  sizes(inputs: readonly tf.Tensor[], between?: Between): AsyncGenerator<PairSizes, void, void>;
   /** Drops what it keeps from chunk to chunk. */
   dispose(): void;
 }
@@ -87,12 +92,18 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
   let mixture = sizeMixture();
   let pass = newPass();
 
-  function sizeChunk(pass: SensitivityPass, inputs: readonly tf.Tensor[], begin: number, samples: number): SizedChunk {
+  async function sizeChunk(
+    pass: SensitivityPass,
+    inputs: readonly tf.Tensor[],
+    begin: number,
+    samples: number,
+    between: Between,
+  ): Promise<SizedChunk> {
     const gauge = memoryGauge(budgetBytes);
     const isWhole = samples === inputs[0].shape[0];
     const slices = isWhole ? inputs.map((x) => x.clone()) : samplesOf(inputs, begin, samples);
     try {
-      const tape = record(ordered, forwardPlan, slices, gauge, pass);
+      const tape = await inTurns(ordered, recording(ordered, forwardPlan, slices, gauge, pass), between);
       try {
         let meaning: SizedChunk['meaning'] | undefined;
         const found = gaugedTidy(gauge, () => {
@@ -160,15 +171,14 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
 
   return {
     closed,
-    sizes(inputs) {
+    sizes(inputs, between) {
       const [length] = inputs[0].shape;
       const shapes = shapesOfSample(inputs);
-      const start = (begin: number, count: number) => sizeChunk(pass, inputs, begin, count);
-      const trial = () => {
+      const trial = async (between: Between) => {
         // What a trial has seen would count twice.
         const tried = newPass();
         try {
-          return trialOfSamples(length, (begin, count) => sizeChunk(tried, inputs, begin, count));
+          return await trialOfSamples(length, (begin, count) => sizeChunk(tried, inputs, begin, count, between));
         } finally {
           tried.dispose();
         }
@@ -181,7 +191,7 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
         length,
         shapes,
         trial,
-        start,
+        start: (begin, count, _, between) => sizeChunk(pass, inputs, begin, count, between),
         read: ({ meaning }, values) => meaning(values),
         forget() {
           // Means that hold zeros of a failed device would hold them for ever.
@@ -190,7 +200,7 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
           mixture = sizeMixture();
         },
       };
-      return chunksOf(chunked);
+      return chunksOf(chunked, between);
     },
     dispose: () => pass.dispose(),
   };

@@ -36,7 +36,7 @@ export async function sizeBatch(
   const losses: SampleLosses = { values: new Float32Array(samples), curvature: new Float32Array(samples) };
   let hasLoss = false;
   const chunks: { readonly begin: number; readonly ofHeads: Pick<HeadColumns, 'column'> }[] = [];
-  for await (const chunk of sizing.sizes(inputs)) {
+  for await (const chunk of sizing.sizes(inputs, () => pause(done))) {
     if (done === 0) {
       columns = chunk.sizes.length / chunk.samples;
       sizes = new Float32Array(samples * columns);

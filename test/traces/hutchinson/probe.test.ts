@@ -27,18 +27,19 @@ describe('probeQuotient', () => {
   const make = () => tf.tidy(() => tf.variable(tf.tensor2d(theta, [3, 1])));
   const bits = (variable: tf.Variable) => [...variable.dataSync()];
 
-  it('is v^T H v where the gradient is linear, and leaves the variable as it was', () => {
+  it('is v^T H v where the gradient is linear, and leaves the variable as it was', async () => {
     const variable = make();
     const h = tf.tensor2d(matrix);
     const before = tf.memory().numTensors;
     const was = bits(variable);
     const points: number[][] = [];
-    const gradient = () => {
+    const gradient = function* () {
+      yield;
       points.push(bits(variable));
       return tf.matMul(h, variable as unknown as tf.Tensor2D);
     };
     const gauge = memoryGauge();
-    const q = probeQuotient(variable, v, 0.5, gradient, gauge);
+    const q = await probeQuotient(variable, v, 0.5, gradient, gauge);
     const expected = matrix.reduce((sum, row, i) => sum + row.reduce((s, a, j) => s + v[i]! * a * v[j]!, 0), 0);
     expect(q.shape).toEqual([]);
     expect(q.dataSync()[0]).toBeCloseTo(expected, 4);
@@ -50,18 +51,19 @@ describe('probeQuotient', () => {
     h.dispose();
   });
 
-  it.each([1, 2])('leaves the variable as it was when gradient %d fails', (broken) => {
+  it.each([1, 2])('leaves the variable as it was when gradient %d fails', async (broken) => {
     const variable = make();
     const was = bits(variable);
     const before = tf.memory().numTensors;
     let calls = 0;
-    const gradient = () => {
+    const gradient = function* () {
+      yield;
       if (++calls === broken) {
         throw new Error('no memory');
       }
       return tf.zeros([3, 1]);
     };
-    expect(() => probeQuotient(variable, v, 0.1, gradient, memoryGauge())).toThrow('no memory');
+    await expect(probeQuotient(variable, v, 0.1, gradient, memoryGauge())).rejects.toThrow('no memory');
     expect(calls).toBe(broken);
     expect(bits(variable)).toEqual(was);
     expect(tf.memory().numTensors).toBe(before);

@@ -3,6 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { trainedParameters, unfold } from '../../../src/network/graph.js';
 import { planSteps, record } from '../../../src/network/tape.js';
+import { atOnce } from '../../../src/network/walk.js';
 import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { variableOf } from '../../../src/tfjs/weights.js';
 import { holdPieces } from '../../../src/traces/hutchinson/held-pieces.js';
@@ -97,7 +98,7 @@ function gradients(model: tfl.LayersModel, x: tf.Tensor, r: tf.Tensor2D, hold: b
     return new Map(
       trainedParameters(graph).map((parameter) => [
         variableOf(parameter.variable).name,
-        gradientAbove(used, tape, parameter)(new Map([[0, r]]), gauge),
+        atOnce(gradientAbove(used, tape, parameter)(new Map([[0, r]]), gauge)),
       ]),
     );
   } finally {

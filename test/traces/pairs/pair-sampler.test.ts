@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Graph, unfold } from '../../../src/network/graph.js';
 import { outputHessians } from '../../../src/network/output-hessian.js';
+import { nextTurn } from '../../../src/traces/event-loop.js';
 import { traceKernel } from '../../../src/traces/exact.js';
 import type { SampleSize } from '../../../src/traces/pairs/growing-sample.js';
 import { pairSampler } from '../../../src/traces/pairs/pair-sampler.js';
@@ -139,6 +140,9 @@ describe('pairSampler', () => {
   });
 
   it('counts the samples of a stream through its batches, and leaves nothing behind when it is stopped', async () => {
+    // No turn of the event loop is due.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    await nextTurn();
     const before = tf.memory().numTensors;
     const seen: number[] = [];
     const pause = async (samples: number) => {
@@ -161,5 +165,6 @@ describe('pairSampler', () => {
       await expect(pairSampler(graph, heads, BUDGET, 1).ofTensors([x], size(10), stop)).rejects.toThrow('aborted');
     }
     expect(tf.memory().numTensors).toBe(before);
+    clock.mockRestore();
   });
 });
