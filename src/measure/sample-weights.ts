@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { checkWeightShape } from '../network/heads.js';
 import type { LossData, SampleWeight, SampleWeights } from './inputs.js';
 import { orderedLabels } from './labels.js';
 import { forEachOutput, type HeadPlan } from './loss.js';
@@ -54,14 +55,14 @@ export function checkClassWeight(weights: unknown): asserts weights is ClassWeig
  * What `sampleWeight` and `classWeight` make of a batch, head by head.
  *
  * @param names of the outputs.
- * @param ranks of the outputs: one-hot labels have the rank of their output, numbers of classes one axis less or a last
- *   axis of length 1.
+ * @param shapes of the outputs, [any, ...positions, K], as far as they are known. One-hot labels have the rank of their output,
+ *   numbers of classes one axis less or a last axis of length 1.
  * @param mayWeigh whether weights of samples may come with a batch: without any, all are 1.
  */
 export function batchWeights(
   plans: readonly HeadPlan[],
   names: readonly string[],
-  ranks: readonly number[],
+  shapes: readonly (readonly (number | null)[])[],
   mayWeigh: boolean,
   classWeight: ClassWeights | undefined,
 ): BatchWeights {
@@ -89,8 +90,8 @@ export function batchWeights(
         for (const { place, name } of plans.filter(has)) {
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
-            given === undefined ? null : await sampleFactor(given, samples, firstWeight),
-            classes === undefined ? null : await classFactor(classes, labelList[place], ranks[place], name),
+            given === undefined ? null : await sampleFactor(given, samples, shapes[place], name, firstWeight),
+            classes === undefined ? null : await classFactor(classes, labelList[place], shapes[place].length, name),
           ].filter((factor) => factor !== null);
           found.push(factors.length === 0 ? tf.ones([samples]) : factors.reduce(product));
         }
@@ -145,15 +146,25 @@ function product(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /**
+ * @param output its shape, where that is known.
  * @param first where the weights are of more samples than these: place of the first.
  * @throws Error with one line when the weights do not fit the samples.
  */
-async function sampleFactor(weights: SampleWeight, samples: number, first?: number): Promise<tf.Tensor> {
+async function sampleFactor(
+  weights: SampleWeight,
+  samples: number,
+  output: readonly (number | null)[] | undefined,
+  name: string,
+  first: number | undefined,
+): Promise<tf.Tensor> {
   const isTensor = weights instanceof tf.Tensor;
   const [given = 0, ...positions] = isTensor ? weights.shape : [weights.length];
   if (first === undefined ? given !== samples : given < first + samples) {
     const wanted = first === undefined ? `${samples} samples` : `a dataset of at least ${first + samples} samples`;
     throw new Error(`sampleWeight has ${given} entries for ${wanted}: give one for each.`);
+  }
+  if (output) {
+    checkWeightShape([given, ...positions], output, name);
   }
   const begin = first ?? 0;
   const values = isTensor ? await valuesOfRows(weights, begin, samples) : weights.slice(begin, begin + samples);
@@ -163,7 +174,8 @@ async function sampleFactor(weights: SampleWeight, samples: number, first?: numb
       `sampleWeight[${begin * (values.length / samples) + wrong}] is ${values[wrong]}: weights are finite and at least 0.`,
     );
   }
-  return tf.tensor(Float32Array.from(values), [samples, ...positions], 'float32');
+  const shape = values.length === samples ? [samples] : [samples, ...positions];
+  return tf.tensor(Float32Array.from(values), shape, 'float32');
 }
 
 async function valuesOfRows(weights: tf.Tensor, begin: number, rows: number): Promise<Float32Array> {

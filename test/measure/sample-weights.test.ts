@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
+import { measureFunctionSharpness } from '../../src/measure/measure-function.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { freshClassifier, model, x } from './small-classifier.js';
 
@@ -17,5 +19,49 @@ describe('sampleWeight', () => {
     // The mean divides by 12 here and by 16 there.
     expect(weighted.trace / ((repeated.trace * 16) / 12)).toBeCloseTo(1, 5);
     tf.dispose([twice, weights]);
+  });
+});
+
+describe('sampleWeight of positions', () => {
+  const images = () => {
+    const made = tfl.sequential({
+      layers: [tfl.layers.dense({ units: 3, activation: 'softmax', inputShape: [2, 3, 4], name: 'pixels' })],
+    });
+    made.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+    return made;
+  };
+
+  it.each([[[5, 3, 2]], [[5, 6]], [[5, 1, 3]], [[5, 2, 3, 1]]])(
+    'has the shape of the positions: not %j',
+    async (shape) => {
+      const [pixels, inputs] = [images(), tf.randomNormal([5, 2, 3, 4], 0, 1, 'float32', 1)];
+      const sampleWeight = tf.randomUniform(shape, 0, 3, 'float32', 2);
+      await expect(measureSharpness(pixels, inputs, { sampleWeight })).rejects.toThrow(
+        `Weights of shape [${shape.slice(1)}] a sample do not fit output 'pixels' of shape [2,3,3] a sample: give one`,
+      );
+      const [kernel] = pixels.trainableWeights.map((weight) => weight.read() as tf.Variable);
+      const f = (given: tf.Tensor) => tf.reshape(tf.matMul(tf.reshape(given, [-1, 4]), kernel as never), [-1, 2, 3, 3]);
+      const options = { loss: 'softmaxCrossEntropy', sampleWeight } as const;
+      await expect(measureFunctionSharpness(f, [kernel!], inputs, options)).rejects.toThrow(/do not fit output/);
+      tf.dispose([inputs, sampleWeight]);
+      pixels.dispose();
+    },
+  );
+
+  it('or is one number a sample', async () => {
+    const [pixels, inputs] = [images(), tf.randomNormal([5, 2, 3, 4], 0, 1, 'float32', 1)];
+    const weights = tf.tensor1d([1, 0, 2, 3, 1]);
+    const labels = tf.zeros([5, 2, 3], 'int32');
+    const ofPositions = tf.tidy(() => tf.tile(tf.reshape(weights, [5, 1, 1]), [1, 2, 3]));
+    const same = [weights, tf.reshape(weights, [5, 1, 1, 1]), ofPositions];
+    const options = { loss: 'sparseCategoricalCrossentropy', labels, classWeight: { 0: 2 } } as const;
+    const traces: number[] = [];
+    for (const sampleWeight of same) {
+      traces.push((await measureSharpness(pixels, inputs, { ...options, sampleWeight })).trace);
+    }
+    expect(traces[1]! / traces[0]!).toBeCloseTo(1, 6);
+    expect(traces[2]! / traces[0]!).toBeCloseTo(1, 6);
+    tf.dispose([inputs, labels, same]);
+    pixels.dispose();
   });
 });
