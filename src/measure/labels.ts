@@ -8,7 +8,7 @@ import { forEachOutput } from './loss.js';
  *
  * @param names of the outputs.
  * @param why what needs them, for messages.
- * @param without outputs whose labels nothing reads, by their places: they are left out.
+ * @param without outputs whose labels nothing reads, by their places: they may be missing.
  * @throws Error with one line when some are missing or do not fit the number of samples.
  */
 export function orderedLabels(
@@ -17,12 +17,13 @@ export function orderedLabels(
   samples: number,
   why: string,
   without: readonly number[] = [],
-): tf.Tensor[] {
-  const list = labelsAtHand(labels, names, samples).filter((_, place) => !without.includes(place));
-  if (list.every((each) => each === undefined)) {
+): (tf.Tensor | undefined)[] {
+  const list = labelsAtHand(labels, names, samples);
+  const needed = list.filter((_, place) => !without.includes(place));
+  if (needed.every((each) => each === undefined)) {
     throw new Error(`${why}: pass labels, or a dataset of { xs, ys }.`);
   }
-  if (!list.every((each) => each !== undefined)) {
+  if (!needed.every((each) => each !== undefined)) {
     throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
   }
   return list;

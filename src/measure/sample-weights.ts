@@ -35,11 +35,34 @@ export interface BatchWeights {
   of(samples: number, given: LossData): Promise<tf.Tensor[]>;
 }
 
+/** @throws Error with one line unless they are one, or some by output, and none of them is disposed. */
+export function checkSampleWeight(weights: unknown): asserts weights is SampleWeights {
+  const given = isOneSampleWeight(weights)
+    ? [weights]
+    : typeof weights === 'object' && weights !== null
+      ? Object.values(weights).filter((each) => each !== undefined)
+      : [];
+  if (given.length === 0 || !given.every(isOneSampleWeight)) {
+    throw new Error(
+      'sampleWeight must be a tensor or an array of numbers, one for each sample, or one of these by output.',
+    );
+  }
+  given.forEach(checkKept);
+}
+
+/** @throws Error with one line for a disposed tensor. */
+function checkKept(weights: SampleWeight): void {
+  if (weights instanceof tf.Tensor && weights.isDisposed) {
+    throw new Error('sampleWeight is a disposed tensor: keep it until the measurement is over.');
+  }
+}
+
 /** @throws Error with one line unless it holds numbers of at least 0 by class, perhaps by output. */
 export function checkClassWeight(weights: unknown): asserts weights is ClassWeights {
   const fine = (each: unknown): boolean =>
     typeof each === 'object' &&
     each !== null &&
+    !Array.isArray(each) &&
     Object.keys(each).length > 0 &&
     Object.values(each).every((value) => Number.isFinite(value) && value >= 0);
   const several = typeof weights === 'object' && weights !== null ? Object.values(weights) : [];
@@ -77,6 +100,9 @@ export function batchWeights(
       byClass: ofClasses[place] ?? null,
     }),
     async of(samples, { labels, sampleWeight, firstWeight }) {
+      if (sampleWeight !== undefined) {
+        checkSampleWeight(sampleWeight);
+      }
       const ofSamples = perOutput<SampleWeight>('sampleWeight', sampleWeight, isOneSampleWeight, names);
       ofSamples.forEach((each, place) => {
         if (each !== undefined) {
@@ -85,13 +111,17 @@ export function batchWeights(
       });
       const found: tf.Tensor[] = [];
       try {
+        const byClass = plans.filter(({ place }) => ofClasses[place] !== undefined).map(({ place }) => place);
+        const without = [...names.keys()].filter((place) => !byClass.includes(place));
         const labelList =
-          classWeight === undefined ? [] : orderedLabels(labels, names, samples, 'classWeight needs labels');
+          byClass.length === 0 ? [] : orderedLabels(labels, names, samples, 'classWeight needs labels', without);
         for (const { place, name } of plans.filter(has)) {
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
             given === undefined ? null : await sampleFactor(given, samples, shapes[place], name, firstWeight),
-            classes === undefined ? null : await classFactor(classes, labelList[place], shapes[place].length, name),
+            classes === undefined
+              ? null
+              : await classFactor(classes, labelList[place] as tf.Tensor, shapes[place].length, name),
           ].filter((factor) => factor !== null);
           found.push(factors.length === 0 ? tf.ones([samples]) : factors.reduce(product));
         }
@@ -106,15 +136,15 @@ export function batchWeights(
 
 /** How many samples these weights are of. */
 export function weightedSamples(weights: SampleWeights): number {
-  const [first] = isOneSampleWeight(weights) ? [weights] : (Object.values(weights) as SampleWeight[]);
+  const [first] = isOneSampleWeight(weights) ? [weights] : Object.values(weights).filter((each) => each !== undefined);
   return first instanceof tf.Tensor ? (first.shape[0] ?? 0) : first.length;
 }
 
-function isOneSampleWeight(weights: SampleWeights): weights is SampleWeight {
+function isOneSampleWeight(weights: unknown): weights is SampleWeight {
   return (
     weights instanceof tf.Tensor ||
     ArrayBuffer.isView(weights) ||
-    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object'))
+    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object' && each !== null))
   );
 }
 
@@ -157,6 +187,7 @@ async function sampleFactor(
   name: string,
   first: number | undefined,
 ): Promise<tf.Tensor> {
+  checkKept(weights);
   const isTensor = weights instanceof tf.Tensor;
   const [given = 0, ...positions] = isTensor ? weights.shape : [weights.length];
   if (first === undefined ? given !== samples : given < first + samples) {
@@ -168,7 +199,9 @@ async function sampleFactor(
   }
   const begin = first ?? 0;
   const values = isTensor ? await valuesOfRows(weights, begin, samples) : weights.slice(begin, begin + samples);
-  const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  const wrong = values.findIndex(
+    (value: unknown) => !(typeof value === 'number' && value >= 0 && Number.isFinite(value)),
+  );
   if (wrong >= 0) {
     throw new Error(
       `sampleWeight[${begin * (values.length / samples) + wrong}] is ${values[wrong]}: weights are finite and at least 0.`,
