@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LabelKind } from '../network/output-hessian.js';
-import type { TensorInputs } from './inputs.js';
+import type { NamedTensors, TensorInputs } from './inputs.js';
+import { forEachOutput } from './loss.js';
 
 /**
  * Labels in the order of the outputs: a tensor, several, or by name.
  *
  * @param names of the outputs.
  * @param why what needs them, for messages.
- * @param without outputs whose labels nothing reads, by their places: they are left out.
+ * @param without outputs whose labels nothing reads, by their places: they may be missing.
  * @throws Error with one line when some are missing or do not fit the number of samples.
  */
 export function orderedLabels(
@@ -16,12 +17,13 @@ export function orderedLabels(
   samples: number,
   why: string,
   without: readonly number[] = [],
-): tf.Tensor[] {
-  const list = labelsAtHand(labels, names, samples).filter((_, place) => !without.includes(place));
-  if (list.every((each) => each === undefined)) {
+): (tf.Tensor | undefined)[] {
+  const list = labelsAtHand(labels, names, samples);
+  const needed = list.filter((_, place) => !without.includes(place));
+  if (needed.every((each) => each === undefined)) {
     throw new Error(`${why}: pass labels, or a dataset of { xs, ys }.`);
   }
-  if (!list.every((each) => each !== undefined)) {
+  if (!needed.every((each) => each !== undefined)) {
     throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
   }
   return list;
@@ -40,9 +42,12 @@ export function labelsAtHand(
   if (labels === undefined || labels === null) {
     return names.map(() => undefined);
   }
-  const byName = labels as { readonly [name: string]: tf.Tensor };
   const list: (tf.Tensor | undefined)[] =
-    labels instanceof tf.Tensor ? [labels] : Array.isArray(labels) ? labels : names.map((name) => byName[name]);
+    labels instanceof tf.Tensor
+      ? [labels]
+      : Array.isArray(labels)
+        ? labels
+        : forEachOutput<tf.Tensor>('labels', labels as NamedTensors, names);
   const given = list.filter((each) => each !== undefined);
   if (list.length !== names.length || given.length === 0 || !given.every((each) => each instanceof tf.Tensor)) {
     throw new Error(`labels: give one tensor for each output (${names.join(', ')}).`);
@@ -50,6 +55,9 @@ export function labelsAtHand(
   list.forEach((each, i) => {
     if (each?.isDisposed) {
       throw new Error(`labels of '${names[i]}' are a disposed tensor: keep it until the measurement is over.`);
+    }
+    if (each && !['float32', 'int32', 'bool'].includes(each.dtype)) {
+      throw new Error(`labels of '${names[i]}' have dtype '${each.dtype}': pass numbers, 'float32' or 'int32'.`);
     }
     if (each && each.shape[0] !== samples) {
       throw new Error(
@@ -83,14 +91,23 @@ export async function checkedLabels(
   const shape = sparse ? [samples, ...positions] : [samples, ...positions, outputs];
   const other = sparse ? [...shape, 1] : outputs === 1 ? shape.slice(0, -1) : shape;
   if (labels.shape.join() !== shape.join() && labels.shape.join() !== other.join()) {
-    const oneHot = labels.shape.join() === [...shape, outputs].join();
-    const hint = sparse && oneHot ? ": one class each, or loss: 'categoricalCrossentropy' for one-hot rows." : '.';
-    throw new Error(
-      `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes [${shape.join(', ')}] here${hint}`,
-    );
+    throw otherShape(name, labels.shape, shape, sparse && labels.shape.join() === [...shape, outputs].join());
   }
   checkLabelValues(await labels.data(), kind, outputs, samples, name);
   return tf.tidy(() => tf.reshape(tf.cast(labels, sparse ? 'int32' : 'float32'), shape));
+}
+
+/** @param areRows whether these are one-hot rows where the loss takes classes. */
+function otherShape(
+  name: string,
+  given: readonly number[],
+  taken: readonly (number | string)[],
+  areRows: boolean,
+): Error {
+  const hint = areRows ? ": one class each, or loss: 'categoricalCrossentropy' for one-hot rows." : '.';
+  return new Error(
+    `labels of '${name}' have shape [${given.join(', ')}], but its loss takes [${taken.join(', ')}] here${hint}`,
+  );
 }
 
 /** @throws Error with one line that names a sample with a label that the loss cannot mean. */
@@ -189,7 +206,8 @@ export interface RowSums {
  * the user's own, nothing is known.
  *
  * @param labels rows [N, ...positions, K], or classes [N, ...positions], perhaps with a last axis of length 1; undefined: none.
- * @param kind what the loss takes. A class that there is not counts nothing, as in tf.js, where its one-hot row is 0.
+ * @param kind what the loss takes. A class that there is not counts nothing, as in tf.js, where its one-hot row is 0; one that is no
+ *   number counts NaN.
  * @param output shape of the output, [any, ...positions, K].
  * @throws Error with one line for labels that have another shape.
  */
@@ -209,10 +227,7 @@ export function rowSumsOf(
   const positions = ofSample.slice(0, -1);
   if (form !== wanted) {
     const shape = [samples, ...(wanted === 'classes' ? positions : ofSample).map((size) => size ?? 'any')];
-    const hint = form === 'rows' ? ": one class each, or loss: 'categoricalCrossentropy' for one-hot rows." : '.';
-    throw new Error(
-      `labels of '${name}' have shape [${labels.shape.join(', ')}], but its loss takes [${shape.join(', ')}] here${hint}`,
-    );
+    throw otherShape(name, labels.shape, shape, form === 'rows');
   }
   const sums = tf.tidy(() => {
     const values = tf.cast(labels, 'float32');
@@ -221,7 +236,8 @@ export function rowSumsOf(
     }
     const classes = tf.floor(tf.reshape(values, labels.shape.slice(0, output.length - 1)));
     const outputs = ofSample[ofSample.length - 1] as number;
-    return tf.cast(tf.logicalAnd(tf.greaterEqual(classes, 0), tf.less(classes, outputs)), 'float32');
+    const counts = tf.cast(tf.logicalAnd(tf.greaterEqual(classes, 0), tf.less(classes, outputs)), 'float32');
+    return tf.where(tf.isFinite(classes), counts, Number.NaN);
   });
   return { sums, areKnown: true };
 }

@@ -2,7 +2,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { isDataset } from './inputs.js';
 import { modelAssignment, type SharpnessInputs } from './measure-sharpness.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
-import { withTask } from './task.js';
+import { checkDataset, withTask } from './task.js';
 
 /**
  * Whether `measureSharpness` would take a model, its inputs and options, without a measurement: so that a slip shows when training
@@ -21,6 +21,7 @@ export async function checkMeasurable(
   if (isDataset(inputs)) {
     checkMeasureOptions(options);
     assignment.makeSubject();
+    checkDataset(inputs, options);
   } else {
     await withTask(assignment, ({ data }) => data.eachBatch(async () => {}));
   }

@@ -1,7 +1,7 @@
 import { checkBoolean, checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
 import type { SampleWeights, TensorInputs } from './inputs.js';
 import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
-import { type ClassWeights, checkClassWeight } from './sample-weights.js';
+import { type ClassWeights, checkClassWeight, checkSampleWeight } from './sample-weights.js';
 
 /** How far a measurement has come. */
 export interface MeasureProgress {
@@ -181,10 +181,8 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   if (memoryMB !== undefined) {
     checkNumber('memoryMB', memoryMB, { above: 0 }, 'pass megabytes, for example 256');
   }
-  if (sampleWeight !== undefined && (typeof sampleWeight !== 'object' || sampleWeight === null)) {
-    throw new Error(
-      'sampleWeight must be a tensor or an array of numbers, one for each sample, or one of these by output.',
-    );
+  if (sampleWeight !== undefined) {
+    checkSampleWeight(sampleWeight);
   }
   if (classWeight !== undefined) {
     checkClassWeight(classWeight);

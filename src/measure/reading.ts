@@ -1,5 +1,6 @@
 import { trainedParameters } from '../network/graph.js';
 import type { LayerScale } from '../symmetry/scale-minimum.js';
+import type { LossSums } from '../traces/trace-sums.js';
 import {
   CONSTANT,
   flatLosses,
@@ -131,6 +132,11 @@ function lineOfReading(reading: SharpnessReading): string {
 
 const digits = (value: number, count = 4) => String(Number(value.toPrecision(count)));
 
+/** The loss of all samples, where it is known and finite: of targets that are no numbers there is none. */
+export function knownLoss({ knowsLoss }: Pick<Subject, 'knowsLoss'>, loss: LossSums | undefined): LossSums | undefined {
+  return loss && knowsLoss() && Number.isFinite(loss.value) && Number.isFinite(loss.curvature) ? loss : undefined;
+}
+
 function measured(subject: Omit<Subject, 'source'>, estimate: Estimate, start: number): SharpnessReading {
   const { graph, heads } = subject;
   const { traces, minimum } = estimate;
@@ -138,7 +144,7 @@ function measured(subject: Omit<Subject, 'source'>, estimate: Estimate, start: n
   const error = estimate.errorOf(factorsOf(minimum));
   const isHessian = estimate.matrix === 'Hessian';
   const notExact = [...(isHessian ? [] : reasonsNotExact(graph)), ...partlyCurved(heads)];
-  const loss = subject.knowsLoss() ? estimate.loss : undefined;
+  const loss = knownLoss(subject, estimate.loss);
   const parameters = trainedParameters(graph);
   const saturated = loss && isSaturated(heads, loss);
   const constant = !isHessian && isConstant(parameters, traces);

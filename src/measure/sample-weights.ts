@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { checkWeightShape } from '../network/heads.js';
 import type { LossData, SampleWeight, SampleWeights } from './inputs.js';
 import { orderedLabels } from './labels.js';
 import { forEachOutput, type HeadPlan } from './loss.js';
@@ -34,11 +35,34 @@ export interface BatchWeights {
   of(samples: number, given: LossData): Promise<tf.Tensor[]>;
 }
 
+/** @throws Error with one line unless they are one, or some by output, and none of them is disposed. */
+export function checkSampleWeight(weights: unknown): asserts weights is SampleWeights {
+  const given = isOneSampleWeight(weights)
+    ? [weights]
+    : typeof weights === 'object' && weights !== null
+      ? Object.values(weights).filter((each) => each !== undefined)
+      : [];
+  if (given.length === 0 || !given.every(isOneSampleWeight)) {
+    throw new Error(
+      'sampleWeight must be a tensor or an array of numbers, one for each sample, or one of these by output.',
+    );
+  }
+  given.forEach(checkKept);
+}
+
+/** @throws Error with one line for a disposed tensor. */
+function checkKept(weights: SampleWeight): void {
+  if (weights instanceof tf.Tensor && weights.isDisposed) {
+    throw new Error('sampleWeight is a disposed tensor: keep it until the measurement is over.');
+  }
+}
+
 /** @throws Error with one line unless it holds numbers of at least 0 by class, perhaps by output. */
 export function checkClassWeight(weights: unknown): asserts weights is ClassWeights {
   const fine = (each: unknown): boolean =>
     typeof each === 'object' &&
     each !== null &&
+    !Array.isArray(each) &&
     Object.keys(each).length > 0 &&
     Object.values(each).every((value) => Number.isFinite(value) && value >= 0);
   const several = typeof weights === 'object' && weights !== null ? Object.values(weights) : [];
@@ -54,14 +78,14 @@ export function checkClassWeight(weights: unknown): asserts weights is ClassWeig
  * What `sampleWeight` and `classWeight` make of a batch, head by head.
  *
  * @param names of the outputs.
- * @param ranks of the outputs: one-hot labels have the rank of their output, numbers of classes one axis less or a last
- *   axis of length 1.
+ * @param shapes of the outputs, [any, ...positions, K], as far as they are known. One-hot labels have the rank of their output,
+ *   numbers of classes one axis less or a last axis of length 1.
  * @param mayWeigh whether weights of samples may come with a batch: without any, all are 1.
  */
 export function batchWeights(
   plans: readonly HeadPlan[],
   names: readonly string[],
-  ranks: readonly number[],
+  shapes: readonly (readonly (number | null)[])[],
   mayWeigh: boolean,
   classWeight: ClassWeights | undefined,
 ): BatchWeights {
@@ -76,6 +100,9 @@ export function batchWeights(
       byClass: ofClasses[place] ?? null,
     }),
     async of(samples, { labels, sampleWeight, firstWeight }) {
+      if (sampleWeight !== undefined) {
+        checkSampleWeight(sampleWeight);
+      }
       const ofSamples = perOutput<SampleWeight>('sampleWeight', sampleWeight, isOneSampleWeight, names);
       ofSamples.forEach((each, place) => {
         if (each !== undefined) {
@@ -84,13 +111,17 @@ export function batchWeights(
       });
       const found: tf.Tensor[] = [];
       try {
+        const byClass = plans.filter(({ place }) => ofClasses[place] !== undefined).map(({ place }) => place);
+        const without = [...names.keys()].filter((place) => !byClass.includes(place));
         const labelList =
-          classWeight === undefined ? [] : orderedLabels(labels, names, samples, 'classWeight needs labels');
+          byClass.length === 0 ? [] : orderedLabels(labels, names, samples, 'classWeight needs labels', without);
         for (const { place, name } of plans.filter(has)) {
           const [given, classes] = [ofSamples[place], ofClasses[place]];
           const factors = [
-            given === undefined ? null : await sampleFactor(given, samples, firstWeight),
-            classes === undefined ? null : await classFactor(classes, labelList[place], ranks[place], name),
+            given === undefined ? null : await sampleFactor(given, samples, shapes[place], name, firstWeight),
+            classes === undefined
+              ? null
+              : await classFactor(classes, labelList[place] as tf.Tensor, shapes[place].length, name),
           ].filter((factor) => factor !== null);
           found.push(factors.length === 0 ? tf.ones([samples]) : factors.reduce(product));
         }
@@ -105,15 +136,15 @@ export function batchWeights(
 
 /** How many samples these weights are of. */
 export function weightedSamples(weights: SampleWeights): number {
-  const [first] = isOneSampleWeight(weights) ? [weights] : (Object.values(weights) as SampleWeight[]);
+  const [first] = isOneSampleWeight(weights) ? [weights] : Object.values(weights).filter((each) => each !== undefined);
   return first instanceof tf.Tensor ? (first.shape[0] ?? 0) : first.length;
 }
 
-function isOneSampleWeight(weights: SampleWeights): weights is SampleWeight {
+function isOneSampleWeight(weights: unknown): weights is SampleWeight {
   return (
     weights instanceof tf.Tensor ||
     ArrayBuffer.isView(weights) ||
-    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object'))
+    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object' && each !== null))
   );
 }
 
@@ -145,25 +176,39 @@ function product(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /**
+ * @param output its shape, where that is known.
  * @param first where the weights are of more samples than these: place of the first.
  * @throws Error with one line when the weights do not fit the samples.
  */
-async function sampleFactor(weights: SampleWeight, samples: number, first?: number): Promise<tf.Tensor> {
+async function sampleFactor(
+  weights: SampleWeight,
+  samples: number,
+  output: readonly (number | null)[] | undefined,
+  name: string,
+  first: number | undefined,
+): Promise<tf.Tensor> {
+  checkKept(weights);
   const isTensor = weights instanceof tf.Tensor;
   const [given = 0, ...positions] = isTensor ? weights.shape : [weights.length];
   if (first === undefined ? given !== samples : given < first + samples) {
     const wanted = first === undefined ? `${samples} samples` : `a dataset of at least ${first + samples} samples`;
     throw new Error(`sampleWeight has ${given} entries for ${wanted}: give one for each.`);
   }
+  if (output) {
+    checkWeightShape([given, ...positions], output, name);
+  }
   const begin = first ?? 0;
   const values = isTensor ? await valuesOfRows(weights, begin, samples) : weights.slice(begin, begin + samples);
-  const wrong = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  const wrong = values.findIndex(
+    (value: unknown) => !(typeof value === 'number' && value >= 0 && Number.isFinite(value)),
+  );
   if (wrong >= 0) {
     throw new Error(
       `sampleWeight[${begin * (values.length / samples) + wrong}] is ${values[wrong]}: weights are finite and at least 0.`,
     );
   }
-  return tf.tensor(Float32Array.from(values), [samples, ...positions], 'float32');
+  const shape = values.length === samples ? [samples] : [samples, ...positions];
+  return tf.tensor(Float32Array.from(values), shape, 'float32');
 }
 
 async function valuesOfRows(weights: tf.Tensor, begin: number, rows: number): Promise<Float32Array> {

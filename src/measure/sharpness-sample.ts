@@ -18,7 +18,7 @@ import {
   measureOptionNames,
   networkOptionNames,
 } from './options.js';
-import { readingOf, type SharpnessReading } from './reading.js';
+import { knownLoss, readingOf, type SharpnessReading } from './reading.js';
 import { checkProductsRoundNothing } from './rounded-products.js';
 import { checkSampleForm, checksumOf, SAMPLE_VERSION, type SampledLoss, type SharpnessSample } from './sample-form.js';
 import { type Subject, subjectOfModel } from './subject.js';
@@ -61,8 +61,8 @@ export async function sampleSharpness(
     const fingerprint = await fingerprintOf(subject.weights);
     const losses = await Promise.all(subject.heads.map((head) => ownLossOf(head, model)));
     const { sample, missed } = await shareOf(task, method);
-    const { loss, ...others } = withoutNegatives(sample);
-    const isKnown = loss && subject.knowsLoss() && Number.isFinite(loss.value) && Number.isFinite(loss.curvature);
+    const { loss: sums, ...others } = withoutNegatives(sample);
+    const loss = knownLoss(subject, sums);
     const found = {
       ...identityOf(subject),
       losses,
@@ -73,7 +73,7 @@ export async function sampleSharpness(
       seed,
       ...(missed && { missed }),
       ...others,
-      ...(isKnown && { loss }),
+      ...(loss && { loss }),
     } as const;
     return { ...found, checksum: checksumOf(found) };
   });

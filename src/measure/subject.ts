@@ -65,12 +65,11 @@ export function subjectOfModel(
   const plans = planHeads(names, losses, lossWeights);
   const whole = unfold(model, { countFrozen });
   const shapes = model.outputs.map(({ shape }) => shape);
-  const ranks = shapes.map((shape) => shape.length);
   const labelled = isHutchinson(options.method);
   if (labelled) {
     checkGradients(plans);
   }
-  const weights = batchWeights(plans, names, ranks, form.sampleWeight, classWeight);
+  const weights = batchWeights(plans, names, shapes, form.sampleWeight, classWeight);
   const { graph, heads } = cutAtLosses(whole, plans, shapes, {
     weights: weights.has,
     rowSums: form.labels,

@@ -10,7 +10,7 @@ import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { checkEnds, type DatasetInputs, isDataset } from './inputs.js';
 import { thisInstant } from './instant.js';
 import { checkMeasureOptions, type MeasureOptions } from './options.js';
-import { partOfSet, partOfStream, rowsOf } from './random-part.js';
+import { partOfSet, partOfStream, type RandomPart, rowsOf } from './random-part.js';
 import { checkRepeatableForward } from './repeatable-forward.js';
 import { weightedSamples } from './sample-weights.js';
 import type { Subject } from './subject.js';
@@ -63,17 +63,20 @@ export async function withTask<T>(
   const subject = atThisInstant(makeSubject());
   const { memoryMB = defaultMemoryMB(), seed = 0 } = options;
   const checkBatch = batchCheck(subject, check);
-  const data = isDataset(inputs)
-    ? datasetData(subject, inputs, options, checkBatch)
-    : await tensorData(subject, inputs, options, checkBatch);
-  try {
-    await checkFiniteWeights(subject.weights);
-    const pause = pauses(options, data.tensors?.[0].shape[0]);
-    const budgetBytes = (await memoryMB) * 2 ** 20;
-    return await withDeviceErrors(() => run({ subject, data, budgetBytes, seed, pause }));
-  } finally {
-    data.dispose();
-  }
+  // Also labels, weights and sums are numbers that an error of the device spoils.
+  return withDeviceErrors(async () => {
+    const data = isDataset(inputs)
+      ? datasetData(subject, inputs, options, checkBatch)
+      : await tensorData(subject, inputs, options, checkBatch);
+    try {
+      await checkFiniteWeights(subject.weights, subject.graph.checkUnmoved);
+      const pause = pauses(options, data.tensors?.[0].shape[0]);
+      const budgetBytes = (await memoryMB) * 2 ** 20;
+      return await run({ subject, data, budgetBytes, seed, pause });
+    } finally {
+      data.dispose();
+    }
+  });
 }
 
 /** A subject that is only ever run with the weights that it has now. */
@@ -102,7 +105,7 @@ async function tensorData(
     sampleWeight: eitherOf('sampleWeight', own.sampleWeight, sampleWeight),
   });
   const all = [...given, ...ofLoss];
-  const rows = drawn && rowsOf(drawn, all);
+  const rows = drawn && drawnRows(drawn, all, ofLoss);
   const tensors = rows ?? all;
   return {
     tensors,
@@ -124,18 +127,37 @@ function eitherOf<T>(name: 'labels' | 'sampleWeight', own: T | undefined, option
   return own ?? option;
 }
 
-/** The batches of a dataset, or a random part of each. */
-function datasetData(
-  subject: Subject,
-  dataset: DatasetInputs,
-  { part = 1, seed = 0, labels, sampleWeight }: MeasureOptions,
-  checkBatch: RunBatch,
-): OwnedData {
-  checkSameEngine(subject.weights);
+/** The rows of a part; where an input is disposed meanwhile, what only the loss reads goes too. */
+function drawnRows(drawn: RandomPart, all: readonly tf.Tensor[], ofLoss: tf.Tensor[]): tf.Tensor[] {
+  try {
+    if (all.some(({ isDisposed }) => isDisposed)) {
+      throw new Error('An input is a disposed tensor: keep it until the measurement is over.');
+    }
+    return rowsOf(drawn, all);
+  } catch (error) {
+    tf.dispose(ofLoss);
+    throw error;
+  }
+}
+
+/** @throws Error with one line for a dataset that does not end, and for labels beside one. */
+export function checkDataset(dataset: DatasetInputs, { labels }: MeasureOptions): void {
   checkEnds('inputs', dataset);
   if (labels !== undefined) {
     throw new Error('labels go with tensors: let the dataset yield { xs, ys }.');
   }
+}
+
+/** The batches of a dataset, or a random part of each. */
+function datasetData(
+  subject: Subject,
+  dataset: DatasetInputs,
+  options: MeasureOptions,
+  checkBatch: RunBatch,
+): OwnedData {
+  checkSameEngine(subject.weights);
+  checkDataset(dataset, options);
+  const { part = 1, seed = 0, sampleWeight } = options;
   const drawing = part < 1 ? partOfStream(part, seed) : null;
   return {
     tensors: null,
@@ -160,7 +182,7 @@ function datasetData(
         }
         const ofLoss = await subject.lossInputs(inputs, given);
         const all = [...inputs, ...ofLoss];
-        const rows = drawn && rowsOf(drawn, all);
+        const rows = drawn && drawnRows(drawn, all, ofLoss);
         try {
           await checkBatch(rows ?? all);
           await run(rows ?? all);

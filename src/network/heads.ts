@@ -74,14 +74,31 @@ function rowsOf({ name, output, weights, rowSums, lossWeight, labels, hessian }:
 
   /** One number a sample, or a position, as [N, P]. */
   function ofRows(given: tf.Tensor): tf.Tensor2D {
-    if (given.size !== samples && given.size !== samples * positions) {
-      throw new Error(
-        `Weights of shape [${given.shape.slice(1)}] a sample do not fit output '${name}' of shape [${z.shape.slice(1)}] a sample: ` +
-          'give one weight a sample, or one a position.',
-      );
-    }
+    checkWeightShape(given.shape, z.shape, name);
     const ofPosition = tf.reshape(given, [samples, given.size / samples]);
     return (given.size === samples ? tf.tile(ofPosition, [1, positions]) : ofPosition) as tf.Tensor2D;
+  }
+}
+
+/**
+ * @param weights shape of numbers that rows count with: [N], perhaps with more axes of length 1, or [N, ...positions].
+ * @param output [any, ...positions, K], null: any.
+ * @throws Error with one line where they are of another shape, as with the axes of positions swapped.
+ */
+export function checkWeightShape(
+  [, ...weights]: readonly number[],
+  [, ...output]: readonly (number | null)[],
+  name: string,
+): void {
+  const positions = output.slice(0, -1);
+  const ofPositions =
+    weights.length === positions.length && positions.every((size, i) => size === null || size === weights[i]);
+  if (!ofPositions && !weights.every((size) => size === 1)) {
+    const shown = output.map((size) => size ?? 'any');
+    throw new Error(
+      `Weights of shape [${weights}] a sample do not fit output '${name}' of shape [${shown}] a sample: ` +
+        'give one weight a sample, or one a position.',
+    );
   }
 }
 

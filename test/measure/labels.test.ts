@@ -76,6 +76,7 @@ describe('orderedLabels', () => {
     expect(() => orderedLabels(two, ['x', 'y'], 2, '')).toThrow('one tensor for each output (x, y)');
     expect(() => orderedLabels({ x: two }, ['x', 'y'], 2, '')).toThrow('one tensor for each output');
     expect(() => orderedLabels([1] as never, ['x'], 2, '')).toThrow('one tensor for each output');
+    expect(() => orderedLabels({ x: two, Y: two }, ['x', 'y'], 2, '')).toThrow("labels: the model has no output 'Y'");
     expect(() => orderedLabels(three, ['x'], 2, '')).toThrow(/3 rows for 2 samples: give one row for each/);
     expect(() => orderedLabels(gone, ['x'], 2, '')).toThrow('disposed');
     tf.dispose([two, three]);

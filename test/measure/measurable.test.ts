@@ -16,6 +16,7 @@ it.each<[string, () => SharpnessInputs, MeasureOptions]>([
   ['a part too small', () => tf.zeros([3, 5]), { part: 0.1 }],
   ['another loss', () => tf.zeros([3, 5]), { loss: 'binaryCrossentropy' }],
   ['another loss, for a dataset', neverRead, { loss: 'binaryCrossentropy' }],
+  ['labels beside a dataset', neverRead, { labels: [] }],
   ['an option out of range, for a dataset', neverRead, { memoryMB: -1 }],
 ])('throws what a measurement would: %s', async (_, inputs, options) => {
   const given = inputs();

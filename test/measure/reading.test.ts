@@ -209,3 +209,13 @@ describe('a reading as text', () => {
     vi.restoreAllMocks();
   });
 });
+
+it('has no loss where targets are no numbers', async () => {
+  const made = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [4] })] });
+  made.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  const [inputs, labels, numbers] = [tf.ones([8, 4]), tf.fill([8, 3], Number.NaN), tf.ones([8, 3])];
+  expect(await measureSharpness(made, inputs, { labels })).not.toHaveProperty('loss');
+  expect(await measureSharpness(made, inputs, { labels: numbers })).toHaveProperty('loss');
+  tf.dispose([inputs, labels, numbers]);
+  made.dispose();
+});

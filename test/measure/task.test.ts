@@ -131,6 +131,19 @@ describe('a measurement of many chunks', () => {
 });
 
 describe('withTask', () => {
+  test('leaves no tensor where an input is disposed before a part of it is drawn', async () => {
+    const model = chain(dense({ units: 6, activation: 'relu', inputShape: [4] }), softmax(3));
+    const labels = tf.ones([8, 3]);
+    const { numTensors } = tf.memory();
+    const x = tf.ones([8, 4]);
+    const failing = measureSharpness(model, x, { part: 0.5, labels, loss: 'categoricalCrossentropy' });
+    x.dispose();
+    await expect(failing).rejects.toThrow(/disposed/);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    labels.dispose();
+    model.dispose();
+  });
+
   test('checks every batch of a dataset for numbers, and with the first one the network', async () => {
     const model = chain(dense({ units: 6, activation: 'relu', inputShape: [4] }), softmax(3));
     const batches = [2, 3, 1].map((rows) => tf.ones([rows, 4]));

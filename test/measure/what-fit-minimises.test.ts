@@ -340,10 +340,22 @@ describe('rows of labels count as many times as they add up to', () => {
     ['fewer rows', () => tf.zeros([5, 3]), /have 5 rows for 6 samples/],
     ['a row below 0', () => tf.fill([6, 3], -1), /the row of sample 0 adds up to -3: rows are finite/],
     ['no numbers', () => tf.fill([6, 3], Number.NaN), /adds up to NaN/],
+    ['words', () => tf.fill([6, 3], 'a' as never), /labels of '.*' have dtype 'string': pass numbers/],
+    ['a word a sample', () => tf.fill([6], 'a' as never), /labels of '.*' have dtype 'string'/],
   ])('or are refused: %s', async (_, make, message) => {
     const ys = make();
     await expect(measureSharpness(model, { xs: x, ys })).rejects.toThrow(message);
     ys.dispose();
+  });
+
+  it.each([
+    ['no number', Number.NaN],
+    ['no end', Number.POSITIVE_INFINITY],
+  ])('of classes are refused where one is %s', async (_, value) => {
+    const labels = tf.tensor1d([0, 1, 2, value, 0, 0]);
+    const options = { loss: 'sparseCategoricalCrossentropy', labels } as const;
+    await expect(measureSharpness(model, x, options)).rejects.toThrow(/the row of sample 3 adds up to NaN/);
+    labels.dispose();
   });
 
   it('and are given once', async () => {
