@@ -6,7 +6,7 @@ import { learnedWeights, trainedWeights, variableOf } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
 import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
-import { type Wiring, wiringOf } from './layers/rule.js';
+import { checkIndependent, type Wiring, wiringOf } from './layers/rule.js';
 import { ruleOf } from './layers/table.js';
 import { maskOfCall } from './masks.js';
 
@@ -56,16 +56,6 @@ export interface UnfoldOptions {
   readonly countFrozen?: boolean;
 }
 
-/** Layers that carry state from batch to batch, which the trace kernel does not follow. */
-function checkLayer(layer: Layer): void {
-  if (layer.stateful) {
-    throw new Error(
-      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
-        'stateful: false.',
-    );
-  }
-}
-
 /**
  * Takes a model apart. The graph's outputs are the model's.
  *
@@ -83,7 +73,7 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
   function wiring(layer: Layer): Wiring {
     let known = wirings.get(layer);
     if (!known) {
-      checkLayer(layer);
+      checkIndependent(layer);
       const nameOf = namesOfWeights(layer);
       const parameter = (variable: tfl.LayerVariable, role: ParameterRole, place?: NamedPlace): Parameter => {
         checkKnownOptions(`The place of '${nameOf(variable)}' between scales`, place, namedPlace);

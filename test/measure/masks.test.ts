@@ -166,6 +166,38 @@ describe('the latest mask reaches every layer that tf.js runs later', () => {
   });
 });
 
+it('a mask reaches a layer at every time step as a whole', async () => {
+  const x = tfl.input({ shape: [3, 2] });
+  const inner = tfl.sequential({
+    layers: [
+      layers.dense({ units: 4, inputShape: [2], name: name('inner') }),
+      layers.reshape({ targetShape: [2, 2] }),
+      layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') }),
+    ],
+  });
+  const stack = [layers.masking({ maskValue: 0 }), layers.timeDistributed({ layer: inner as never }), layers.flatten()];
+  const data = tf.tidy(() => tf.concat([tf.zeros([3, 1, 2]), tf.randomNormal([3, 2, 2], 0, 1, 'float32', 4)], 1));
+  await expectTraces(built(x, through(x, ...stack, head())), [data]);
+  data.dispose();
+});
+
+it('a layer at every time step of every time step is measured, and a stateful one inside is refused', async () => {
+  const x = tfl.input({ shape: [2, 3, 2] });
+  const atEvery = (layer: tfl.layers.Layer) => layers.timeDistributed({ layer: layer as never, name: name('steps') });
+  const data = tf.randomNormal([3, 2, 3, 2], 0, 1, 'float32', 4);
+  const dense = layers.dense({ units: 2, name: name('dense') });
+  await expectTraces(built(x, through(x, atEvery(atEvery(dense)), layers.flatten(), head())), [data]);
+  data.dispose();
+  const steps = tfl.input({ batchShape: [3, 2, 3, 2] });
+  const lstm = layers.lstm({
+    recurrentInitializer: 'glorotNormal',
+    units: 2,
+    stateful: true,
+    batchInputShape: [3, 3, 2],
+  });
+  expect(() => unfold(tfl.model({ inputs: steps, outputs: through(steps, atEvery(lstm)) }))).toThrow(/is stateful/);
+});
+
 /** Masks positions whose first feature is 0, as a class of the user's may. */
 class OwnMask extends tfl.layers.Layer {
   static readonly className = 'OwnMask';
