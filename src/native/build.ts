@@ -125,8 +125,9 @@ async function buildAlone(
       fetchWheel(wheel, tools.python, say, cache, signal),
     );
   };
-  return withLock(lock(join(directory, 'native-build.lock'), `builds ${name} in this project`), async (waited) => {
-    const built = waited ? await findBuilt(name, directory, project, signal) : 'not built';
+  return withLock(lock(join(directory, 'native-build.lock'), `builds ${name} in this project`), async () => {
+    // Another run may have built it since the first look, also where there was no need to wait.
+    const built = await findBuilt(name, directory, project, signal);
     if (typeof built !== 'string') {
       return built;
     }

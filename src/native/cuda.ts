@@ -30,12 +30,20 @@ export function cudaReport(directory: string, gpu: boolean): string[] {
   if (gpu) {
     return ['a GPU was found and is used'];
   }
-  const known = spawnSync('ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '';
+  // Debian leaves the folder of ldconfig out of the PATH of ordinary users.
+  const env = { ...process.env, PATH: [process.env.PATH, '/sbin', '/usr/sbin'].filter(Boolean).join(delimiter) };
+  const { status, stdout } = spawnSync('ldconfig', ['-p'], { encoding: 'utf8', env });
+  const known = stdout ?? '';
   const folders = [...wheelFolders(directory), ...(process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(Boolean)];
   const found = (name: string) =>
     known.includes(`\t${name} `) || folders.some((folder) => existsSync(join(folder, name)));
   const missing = Object.entries(libraries).filter(([name]) => !found(name));
   const lines = ['no GPU was found: it will compute on the CPU'];
+  if (status !== 0) {
+    lines.push(
+      'cannot tell which libraries the system has, since ldconfig -p does not run: some of these may be there',
+    );
+  }
   if (!found('libcuda.so.1')) {
     lines.push('missing: libcuda.so.1, which comes with the NVIDIA driver');
   }

@@ -64,7 +64,8 @@ export async function pipDownload(wheel: Wheel, python: string, folder: string, 
     python,
     [python, '-m', 'pip', 'download', '-vv', ...options, ...target, ...abi, ...files],
     {
-      // Safe path: a random.py in the user's folder is not Python's own.
+      // -m looks in the working folder first: a random.py in the user's is not Python's own.
+      cwd: folder,
       env: { ...process.env, TMPDIR: folder, PYTHONSAFEPATH: '1' },
       onOutput: (chunk) => {
         output += chunk;

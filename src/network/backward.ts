@@ -218,7 +218,13 @@ function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
         const atInput = leavesNorms && operation.leavesAtInput === true;
         let kept = delta;
         if (carriesDelta || atInput) {
-          const inputDeltas = gaugedTidy(gauge, () => inLayer(operation, () => back(operation, call, delta)));
+          const inputDeltas = gaugedTidy(gauge, () => {
+            const found = inLayer(operation, () => back(operation, call, delta));
+            // A rule may send one tensor to several inputs; each is disposed on its own.
+            return found.map((each, position) =>
+              each === delta || found.indexOf(each) < position ? cloned(each) : each,
+            );
+          });
           if (atInput) {
             kept = carriesDelta ? cloned(inputDeltas[0]) : inputDeltas[0];
           }

@@ -6,7 +6,7 @@ import { learnedWeights, trainedWeights, variableOf } from '../tfjs/weights.js';
 import { cast } from './layers/cast.js';
 import type { Layer, NamedPlace, Operation, Parameter, ParameterRole } from './layers/operation.js';
 import { outputPart } from './layers/output-part.js';
-import { type Wiring, wiringOf } from './layers/rule.js';
+import { checkIndependent, type Wiring, wiringOf } from './layers/rule.js';
 import { ruleOf } from './layers/table.js';
 import { maskOfCall } from './masks.js';
 
@@ -14,7 +14,7 @@ import { maskOfCall } from './masks.js';
 export interface Step {
   readonly operation: Operation;
   readonly inputs: readonly number[];
-  /** The mask of the first input, where a layer before has made one and the operation uses it. */
+  /** The mask that tf.js hands to the layer (`MaskAtHand`), where the operation uses it. */
   readonly mask?: number;
   readonly output: number;
 }
@@ -43,19 +43,17 @@ interface Value {
   readonly mask?: number;
 }
 
+/**
+ * What tf.js hands to every layer that it runs: the mask of the first input of the last call that had masked inputs, also to layers
+ * whose own inputs have none. Models inside of one another share it, once there is one.
+ */
+interface MaskAtHand {
+  mask?: number;
+}
+
 export interface UnfoldOptions {
   /** Weights that training does not move (`trainedWeights`) count as the others. Default false. */
   readonly countFrozen?: boolean;
-}
-
-/** Layers that carry state from batch to batch, which the trace kernel does not follow. */
-function checkLayer(layer: Layer): void {
-  if (layer.stateful) {
-    throw new Error(
-      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
-        'stateful: false.',
-    );
-  }
 }
 
 /**
@@ -67,14 +65,15 @@ function checkLayer(layer: Layer): void {
  */
 export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOptions = {}): Graph {
   const trainable = new Set<unknown>(countFrozen ? learnedWeights(model) : trainedWeights(model));
-  const steps: Step[] = [];
+  /** The steps of each call. */
+  const calls: Step[][] = [];
   const wirings = new Map<Layer, Wiring>();
   let tensors = 0;
 
   function wiring(layer: Layer): Wiring {
     let known = wirings.get(layer);
     if (!known) {
-      checkLayer(layer);
+      checkIndependent(layer);
       const nameOf = namesOfWeights(layer);
       const parameter = (variable: tfl.LayerVariable, role: ParameterRole, place?: NamedPlace): Parameter => {
         checkKnownOptions(`The place of '${nameOf(variable)}' between scales`, place, namedPlace);
@@ -88,15 +87,18 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
 
   function add(operation: Operation, inputs: readonly number[], mask?: number): number {
     checkNamedInputs(operation, inputs.length);
-    steps.push({ operation, inputs, output: tensors, ...(mask !== undefined && operation.usesMask ? { mask } : {}) });
+    calls
+      .at(-1)
+      ?.push({ operation, inputs, output: tensors, ...(mask !== undefined && operation.usesMask ? { mask } : {}) });
     return tensors++;
   }
 
-  function addCall(call: LayerCall, inputs: Value[]): Value[] {
+  function addCall(call: LayerCall, inputs: readonly Value[], atHand: MaskAtHand | undefined): Value[] {
     const { layer } = call;
+    calls.push([]);
     if (isModel(layer)) {
       // The graph of a model inside takes the place of the call. It turns what goes in into the types of its inputs, as the model
-      // outside does, and hands no mask on.
+      // outside does. Its tensors have no masks but those that layers inside of it make.
       const fed = layer.inputs.map(
         ({ dtype }, i): Value =>
           dtype === call.inputs[i].dtype
@@ -106,12 +108,13 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
                 tensor: add(cast(layer, `${dtype} input of ${layer.getClassName()}`, dtype), [inputs[i].tensor]),
               },
       );
-      return unfoldModel(layer, fed).map(({ tensor }) => ({ tensor }));
+      const open = fed.map(({ tensor }) => ({ tensor }));
+      return unfoldModel(layer, open, atHand ?? {}).map(({ tensor }) => ({ tensor }));
     }
     const { operations, connect } = wiring(layer);
     const found = connect(
       inputs.map(({ tensor }) => tensor),
-      (operation, taken) => add(operation, taken, inputs[0]?.mask),
+      (operation, taken) => add(operation, taken, atHand?.mask),
     );
     const shapes = call.outputs.map(({ shape }) => shape);
     const isWhole = shapes.length === 1 || found.length === shapes.length;
@@ -134,21 +137,36 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     return made && add(made, [...inputs.map(({ tensor }) => tensor), ...masks]);
   }
 
-  function unfoldModel(inner: ModelLayer, inputs: readonly Value[]): Value[] {
+  /** The calls of a model in the order in which tf.js runs them: depth first from each output, the last input of a call first. */
+  function unfoldModel(inner: ModelLayer, inputs: readonly Value[], handed?: MaskAtHand): Value[] {
+    let atHand = handed;
     const numbered = new Map<number, Value>(inner.inputs.map((symbol, i) => [symbol.id, inputs[i]]));
-    const visit = (symbol: tfl.SymbolicTensor): Value => {
-      const seen = numbered.get(symbol.id);
-      if (seen !== undefined) {
-        return seen;
+    const passed = new Set(numbered.keys());
+    const pass = (symbol: tfl.SymbolicTensor): void => {
+      if (passed.has(symbol.id)) {
+        return;
       }
       const call = callOf(symbol);
-      const outputs = addCall(call, call.inputs.map(visit));
-      call.outputs.forEach((output, i) => {
-        numbered.set(output.id, outputs[i]);
+      for (const input of [...call.inputs].reverse()) {
+        pass(input);
+      }
+      passed.add(symbol.id);
+      const taken = call.inputs.map(({ id }) => numbered.get(id) as Value);
+      if (taken.some(({ mask }) => mask !== undefined)) {
+        atHand ??= {};
+        atHand.mask = taken[0].mask;
+      }
+      // Another output of a call that has been run.
+      if (numbered.has(symbol.id)) {
+        return;
+      }
+      const outputs = addCall(call, taken, atHand);
+      call.outputs.forEach(({ id }, i) => {
+        numbered.set(id, outputs[i]);
       });
-      return numbered.get(symbol.id) as Value;
     };
-    return inner.outputs.map(visit);
+    inner.outputs.forEach(pass);
+    return inner.outputs.map(({ id }) => numbered.get(id) as Value);
   }
 
   const inputs = model.inputs.map(() => tensors++);
@@ -157,7 +175,7 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     inputs.map((tensor) => ({ tensor })),
   ).map(({ tensor }) => tensor);
   const inputTypes = new Map(inputs.map((tensor, i) => [tensor, model.inputs[i].dtype]));
-  const graph = reaching({ inputs, inputTypes, outputs, steps }, outputs);
+  const graph = reaching({ inputs, inputTypes, outputs, steps: inOrderOfInputs(calls, outputs) }, outputs);
   checkTiedWeights(graph);
   for (const [layer, { operations }] of wirings) {
     checkNoneLeftOut(layer, operations, trainable);
@@ -232,6 +250,21 @@ function partOf(layer: Layer, operations: readonly Operation[], shapes: readonly
     );
   }
   return outputPart(layer, shapes, part);
+}
+
+/** The steps of calls, those of what the first input of a call comes from first. */
+function inOrderOfInputs(calls: readonly (readonly Step[])[], outputs: readonly number[]): Step[] {
+  const makers = new Map(calls.flatMap((steps) => steps.map(({ output }) => [output, steps] as const)));
+  const begun = new Set<readonly Step[]>();
+  const visit = (id: number): Step[] => {
+    const steps = makers.get(id);
+    if (!steps || begun.has(steps)) {
+      return [];
+    }
+    begun.add(steps);
+    return [...steps.flatMap(readBy).flatMap(visit), ...steps];
+  };
+  return outputs.flatMap(visit);
 }
 
 /** The graph with these outputs, without the steps that none of them needs. */

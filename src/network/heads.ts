@@ -148,9 +148,12 @@ export async function countsNothing({ weights, rowSums }: Head, outputs: Outputs
     const given = places.map((place) => tf.reshape(outputs[place], [samples, -1]));
     return tf.max(given.reduce((a, b) => tf.mul(a, b)));
   });
-  const [value] = await largest.data();
-  largest.dispose();
-  return value === 0;
+  try {
+    const [value] = await largest.data();
+    return value === 0;
+  } finally {
+    largest.dispose();
+  }
 }
 
 /** e of each sample, 2^e being about the largest of its columns in a head, [N]: 0 where columns stay in float32's range. */

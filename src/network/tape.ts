@@ -92,7 +92,9 @@ export function* recording(
       const needed = carriesDelta || leavesNorms || keepAll?.savedOf(i) === true;
       const { output, saved } = gaugedTidy(gauge, () => {
         const forward = inLayer(step.operation, () => step.operation.forward(stepInputs, needed, mask));
-        return { output: forward.output, saved: needed ? forward.saved : [] };
+        // A rule may pass on what came in; each tensor of the tape is disposed on its own.
+        const passedOn = stepInputs.includes(forward.output);
+        return { output: passedOn ? tf.clone(forward.output) : forward.output, saved: needed ? forward.saved : [] };
       });
       values.set(step.output, output);
       const keptMask = needed ? mask : undefined;

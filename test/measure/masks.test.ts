@@ -113,6 +113,91 @@ describe('masks reach the recurrent layers', () => {
   });
 });
 
+describe('the latest mask reaches every layer that tf.js runs later', () => {
+  const lstm = (config: object = {}) =>
+    layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm'), ...config });
+  const stacks: Record<string, () => tfl.layers.Layer[]> = {
+    'through a convolution': () => [
+      layers.conv1d({ filters: 3, kernelSize: 3, padding: 'same', name: name('conv') }),
+      lstm(),
+    ],
+    'through one that shortens the sequence': () => [
+      layers.conv1d({ filters: 3, kernelSize: 2, name: name('conv') }),
+      lstm(),
+    ],
+    'through one that shortens the sequence, backwards': () => [
+      layers.conv1d({ filters: 3, kernelSize: 2, name: name('conv') }),
+      lstm({ goBackwards: true }),
+    ],
+    'from the encoder to the decoder': () => [lstm(), layers.repeatVector({ n: 4 }), lstm()],
+    'to a softmax over as many classes as positions': () => [lstm({ units: 4 }), layers.softmax()],
+  };
+
+  it.each(Object.keys(stacks))('%s', async (kind) => {
+    const x = tfl.input({ shape: [4] });
+    const data = tokens();
+    await expectTraces(built(x, through(x, words(), ...stacks[kind]!(), head())), [data]);
+    data.dispose();
+  });
+
+  it.each(['first', 'last'])('and one that is run after, where the masked branch is the %s', async (place) => {
+    const [x, other] = [tfl.input({ shape: [4] }), tfl.input({ shape: [4, 2] })];
+    const branches = [through(x, words(), lstm()), through(other, lstm())];
+    const merged = through(place === 'first' ? branches : branches.reverse(), layers.concatenate());
+    const model = built([x, other], through(merged, head()));
+    // tf.js runs the last input of a merge first.
+    const masked = unfold(model).steps.filter(({ mask }) => mask !== undefined);
+    expect(masked.length).toBe(place === 'first' ? 1 : 2);
+    const data = [tokens(), tf.randomNormal([3, 4, 2], 0, 1, 'float32', 3)];
+    await expectTraces(model, data);
+    tf.dispose(data);
+  });
+
+  it('also inside of models inside, and not before there is one', async () => {
+    const [x, other] = [tfl.input({ shape: [4] }), tfl.input({ shape: [4, 2] })];
+    const open = tfl.model({ inputs: other, outputs: through(other, lstm()) });
+    const encoder = tfl.model({ inputs: x, outputs: through(x, words(), lstm({ returnSequences: true })) });
+    const data = tokens();
+    await expectTraces(built(x, through(x, encoder, open, head())), [data]);
+    await expectTraces(built(x, through(x, words(), layers.dense({ units: 2, name: name('dense') }), open, head())), [
+      data,
+    ]);
+    data.dispose();
+  });
+});
+
+it('a mask reaches a layer at every time step as a whole', async () => {
+  const x = tfl.input({ shape: [3, 2] });
+  const inner = tfl.sequential({
+    layers: [
+      layers.dense({ units: 4, inputShape: [2], name: name('inner') }),
+      layers.reshape({ targetShape: [2, 2] }),
+      layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm') }),
+    ],
+  });
+  const stack = [layers.masking({ maskValue: 0 }), layers.timeDistributed({ layer: inner as never }), layers.flatten()];
+  const data = tf.tidy(() => tf.concat([tf.zeros([3, 1, 2]), tf.randomNormal([3, 2, 2], 0, 1, 'float32', 4)], 1));
+  await expectTraces(built(x, through(x, ...stack, head())), [data]);
+  data.dispose();
+});
+
+it('a layer at every time step of every time step is measured, and a stateful one inside is refused', async () => {
+  const x = tfl.input({ shape: [2, 3, 2] });
+  const atEvery = (layer: tfl.layers.Layer) => layers.timeDistributed({ layer: layer as never, name: name('steps') });
+  const data = tf.randomNormal([3, 2, 3, 2], 0, 1, 'float32', 4);
+  const dense = layers.dense({ units: 2, name: name('dense') });
+  await expectTraces(built(x, through(x, atEvery(atEvery(dense)), layers.flatten(), head())), [data]);
+  data.dispose();
+  const steps = tfl.input({ batchShape: [3, 2, 3, 2] });
+  const lstm = layers.lstm({
+    recurrentInitializer: 'glorotNormal',
+    units: 2,
+    stateful: true,
+    batchInputShape: [3, 3, 2],
+  });
+  expect(() => unfold(tfl.model({ inputs: steps, outputs: through(steps, atEvery(lstm)) }))).toThrow(/is stateful/);
+});
+
 /** Masks positions whose first feature is 0, as a class of the user's may. */
 class OwnMask extends tfl.layers.Layer {
   static readonly className = 'OwnMask';

@@ -39,9 +39,13 @@ const byTime = (xs: readonly tf.Tensor[], order: readonly number[]) =>
     1,
   ) as tf.Tensor3D;
 
-/** [N, 1] of each time step: 1 where the step counts, 0 where it is masked. */
-function counted(mask: tf.Tensor | undefined): tf.Tensor2D[] | undefined {
-  return mask && everyTime(tf.reshape(tf.cast(tf.cast(mask, 'bool'), 'float32'), [mask.shape[0], -1, 1]));
+/**
+ * [N, 1] of each time step: 1 where the step counts, 0 where it is masked. A mask may be longer than the sequence, where it is that of
+ * layers before a convolution or pooling: the steps meet it from the side from which they are taken.
+ */
+function counted(mask: tf.Tensor | undefined, length: number, backwards: boolean): tf.Tensor2D[] | undefined {
+  const ofSteps = mask && everyTime(tf.reshape(tf.cast(tf.cast(mask, 'bool'), 'float32'), [mask.shape[0], -1, 1]));
+  return backwards ? ofSteps?.slice(-length) : ofSteps?.slice(0, length);
 }
 
 /** What comes next where the step counts, and what was before where it is masked. */
@@ -84,7 +88,7 @@ function forwardThroughTime(
   const { cell, units, kernel, goBackwards } = through;
   const [samples, length] = e.shape;
   const u = kernel();
-  const [steps, shares] = [everyTime(e), counted(mask)];
+  const [steps, shares] = [everyTime(e), counted(mask, length, goBackwards)];
   const order = inOrder(length, goBackwards);
   const outputs: tf.Tensor[] = [];
   const recorded: tf.Tensor[][] = [];
@@ -135,7 +139,7 @@ function deltasThroughTime(
 ): [tf.Tensor3D, ...tf.Tensor[]] {
   const [samples, length] = factors.shape;
   const u = kernel();
-  const [ofSteps, shares] = [everyTime(factors), counted(mask)];
+  const [ofSteps, shares] = [everyTime(factors), counted(mask, length, goBackwards)];
   const order = inOrder(length, goBackwards);
   const given = delta.rank === 3 ? everyTime(delta) : [delta];
   const shown = returnState ? given.slice(0, 1 + given.length - cell.states) : given;
@@ -181,7 +185,7 @@ function sensitivityOf(through: Recurrence): Sensitivity {
       }
       const [samples, length] = e.shape;
       const [steps, squares] = [ofE ? spread(ofE, e.shape) : tf.zeros(e.shape), tf.square(factors)].map(everyTime);
-      const shares = counted(mask);
+      const shares = counted(mask, length, goBackwards);
       const order = inOrder(length, goBackwards);
       const outputs: tf.Tensor[] = [];
       const entering = given.map((state, i) => {

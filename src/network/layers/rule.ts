@@ -61,6 +61,24 @@ export function refused(reason: string): LayerRule {
   };
 }
 
+/**
+ * Looks for layers that carry state from batch to batch, which the trace kernel does not follow: the layer, or one inside of it.
+ *
+ * @throws Error with one line that names it.
+ */
+export function checkIndependent(layer: Layer): void {
+  if (layer.stateful) {
+    throw new Error(
+      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
+        'stateful: false.',
+    );
+  }
+  const { layer: wrapped, layers: parts = [] } = layer as Layer & { readonly layer?: Layer; readonly layers?: Layer[] };
+  for (const inside of wrapped ? [wrapped, ...parts] : parts) {
+    checkIndependent(inside);
+  }
+}
+
 /** What is wrong with a layer that works along the batch axis: its samples have no gradients of their own. */
 export function alongSamples(layer: Layer): Error {
   return new Error(

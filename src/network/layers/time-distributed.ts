@@ -16,11 +16,11 @@ function foldSteps(x: tf.Tensor): tf.Tensor {
   return tf.reshape(x, [batch * steps, ...shape]);
 }
 
-/** Time step t of what has [B * T, ...]: [B, ...]. */
-function timeStep(x: tf.Tensor, steps: number, t: number): tf.Tensor {
+/** Time step t of what has one row, or several, for each of the T steps of B samples: [B * T * rows, ...] -> [B * rows, ...]. */
+function timeStep(x: tf.Tensor, samples: number, steps: number, t: number): tf.Tensor {
   const [rows, ...shape] = x.shape as number[];
-  const byStep: tf.Tensor3D = tf.reshape(x, [rows / steps, steps, -1]);
-  return tf.reshape(tf.slice(byStep, [0, t, 0], [rows / steps, 1, byStep.shape[2]]), [rows / steps, ...shape]);
+  const byStep: tf.Tensor3D = tf.reshape(x, [samples, steps, -1]);
+  return tf.reshape(tf.slice(byStep, [0, t, 0], [samples, 1, byStep.shape[2]]), [rows / steps, ...shape]);
 }
 
 /** [N * T, ...] -> [N, T, ...]. */
@@ -28,11 +28,19 @@ function unfoldSteps(x: tf.Tensor, [samples, steps]: readonly number[]): tf.Tens
   return tf.reshape(x, [samples, steps, ...x.shape.slice(1)]);
 }
 
+/** tf.js hands the mask of the whole sequence to the layer inside, at each of its T time steps: [N, ...] -> [N * T, ...]. */
+function maskAtEveryStep(mask: tf.Tensor, steps: number): tf.Tensor {
+  const [samples, ...shape] = mask.shape;
+  const once = tf.reshape(mask, [samples, 1, ...shape]);
+  return tf.reshape(tf.tile(once, [1, steps, ...shape.map(() => 1)]), [samples * steps, ...shape]);
+}
+
 function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...rest }: Sensitivity): Sensitivity {
   const inside = (call: SensedCall): SensedCall => ({
     ...call,
     inputs: call.inputs.map(foldSteps),
     output: foldSteps(call.output),
+    ...(call.mask && { mask: maskAtEveryStep(call.mask, call.inputs[0].shape[1] as number) }),
   });
   return {
     ...rest,
@@ -66,12 +74,14 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   const inside = (call: RecordedCall): RecordedCall => ({
     saved: call.saved,
     inputShapes: call.inputShapes.map(([batch, steps, ...shape]) => [batch * steps, ...shape]),
+    ...(call.mask && { mask: maskAtEveryStep(call.mask, call.inputShapes[0][1]) }),
   });
   return {
     ...operation,
     ...named,
-    forward(inputs, recording) {
-      const { output, saved } = operation.forward(inputs.map(foldSteps), recording);
+    forward(inputs, recording, mask) {
+      const ofSteps = mask && maskAtEveryStep(mask, inputs[0].shape[1] as number);
+      const { output, saved } = operation.forward(inputs.map(foldSteps), recording, ofSteps);
       return { output: unfoldSteps(output, inputs[0].shape), saved };
     },
     backward: (call, delta, columns) =>
@@ -87,9 +97,10 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
             return Array.from(
               { length: steps },
               (_, t): CallWithDelta => ({
-                saved: call.saved.map((x) => timeStep(x, steps, t)),
+                saved: call.saved.map((x) => timeStep(x, samples, steps, t)),
+                ...(call.mask && { mask: call.mask }),
                 inputShapes: [[samples, ...shape]],
-                delta: timeStep(delta, steps, t),
+                delta: timeStep(delta, delta.shape[0] / steps, steps, t),
                 seeDeltaNorm: call.seeDeltaNorm,
               }),
             );
@@ -165,7 +176,9 @@ function chainOf(layer: Layer, type: tf.DataType): Layer[] | null {
 export function timeDistributed(ruleOf: (className: string) => WiredRule): WiredRule {
   return (anyLayer, parameter) => {
     const wrapper = anyLayer as Wrapper;
-    const chain = chainOf(wrapper.layer, callsOf(wrapper)[0].inputs[0].dtype);
+    // A layer that tf.js has built without a call says nothing of its inputs: it stands inside of another TimeDistributed.
+    const [call] = callsOf(wrapper);
+    const chain = call ? chainOf(wrapper.layer, call.inputs[0].dtype) : isModel(wrapper.layer) ? null : [wrapper.layer];
     if (!chain) {
       return generic(wrapper, parameter);
     }
