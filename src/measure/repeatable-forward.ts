@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../network/graph.js';
 import { layerTable } from '../network/layers/table.js';
 import { planSteps, record, withoutBackward } from '../network/tape.js';
+import { layersInside } from '../tfjs/layers-inside.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
 
 /**
- * Whether a network with layers of the user's own puts out the same when it runs again, on one sample: the forward and the
+ * Whether a network with layers of the user's own, be it inside of tf.js', puts out the same when it runs again, on one sample: the forward and the
  * backward pass have to see the same function.
  *
  * @param inputs [N, ...] each.
@@ -13,7 +14,7 @@ import { memoryGauge } from '../tfjs/memory-gauge.js';
  */
 export function checkRepeatableForward(graph: Graph, inputs: readonly tf.Tensor[]): void {
   const own = graph.steps
-    .map(({ operation }) => operation.layer)
+    .flatMap(({ operation }) => layersInside(operation.layer))
     .filter((layer) => !Object.hasOwn(layerTable, layer.getClassName()));
   if (own.length === 0) {
     return;

@@ -1,3 +1,5 @@
+import { layersInside } from './layers-inside.js';
+
 /** What `tf.regularizers.l2` and `l1l2` make: the factor is a private field, which every training step reads anew. */
 interface HasL2Factor {
   /** Where it is 0 from the beginning, the term is left out for good: see `hasL2` there. */
@@ -10,9 +12,12 @@ export function hasL2Factor(regularizer: unknown): regularizer is HasL2Factor {
 }
 
 /**
- * Whether a layer has a regularizer. Each class keeps its own in fields of their own, such as `kernelRegularizer` or
- * `recurrentRegularizer`; `calculateLosses` adds their terms up without saying whose they are.
+ * Whether a layer has a regularizer, or a layer inside of it has. Each class keeps its own in fields of their own, such as
+ * `kernelRegularizer`. (Those of a layer and of what a TimeDistributed holds are in the loss that tf.js trains with; those of recurrent
+ * layers, whose cells keep the weights, tf.js leaves out of it.)
  */
 export function hasRegularizer(layer: object): boolean {
-  return Object.entries(layer).some(([key, value]) => /Regularizer$/.test(key) && value);
+  return layersInside(layer).some((each) =>
+    Object.entries(each).some(([key, value]) => /Regularizer$/.test(key) && value),
+  );
 }

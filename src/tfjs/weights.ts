@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { layersInside } from './layers-inside.js';
 import { compiledModel } from './model-graph.js';
 
 /** A weight tensor: a layer's variable, or a `tf.Variable` of the user's. */
@@ -37,32 +38,11 @@ export function trainedWeights(model: tfl.LayersModel): tfl.LayerVariable[] {
   return (collectedTrainableWeights ?? model.trainableWeights).filter((weight) => variableOf(weight).trainable);
 }
 
-/** Where tf.js' layers keep their weights and the layers inside of them; a frozen layer says that it has none to train. */
-interface Inside {
-  readonly _trainableWeights?: readonly tfl.LayerVariable[];
-  readonly cell?: Inside;
-  readonly cells?: readonly Inside[];
-  readonly layer?: Inside;
-  readonly layers?: readonly Inside[];
-  readonly forwardLayer?: Inside;
-  readonly backwardLayer?: Inside;
-}
-
 /** The weights that training would move if nothing was frozen: all but the likes of a moving mean. */
 export function learnedWeights(model: tfl.LayersModel): tfl.LayerVariable[] {
-  const found = new Set<tfl.LayerVariable>();
-  const visit = (inside: Inside | undefined) => {
-    if (!inside) {
-      return;
-    }
-    for (const weight of inside._trainableWeights ?? []) {
-      found.add(weight);
-    }
-    const { cell, cells = [], layer, layers = [], forwardLayer, backwardLayer } = inside;
-    for (const each of [cell, ...cells, layer, ...layers, forwardLayer, backwardLayer]) {
-      visit(each);
-    }
-  };
-  visit(model as unknown as Inside);
-  return [...found];
+  // A frozen layer says that it has none to train, but keeps them in this field.
+  const layers = layersInside(model) as unknown as readonly {
+    readonly _trainableWeights?: readonly tfl.LayerVariable[];
+  }[];
+  return [...new Set(layers.flatMap(({ _trainableWeights = [] }) => _trainableWeights))];
 }
