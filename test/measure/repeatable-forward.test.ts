@@ -87,7 +87,8 @@ it.each<[string, string, () => tfl.layers.Layer]>([
   [
     'a recurrent layer',
     "'drawingCell' (NoisyCell)",
-    () => tfl.layers.rnn({ cell: new NoisyCell() as never, inputShape: [3, 2], returnSequences: true }) as tfl.layers.Layer,
+    () =>
+      tfl.layers.rnn({ cell: new NoisyCell() as never, inputShape: [3, 2], returnSequences: true }) as tfl.layers.Layer,
   ],
   [
     'stacked cells',
