@@ -36,7 +36,7 @@ export interface EarlyStoppingOptions {
   readonly restoreBestWeights?: boolean;
   /**
    * Only epochs, or readings, of similar training loss are compared: within this times the loss of the first batch of the lowest. Any
-   * other is not the best, or is so no longer. Default 0.1 for Minimum Sharpness, which is low before anything is learned and about 0 in
+   * other is not the best, or is so no longer. Default 0.05 for Minimum Sharpness, which is low before anything is learned and about 0 in
    * a network that has broken down; other fields are compared at similar loss only where this is given. `false` compares all.
    */
   readonly lossMargin?: number | false;
@@ -80,7 +80,7 @@ const readingFields = Object.keys({
 } satisfies Record<ReadingField, true>);
 
 /** Chosen by `benchmarks/results/stopping.md`. */
-export const DEFAULT_LOSS_MARGIN = 0.1;
+export const DEFAULT_LOSS_MARGIN = 0.05;
 
 const knownOptions = {
   monitor: true,
