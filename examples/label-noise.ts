@@ -49,7 +49,7 @@ const ways: Record<string, (patience: number) => EarlyStopping | undefined> = {
   'validation loss stops falling': (patience) =>
     earlyStopping({ monitor: 'val_loss', patience, restoreBestWeights: true }),
   'MS rises as loss falls': (patience) =>
-    earlyStopping({ monitor: 'minimumSharpness', when: 'worsensAsLossFalls', patience }),
+    earlyStopping({ monitor: 'minimumSharpness', when: 'worsensAsLossFalls', patience, lossMargin: 0.1 }),
   // The loss goes on falling as wrong labels are learned by heart: an epoch before that is wanted, at any loss.
   'MS stops falling': (patience) =>
     earlyStopping({ monitor: 'minimumSharpness', patience, restoreBestWeights: true, lossMargin: false }),
