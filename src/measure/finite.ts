@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { backendName } from '../tfjs/backend.js';
 import { identityOfValues } from '../tfjs/value-identity.js';
 import type { Weight } from '../tfjs/weights.js';
 
@@ -58,8 +57,7 @@ export async function checkFiniteWeights(weights: readonly Weight[], checkUnmove
 
 /** @throws Error with one line that names the first input with a NaN or an infinity in it. */
 export async function checkFiniteInputs(names: readonly string[], inputs: readonly tf.Tensor[]): Promise<void> {
-  // On cpu an input may be the user's own array, whose values change unseen.
-  const finite = await (backendName() === 'cpu' ? allFinite(inputs) : areKnownFinite(inputs));
+  const finite = await areKnownFinite(inputs);
   const broken = finite.indexOf(false);
   if (broken >= 0) {
     throw new Error(`Input '${names[broken]}' has a NaN or an infinity in it: clean the data.`);

@@ -14,10 +14,8 @@ it('looks at a weight again when it was assigned to, and at every new input', as
     await measure(x);
     return tf.scalar(0);
   });
-  // What is known is not summed again: no sum of all elements is left, but of inputs where they may be the user's own array.
-  expect(kernels.filter(({ name, outputShapes }) => name === 'Sum' && outputShapes[0]!.length === 0)).toHaveLength(
-    tf.getBackend() === 'cpu' ? 1 : 0,
-  );
+  // What is known is not summed again: no sum of all elements is left.
+  expect(kernels.filter(({ name, outputShapes }) => name === 'Sum' && outputShapes[0]!.length === 0)).toEqual([]);
   const broken = tf.tidy(() => tf.where(tf.greater(x, 0), x, Number.NaN));
   await expect(measure(broken)).rejects.toThrow(/^Input '.*' has a NaN/);
   await expect(measure(broken)).rejects.toThrow(/^Input '.*' has a NaN/);
@@ -46,17 +44,5 @@ it('speaks of the values at the call: what comes meanwhile is neither known to b
   const broken = checkFiniteWeights(weights, thisInstant(weights));
   set(3);
   await expect(broken).rejects.toThrow(/was changed during the measurement/);
-  model.dispose();
-});
-
-it('looks again at an input that is an array of the user', async () => {
-  const model = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [4] })] });
-  const values = Float32Array.from({ length: 20 }, (_, i) => Math.sin(i));
-  const x = tf.tensor2d(values, [5, 4]);
-  await measureSharpness(model, x, { loss: 'softmaxCrossEntropy' });
-  values[0] = Number.NaN;
-  const again = measureSharpness(model, x, { loss: 'softmaxCrossEntropy' });
-  await (tf.getBackend() === 'cpu' ? expect(again).rejects.toThrow(/^Input '.*' has a NaN/) : again);
-  x.dispose();
   model.dispose();
 });

@@ -340,8 +340,12 @@ describe('rows of labels count as many times as they add up to', () => {
     ['fewer rows', () => tf.zeros([5, 3]), /have 5 rows for 6 samples/],
     ['a row below 0', () => tf.fill([6, 3], -1), /the row of sample 0 adds up to -3: rows are finite/],
     ['no numbers', () => tf.fill([6, 3], Number.NaN), /adds up to NaN/],
-    ['words', () => tf.fill([6, 3], 'a' as never), /labels of '.*' have dtype 'string': pass numbers/],
-    ['a word a sample', () => tf.fill([6], 'a' as never), /labels of '.*' have dtype 'string'/],
+    [
+      'words',
+      () => tf.tensor(Array(18).fill('a'), [6, 3], 'string'),
+      /labels of '.*' have dtype 'string': pass numbers/,
+    ],
+    ['a word a sample', () => tf.tensor(Array(6).fill('a'), [6], 'string'), /labels of '.*' have dtype 'string'/],
   ])('or are refused: %s', async (_, make, message) => {
     const ys = make();
     await expect(measureSharpness(model, { xs: x, ys })).rejects.toThrow(message);
