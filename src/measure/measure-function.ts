@@ -267,7 +267,7 @@ function shapeOfOutput(call: (given: tf.Tensor[]) => tf.Tensor, inputs: readonly
 
 const blockOptions = { variable: true, role: true, from: true, to: true } satisfies Record<keyof FunctionBlock, true>;
 
-/** @throws Error with one line unless these are variables, or blocks with one each. */
+/** @throws Error with one line unless these are variables of numbers that are there, each named once, or blocks with one each. */
 function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
   const isVariable = (value: unknown): value is tf.Variable => value instanceof tf.Variable;
   const named: [string, FunctionBlock][] = Array.isArray(blocks)
@@ -278,10 +278,23 @@ function namedBlocks(blocks: FunctionBlocks): [string, FunctionBlock][] {
       'No variables are given: pass those whose sharpness is wanted, a list of tf.Variable or blocks by name.',
     );
   }
+  const seen = new Map<tf.Variable, string>();
   for (const [name, block] of named) {
     if (!isVariable(block?.variable)) {
       throw new Error(`Block '${name}' is not a tf.Variable: make it with tf.variable(initialValue).`);
     }
+    const { variable } = block;
+    if (variable.isDisposed) {
+      throw new Error(`Block '${name}' is a disposed variable: keep it until the measurement is over.`);
+    }
+    if (variable.dtype !== 'float32') {
+      throw new Error(`Block '${name}' has dtype '${variable.dtype}', which no training moves: leave it out.`);
+    }
+    const other = seen.get(variable);
+    if (other !== undefined) {
+      throw new Error(`Blocks '${other}' and '${name}' are the same tf.Variable: name it once.`);
+    }
+    seen.set(variable, name);
     checkKnownOptions(`Block '${name}'`, block, blockOptions);
     if (block.role !== undefined && block.role !== 'kernel' && block.role !== 'bias') {
       throw new Error(`Block '${name}': role is '${block.role}', but it must be 'kernel' or 'bias'.`);

@@ -99,6 +99,15 @@ describe('measureFunctionSharpness', () => {
     expect(await refused(f, variables, x, {})).toMatch(/pass loss/);
     expect(await refused(f, [], x, { loss })).toMatch(/No variables/);
     expect(await refused(f, [x], x, { loss })).toMatch(/'0' is not a tf.Variable/);
+    const [first] = variables;
+    expect(await refused(f, [first, first], x, { loss })).toMatch(/^Blocks '.*' and '.*' are the same tf.Variable/);
+    expect(await refused(f, { p: { variable: first }, q: { variable: first } }, x, { loss })).toMatch(
+      /^Blocks 'p' and 'q' are the same tf.Variable: name it once\.$/,
+    );
+    const whole = tf.variable(tf.tensor1d([1, 2], 'int32'));
+    expect(await refused(f, [whole], x, { loss })).toMatch(/has dtype 'int32', which no training moves/);
+    whole.dispose();
+    expect(await refused(f, [whole], x, { loss })).toMatch(/is a disposed variable: keep it/);
     expect(await refused(f, { b: { ...blocks.b1, role: 'beta' } }, x, { loss })).toMatch(/role is 'beta'/);
     expect(await refused(f, { b: { ...blocks.b1, from: 'first' } }, x, { loss })).toMatch(/bias, which has no from/);
     expect(await refused(f, variables, 3, { loss })).toMatch(/inputs must be a tensor/);
