@@ -5,7 +5,7 @@ import type { Weight } from '../tfjs/weights.js';
 /** Values known to be finite, by what stands for them. */
 const knownFinite = new WeakSet<object>();
 
-/** Whether every element of each weight is finite; what has been looked at before is not looked at again. */
+/** Whether every element of each tensor is finite; what has been looked at before is not looked at again. */
 async function areKnownFinite(tensors: readonly tf.Tensor[]): Promise<boolean[]> {
   // Those of the call: a weight may be given other values while these are summed.
   const identities = tensors.map(identityOfValues);

@@ -248,10 +248,13 @@ export async function sampledShare(
 
 /** Backward rows of a sampled share, as far as is known before its pairs are drawn: all, where it comes to that. */
 function plannedRows({ subject, data }: Task, { drawsNothing }: PairSampler, pairs: number): number | undefined {
-  const columns = subject.heads.reduce((sum, head) => sum + (head.columns ?? Number.NaN), 0);
-  if (drawsNothing || !data.tensors) {
-    return drawsNothing ? 0 : pairs;
+  if (drawsNothing) {
+    return 0;
   }
+  if (!data.tensors) {
+    return pairs;
+  }
+  const columns = subject.heads.reduce((sum, head) => sum + (head.columns ?? Number.NaN), 0);
   const all = data.tensors[0].shape[0] * columns;
   return Number.isNaN(all) ? undefined : Math.min(pairs, all);
 }

@@ -108,11 +108,6 @@ export function stackedNorms<Key>(
  * @param leave what one operation leaves from all its calls that a delta reached: one tensor for each of its trained
  *   parameters.
  */
-export function sendBack(...all: Parameters<typeof sendingBack>): Map<Parameter, tf.Tensor> {
-  return atOnce(sendingBack(...all));
-}
-
-/** `sendBack`, layer by layer. */
 export function sendingBack(
   graph: Graph,
   plan: readonly StepPlan[],
@@ -150,7 +145,7 @@ const cloned = <Delta extends Numbers>(delta: Delta): Delta =>
     ? tf.clone(delta)
     : Object.fromEntries(Object.entries(delta).map(([part, each]) => [part, tf.clone(each)]))) as Delta;
 
-/** `sendBack`, whatever the deltas are made of. */
+/** `sendingBack` at once, whatever the deltas are made of. */
 export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
   ...all: Parameters<typeof sendingBackAs<Delta, Left>>
 ): Map<Parameter, Left> {

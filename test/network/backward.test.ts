@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { sendBack, squaredNorms, stackedNorms } from '../../src/network/backward.js';
+import { sendingBack, squaredNorms, stackedNorms } from '../../src/network/backward.js';
 import type { Graph } from '../../src/network/graph.js';
 import type { Layer, Operation, Parameter } from '../../src/network/layers/operation.js';
 import { planSteps, record } from '../../src/network/tape.js';
+import { atOnce } from '../../src/network/walk.js';
 import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
 
 /** y = factor * x for [N, 1], whose factor, where it trains, has the gradient x d. */
@@ -87,7 +88,7 @@ describe('squaredNorms', () => {
   });
 });
 
-describe('sendBack', () => {
+describe('sendingBack', () => {
   it.each(['backward', 'leave'])('leaves nothing behind when a step fails in %s, and names the layer', (where) => {
     const fail = () => {
       throw new Error('no gradient');
@@ -105,7 +106,7 @@ describe('sendBack', () => {
     const tape = record(graph, plan, [x], memoryGauge());
     const deltas = new Map([0, 1].map((output) => [output, tf.ones([2, 1])]));
     const leave = ({ description }: Operation) => (description === 'b' ? fail() : [tf.scalar(1)]);
-    expect(() => sendBack(graph, plan, tape, deltas, 1, memoryGauge(), leave)).toThrow(
+    expect(() => atOnce(sendingBack(graph, plan, tape, deltas, 1, memoryGauge(), leave))).toThrow(
       "Layer 'b' (b) cannot be measured: no gradient",
     );
     tape.dispose();

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach } from 'vitest';
 
 /** What of a WebGPU backend is looked at; the real one runs in the browser tests. */
-class Device extends EventTarget {
+export class Device extends EventTarget {
   readonly limits = {
     maxBufferSize: 2 ** 30,
     maxComputeWorkgroupsPerDimension: 100,

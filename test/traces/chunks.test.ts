@@ -15,6 +15,7 @@ import {
   trialOfSamples,
   twiceTried,
 } from '../../src/traces/chunks.js';
+import { Device } from '../tfjs/fake-webgpu.js';
 
 afterEach(() => {
   tf.disposeVariables();
@@ -225,17 +226,7 @@ async function onGpu(run: () => Promise<void>): Promise<void> {
   const engine = tf.engine();
   const { backendName } = engine;
   const { backend } = engine;
-  const late: string[] = [];
-  const device = Object.assign(new EventTarget(), {
-    limits: {},
-    late,
-    pushErrorScope() {},
-    async popErrorScope() {
-      for (const message of late.splice(0)) {
-        device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: { message } }));
-      }
-    },
-  });
+  const device = Object.assign(new Device(), { limits: {} });
   const manager = { freeBuffers: new Map(), numBytesAllocated: 0, numBytesUsed: 0 };
   const extended = new Proxy(backend, {
     get: (target, name) => {
@@ -260,8 +251,8 @@ async function onGpu(run: () => Promise<void>): Promise<void> {
 
 /** The device of `onGpu` has a message for who listens, which may come later than numbers that were read. */
 function report(message: string): void {
-  const { device } = tf.backend() as unknown as { readonly device: { readonly late: string[] } };
-  device.late.push(message);
+  const { device } = tf.backend() as unknown as { readonly device: Device };
+  device.reportLate(message);
 }
 
 describe('chunksOf on a GPU', () => {

@@ -1,5 +1,6 @@
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkOneOf } from '../../checks.js';
+import { layersInside } from '../../tfjs/layers-inside.js';
 import type {
   Layer,
   NamedPlace,
@@ -67,15 +68,12 @@ export function refused(reason: string): LayerRule {
  * @throws Error with one line that names it.
  */
 export function checkIndependent(layer: Layer): void {
-  if (layer.stateful) {
+  const stateful = layersInside(layer).find((each) => each.stateful);
+  if (stateful) {
     throw new Error(
-      `Layer '${layer.name}' (${layer.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
+      `Layer '${stateful.name}' (${stateful.getClassName()}) is stateful, so that its samples are not independent: build it with ` +
         'stateful: false.',
     );
-  }
-  const { layer: wrapped, layers: parts = [] } = layer as Layer & { readonly layer?: Layer; readonly layers?: Layer[] };
-  for (const inside of wrapped ? [wrapped, ...parts] : parts) {
-    checkIndependent(inside);
   }
 }
 
