@@ -1,23 +1,19 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Browser, type Page as BrowserPage, chromium } from 'playwright-core';
+import type { Browser, Page as BrowserPage } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { goldenCases, goldenInputs, goldenModel } from '../measure/golden-network.js';
+import { goldenCases } from '../measure/golden-network.js';
 import { valueCases } from '../measure/value-cases.js';
-import type { Page, PageCase } from './page.js';
+import { hasChromium, launched, ORIGIN } from './chromium.js';
+import { expectGolden, expectTraining } from './golden-in-page.js';
+import type { Page } from './page.js';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const found = existsSync(executablePath);
-if (!found && !process.env.CI) {
+if (!hasChromium && !process.env.CI) {
   console.warn("browser tests skipped: no Chromium. Install Debian's package chromium, or set CHROMIUM to its path.");
 }
 
-/** WebGPU is there on pages from a secure origin only; nothing listens here. */
-const ORIGIN = 'http://localhost/';
-
 /** The package in a page, bundled as an application would, in a headless Chromium without a GPU: SwiftShader emulates it. */
-describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a browser, on %s', (backend) => {
+describe.skipIf(!hasChromium && !process.env.CI).each(['webgl', 'webgpu'])('in a browser, on %s', (backend) => {
   let browser: Browser;
   let tab: BrowserPage;
 
@@ -30,20 +26,7 @@ describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a brows
       platform: 'browser',
       logLevel: 'error',
     });
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--use-angle=swiftshader',
-        '--enable-unsafe-swiftshader',
-        '--enable-unsafe-webgpu',
-        '--use-webgpu-adapter=swiftshader',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-      ],
-    });
+    browser = await launched();
     tab = await browser.newPage();
     await tab.route(ORIGIN, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
     await tab.goto(ORIGIN);
@@ -67,28 +50,9 @@ describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a brows
 
   // The paper's networks take minutes where the GPU is emulated.
   const cases = goldenCases().filter(({ name }) => !name.startsWith('paper-'));
-  it.each(cases.map((golden) => [golden.name, golden] as const))('golden case %s', async (_, golden) => {
-    const model = await goldenModel(golden);
-    const inputs = goldenInputs(golden, model);
-    const plain = (tensor: typeof inputs) => ({ shape: tensor.shape, values: [...tensor.dataSync()] });
-    const pageCase: PageCase = {
-      topology: golden.topology,
-      loss: golden.loss,
-      weights: model.getWeights().map(plain),
-      inputs: plain(inputs),
-    };
-    const { reading, leaked } = await tab.evaluate(
-      (given) => (globalThis as unknown as { page: Page }).page.measure(given),
-      pageCase,
-    );
-    for (const { name, trace } of reading.parameters) {
-      expect(Math.abs(trace / golden.expected.ggnTrace[name] - 1), name).toBeLessThan(1e-4);
-    }
-    expect(Math.abs(reading.minimumSharpness / golden.expected.minimumSharpness - 1)).toBeLessThan(1e-4);
-    expect(leaked).toBe(0);
-    model.dispose();
-    inputs.dispose();
-  });
+  it.each(cases.map((golden) => [golden.name, golden] as const))('golden case %s', (_, golden) =>
+    expectGolden(tab, golden),
+  );
 
   describe.skipIf(backend !== 'webgpu')("a WebGPU device's buffers", () => {
     const watched = (...given: Parameters<Page['watched']>) =>
@@ -124,13 +88,5 @@ describe.skipIf(!found && !process.env.CI).each(['webgl', 'webgpu'])('in a brows
     );
   });
 
-  it('trains with the callback', async () => {
-    const { logged, problems, leaked } = await tab.evaluate(() =>
-      (globalThis as unknown as { page: Page }).page.train(2),
-    );
-    expect(problems).toEqual([]);
-    expect(logged).toHaveLength(2);
-    expect(logged.every((value) => value > 0 && Number.isFinite(value))).toBe(true);
-    expect(leaked).toBe(0);
-  });
+  it('trains with the callback', () => expectTraining(tab));
 });

@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { ORIGIN } from '../browser/chromium.js';
 
 const root = join(import.meta.dirname, '../..');
-
-/** WebGPU is there on pages from a secure origin only; nothing listens here. */
-const ORIGIN = 'http://localhost/';
 
 const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
@@ -18,21 +16,6 @@ export interface NpmPage {
   /** Errors and warnings on the console, and errors that nothing caught. */
   readonly said: string[];
 }
-
-/** A headless Chromium, where SwiftShader emulates a GPU. */
-export const launched = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--use-angle=swiftshader',
-      '--enable-unsafe-swiftshader',
-      '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
-      '--disable-background-networking',
-      '--no-first-run',
-    ],
-  });
 
 /** The file that jsDelivr gives for what follows `npm/`: a package, a version if any, and a path, or what the package names. */
 function fileOf(address: string): string {

@@ -1,16 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Page, PageCase } from '../browser/page.js';
-import { goldenCases, goldenInputs, goldenModel } from '../measure/golden-network.js';
-import { launched, npmPage } from './npm-page.js';
+import { hasChromium, launched } from '../browser/chromium.js';
+import { expectGolden, expectTraining } from '../browser/golden-in-page.js';
+import type { Page } from '../browser/page.js';
+import { goldenCases } from '../measure/golden-network.js';
+import { npmPage } from './npm-page.js';
 import { type EveryDoor, everyDoor, expectSame, goldenCase } from './programs.js';
 
 const root = join(import.meta.dirname, '../..');
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Paths of npm's files, as a CDN has them. */
 const TF = '@tensorflow/tfjs/dist/tf.min.js';
@@ -44,7 +45,7 @@ const onGlobals: Plugin = {
   },
 };
 
-describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for pages without a bundler', () => {
+describe.skipIf(!hasChromium && !process.env.CI)('the files for pages without a bundler', () => {
   let browser: Browser;
   let program: string;
   let inNode: EveryDoor;
@@ -117,41 +118,12 @@ describe.skipIf(!existsSync(executablePath) && !process.env.CI)('the files for p
     test('golden cases', async () => {
       expect(cases).not.toHaveLength(0);
       for (const golden of cases) {
-        const model = await goldenModel(golden);
-        const inputs = goldenInputs(golden, model);
-        const plain = (tensor: typeof inputs) => ({ shape: tensor.shape, values: [...tensor.dataSync()] });
-        const pageCase: PageCase = {
-          topology: golden.topology,
-          loss: golden.loss,
-          weights: model.getWeights().map(plain),
-          inputs: plain(inputs),
-        };
-        const { reading, leaked } = await tab.evaluate(
-          (given) => (globalThis as unknown as { page: Page }).page.measure(given),
-          pageCase,
-        );
-        for (const { name, trace } of reading.parameters) {
-          expect(Math.abs(trace / golden.expected.ggnTrace[name]! - 1), `${golden.name} ${name}`).toBeLessThan(1e-4);
-        }
-        expect(Math.abs(reading.minimumSharpness / golden.expected.minimumSharpness - 1), golden.name).toBeLessThan(
-          1e-4,
-        );
-        expect(leaked, golden.name).toBe(0);
-        model.dispose();
-        inputs.dispose();
+        await expectGolden(tab, golden);
       }
     });
 
     // wasm cannot train convolutions, and the example trains on WebGL, which is first.
-    test.runIf(backend === 'cpu')('trains with the callback', async () => {
-      const { logged, problems, leaked } = await tab.evaluate(() =>
-        (globalThis as unknown as { page: Page }).page.train(2),
-      );
-      expect(problems).toEqual([]);
-      expect(logged).toHaveLength(2);
-      expect(logged.every((value) => value > 0 && Number.isFinite(value))).toBe(true);
-      expect(leaked).toBe(0);
-    });
+    test.runIf(backend === 'cpu')('trains with the callback', () => expectTraining(tab));
 
     test('the console has no error and no warning', () => {
       expect(said).toEqual([]);
