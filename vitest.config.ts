@@ -27,6 +27,16 @@ const kernel = [
   'test/brute-force/keras-architectures.test.ts',
 ];
 
+/**
+ * Hundreds of readings of large networks, or brute force: on the native backend where it is there or its own run follows this
+ * one (TFJS_SHARPNESS_NATIVE=follows), else in pure JavaScript, which takes three to forty times as long.
+ */
+const demanding = [
+  'test/brute-force/reference.test.ts',
+  'test/examples/architectures.test.ts',
+  'test/measure/{coverage,sampled-coverage,keras,memory}.test.ts',
+];
+
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */
 function project(name: string, include: string[], exclude: string[]): TestProjectConfiguration {
   return {
@@ -44,13 +54,16 @@ function project(name: string, include: string[], exclude: string[]): TestProjec
   };
 }
 
+const native = addonPath('@tensorflow/tfjs-node') !== undefined;
+const demandingOnCpu = !native && process.env.TFJS_SHARPNESS_NATIVE !== 'follows';
+
 const projects: TestProjectConfiguration[] = [
-  project('cpu', ['test/**/*.test.ts'], packaging),
+  project('cpu', ['test/**/*.test.ts'], [...packaging, ...(demandingOnCpu ? [] : demanding)]),
   project('wasm', kernel, packaging),
   { test: { name: 'packaging', include: packaging, pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } },
 ];
 
-if (addonPath('@tensorflow/tfjs-node')) {
+if (native) {
   projects.push(project('tensorflow', ['test/**/*.test.ts'], [...backendFree, ...packaging]));
 } else if (process.env.TFJS_SHARPNESS_NATIVE === 'required') {
   throw new Error('the native backend is not built, and this run requires it: npm run native');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { powerLaw, quantile, variance } from '../../benchmarks/statistics.js';
 import { addonPath } from '../../src/native/addon.js';
-import { run } from '../examples/example-run.js';
+import { run, runScript } from '../examples/example-run.js';
 
 const out = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-benchmarks-'));
 afterAll(() => rmSync(out, { recursive: true }));
@@ -13,7 +13,7 @@ const backend = addonPath('@tensorflow/tfjs-node') ? 'tensorflow' : 'wasm';
 
 /** Runs a benchmark as quickly as it can: its report. */
 function reportOf(name: string, ...options: string[]): string {
-  const { status, stderr } = run('npx', ['tsx', `benchmarks/${name}.ts`, '--quick', '--out', out, ...options]);
+  const { status, stderr } = runScript([`benchmarks/${name}.ts`, '--quick', '--out', out, ...options]);
   expect(status, stderr).toBe(0);
   const report = readFileSync(join(out, `${name}.md`), 'utf8');
   expect(report).toMatch(/^Machine: \d+ cores of .*Node .*tf\.js \d/m);
@@ -171,15 +171,16 @@ test('scaling: every size with both methods, with exponents, within the memory',
 
 describe('options', () => {
   const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const fileOf = (name: string) => /^tsx (\S+)$/.exec(scripts[name])![1]!;
   const names = Object.keys(scripts).filter((name) => name.startsWith('bench:'));
 
   test.each(names)('%s --help lists them, and a wrong one gets one line', { timeout: 120_000 }, (name) => {
-    const { status, stdout } = run('npm', ['run', '-s', name, '--', '--help']);
+    const { status, stdout } = runScript([fileOf(name), '--help']);
     expect(status).toBe(0);
     for (const option of ['quick', 'help']) {
       expect(stdout).toContain(`--${option} `);
     }
-    const wrong = run('npm', ['run', '-s', name, '--', '--quik']);
+    const wrong = runScript([fileOf(name), '--quik']);
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toContain(`npm run ${name} -- --help lists the options`);
   });

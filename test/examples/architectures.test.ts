@@ -11,7 +11,7 @@ import { transformer } from '../../examples/shared/architectures/transformer.js'
 import { uNetwork } from '../../examples/shared/architectures/u-network.js';
 import { type MeasureOptions, measureSharpness } from '../../src/index.js';
 import { addonPath } from '../../src/native/addon.js';
-import { run } from './example-run.js';
+import { runScript } from './example-run.js';
 
 const SAMPLES = 3;
 
@@ -162,7 +162,7 @@ describe('architectures.ts', () => {
       '--results',
       results,
     ];
-    const { status, stdout, stderr } = run('npx', ['tsx', 'examples/architectures.ts', ...options]);
+    const { status, stdout, stderr } = runScript(['examples/architectures.ts', ...options]);
     expect(status, stderr).toBe(0);
     const rows = tableRows(stdout);
     expect(new Set(rows.map(([name]) => name))).toEqual(new Set(Object.keys(architectures)));
@@ -178,11 +178,11 @@ describe('architectures.ts', () => {
   });
 
   test('--help lists every option, and a wrong one gets one line', () => {
-    const { stdout } = run('npx', ['tsx', 'examples/architectures.ts', '--help']);
+    const { stdout } = runScript(['examples/architectures.ts', '--help']);
     for (const option of ['only', 'size', 'samples', 'steps', 'memory', 'backend', 'results']) {
       expect(stdout).toContain(`--${option} `);
     }
-    const wrong = run('npx', ['tsx', 'examples/architectures.ts', '--only', 'alexnet']);
+    const wrong = runScript(['examples/architectures.ts', '--only', 'alexnet']);
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toMatch(/^--only must be one of resnet-18, .*, but it is 'alexnet'/);
   });

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readLogdir } from '../training/tensorboard/event-reader.js';
-import { epochLines, numbers, run } from './example-run.js';
+import { epochLines, numbers, run, runScript } from './example-run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-examples-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function example(name: string): string {
-  const { status, stdout, stderr } = run('npx', ['tsx', `examples/${name}.ts`]);
+  const { status, stdout, stderr } = runScript([`examples/${name}.ts`]);
   expect(status, stderr).toBe(0);
   return stdout;
 }
@@ -73,7 +73,7 @@ describe('npm run example', () => {
       ['--samples=4001', 'There are 4000 images in the train set, not 4001.'],
       ['--logdir=package.json', 'package.json'],
     ]) {
-      const wrong = run('npx', ['tsx', 'examples/mnist.ts', option!]);
+      const wrong = runScript(['examples/mnist.ts', option!]);
       expect(wrong.status).toBe(1);
       expect(wrong.stderr).toContain(line);
       expect(wrong.stderr).toContain('--help lists the options');
@@ -92,10 +92,10 @@ test('minimal-callback.ts prints the history of loss and Minimum Sharpness', () 
 });
 
 test.each(['fit-dataset', 'rxjs-pipeline', 'steer'])('%s.ts --help says what it does, and trains nothing', (name) => {
-  const { status, stdout } = run('npx', ['tsx', `examples/${name}.ts`, '--help']);
+  const { status, stdout } = runScript([`examples/${name}.ts`, '--help']);
   expect(status).toBe(0);
   expect(stdout).toMatch(new RegExp(`^usage: npx tsx examples/${name}.ts.*\n\n[^\n]+\n$`));
-  const wrong = run('npx', ['tsx', `examples/${name}.ts`, '--epochs']);
+  const wrong = runScript([`examples/${name}.ts`, '--epochs']);
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain('There is no option --epochs; --help says what there is.');
 });
@@ -136,7 +136,7 @@ test('rxjs-pipeline.ts averages, alerts and stops training', () => {
 
 test('steer.ts warms up, raises weight decay when MS trends up, and draws both', { timeout: 120_000 }, () => {
   const logdir = join(folder, 'steer');
-  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/steer.ts', logdir]);
+  const { status, stdout, stderr } = runScript(['examples/steer.ts', logdir]);
   expect(status, stderr).toBe(0);
   const values = numbers(stdout, /MS ([\d.]+)/g);
   const steps = numbers(stdout, /batch (\d+): MS/g);
@@ -164,7 +164,7 @@ test('steer.ts warms up, raises weight decay when MS trends up, and draws both',
 });
 
 describe('label-noise.ts', () => {
-  const noise = (...options: string[]) => run('npx', ['tsx', 'examples/label-noise.ts', ...options]);
+  const noise = (...options: string[]) => runScript(['examples/label-noise.ts', ...options]);
 
   test('compares the ways of stopping, in a table and a chart', { timeout: 240_000 }, () => {
     const out = join(folder, 'label-noise');
@@ -232,7 +232,7 @@ describe('label-noise.ts', () => {
 test('sharpness-penalty.ts compares at the same training loss', { timeout: 120_000 }, () => {
   const out = join(folder, 'sharpness-penalty');
   const options = ['--seeds', '2', '--epochs', '4', '--samples', '256', '--out', out];
-  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/sharpness-penalty.ts', ...options]);
+  const { status, stdout, stderr } = runScript(['examples/sharpness-penalty.ts', ...options]);
   expect(status, stderr).toBe(0);
   const written = readFileSync(join(out, 'sharpness-penalty.md'), 'utf8');
   const rows = [...written.matchAll(/^\| (\d+ \|.*) \|$/gm)].map(([, cells]) => cells!.split(' | ').map(Number));
@@ -250,7 +250,7 @@ test('sharpness-penalty.ts compares at the same training loss', { timeout: 120_0
 test('sharpness-aware.ts compares all contestants over the seeds, in a table and a chart', { timeout: 120_000 }, () => {
   const out = join(folder, 'sharpness-aware');
   const options = ['--quick', '--samples', '200', '--out', out];
-  const { status, stdout, stderr } = run('npx', ['tsx', 'examples/sharpness-aware.ts', ...options]);
+  const { status, stdout, stderr } = runScript(['examples/sharpness-aware.ts', ...options]);
   expect(status, stderr).toBe(0);
   const names = ['SGD', 'SAM', 'ASAM', 'penalty'];
   const bySeed = names.map((name) => numbers(stdout, new RegExp(`[:;] ${name}\\b[^:;]*: ([\\d.]+)%`, 'g')));
@@ -285,7 +285,7 @@ test('sharpness-aware.ts compares all contestants over the seeds, in a table and
     expect(svg).toContain(text);
   }
 
-  const { stdout: help } = run('npx', ['tsx', 'examples/sharpness-aware.ts', '--help']);
+  const { stdout: help } = runScript(['examples/sharpness-aware.ts', '--help']);
   for (const option of ['seeds', 'epochs', 'samples', 'quick', 'backend', 'out']) {
     expect(help).toContain(`--${option}`);
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { addonPath } from '../../src/native/addon.js';
 import { readLogdir } from '../training/tensorboard/event-reader.js';
-import { epochLines, numbers, run } from './example-run.js';
+import { epochLines, numbers, runScript } from './example-run.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-lenet-'));
@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function train(name: string, options: string[], env?: Record<string, string>) {
   const logdir = join(folder, name);
   const all = ['examples/lenet.ts', '--samples', '300', '--logdir', logdir, ...options];
-  const { status, stdout, stderr } = run('npx', ['tsx', ...all], env);
+  const { status, stdout, stderr } = runScript(all, env);
   expect(status, stderr).toBe(0);
   const epochs = epochLines(stdout).map(([, loss, accuracy, , sharpness, error]) => {
     return { loss: loss!, accuracy: accuracy!, sharpness: sharpness!, error: error! };
@@ -71,11 +71,11 @@ test('lenet.ts stops when Minimum Sharpness stops falling', () => {
 });
 
 test('lenet.ts --help lists every option, and a wrong one gets one line', () => {
-  const { stdout } = run('npx', ['tsx', 'examples/lenet.ts', '--help']);
+  const { stdout } = runScript(['examples/lenet.ts', '--help']);
   for (const option of ['epochs', 'samples', 'patience', 'backend', 'logdir']) {
     expect(stdout).toContain(`--${option} `);
   }
-  const wrong = run('npx', ['tsx', 'examples/lenet.ts', '--backend', 'gpu']);
+  const wrong = runScript(['examples/lenet.ts', '--backend', 'gpu']);
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain("--backend must be tensorflow or wasm, but it is 'gpu'.");
 });

@@ -90,11 +90,11 @@ describe('rows of labels count as many times as they add up to', () => {
   it('in the traces of the Hessian as well', async () => {
     const smooth = network('tanh');
     const ys = tf.tensor2d(PADDED);
-    const options = { loss: 'categoricalCrossentropy', method: { hutchinson: 3000 } } as const;
+    const options = { loss: 'categoricalCrossentropy', method: { hutchinson: 1000 } } as const;
     const reading = await measureSharpness(smooth, { xs: x, ys }, options);
     const error = Math.hypot(...reading.parameters.map(({ standardError }) => standardError));
     expect(Math.abs(reading.trace - 0.98856)).toBeLessThan(4 * error);
-    expect(error).toBeLessThan(0.01);
+    expect(error).toBeLessThan(0.02);
     smooth.dispose();
     ys.dispose();
   });

@@ -236,11 +236,12 @@ describe('sharpnessPenalty', () => {
     expect(await sharpness(penalized.model)).toBeLessThan(0.7 * (await sharpness(plain.model)));
   });
 
-  it('holds no more tensors after 1,000 steps', async () => {
+  it('holds no more tensors after 1,000 steps (100 where they take long)', async () => {
     const { model } = trained({ lambda: 0.01, every: 2 }, network(), tf.train.momentum(0.01, 0.9) as tf.SGDOptimizer);
     await steps(model, 3);
     const before = tf.memory().numTensors;
-    await steps(model, 1000);
+    // A tensor that a step leaves is one on every backend; the others take seconds for it.
+    await steps(model, tf.getBackend() === 'cpu' ? 1000 : 100);
     expect(tf.memory().numTensors).toBe(before);
   });
 
