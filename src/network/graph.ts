@@ -142,6 +142,9 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
     let atHand = handed;
     const numbered = new Map<number, Value>(inner.inputs.map((symbol, i) => [symbol.id, inputs[i]]));
     const passed = new Set(numbered.keys());
+    /** By the outputs of a call: the mask at hand when it was run last, and what it put out then. */
+    const ranWith = new Map<number, number | undefined>();
+    const putOut = new Map<number, Value>();
     const pass = (symbol: tfl.SymbolicTensor): void => {
       if (passed.has(symbol.id)) {
         return;
@@ -156,17 +159,24 @@ export function unfold(model: tfl.LayersModel, { countFrozen = false }: UnfoldOp
         atHand ??= {};
         atHand.mask = taken[0].mask;
       }
-      // Another output of a call that has been run.
-      if (numbered.has(symbol.id)) {
+      // tf.js runs a call once for each of its outputs that is needed. The layers behind take what came out first, but the model puts
+      // out what came out last, which is something else where there is another mask at hand.
+      const isFirst = !numbered.has(symbol.id);
+      const mask = atHand?.mask;
+      if (!isFirst && ranWith.get(symbol.id) === mask) {
         return;
       }
       const outputs = addCall(call, taken, atHand);
       call.outputs.forEach(({ id }, i) => {
-        numbered.set(id, outputs[i]);
+        ranWith.set(id, mask);
+        putOut.set(id, outputs[i]);
+        if (isFirst) {
+          numbered.set(id, outputs[i]);
+        }
       });
     };
     inner.outputs.forEach(pass);
-    return inner.outputs.map(({ id }) => numbered.get(id) as Value);
+    return inner.outputs.map(({ id }) => (putOut.get(id) ?? numbered.get(id)) as Value);
   }
 
   const inputs = model.inputs.map(() => tensors++);
