@@ -3,6 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { checkBoolean, checkKnownOptions, checkNumber, checkOneOf } from '../checks.js';
 import { type Graph, reaching, type Step } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
+import { maskedLogits } from '../network/layers/activation.js';
 import type { Layer } from '../network/layers/operation.js';
 import {
   hessianOfFactor,
@@ -347,8 +348,12 @@ function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, numbe
     );
   }
   let [z] = step.inputs;
-  const steps = moves.map(({ operation }): Step => {
-    const moved = { operation, inputs: [z], output: number() };
+  const added = [
+    ...(step.mask === undefined ? [] : [{ operation: maskedLogits(step.operation.layer), mask: step.mask }]),
+    ...moves,
+  ];
+  const steps = added.map(({ operation, mask }): Step => {
+    const moved = { operation, inputs: [z], ...(mask !== undefined && { mask }), output: number() };
     z = moved.output;
     return moved;
   });

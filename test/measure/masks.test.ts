@@ -113,6 +113,32 @@ describe('masks reach the recurrent layers', () => {
   });
 });
 
+/** z of a softmax layer with a mask: tf.js adds -1e9 at the masked positions. */
+class MaskedScores extends tfl.layers.Layer {
+  static readonly className = 'MaskedScores';
+  override call(inputs: tf.Tensor | tf.Tensor[], { mask }: { mask: tf.Tensor }): tf.Tensor {
+    return tf.add([inputs].flat()[0]!, tf.mul(tf.sub(1, tf.cast(mask, 'float32')), -1e9));
+  }
+}
+
+it('a loss takes z behind the mask of a last softmax, as of a network that points at a position', async () => {
+  const x = tfl.input({ shape: [4] });
+  const scores = through(x, words(), layers.dense({ units: 2, name: name('hidden') }), layers.dense({ units: 1 }));
+  const places = through(scores, new LastChannel({}));
+  const model = built(x, through(places, layers.softmax(), layers.reshape({ targetShape: [1, 4] })));
+  const data = tokens();
+  const masked = tfl.model({ inputs: x, outputs: through(places, new MaskedScores({})) });
+  const expected = await autodiffTraces(masked, [{ loss: 'softmaxCrossEntropy' }], [data]);
+  const before = tf.memory().numTensors;
+  const reading = await measureSharpness(model, data, { loss: 'categoricalCrossentropy' });
+  const total = [...expected.values()].reduce((sum, each) => sum + each);
+  expect(reading.trace / total).toBeCloseTo(1, 4);
+  const sampled = await measureSharpness(model, data, { loss: 'categoricalCrossentropy', method: { pairs: 40 } });
+  expect(sampled.trace / total).toBeCloseTo(1, 4);
+  expect(tf.memory().numTensors).toBe(before);
+  data.dispose();
+});
+
 describe('the latest mask reaches every layer that tf.js runs later', () => {
   const lstm = (config: object = {}) =>
     layers.lstm({ recurrentInitializer: 'glorotNormal', units: 2, name: name('lstm'), ...config });

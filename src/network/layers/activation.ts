@@ -3,7 +3,7 @@ import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { isAboveZero, whereAboveZero } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { callLayer, measuredAsWhole, throughTfjs } from './generic.js';
-import type { Layer, Operation } from './operation.js';
+import type { Layer, Operation, Owner } from './operation.js';
 import { alongSamples, type LayerRule, type ParameterOf } from './rule.js';
 import { bySlope, bySwitch, spread } from './sensitivity.js';
 
@@ -154,6 +154,25 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.
         return tf.mul(squares, tf.relu(tf.add(own, ofAll)));
       },
     },
+  };
+}
+
+/** What tf.js adds in front of the softmax of a layer with a mask, for whoever takes z from there: -1e9 at masked positions. */
+export function maskedLogits(layer: Owner): Operation {
+  return {
+    layer,
+    description: 'mask of Softmax',
+    scale: 'pins',
+    piecewiseLinear: true,
+    differentiable: 'smooth',
+    parameters: [],
+    usesMask: true,
+    forward: ([x], _recording, mask) => ({
+      output: mask ? tf.add(x, tf.mul(tf.sub(1, tf.cast(mask, x.dtype)), -1e9)) : x,
+      saved: [],
+    }),
+    backward: (_call, delta) => [delta],
+    sensitivity: { through: ([q]) => q && tf.clone(q) },
   };
 }
 
