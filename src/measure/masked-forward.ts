@@ -1,38 +1,54 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, unfold } from '../network/graph.js';
-import { planSteps, record, withoutBackward } from '../network/tape.js';
-import { memoryGauge } from '../tfjs/memory-gauge.js';
+import type { Layer } from '../network/layers/operation.js';
+import { layerTable } from '../network/layers/table.js';
+import { layersInside } from '../tfjs/layers-inside.js';
+import { masksReadBy } from '../tfjs/masks-read.js';
+import { lineOf } from '../warnings.js';
 
-/** Models that were checked. */
-const checked = new WeakSet<tfl.LayersModel>();
+/** Outputs of models that were checked: a model that layers are added to has others. */
+const checked = new WeakSet<object>();
 
 /**
- * Whether the network that is measured is the one that tf.js runs, on one sample, once a model with masks. (tf.js hands the
- * latest mask to every layer that it runs later, also to one whose own inputs have none.)
+ * Whether every layer that reads a mask when tf.js runs the model has one in the network that is measured, once a model in which a
+ * mask may begin. No number is looked at, so that neither samples nor weights matter.
  *
  * @param inputs [N, ...] each.
- * @throws Error with one line where it is not.
+ * @throws Error with one line where a rule of the user's takes no notice of the mask, and where tf.js cannot run the model.
  */
-export function checkMaskedForward(model: tfl.LayersModel, cut: Graph, inputs: readonly tf.Tensor[]): void {
-  if (checked.has(model) || !cut.steps.some(({ mask }) => mask !== undefined)) {
+export function checkMaskedForward(model: tfl.LayersModel, inputs: readonly tf.Tensor[]): void {
+  if (checked.has(model.outputs) || !layersInside(model).some(mayBeginMask)) {
     return;
   }
-  const differs = tf.tidy(() => {
-    const first = inputs.map((x) => tf.slice(x, 0, 1));
-    const graph = unfold(model);
-    const tape = record(graph, withoutBackward(planSteps(graph)), first, memoryGauge());
-    const predicted = [model.predict(first)].flat() as tf.Tensor[];
-    return tape.outputs.some((output, i) => {
-      const [ours, theirs] = [output, predicted[i]].map((x) => x.dataSync());
-      return ours.some((y, j) => !(Math.abs(y - theirs[j]) <= 1e-3 * Math.max(1, Math.abs(theirs[j]))));
-    });
+  const [reader] = masksReadBy(layersWithoutMask(unfold(model)), () => {
+    try {
+      tf.tidy(() => {
+        model.predict(inputs.map((x) => tf.slice(x, 0, 1)));
+      });
+    } catch (error) {
+      throw new Error(`tf.js cannot run this model on a sample: ${lineOf(error)}`, { cause: error });
+    }
   });
-  if (differs) {
+  if (reader) {
     throw new Error(
-      'tf.js runs this model with a mask where none belongs: it hands the latest mask to every later layer. Put the masked ' +
-        'part into a model of its own, or measure a model without the mask.',
+      `Layer '${reader.name}' (${reader.getClassName()}) reads the mask that tf.js hands to it, and its rule does not: give the ` +
+        'operation whose forward takes the mask usesMask: true, or measure a model without the mask.',
     );
   }
-  checked.add(model);
+  checked.add(model.outputs);
+}
+
+/** Of tf.js' layers, only these begin a mask; those of the user's may. */
+function mayBeginMask(layer: Layer): boolean {
+  const { maskZero } = layer as Layer & { readonly maskZero?: boolean };
+  const className = layer.getClassName();
+  return maskZero === true || className === 'Masking' || !Object.hasOwn(layerTable, className);
+}
+
+/** The layers that have no mask in any of their calls. (tf.js runs a call once for each of its outputs: they cannot be told apart.) */
+function layersWithoutMask({ steps }: Graph): Layer[] {
+  const layersOf = (some: Graph['steps']) => new Set(some.map(({ operation }) => operation.layer as Layer));
+  const masked = layersOf(steps.filter(({ mask }) => mask !== undefined));
+  return [...layersOf(steps)].filter((layer) => !masked.has(layer));
 }

@@ -71,7 +71,7 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
     },
     inputs,
     options,
-    check: (subject, batch) => checkMaskedForward(model, subject.graph, batch),
+    check: (batch) => checkMaskedForward(model, batch),
   };
 }
 

@@ -45,7 +45,7 @@ export interface Assignment {
   readonly inputs: unknown;
   readonly options: MeasureOptions;
   /** Sees the first inputs. */
-  readonly check?: (subject: Subject, inputs: readonly tf.Tensor[]) => void;
+  readonly check?: (inputs: readonly tf.Tensor[]) => void;
 }
 
 /**
@@ -208,7 +208,7 @@ function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): 
     const inputs = batch.slice(0, subject.inputNames.length);
     await checkFiniteInputs(subject.inputNames, inputs);
     if (first) {
-      check(subject, inputs);
+      check(inputs);
       checkRepeatableForward(subject.graph, batch);
     }
     first = false;
