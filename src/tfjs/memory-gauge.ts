@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { replacing } from './replaced-method.js';
 import {
   allocatedBytes,
   bufferBytes,
@@ -55,16 +56,14 @@ export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, sco
   const see = (share: number) => {
     gauge.deviceShare = Math.max(gauge.deviceShare, share);
   };
-  engine.trackTensor = (tensor, ...others) => {
+  const gauged: typeof trackTensor = (tensor, ...others) => {
     trackTensor.call(engine, tensor, ...others);
     gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before, allocatedBytes() - gauge.allocatedBefore);
     see((FLOAT_BYTES * tensor.size) / largest);
   };
-  try {
-    return leavingNothing(() => withinMemory(gauge.mostAllocated, () => watchDispatch(see, () => tf.tidy(scope))));
-  } finally {
-    engine.trackTensor = trackTensor;
-  }
+  const limited = () =>
+    leavingNothing(() => withinMemory(gauge.mostAllocated, () => watchDispatch(see, () => tf.tidy(scope))));
+  return replacing(engine, 'trackTensor', gauged, limited);
 }
 
 /** The same for tensors by number. */

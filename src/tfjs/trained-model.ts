@@ -1,4 +1,5 @@
 import * as tfl from '@tensorflow/tfjs-layers';
+import { replacing } from './replaced-method.js';
 
 /**
  * Runs the loss function that a model handed to its optimizer, and says whose it is: undefined for a function of the
@@ -9,22 +10,14 @@ import * as tfl from '@tensorflow/tfjs-layers';
  */
 export function modelOfLoss<T>(loss: () => T): { value: T; model: tfl.LayersModel | undefined } {
   const prototype = tfl.LayersModel.prototype as unknown as { calculateLosses(this: tfl.LayersModel): unknown };
-  const own = Object.getOwnPropertyDescriptor(prototype, 'calculateLosses');
   const { calculateLosses } = prototype;
   let model: tfl.LayersModel | undefined;
-  prototype.calculateLosses = function () {
+  function listening(this: tfl.LayersModel): unknown {
     model ??= this; // models inside of the model are asked after it
     return calculateLosses.call(this);
-  };
-  try {
-    return { value: loss(), model };
-  } finally {
-    if (own) {
-      Object.defineProperty(prototype, 'calculateLosses', own);
-    } else {
-      delete (prototype as { calculateLosses?: unknown }).calculateLosses;
-    }
   }
+  const value = replacing(prototype, 'calculateLosses', listening, loss);
+  return { value, model };
 }
 
 /** Runs a model's loss function without its metrics: tf.js would add their values to the batch's, and never dispose them. */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { replacing } from './replaced-method.js';
 
 /**
  * Runs a function, and says which variables it read: those that a kernel got to work on. (Every operation of tf.js ends in
@@ -7,9 +8,8 @@ import * as tf from '@tensorflow/tfjs-core';
 export function variablesReadBy<T>(run: () => T): { readonly value: T; readonly variables: readonly tf.Variable[] } {
   const engine = tf.engine();
   const { runKernel } = engine;
-  const isOwn = Object.hasOwn(engine, 'runKernel');
   const found = new Set<tf.Variable>();
-  engine.runKernel = (name, inputs, attributes) => {
+  const noting: typeof runKernel = (name, inputs, attributes) => {
     for (const input of Object.values(inputs).flat()) {
       if (input instanceof tf.Variable) {
         found.add(input);
@@ -17,13 +17,6 @@ export function variablesReadBy<T>(run: () => T): { readonly value: T; readonly 
     }
     return runKernel.call(engine, name, inputs, attributes) as never;
   };
-  try {
-    return { value: run(), variables: [...found] };
-  } finally {
-    if (isOwn) {
-      engine.runKernel = runKernel;
-    } else {
-      delete (engine as { runKernel?: unknown }).runKernel;
-    }
-  }
+  const value = replacing(engine, 'runKernel', noting, run);
+  return { value, variables: [...found] };
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './backend.js';
+import { replacing } from './replaced-method.js';
 
 /** Fields of tf.js' WebGPU backend, as far as they are used here. */
 interface WebGpuBackend {
@@ -75,26 +76,6 @@ export function largestTensorBytes(): number {
   const { maxBufferSize = Number.POSITIVE_INFINITY, maxStorageBufferBindingSize = Number.POSITIVE_INFINITY } =
     webGpu()?.device.limits ?? {};
   return Math.min(maxBufferSize, maxStorageBufferBindingSize);
-}
-
-/** Runs a scope with another method in the place of one of an object's. */
-function replacing<T extends object, K extends keyof T & string, R>(
-  object: T,
-  name: K,
-  replacement: T[K],
-  scope: () => R,
-): R {
-  const own = Object.getOwnPropertyDescriptor(object, name);
-  object[name] = replacement;
-  try {
-    return scope();
-  } finally {
-    if (own) {
-      Object.defineProperty(object, name, own);
-    } else {
-      delete object[name];
-    }
-  }
 }
 
 /**

@@ -43,6 +43,7 @@ describe('gaugedTidy', () => {
     expect(() => gaugedTidy(gauge, failing)).toThrow('too much');
     expect(gauge.peak).toBe(3 * FLOAT);
     expect(tf.engine().trackTensor).toBe(trackTensor);
+    expect(Object.hasOwn(tf.engine(), 'trackTensor')).toBe(false);
     expect(tf.memory().numTensors).toBe(before);
     tf.zeros([99]).dispose();
     expect(gauge.peak).toBe(3 * FLOAT);
