@@ -220,7 +220,6 @@ function subjectOfFunction(
     symmetry: scaleSymmetry(whole),
     weights: parameters.map(({ variable }) => variable),
     inputNames: places.map((place) => `${place}`),
-    inputs: (given) => checkedInputs(given, count),
     item: (given) => {
       const { xs, ys, sampleWeight } = partsOf(given, []);
       return { inputs: checkedInputs(xs, count), labels: ys, sampleWeight };

@@ -21,9 +21,11 @@ export interface Subject {
   readonly symmetry: ScaleSymmetry;
   readonly weights: readonly Weight[];
   readonly inputNames: readonly string[];
-  /** Inputs in the order of the graph. @throws Error with one line that says what does not fit. */
-  inputs(given: unknown): tf.Tensor[];
-  /** The same for { xs, ys, sampleWeight } as well, as a dataset may yield it, with what only the loss reads. */
+  /**
+   * Inputs in the order of the graph, and what only the loss reads: of inputs alone, or of { xs, ys, sampleWeight }.
+   *
+   * @throws Error with one line that says what does not fit.
+   */
   item(given: unknown): { readonly inputs: tf.Tensor[] } & LossData;
   /**
    * What only the loss reads of a batch, the graph's last inputs: weights of samples, sums of rows of labels, and labels where the
@@ -89,7 +91,6 @@ export function subjectOfModel(
     symmetry,
     weights: model.weights,
     inputNames: inputsOf,
-    inputs: (given) => orderedInputs(model, given),
     item: (given) => {
       const { xs, ys, sampleWeight } = partsOf(given, inputsOf);
       return { inputs: orderedInputs(model, xs), labels: ys, sampleWeight };
