@@ -23,9 +23,9 @@ export function copyWeights(model: tfl.LayersModel): WeightCopies {
 }
 
 /**
- * Clones tensors that were the weights of the model once, in the order of `model.getWeights()`.
+ * Clones tensors that were the weights of the model once, in the order of `model.getWeights()`, in the types of the weights.
  *
- * @throws Error with one line if their number or a shape is not that of the weights.
+ * @throws Error with one line if their number or a shape is not that of the weights, and if one is disposed.
  */
 export function copyAsWeights(model: tfl.LayersModel, tensors: readonly tf.Tensor[]): WeightCopies {
   const shapes = (of: readonly { readonly shape: readonly (number | null)[] }[]) =>
@@ -35,12 +35,15 @@ export function copyAsWeights(model: tfl.LayersModel, tensors: readonly tf.Tenso
       `weights of the shapes ${shapes(model.weights)} are wanted, as model.getWeights() has them, but they are ${shapes(tensors)}.`,
     );
   }
+  const gone = tensors.findIndex(({ isDisposed }) => isDisposed);
+  if (gone >= 0) {
+    throw new Error(`tensor ${gone} of the weights is disposed: keep them until they have been given back.`);
+  }
   return copiesOf(
-    model.weights.map((weight, i) => ({
-      variable: variableOf(weight),
-      identity: undefined,
-      copy: tf.keep(tf.clone(tensors[i]!)),
-    })),
+    model.weights.map((weight, i) => {
+      const variable = variableOf(weight);
+      return { variable, identity: undefined, copy: tf.keep(tf.cast(tensors[i], variable.dtype)) };
+    }),
   );
 }
 

@@ -79,6 +79,16 @@ it('takes tensors over that were the weights once, and refuses those of another 
   expect(model.getWeights().map((weight) => [...weight.dataSync()])).toEqual([Array(6).fill(7), [9, 9]]);
   copies.dispose();
   expect(tf.memory().numTensors).toBe(tensors);
+  expect(() => copyAsWeights(model, given)).toThrow(/^tensor 0 of the weights is disposed: keep them [^\n]*\.$/);
+  const whole = [tf.fill([3, 2], 5, 'int32'), tf.fill([2], 6)];
+  const ofWhole = copyAsWeights(model, whole);
+  expect(ofWhole.tensors.map(({ dtype }) => dtype)).toEqual(['float32', 'float32']);
+  ofWhole.restore();
+  expect([...model.getWeights()[0]!.dataSync()]).toEqual(Array(6).fill(5));
+  ofWhole.dispose();
+  expect(() => copyAsWeights(model, [whole[0]!, given[1]!])).toThrow(/^tensor 1 /);
+  tf.dispose(whole);
+  expect(tf.memory().numTensors).toBe(tensors);
   expect(() => copyAsWeights(model, [])).toThrow(
     /^weights of the shapes \[3, 2\], \[2\] are wanted[^\n]* they are none\.$/,
   );
