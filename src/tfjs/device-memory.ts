@@ -16,6 +16,9 @@ const PATIENCE_MS = 3000;
 
 /** Asked once: what a card has left while a network trains changes little, and chunks of one size give the same digits. */
 const known = new WeakMap<object, Promise<number>>();
+/** How many times the card did not answer in time. A busy machine may let it answer later; one that hangs is not waited for again. */
+const late = new WeakMap<object, number>();
+const MOST_LATE = 3;
 
 /**
  * Extra tensor memory that a measurement may take unless it is told, in units of 2^20 bytes.
@@ -36,8 +39,21 @@ const shareOf = (megabytes: number, most: number) => Math.round(Math.min(most, M
 
 function ofCard(): Promise<number> {
   const backend = tf.backend();
-  const asked =
-    known.get(backend) ?? availableOnCard().then((left) => (left === null ? NATIVE_MB : shareOf(left, MOST_CARD_MB)));
+  const before = known.get(backend);
+  if (before) {
+    return before;
+  }
+  const asked = availableOnCard().then(
+    (left) => (left === null ? NATIVE_MB : shareOf(left, MOST_CARD_MB)),
+    () => {
+      const times = (late.get(backend) ?? 0) + 1;
+      late.set(backend, times);
+      if (times < MOST_LATE) {
+        known.delete(backend);
+      }
+      return NATIVE_MB;
+    },
+  );
   known.set(backend, asked);
   return asked;
 }
@@ -55,7 +71,7 @@ interface Card {
   readonly isCut: boolean;
 }
 
-/** Memory that TensorFlow can still use, in units of 2^20 bytes; null where that is not known. */
+/** Memory that TensorFlow can still use, in units of 2^20 bytes; null where that is not known. @throws Error where nobody answers in time. */
 async function availableOnCard(): Promise<number | null> {
   const [cards, holders] = await Promise.all([
     ask('--query-gpu=index,uuid,memory.free,memory.used,mig.mode.current'),
@@ -108,22 +124,26 @@ function availableOf({ uuid, free, used, isCut }: Card, holders: readonly string
   return Number.isFinite(left) && !isTaken ? left : null;
 }
 
-/** A table that `nvidia-smi` prints; empty where it is not there, does not know, takes too long, or may not be run. */
+/** A table that `nvidia-smi` prints; empty where it is not there, does not know, or may not be run. @throws Error where it takes too long. */
 async function ask(query: string): Promise<string[][]> {
   // No import, which a bundler would follow: pages have no such module.
   const childProcess = globalThis.process?.getBuiltinModule?.('node:child_process');
   if (!childProcess) {
     return [];
   }
-  const printed = await new Promise<string>((resolve) => {
-    childProcess.execFile(
-      'nvidia-smi',
-      [query, '--format=csv,noheader,nounits'],
-      { timeout: PATIENCE_MS, killSignal: 'SIGKILL', windowsHide: true },
-      (error, stdout) => resolve(error ? '' : stdout),
-    );
-    // A process that may start no others throws here.
-  }).catch(() => '');
+  const printed = await new Promise<string>((resolve, reject) => {
+    try {
+      childProcess.execFile(
+        'nvidia-smi',
+        [query, '--format=csv,noheader,nounits'],
+        { timeout: PATIENCE_MS, killSignal: 'SIGKILL', windowsHide: true },
+        (error, stdout) => (error?.killed ? reject(error) : resolve(error ? '' : stdout)),
+      );
+    } catch {
+      // A process that may start no others.
+      resolve('');
+    }
+  });
   return printed
     .split('\n')
     .filter((line) => line.trim() !== '')

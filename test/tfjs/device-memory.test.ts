@@ -117,6 +117,29 @@ describe.skipIf(process.platform === 'win32')('on a card', () => {
     expect(await defaultMemoryMB()).toBe(1024);
   });
 
+  it('is asked for again where nobody answered in time, three times in all', async () => {
+    let answers = 0;
+    let asked = 0;
+    const execFile = (_: string, [query]: string[], __: object, answer: (error: unknown, printed: string) => void) => {
+      asked++;
+      const error = asked <= answers ? null : Object.assign(new Error('Command failed'), { killed: true });
+      answer(error, query!.startsWith('--query-gpu') ? '0, GPU-a, 16000, 300, [N/A]\n' : 'GPU-a, 1, 200\n');
+    };
+    vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ execFile } as never);
+    for (let i = 0; i < 5; i++) {
+      expect(await defaultMemoryMB()).toBe(1024);
+    }
+    expect(asked).toBe(6);
+    vi.spyOn(tf.engine(), 'backend', 'get').mockReturnValue(
+      Object.assign(new tf.KernelBackend(), { isUsingGpuDevice: true, memory: () => ({}) }),
+    );
+    expect(await defaultMemoryMB()).toBe(1024);
+    answers = 100;
+    expect(await defaultMemoryMB()).toBe(4000);
+    expect(await defaultMemoryMB()).toBe(4000);
+    expect(asked).toBe(10);
+  });
+
   describe('of several', () => {
     const two = '0, GPU-a, 4000, 10, [N/A]\n1, GPU-b, 8000, 10, [N/A]\n';
 
