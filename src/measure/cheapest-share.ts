@@ -72,11 +72,9 @@ export async function cheapestShare<Found extends Measured>(
 
   if (trial) {
     const { pause, likely, report } = limited(task.pause, way, trial);
+    let found: Found | undefined;
     try {
-      const found = await run(way, data.tensors ? { ...task, pause } : task);
-      await report();
-      learn(found);
-      return found;
+      found = await run(way, data.tensors ? { ...task, pause } : task);
     } catch (error) {
       wantedAll = false;
       ms[way] = Math.max(likely(), trial.atMost);
@@ -84,6 +82,12 @@ export async function cheapestShare<Found extends Measured>(
         learn();
         throw error;
       }
+    }
+    if (found) {
+      learn(found);
+      // What the user's own callback throws says nothing of the trial.
+      await report();
+      return found;
     }
   }
   try {

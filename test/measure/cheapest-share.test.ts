@@ -131,6 +131,18 @@ describe('cheapestShare', () => {
     expect(rows).toEqual([10]);
   });
 
+  it('does not take an error of the callback of a user for one of the trial', async () => {
+    const { ways, begun } = fakeWays({ exact: 900, sampled: 90 });
+    await readings(2, ways);
+    const onProgress = () => {
+      throw new Error('mine');
+    };
+    await expect(reading(ways, { onProgress })).rejects.toThrow('mine');
+    expect(begun).toEqual(['exact', 'exact', '256 pairs']);
+    // What the trial has shown is known all the same.
+    expect((await reading(ways)).way).toBe('sampled');
+  });
+
   it('is no worse off for a trial that fails', async () => {
     const { ways, begun } = fakeWays({ exact: 900, sampled: 90 });
     await readings(2, ways);
