@@ -171,15 +171,16 @@ function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
       callsLeft.set(step.operation, (callsLeft.get(step.operation) ?? 0) + 1);
     }
   }
+  /** Those that are in none of the maps yet. */
+  const onTheWay = new Set<Delta>(outputDeltas.values());
   const addDelta = (id: number, delta: Delta) => {
     const earlier = deltas.get(id);
-    if (!earlier) {
-      deltas.set(id, delta);
-      return;
-    }
-    const total = tf.tidy(() => add(earlier, delta));
+    const total = earlier ? tf.tidy(() => add(earlier, delta)) : delta;
     deltas.set(id, total);
-    tf.dispose([earlier, delta]);
+    onTheWay.delete(delta);
+    if (earlier) {
+      tf.dispose([earlier, delta]);
+    }
   };
   /** Once the last call of an operation has been passed, its gradients are complete. */
   const passed = (operation: Operation) => {
@@ -220,8 +221,12 @@ function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
               each === delta || found.indexOf(each) < position ? cloned(each) : each,
             );
           });
+          for (const each of inputDeltas) {
+            onTheWay.add(each);
+          }
           if (atInput) {
             kept = carriesDelta ? cloned(inputDeltas[0]) : inputDeltas[0];
+            onTheWay.add(kept);
           }
           step.inputs.forEach((id, position) => {
             if (carriesDelta) {
@@ -238,6 +243,7 @@ function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
         }
         if (leavesNorms) {
           waiting.set(operation, [...(waiting.get(operation) ?? []), { ...call, delta: kept }]);
+          onTheWay.delete(kept);
         }
       }
       if (leavesNorms) {
@@ -249,6 +255,7 @@ function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
     tf.dispose([...left.values()]);
     throw error;
   } finally {
+    tf.dispose([...onTheWay]);
     tf.dispose([...deltas.values()]);
     tf.dispose([...waiting.values()].flatMap((calls) => calls.map((call) => call.delta)));
   }

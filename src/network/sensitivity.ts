@@ -72,13 +72,15 @@ export function sensitivityPass(
   let means = new Map<string, tf.Tensor>();
   let samplesBefore = 0;
   /** What is made of each step's weights. */
-  const ofWeights = tf.tidy(() =>
-    plan.map(({ step: { operation, inputs } }) =>
-      inputs.some((id) => isAbove.has(id))
-        ? (operation.sensitivity?.weights?.() ?? []).map((each) => tf.keep(each))
-        : [],
-    ),
-  );
+  const ofWeights: tf.Tensor[][] = [];
+  const madeOfWeights = tf.tidy(() => {
+    for (const { step } of plan) {
+      const { operation, inputs } = step;
+      ofWeights.push(inputs.some((id) => isAbove.has(id)) ? (operation.sensitivity?.weights?.() ?? []) : []);
+    }
+    return ofWeights.flat();
+  });
+  madeOfWeights.forEach(tf.keep);
   const meets =
     new Set(heads.map(({ output }) => graph.outputs[output])).size > 1 ||
     plan.some(({ step: { inputs } }) => inputs.filter((id) => isAbove.has(id)).length > 1);
@@ -275,7 +277,7 @@ export function sensitivityPass(
     dispose() {
       tf.dispose([...means.values()]);
       means = new Map();
-      tf.dispose(ofWeights);
+      tf.dispose(madeOfWeights);
     },
   };
 }

@@ -70,7 +70,7 @@ export function* recording(
     }
   });
   const ofType = (x: tf.Tensor, type = x.dtype) => (type === x.dtype ? x : gaugedTidy(gauge, () => tf.cast(x, type)));
-  const values = new Map(graph.inputs.map((id, i) => [id, ofType(inputs[i], graph.inputTypes?.get(id))]));
+  const values = new Map<number, tf.Tensor>();
   const foreign = new Set(inputs);
   const kept = new Set<tf.Tensor>();
   const calls: (RecordedCall | null)[] = [];
@@ -83,6 +83,9 @@ export function* recording(
     }
   };
   try {
+    for (const [i, id] of graph.inputs.entries()) {
+      values.set(id, ofType(inputs[i], graph.inputTypes?.get(id)));
+    }
     for (const [i, { step, carriesDelta, leavesNorms }] of plan.entries()) {
       if (i > 0) {
         yield;

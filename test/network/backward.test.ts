@@ -113,6 +113,38 @@ describe('sendingBack', () => {
     expect(tf.memory().numTensors).toBe(before);
     x.dispose();
   });
+
+  it.each(['a rule', 'a head'])('leaves nothing behind where %s gives a delta of another shape than another', (who) => {
+    const odd = { ...times('b', 5), leavesAtInput: true, backward: () => [tf.ones([3, 4])] };
+    const steps = [
+      { operation: times('a', 3), inputs: [0], output: 1 },
+      { operation: odd, inputs: [1], output: 2 },
+      { operation: sum, inputs: [1, 2], output: 3 },
+    ];
+    const graph: Graph = { inputs: [0], outputs: who === 'a rule' ? [3] : [1, 1, 3], steps };
+    const x = tf.tensor2d(SAMPLES, [2, 1]);
+    const before = tf.memory().numTensors;
+    const plan = planSteps(graph);
+    const tape = record(graph, plan, [x], memoryGauge());
+    const deltas = new Map(graph.outputs.map((_, i) => [i, i === 1 ? tf.ones([3, 4]) : tf.ones([2, 1])]));
+    const leave = () => [tf.scalar(1)];
+    expect(() => atOnce(sendingBack(graph, plan, tape, deltas, 1, memoryGauge(), leave))).toThrow(/broadcast/);
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('clones a delta that a rule passes on or sends to several inputs', () => {
+    const passing = { ...times('b', 1), backward: (_: unknown, delta: tf.Tensor) => [delta] };
+    const both: Operation = { ...sum, backward: (_, delta) => [delta, delta] };
+    const steps = [
+      { operation: times('a', 3), inputs: [0], output: 1 },
+      { operation: passing, inputs: [1], output: 2 },
+      { operation: both, inputs: [1, 2], output: 3 },
+    ];
+    // z = 3 x + b 3 x.
+    expect(normsOf({ inputs: [0], outputs: [3], steps }, { 0: [1, 1] }, 1)).toEqual({ a: [4, 16], b: [9, 36] });
+  });
 });
 
 it('stackedNorms has a row a parameter, zeros where no delta came by, and leaves the norms alone', () => {

@@ -83,6 +83,24 @@ describe('sensitivityPass', () => {
     model.dispose();
   });
 
+  it('leaves nothing behind where something cannot be made of the weights of a layer', () => {
+    const model = network((input) => apply(last(), apply(relu(3, 'second', 2), apply(relu(4, 'first', 1), input))));
+    const graph = unfold(model);
+    const steps = graph.steps.map((step) => {
+      const { sensitivity } = step.operation;
+      const weights = () => {
+        throw new Error('no kernel');
+      };
+      return step.operation.layer.name === 'last' && sensitivity
+        ? { ...step, operation: { ...step.operation, sensitivity: { ...sensitivity, weights } } }
+        : step;
+    });
+    const before = tf.memory().numTensors;
+    expect(() => sensitivityPass(graph, planSteps({ ...graph, steps }), heads, new Set())).toThrow('no kernel');
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
   it('counts branches by what they pass on', () => {
     const build = (gain: number) => {
       const model = network((input) => {

@@ -213,6 +213,41 @@ describe('record', () => {
     x.dispose();
   });
 
+  it('makes a tensor of its own of an input that a step passes on as it is', () => {
+    const x = tf.ones([2, 1]);
+    const before = tf.memory().numTensors;
+    const passes: Operation = { ...plusOne('passes'), forward: ([y]) => ({ output: y!, saved: [] }) };
+    const steps = [
+      { operation: passes, inputs: [0], output: 1 },
+      { operation: plusOne('a', true), inputs: [1], output: 2 },
+      { operation: passes, inputs: [2], output: 3 },
+    ];
+    const graph: Graph = { inputs: [0], outputs: [3], steps };
+    const tape = record(graph, planSteps(graph), [x], memoryGauge());
+    expect([...tape.outputs[0]!.dataSync()]).toEqual([2, 2]);
+    expect(x.isDisposed).toBe(false);
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it('leaves nothing behind where an input cannot be turned into its type', () => {
+    const [x, gone] = [tf.tensor2d([[1]], [1, 1], 'int32'), tf.tensor2d([[1]], [1, 1], 'int32')];
+    gone.dispose();
+    const before = tf.memory().numTensors;
+    const graph: Graph = {
+      ...branched(['a']),
+      inputs: [0, 9],
+      inputTypes: new Map([
+        [0, 'float32'],
+        [9, 'float32'],
+      ]),
+    };
+    expect(() => record(graph, planSteps(graph), [x, gone], memoryGauge())).toThrow();
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
   it('leaves nothing behind when a step fails, and names the layer', () => {
     const x = tf.ones([2, 1]);
     const before = tf.memory().numTensors;

@@ -66,6 +66,8 @@ function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...re
  * takes the steps as they are.
  */
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
+  // There are no vectors with an axis for the columns here, and no shorter ways for them.
+  const { byColumn: _, singly: __, squaredNormsOfVector: ___, ...ofSteps } = operation;
   const { squaredNorms, gradients, onPieceOf, before, sensitivity } = operation;
   const named = { layer: wrapper, description: `${wrapper.getClassName()} ${operation.description}` };
   if (operation.monotone) {
@@ -77,11 +79,11 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
     ...(call.mask && { mask: maskAtEveryStep(call.mask, call.inputShapes[0][1]) }),
   });
   return {
-    ...operation,
+    ...ofSteps,
     ...named,
     forward(inputs, recording, mask) {
-      const ofSteps = mask && maskAtEveryStep(mask, inputs[0].shape[1] as number);
-      const { output, saved } = operation.forward(inputs.map(foldSteps), recording, ofSteps);
+      const maskOfSteps = mask && maskAtEveryStep(mask, inputs[0].shape[1] as number);
+      const { output, saved } = operation.forward(inputs.map(foldSteps), recording, maskOfSteps);
       return { output: unfoldSteps(output, inputs[0].shape), saved };
     },
     backward: (call, delta, columns) =>

@@ -66,7 +66,11 @@ checkLayers({
 describe('a layer at every time step', () => {
   it('is taken apart as the layer inside, under the name of the wrapper', () => {
     const layer = layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }), name: 'every' });
-    expect(operationsOf(layer, [3, 2]).map((operation) => operation.layer.name)).toEqual(['every', 'every']);
+    const operations = operationsOf(layer, [3, 2]);
+    expect(operations.map((operation) => operation.layer.name)).toEqual(['every', 'every']);
+    // Those are for vectors, which sequences are not.
+    expect(operations[0]).not.toHaveProperty('byColumn');
+    expect(operations[0]).not.toHaveProperty('squaredNormsOfVector');
     expect(traitsOf(layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }) }), [3, 2])).toEqual(
       ['TimeDistributed Dense, affine, kernel, bias', 'TimeDistributed relu activation, ties'],
     );
