@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { addonPath, type NativePackage, packageDirectory } from './addon.js';
 import { cudaReport } from './cuda.js';
 import { runDependent } from './dependent-process.js';
@@ -10,43 +8,9 @@ import { diskErrorLine, saysDiskIsFull } from './disk.js';
 import { damagedLibrary, unpackWheel } from './library.js';
 import { type Lock, withLock } from './lock.js';
 import { checkPath, checkPlatform, findToolchain, type Toolchain } from './toolchain.js';
+import { type TrainedStep, trainedStep } from './trained-step.js';
 import { type Say, wheels } from './wheel.js';
 import { fetchWheel, wheelCache } from './wheel-cache.js';
-
-/** Trains one step in its own process: a library that does not fit may end the process it is loaded into. */
-const trainOneStep = `
-Object.assign(require('node:util'), { isNullOrUndefined: (v) => v == null, isArray: Array.isArray });
-const tf = require(process.argv[1]);
-const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
-model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
-model.fit(tf.ones([4, 2]), tf.ones([4, 1]), { verbose: 0 }).then(({ history }) => {
-  if (!Number.isFinite(history.loss[0])) throw new Error('the loss of the first step is not a number');
-  const { binding, isUsingGpuDevice } = tf.backend();
-  console.log(JSON.stringify({ tensorflow: binding.TF_Version, gpu: isUsingGpuDevice }));
-});
-`;
-
-interface Verified {
-  tensorflow: string;
-  gpu: boolean;
-}
-
-/** Loads the built package and trains one step; what it found, or the line that says why not. */
-async function verify(directory: string, signal?: AbortSignal): Promise<Verified | string> {
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', trainOneStep, directory], {
-      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', NODE_OPTIONS: '' },
-      signal,
-      killSignal: 'SIGKILL',
-    });
-    return JSON.parse(stdout.trim().split('\n').at(-1)!) as Verified;
-  } catch (error) {
-    signal?.throwIfAborted();
-    const { stderr, signal: endedBy, code } = error as { stderr?: string; signal?: string; code?: number | string };
-    const line = stderr?.split('\n').find((text) => /^\w*Error: /.test(text));
-    return line ?? `ended with ${endedBy ?? (code === undefined ? 'no answer' : `exit code ${code}`)}`;
-  }
-}
 
 /** Whether the package has an addon on an undamaged library that trains: what that found, or the line that says why not. */
 async function findBuilt(name: NativePackage, directory: string, project: string, signal?: AbortSignal) {
@@ -54,7 +18,7 @@ async function findBuilt(name: NativePackage, directory: string, project: string
     return 'not built';
   }
   const damaged = await damagedLibrary(directory, signal);
-  return damaged ? `${damaged} is damaged` : verify(directory, signal);
+  return damaged ? `${damaged} is damaged` : trainedStep(directory, signal);
 }
 
 async function compile(directory: string, tools: Toolchain, say: Say, signal?: AbortSignal): Promise<void> {
@@ -106,7 +70,7 @@ async function buildAlone(
   project: string,
   say: Say,
   signal?: AbortSignal,
-): Promise<Verified> {
+): Promise<TrainedStep> {
   checkPlatform();
   checkPath(directory);
   accessSync(directory, constants.W_OK);
@@ -133,7 +97,7 @@ async function buildAlone(
     }
     await unpackWheel(wheel, fetched, directory, tools.python, say, signal);
     await compile(directory, tools, say, signal);
-    const result = await verify(directory, signal);
+    const result = await trainedStep(directory, signal);
     if (typeof result === 'string') {
       throw new Error(`${name} was built but does not train: ${result}`);
     }
@@ -160,7 +124,7 @@ export async function buildNative(
   if (!directory) {
     throw new Error(`${name} is not installed in this project: npm install --ignore-scripts ${name}`);
   }
-  let result: Verified;
+  let result: TrainedStep;
   try {
     const built = await findBuilt(name, directory, project, signal);
     result = typeof built === 'string' ? await buildAlone(name, directory, project, say, signal) : built;

@@ -25,18 +25,17 @@ export interface Lock {
 }
 
 /**
- * Does a piece of work while no other process does one under the same lock; `waited` tells the work whether another has ended just
- * now. The system gives the lock back when this process ends, however it ends: a killed one leaves no stale lock. Where nothing
+ * Does a piece of work while no other process does one under the same lock. The system gives the lock back when this process ends, however it ends: a killed one leaves no stale lock. Where nothing
  * can be written, there is nothing to guard, and no lock.
  * @throws what the work throws, what `signal` was aborted with, and errors of the file system
  */
-export async function withLock<T>(lock: Lock, work: (waited: boolean) => Promise<T>): Promise<T> {
+export async function withLock<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
   let file: number;
   try {
     file = openSync(lock.file, 'a');
   } catch (error) {
     if (['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) {
-      return work(false);
+      return work();
     }
     throw error;
   }
@@ -55,7 +54,7 @@ export async function withLock<T>(lock: Lock, work: (waited: boolean) => Promise
     if (code !== 0) {
       lock.onNone(stderr.trim().split('\n').at(-1) ?? '');
     }
-    return await work(waited);
+    return await work();
   } finally {
     closeSync(file);
   }

@@ -21,14 +21,17 @@ function onPath(...commands: string[]): boolean {
 function findPython(): string {
   const candidates = [process.env.npm_config_python, process.env.PYTHON, 'python3', 'python'].filter((name) => !!name);
   let withoutPip = '';
-  for (const python of candidates as string[]) {
-    const run = (code: string) => spawnSync(python, ['-c', code], { stdio: 'ignore' }).status === 0;
+  for (const candidate of candidates as string[]) {
+    // What is named by a path is run from other folders too.
+    const python = candidate.includes(sep) ? resolve(candidate) : candidate;
+    // As pip will be run: not in the user's folder, whose files -c would take for Python's own.
+    const options = { stdio: 'ignore', cwd: sep, env: { ...process.env, PYTHONSAFEPATH: '1' } } as const;
+    const run = (code: string) => spawnSync(python, ['-c', code], options).status === 0;
     if (!run('import sys; sys.exit(sys.version_info < (3, 8))')) {
       continue;
     }
     if (run('import pip')) {
-      // What is named by a path is run from other folders too.
-      return python.includes(sep) ? resolve(python) : python;
+      return python;
     }
     withoutPip ||= python;
   }

@@ -1,9 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { checkPath, checkPlatform, findToolchain } from '../../src/native/toolchain.js';
 import { ownFolder } from './own-folder.js';
 
-const { bin, command } = ownFolder();
+const { folder, bin, command } = ownFolder();
 
 describe('one line says what is missing', () => {
   test('a platform that has a wheel', () => {
@@ -37,5 +38,16 @@ describe('one line says what is missing', () => {
     // A Python given by a path is run from other folders too.
     vi.stubEnv('PYTHON', relative('.', join(bin(), 'python3')));
     expect(findToolchain().python).toBe(join(bin(), 'python3'));
+    // And looked at from there: files of the project are not Python's own.
+    const before = process.cwd();
+    writeFileSync(join(folder(), 'pip.py'), '');
+    process.chdir(folder());
+    try {
+      command('python3', 'test ! -e pip.py');
+      vi.stubEnv('PYTHON', 'bin/python3');
+      expect(findToolchain().python).toBe(join(bin(), 'python3'));
+    } finally {
+      process.chdir(before);
+    }
   });
 });
