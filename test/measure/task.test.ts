@@ -3,8 +3,10 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, test, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureProgress } from '../../src/measure/options.js';
+import type { Subject } from '../../src/measure/subject.js';
 import { subjectOfModel } from '../../src/measure/subject.js';
 import { type Task, withTask } from '../../src/measure/task.js';
+import { onFakeWebGpu } from '../tfjs/fake-webgpu.js';
 import { chain, randomInputs } from './stacked-network.js';
 
 const { dense } = tfl.layers;
@@ -174,5 +176,42 @@ describe('withTask', () => {
     await expect(failing).rejects.toThrow(/has a NaN or an infinity in it/);
     expect(seen).toEqual([2, 3, 1, 2]);
     model.dispose();
+  });
+});
+
+describe('an error of a WebGPU device', () => {
+  const fake = onFakeWebGpu();
+
+  /** Something without weights, whose parts report an error of the device. */
+  const reporting = (where: 'labels' | 'run' | 'nowhere') =>
+    withTask(
+      {
+        makeSubject: () =>
+          ({
+            graph: { steps: [] },
+            weights: [],
+            inputNames: [],
+            item: (inputs: unknown) => ({ inputs: [inputs], labels: undefined }),
+            async lossInputs() {
+              if (where === 'labels') {
+                fake.backend.device.report('out of memory');
+              }
+              return [];
+            },
+          }) as unknown as Subject,
+        inputs: { shape: [2], isDisposed: true },
+        options: {},
+      },
+      async () => {
+        if (where === 'run') {
+          fake.backend.device.report('out of memory');
+        }
+        return 7;
+      },
+    );
+
+  test.each(['labels', 'run'] as const)('ends the reading, also while labels are read: %s', async (where) => {
+    await expect(reporting(where)).rejects.toThrow(/^The WebGPU device reported 'out of memory'/);
+    expect(await reporting('nowhere')).toBe(7);
   });
 });
