@@ -117,10 +117,43 @@ function mustBe(name: string, wanted: string, value: unknown, remedy?: string): 
   return `${name} must be ${wanted}, but it is ${shown(value)}${remedy === undefined ? '' : `: ${remedy}`}.`;
 }
 
+/** The most entries of a list or an object that a message shows. */
+const MOST_SHOWN = 6;
+
+/** A value as a program would write it, NaN and 10n too, in one line; of long lists the first entries. */
+export function asWritten(value: unknown): string {
+  const some = (texts: readonly string[]) => [
+    ...texts.slice(0, MOST_SHOWN),
+    ...(texts.length > MOST_SHOWN ? ['...'] : []),
+  ];
+  if (typeof value === 'bigint') {
+    return `${value}n`;
+  }
+  if (Array.isArray(value)) {
+    return `[${some(Array.from(value, asWritten)).join(',')}]`;
+  }
+  if (isPlain(value)) {
+    const entries = Object.entries(value).map(([key, each]) => `${key}: ${asWritten(each)}`);
+    return entries.length === 0 ? '{}' : `{ ${some(entries).join(', ')} }`;
+  }
+  return shown(value);
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
 /** A value in one short line: text in quotes, so that '64' and 64 differ. */
 function shown(value: unknown): string {
   if (typeof value === 'string') {
     return `'${value}'`;
+  }
+  if (typeof value === 'function') {
+    return 'a function';
   }
   if (typeof value !== 'object' || value === null) {
     return String(value);
@@ -128,8 +161,7 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) {
     return 'an array';
   }
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype
+  return isPlain(value)
     ? `an object of ${Object.keys(value).join(', ') || 'nothing'}`
-    : `of the class ${prototype.constructor.name}`;
+    : `of the class ${Object.getPrototypeOf(value).constructor.name}`;
 }

@@ -3,6 +3,11 @@ export function enumerate(texts: readonly string[], conjunction: 'and' | 'or' = 
   return texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${conjunction} ${texts.at(-1)}`;
 }
 
+/** 1 input, 3 inputs */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
 /** 'a', 'b' and 'c'; of more than four, 'a', 'b', 'c' and 7 more: networks have dozens of layers of a kind. */
 export function enumerateNames(names: Iterable<string>): string {
   const all = [...names].map((name) => `'${name}'`);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import {
+  asWritten,
   checkBoolean,
   checkKnownOptions,
   checkNumber,
@@ -31,6 +32,23 @@ import { tensorBoardWriter } from '../src/training/tensorboard/writer.js';
 
 /** Text in quotes: '1' is not 1. */
 const quoted = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
+
+it.each<[unknown, string]>([
+  ['64', "'64'"],
+  [10n, '10n'],
+  [[Number.NaN, undefined, null, [1]], '[NaN,undefined,null,[1]]'],
+  [{ pairs: 2n, of: { a: true } }, '{ pairs: 2n, of: { a: true } }'],
+  [{}, '{}'],
+  [Array(100).fill(0), '[0,0,0,0,0,0,...]'],
+  [Object.assign(() => {}, { toString: () => 'two\nlines' }), 'a function'],
+  [new Date(0), 'of the class Date'],
+])('%o is written as %s', (value, text) => {
+  expect(asWritten(value)).toBe(text);
+});
+
+it('a function in the place of a number is not shown with its lines', () => {
+  expect(() => checkNumber('x', () => 1)).toThrow('x must be a finite number, but it is a function.');
+});
 
 describe('options that there are not', () => {
   it.each<[string, () => unknown, RegExp]>([

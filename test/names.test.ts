@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { distinctNames, enumerate, enumerateNames } from '../src/names.js';
+import { counted, distinctNames, enumerate, enumerateNames } from '../src/names.js';
+
+it('what is counted is one or several', () => {
+  expect([0, 1, 2].map((number) => counted(number, 'input'))).toEqual(['0 inputs', '1 input', '2 inputs']);
+});
 
 describe('names in a sentence', () => {
   it.each([

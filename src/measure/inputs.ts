@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions } from '../checks.js';
+import { counted } from '../names.js';
 import { inputNames } from '../tfjs/model-graph.js';
 
 /** One weight a sample, [N], or one a position of an output, [N, ...positions]. */
@@ -154,7 +155,8 @@ export function checkForm(name: string, given: unknown): void {
 function expectCount(names: readonly string[], tensors: readonly tf.Tensor[]): tf.Tensor[] {
   if (tensors.length !== names.length) {
     throw new Error(
-      `The model has ${names.length} inputs (${names.join(', ')}), but ${tensors.length} were given: pass one tensor for each.`,
+      `The model has ${counted(names.length, 'input')} (${names.join(', ')}), but ${tensors.length} ${tensors.length === 1 ? 'was' : 'were'} ` +
+        'given: pass one tensor for each.',
     );
   }
   return [...tensors];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { checkBoolean, checkKnownOptions, checkNumber, checkOneOf } from '../checks.js';
+import { asWritten, checkBoolean, checkKnownOptions, checkNumber, checkOneOf } from '../checks.js';
 import { type Graph, reaching, type Step } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import { maskedLogits } from '../network/layers/activation.js';
@@ -139,12 +139,7 @@ function isFactor(loss: unknown): loss is LossFactor {
 const multipleOptions = { loss: true, factor: true } satisfies Record<keyof LossMultiple, true>;
 
 function isMultiple(loss: unknown): loss is LossMultiple {
-  return (
-    typeof loss === 'object' &&
-    loss !== null &&
-    typeof (loss as LossMultiple).factor === 'number' &&
-    Object.hasOwn(loss, 'loss')
-  );
+  return typeof loss === 'object' && loss !== null && Object.hasOwn(loss, 'loss') && Object.hasOwn(loss, 'factor');
 }
 
 /** @throws Error with one line unless `loss` is one that `measureSharpness` takes: one, several, or by output. */
@@ -193,8 +188,7 @@ function checkOne(loss: unknown): void {
     throw new Error(strangerIn('loss:', loss));
   }
   if (!lossNameOf(loss)) {
-    const shown = typeof loss === 'string' ? `'${loss}'` : `a ${typeof loss}`;
-    throw new Error(`loss: ${shown} is not known. Pass one of ${known}.`);
+    throw new Error(`loss: ${asWritten(loss)} is not known. Pass one of ${known}.`);
   }
 }
 
@@ -207,7 +201,7 @@ export function checkLossWeights(weights: unknown): asserts weights is LossWeigh
     !values.some((w) => w > 0)
   ) {
     throw new Error(
-      `lossWeights: ${JSON.stringify(weights)} is not a list of weights: pass one number of at least 0 for each output, ` +
+      `lossWeights: ${asWritten(weights)} is not a list of weights: pass one number of at least 0 for each output, ` +
         'not all 0, for example [1, 0.5] or { main: 1, aux: 0.5 }.',
     );
   }

@@ -1,4 +1,4 @@
-import { checkBoolean, checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
+import { asWritten, checkBoolean, checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
 import type { SampleWeights, TensorInputs } from './inputs.js';
 import { checkLoss, checkLossWeights, type Losses, type LossWeights } from './loss.js';
 import { type ClassWeights, checkClassWeight, checkSampleWeight } from './sample-weights.js';
@@ -206,7 +206,7 @@ function checkMethod(method: unknown): void {
   const [kind, value] = given[0] ?? [];
   if (given.length !== 1 || (kind !== 'pairs' && kind !== 'tolerance' && kind !== 'hutchinson')) {
     throw new Error(
-      `method: ${JSON.stringify(method)} is not known. Pass 'exact', { pairs: 256 }, { tolerance: 0.01 } or { hutchinson: 30 }.`,
+      `method: ${asWritten(method)} is not known. Pass 'exact', { pairs: 256 }, { tolerance: 0.01 } or { hutchinson: 30 }.`,
     );
   }
   const name = `method: ${kind}`;

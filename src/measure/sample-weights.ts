@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { asWritten } from '../checks.js';
 import { checkWeightShape } from '../network/heads.js';
 import type { LossData, SampleWeight, SampleWeights } from './inputs.js';
 import { orderedLabels } from './labels.js';
@@ -68,7 +69,7 @@ export function checkClassWeight(weights: unknown): asserts weights is ClassWeig
   const several = typeof weights === 'object' && weights !== null ? Object.values(weights) : [];
   if (!fine(weights) && !(several.length > 0 && several.every(fine))) {
     throw new Error(
-      `classWeight: ${JSON.stringify(weights)} is not known. Pass a weight of at least 0 for each class, for example ` +
+      `classWeight: ${asWritten(weights)} is not known. Pass a weight of at least 0 for each class, for example ` +
         '{ 0: 1, 1: 5 }, or that by output.',
     );
   }

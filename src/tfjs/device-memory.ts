@@ -71,7 +71,7 @@ interface Card {
   readonly isCut: boolean;
 }
 
-/** Memory that TensorFlow can still use, in units of 2^20 bytes; null where that is not known. @throws Error where nobody answers in time. */
+/** Memory that TensorFlow can still use, in units of 2^20 bytes; null where that is not known. Rejects where nobody answers in time. */
 async function availableOnCard(): Promise<number | null> {
   const [cards, holders] = await Promise.all([
     ask('--query-gpu=index,uuid,memory.free,memory.used,mig.mode.current'),
@@ -124,7 +124,7 @@ function availableOf({ uuid, free, used, isCut }: Card, holders: readonly string
   return Number.isFinite(left) && !isTaken ? left : null;
 }
 
-/** A table that `nvidia-smi` prints; empty where it is not there, does not know, or may not be run. @throws Error where it takes too long. */
+/** A table that `nvidia-smi` prints; empty where it is not there, does not know, or may not be run. Rejects where it takes too long. */
 async function ask(query: string): Promise<string[][]> {
   // No import, which a bundler would follow: pages have no such module.
   const childProcess = globalThis.process?.getBuiltinModule?.('node:child_process');

@@ -136,7 +136,7 @@ const badCalls: Record<string, BadCall> = {
     model: classifier,
     inputs: () => [tf.ones([5, 3]), tf.ones([5, 3])],
     options: { loss },
-    names: [/2/, /bad_hidden_input/],
+    names: [/2/, /bad_hidden_input/, /^The model has 1 input \([^)]+\), but 2 were given: /],
   },
   'inputs under a wrong name': {
     model: classifier,
@@ -260,6 +260,26 @@ const badCalls: Record<string, BadCall> = {
     model: classifier,
     options: { loss, method: 'fast' },
     names: [/method/, /fast/, /exact/],
+  },
+  'a method that JSON does not know': {
+    model: classifier,
+    options: { loss, method: 7n },
+    names: [/^method: 7n is not known/],
+  },
+  'a hole in a list of losses': {
+    model: classifier,
+    options: { loss: [undefined] },
+    names: [/^loss: undefined is not known\. Pass one of/],
+  },
+  'a multiple of a loss by text': {
+    model: classifier,
+    options: { loss: { loss: 'mse', factor: '2' } },
+    names: [/^loss: factor must be a finite number above 0, but it is '2'\.$/],
+  },
+  'NaN as a weight of a loss': {
+    model: classifier,
+    options: { loss, lossWeights: [Number.NaN] },
+    names: [/^lossWeights: \[NaN\] is not a list of weights/],
   },
   'a signal that is none': { model: classifier, options: { loss, signal: true }, names: [/signal/, /AbortSignal/] },
   'progress that is no function': {

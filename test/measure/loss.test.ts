@@ -105,7 +105,7 @@ describe('names of losses', () => {
     [{ loss: 'crps', factor: 2 }, /^loss: 'crps' is not known/],
     [{ loss: 'mse', factor: 2, delta: 1 }, /delta/],
     ['toString', /^loss: 'toString' is not known/],
-    [null, /^loss: a object is not known/],
+    [null, /^loss: null is not known/],
   ])('are refused in one line where the curvature is not known: %s', async (loss, message) => {
     const inputs = x();
     const model = pixels('linear');
