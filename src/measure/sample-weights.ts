@@ -141,11 +141,12 @@ export function weightedSamples(weights: SampleWeights): number {
   return first instanceof tf.Tensor ? (first.shape[0] ?? 0) : first.length;
 }
 
+/** By the first entry of an array: all are looked at where they are used, a batch at a time. */
 function isOneSampleWeight(weights: unknown): weights is SampleWeight {
   return (
     weights instanceof tf.Tensor ||
     ArrayBuffer.isView(weights) ||
-    (Array.isArray(weights) && !weights.some((each) => typeof each === 'object' && each !== null))
+    (Array.isArray(weights) && typeof weights.find((each) => each !== undefined && each !== null) !== 'object')
   );
 }
 
@@ -205,7 +206,7 @@ async function sampleFactor(
   );
   if (wrong >= 0) {
     throw new Error(
-      `sampleWeight[${begin * (values.length / samples) + wrong}] is ${values[wrong]}: weights are finite and at least 0.`,
+      `sampleWeight[${begin * (values.length / samples) + wrong}] is ${asWritten(values[wrong])}: weights are finite and at least 0.`,
     );
   }
   const shape = values.length === samples ? [samples] : [samples, ...positions];

@@ -38,7 +38,7 @@ describe('sampleWeight', () => {
     ['a disposed tensor by output', () => ({ head: gone() }), 'sampleWeight is a disposed tensor'],
     ['a list of null', () => [null], 'sampleWeight has 1 entries for 12 samples'],
     ['null in a list', () => [...Array(11).fill(1), null], 'sampleWeight[11] is null: weights are finite'],
-    ['words', () => Array(12).fill('1'), 'sampleWeight[0] is 1: weights are finite'],
+    ['words', () => Array(12).fill('1'), "sampleWeight[0] is '1': weights are finite"],
   ])('is refused in one line, as an option or with the inputs: %s', async (_, make, message) => {
     const sampleWeight = make() as never;
     for (const call of [
@@ -50,6 +50,22 @@ describe('sampleWeight', () => {
       expect((thrown as Error).message).toContain(message);
     }
   });
+});
+
+it('an array of weights is read once, however many batches there are', async () => {
+  let reads = 0;
+  const sampleWeight = new Proxy(Array<number>(12).fill(2), {
+    get(weights, key, receiver) {
+      reads += typeof key === 'string' && /^\d+$/.test(key) ? 1 : 0;
+      return Reflect.get(weights, key, receiver);
+    },
+  });
+  const batches = { iterator: async () => [0, 3, 6, 9].map((begin) => tf.slice(x, begin, 3)).values() };
+  const weighted = await measureSharpness(model, batches as never, { sampleWeight });
+  const plain = await measureSharpness(model, x);
+  expect(weighted.trace / plain.trace).toBeCloseTo(2, 4);
+  // Once each, and the first entry a few times a batch.
+  expect(reads).toBeLessThan(2 * 12 + 4);
 });
 
 describe('classWeight', () => {
