@@ -6,8 +6,8 @@ import { layersInside } from '../tfjs/layers-inside.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
 
 /**
- * Whether a network with layers of the user's own, be it inside of tf.js', puts out the same when it runs again, on one sample: the forward and the
- * backward pass have to see the same function.
+ * Whether a network with layers of the user's own, be it inside of tf.js', puts out the same when it runs again, on one sample: the
+ * forward and the backward pass have to see the same function.
  *
  * @param inputs [N, ...] each.
  * @throws Error with one line where it does not, as with the sampling layer of a variational autoencoder.

@@ -84,7 +84,7 @@ export const layerTable: Readonly<Record<string, LayerAnswer>> = {
   PReLU: exact(prelu, 'alpha takes no part in the rescaling'),
   TimeDistributed: exact(
     timeDistributed(ruleOf),
-    'as the layer inside, or those of a Sequential without masks; another model: generic',
+    'as the layer inside, or those of a Sequential in which no mask begins; another model: generic',
   ),
 
   Activation: delta(activationLayer),

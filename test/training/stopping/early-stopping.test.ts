@@ -461,6 +461,28 @@ describe('earlyStopping', () => {
       expect(await batches(scripted(readings), options)).toMatchObject(expected);
     });
 
+    it.each([
+      ['within 0.05 times the first, by default', 0.549, {}, 1],
+      ['further away, by default', 0.551, {}, 4],
+      ['within the margin that is given', 0.599, { lossMargin: 0.1 }, 1],
+      ['beyond the margin that is given', 0.601, { lossMargin: 0.1 }, 4],
+    ])('judges a reading by how far its loss is from the lowest: %s', async (_, loss, options, best) => {
+      const readings = scripted([5, 4, 1]);
+      const stopping = earlyStopping({ readings, patience: 9, ...options });
+      stopping.setModel(model);
+      await stopping.onTrainBegin();
+      // Epochs of one batch each: the first loss is 1, the lowest 0.5.
+      for (const [epoch, each] of [1, 0.5, loss].entries()) {
+        await stopping.onEpochBegin(epoch);
+        await stopping.onBatchBegin(0);
+        await readings.onBatchEnd(0);
+        await stopping.onBatchEnd(0, { size: 16, loss: each });
+        await stopping.onEpochEnd(epoch, { loss: each });
+      }
+      expect(stopping.best).toBe(best);
+      await stopping.onTrainEnd();
+    });
+
     it('takes readings at the ends of epochs, at any place among the callbacks', async () => {
       expect(await batches(scripted([5, 4, 4], 'epoch'))).toMatchObject({ batches: 6, stoppedEpoch: 2 });
       const readings = scripted([5, 4, 4], 'epoch');
