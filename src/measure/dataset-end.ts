@@ -3,8 +3,8 @@ import type { DatasetInputs } from './inputs.js';
 
 /** A pass over a dataset of unknown length says so once it has taken this long, in ms. */
 const LONG_MS = 10_000;
-/** So many samples make a dataset of unknown length endless. */
-const MOST_SAMPLES = 2 ** 24;
+/** So many samples make a dataset of unknown length endless: few sets are larger, and whoever has one can say so. */
+const MOST_SAMPLES = 2 ** 20;
 
 const warn = warnOnce('tfjs-sharpness');
 
@@ -28,7 +28,7 @@ export function watchForEnd(
     if (samples > MOST_SAMPLES) {
       throw new Error(
         `The dataset has yielded ${samples} samples, does not say how many it has, and goes on: it is taken to be endless. Pass ` +
-          'dataset.take(n), n batches; more samples than that are measured in shares, by sampleSharpness.',
+          'dataset.take(n), n batches; where it does end, say so: Object.assign(dataset, { size: n }).',
       );
     }
     if (now() - begin > LONG_MS) {
