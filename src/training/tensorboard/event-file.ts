@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { EventSchema } from './event_pb.js';
+import { numberOfFile } from './other-writer.js';
 import { tfRecord } from './record.js';
 
 /** A TensorBoard event file that is open for writing. */
@@ -21,7 +22,7 @@ export interface EventFile {
   discard(): void;
 }
 
-/** Tells apart the files that this process opens within one second. */
+/** By this thread. */
 let opened = 0;
 
 /**
@@ -34,11 +35,14 @@ function openNew(logdir: string): { descriptor: number; path: string } {
     const seconds = readdirSync(logdir).map((name) => Number(/\btfevents\.(\d{10})\./.exec(name)?.[1] ?? 0));
     const latest = seconds.reduce((a, b) => Math.max(a, b), 0);
     const second = String(Math.max(Math.floor(Date.now() / 1000), latest + 1)).padStart(10, '0');
-    const path = join(logdir, `events.out.tfevents.${second}.${hostname()}.${process.pid}.${opened++}.v2`);
+    const path = join(
+      logdir,
+      `events.out.tfevents.${second}.${hostname()}.${process.pid}.${numberOfFile(opened++)}.v2`,
+    );
     try {
       return { descriptor: openSync(path, 'ax'), path };
     } catch (error) {
-      // Another thread of this process counts for itself, and so does a process of the same id in another container.
+      // A process of the same id in another container, or another copy of this module, counts for itself.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         throw error;
       }

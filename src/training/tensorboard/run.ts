@@ -4,7 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { DataClass, DataType, SessionLog_SessionStatus, type Summary_ValueSchema } from './event_pb.js';
 import { type EventFile, eventFilesOf, holdsTags, openEventFile } from './event-file.js';
 import { LAYOUT_TAG, marginCharts } from './margin-chart.js';
-import { otherProcessWriting } from './other-process.js';
+import { otherWriter } from './other-writer.js';
 import type { ScalarPoint } from './scalars.js';
 
 /** One writer's way into a run. */
@@ -14,7 +14,7 @@ export interface RunWriter {
    *
    * @param text about the points, in Markdown. It is written under `<prefix>/reading` where it is another than the last, and with
    *   the first one, that TensorBoard's page of custom scalars shows the interval of `<prefix>/minimum`.
-   * @throws Error with one line where the file was removed and another process writes to the folder now; what `openEventFile` and
+   * @throws Error with one line where the file was removed and another process or thread writes to the folder now; what `openEventFile` and
    *   `append` throw.
    */
   write(points: readonly ScalarPoint[], step: number, text?: string): void;
@@ -59,7 +59,7 @@ const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: ne
  * Joins the run of a folder, which is made where it is missing, with a new event file if this is the only writer.
  *
  * @param onRemoved told that the event file was removed and is made anew.
- * @throws Error with one line where a writer of this process has the same prefix there, or another process writes to the folder; what
+ * @throws Error with one line where a writer of this process has the same prefix there, or another process or thread writes to the folder; what
  *   `mkdirSync` and `openEventFile` throw.
  */
 export function joinRun(folder: string, prefix: string, onRemoved: () => void): RunWriter {
@@ -103,13 +103,15 @@ export function joinRun(folder: string, prefix: string, onRemoved: () => void): 
   };
 }
 
-/** The new file comes first, so that of two processes that start at once one at least sees the other. */
+/** The new file comes first, so that of two that start at once one at least sees the other. */
 function openAlone(logdir: string): EventFile {
   const file = openEventFile(logdir);
-  const other = otherProcessWriting(logdir);
+  const other = otherWriter(logdir);
   if (other !== undefined) {
     file.discard();
-    throw new Error(`process ${other} is writing to it: give each program a folder of its own`);
+    throw new Error(
+      `${other} is writing to it: give each ${other.startsWith('thread') ? 'thread' : 'program'} a folder of its own`,
+    );
   }
   return file;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { joinRun } from '../../../src/training/tensorboard/run.js';
 import { eventFiles, readLogdir, readStarts, readTexts } from './event-reader.js';
 
@@ -133,5 +133,23 @@ it.skipIf(process.platform !== 'linux')(
     run.leave();
     expect(removed).toBe(1);
     expect(eventFiles(folder)).toHaveLength(2);
+  },
+);
+
+it.skipIf(process.platform !== 'linux')(
+  'another thread that writes to the folder is refused in one line, until it has ended',
+  async () => {
+    const first = joinRun(logdir, 'sharpness', () => {});
+    vi.resetModules();
+    vi.doMock('node:worker_threads', async (actual) => ({ ...(await actual<object>()), threadId: 5 }));
+    const inThread = await import('../../../src/training/tensorboard/run.js');
+    vi.doUnmock('node:worker_threads');
+    expect(() => inThread.joinRun(logdir, 'sharpness', () => {})).toThrow(
+      /^thread 0 of this program is writing to it: give each thread a folder of its own$/,
+    );
+    first.leave();
+    const second = inThread.joinRun(logdir, 'sharpness', () => {});
+    expect(() => joinRun(logdir, 'sharpness', () => {})).toThrow(/^thread 5 of this program/);
+    second.leave();
   },
 );

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { otherProcessWriting } from '../../../src/training/tensorboard/other-process.js';
+import { numberOfFile, otherWriter } from '../../../src/training/tensorboard/other-writer.js';
 
 vi.mock('node:fs', async (importOriginal) => {
   const actual = await importOriginal<typeof fs>();
@@ -13,11 +13,12 @@ vi.mock('node:fs', async (importOriginal) => {
 
 let logdir: string;
 beforeEach(() => {
-  logdir = fs.mkdtempSync(join(tmpdir(), 'other-process-'));
+  logdir = fs.mkdtempSync(join(tmpdir(), 'other-writer-'));
 });
 afterEach(() => fs.rmSync(logdir, { recursive: true }));
 
-const nameOf = (pid: number | string, host = hostname()) => `events.out.tfevents.1700000000.${host}.${pid}.0.v2`;
+const nameOf = (pid: number | string, host = hostname(), number = 0) =>
+  `events.out.tfevents.1700000000.${host}.${pid}.${number}.v2`;
 
 it('its own files, those of other machines and those that nobody has open are no matter', () => {
   const own = fs.openSync(join(logdir, nameOf(process.pid)), 'a');
@@ -26,7 +27,7 @@ it('its own files, those of other machines and those that nobody has open are no
     for (const name of [nameOf(process.ppid), nameOf(999_999_999), nameOf(process.ppid, 'elsewhere'), 'notes.txt']) {
       fs.writeFileSync(join(logdir, name), '');
     }
-    expect(otherProcessWriting(logdir)).toBeUndefined();
+    expect(otherWriter(logdir)).toBeUndefined();
   } finally {
     fs.closeSync(own);
   }
@@ -50,7 +51,7 @@ async function opened(redirection: '>' | '<') {
 
 it.skipIf(process.platform !== 'linux')('a living process that has its file open is found, until it ends', async () => {
   const child = await opened('>');
-  expect(otherProcessWriting(logdir)).toBe(child.pid);
+  expect(otherWriter(logdir)).toBe(`process ${child.pid}`);
   // One of its files lies where this process may not look.
   const stat = vi.mocked(fs.statSync) as unknown as ReturnType<typeof vi.fn>;
   const actual = stat.getMockImplementation() as typeof fs.statSync;
@@ -60,14 +61,28 @@ it.skipIf(process.platform !== 'linux')('a living process that has its file open
     }
     return actual(path);
   });
-  expect(otherProcessWriting(logdir)).toBe(child.pid);
+  expect(otherWriter(logdir)).toBe(`process ${child.pid}`);
   stat.mockImplementation(actual);
   await child.end();
-  expect(otherProcessWriting(logdir)).toBeUndefined();
+  expect(otherWriter(logdir)).toBeUndefined();
 });
 
 it.skipIf(process.platform !== 'linux')('a process that only reads its file is no matter', async () => {
   const child = await opened('<');
-  expect(otherProcessWriting(logdir)).toBeUndefined();
+  expect(otherWriter(logdir)).toBeUndefined();
   await child.end();
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'another thread that has its file open is found; TensorFlow in this process is no matter',
+  () => {
+    const open = (number: number) => fs.openSync(join(logdir, nameOf(process.pid, hostname(), number)), 'a');
+    const own = [open(0), open(17), open(numberOfFile(0)), open(numberOfFile(7))];
+    expect(otherWriter(logdir)).toBeUndefined();
+    const other = open(numberOfFile(3, 5));
+    expect(otherWriter(logdir)).toBe('thread 5 of this program');
+    fs.closeSync(other);
+    expect(otherWriter(logdir)).toBeUndefined();
+    own.map(fs.closeSync);
+  },
+);
