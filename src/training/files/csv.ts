@@ -20,7 +20,7 @@ import { isBlank, linesFile } from './lines-file.js';
  * gone on with, under its own header. If its last row was cut off, by a full disk or a machine that went down, that row is taken
  * away first, with a warning that shows it: a number may have lost digits. A reading with columns that the header does not have, of
  * another network for example, gets them: the file is written anew, with the new columns at the end and empty cells in the
- * rows before. The file and its folder are made where they are missing, also in mid-training. It is open only while a row is written.
+ * rows before. (What another process writes to the file in that moment may be lost: give each a file of its own.) The file and its folder are made where they are missing, also in mid-training. It is open only while a row is written.
  *
  * Infinite numbers and NaN are written as `Infinity`, `-Infinity` and `NaN`, which `Number` and pandas read. Cells are quoted where they
  * need it (RFC 4180), and line breaks in them become spaces, so that a row is a line.
