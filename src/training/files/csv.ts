@@ -20,7 +20,7 @@ import { isBlank, linesFile } from './lines-file.js';
  * gone on with, under its own header. If its last row was cut off, by a full disk or a machine that went down, that row is taken
  * away first, with a warning that shows it: a number may have lost digits. A reading with columns that the header does not have, of
  * another network for example, gets them: the file is written anew, with the new columns at the end and empty cells in the
- * rows before. (What another process writes to the file in that moment may be lost: give each a file of its own.) The file and its folder are made where they are missing, also in mid-training. It is open only while a row is written.
+ * rows before. The file and its folder are made where they are missing, also in mid-training. It is open only while a row is written.
  *
  * Infinite numbers and NaN are written as `Infinity`, `-Infinity` and `NaN`, which `Number` and pandas read. Cells are quoted where they
  * need it (RFC 4180), and line breaks in them become spaces, so that a row is a line.
@@ -46,8 +46,8 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
       ...events,
     });
     let columns = cellsOf(file.firstLineIfChanged() ?? '');
-    return (reading) => {
-      const row = rowOf(reading as SharpnessReading & Partial<Logged>);
+    /** Whether it is written: not where columns are to be added, and another process has written meanwhile. */
+    const append = (row: ReadonlyMap<string, string>): boolean => {
       const header = file.firstLineIfChanged();
       if (header !== undefined) {
         columns = cellsOf(header);
@@ -63,9 +63,19 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
         const [, ...lines] = readFileSync(absolute, 'utf8').split('\n');
         const rows = lines.filter((line) => !isBlank(line));
         const empty = ','.repeat(added.length);
-        file.replace([lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n'));
+        const text = [lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n');
+        if (!file.replace(text)) {
+          return false;
+        }
       }
       columns = all;
+      return true;
+    };
+    return (reading) => {
+      const row = rowOf(reading as SharpnessReading & Partial<Logged>);
+      while (!append(row)) {
+        // Once more, from what is there now.
+      }
     };
   });
 }

@@ -33,8 +33,14 @@ export interface LinesFile {
    * @throws what `openSync` and `writeSync` throw.
    */
   append(text: string): void;
-  /** Puts other text into its place, all at once. @throws what `writeFileSync` and `renameSync` throw. */
-  replace(text: string): void;
+  /**
+   * Puts other text into its place, all at once, unless it is no longer as it was left: another process may have written what the text
+   * does not have.
+   *
+   * @returns whether it has.
+   * @throws what `writeFileSync` and `renameSync` throw.
+   */
+  replace(text: string): boolean;
 }
 
 /** What is special about the lines of a file. */
@@ -129,6 +135,11 @@ export function linesFile(path: string, kind: LinesKind): LinesFile {
       const beside = `${file}.${randomUUID()}.new`;
       try {
         writeFileSync(beside, text, { flag: 'wx', flush: true });
+        const now = statSync(file);
+        if (now.ino !== left?.inode || now.size !== left.size) {
+          rmSync(beside);
+          return false;
+        }
         renameSync(beside, file);
       } catch (error) {
         rmSync(beside, { force: true });
@@ -136,6 +147,7 @@ export function linesFile(path: string, kind: LinesKind): LinesFile {
       }
       const { ino, size } = statSync(path);
       left = { inode: ino, size };
+      return true;
     },
   };
 }

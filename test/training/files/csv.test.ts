@@ -10,6 +10,11 @@ import { withEpochLogs } from '../../../src/training/streams/epoch-logs.js';
 import { exponentialMovingAverage } from '../../../src/training/streams/exponential-moving-average.js';
 import { readingOf, readingsOf } from '../streams/readings.js';
 
+vi.mock('node:fs', async (importOriginal) => {
+  const actual = await importOriginal<typeof fs>();
+  return { ...actual, readFileSync: vi.fn(actual.readFileSync) };
+});
+
 let folder: string;
 let path: string;
 let warn: ReturnType<typeof vi.spyOn>;
@@ -143,6 +148,28 @@ describe('csvWriter', () => {
       ['', '', '', '4', '5'],
       ['', '', '', '', ''],
     ]);
+    expect(fs.readdirSync(join(folder, 'runs'))).toEqual(['readings.csv']);
+  });
+
+  it('loses no row that another process writes while columns are added', () => {
+    const [writer, other] = [csvWriter(path), csvWriter(path)];
+    writer.next(readingOf(1, { step: 1 }));
+    const read = vi.mocked(fs.readFileSync) as unknown as ReturnType<typeof vi.fn>;
+    const actual = read.getMockImplementation() as typeof fs.readFileSync;
+    for (const [step, scales] of [
+      [2, []],
+      [3, [{ layer: 'b', alpha: 3 }]],
+    ] as const) {
+      read.mockImplementationOnce((...given: Parameters<typeof fs.readFileSync>) => {
+        const before = actual(...given);
+        other.next(readingOf(step, { step, scales }));
+        return before;
+      });
+      writer.next(readingOf(10 * step, { step: 10 * step, scales: [{ layer: `own ${step}`, alpha: 1 }] }));
+    }
+    expect(column('step')).toEqual(['1', '2', '20', '3', '30']);
+    expect(column('alpha/b')).toEqual(['', '', '', '3', '']);
+    expect(column('alpha/own 3')).toEqual(['', '', '', '', '1']);
     expect(fs.readdirSync(join(folder, 'runs'))).toEqual(['readings.csv']);
   });
 

@@ -215,6 +215,22 @@ describe('linesFile', () => {
     expect(fs.readdirSync(join(folder, 'runs'))).toEqual(['a.txt']);
   });
 
+  it('is not replaced where another process has written meanwhile', () => {
+    found('one.\n');
+    const file = linesFile(path, kindOf());
+    file.firstLineIfChanged();
+    fs.appendFileSync(path, 'two.\n');
+    expect(file.replace('uno.\n')).toBe(false);
+    expect([content(), fs.readdirSync(join(folder, 'runs'))]).toEqual(['one.\ntwo.\n', ['a.txt']]);
+    file.firstLineIfChanged();
+    expect(file.replace('uno.\ndue.\n')).toBe(true);
+    // Another file of the same size in its place.
+    fs.writeFileSync(`${path}.other`, 'one.\ntwo.\n');
+    fs.renameSync(`${path}.other`, path);
+    expect(file.replace('tre.\n')).toBe(false);
+    expect(content()).toBe('one.\ntwo.\n');
+  });
+
   it('is replaced where a link leads to, and a link stays', () => {
     found('one.\n');
     const link = join(folder, 'link.txt');
