@@ -1,18 +1,17 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { parseArgs } from 'node:util';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
-const usage = `usage: npx tfjs-sharpness native [--gpu]
-
-Builds the native addon of @tensorflow/tfjs-node in the project of the current folder, without the download that its install
-script needs. First: npm install --ignore-scripts @tensorflow/tfjs-node
-Needs linux x64, Python with pip, make and a C++ compiler. Run again it does what is missing, and repairs what is damaged.
-
-  --gpu      build @tensorflow/tfjs-node-gpu instead, and say which CUDA libraries it still needs
-  --help     show this text
-  --version  show the version of tfjs-sharpness`;
+/** Exit codes beside 0: something failed that the input is not to blame for; wrong input. A signal ends by itself. */
+const FAILED = 1;
+const WRONG_INPUT = 2;
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function complain(line: string, exitCode: number): void {
+  console.error(`tfjs-sharpness: ${line}`);
+  process.exitCode = exitCode;
+}
 
 /** Builds, and ends by the signal that comes meanwhile, once nothing of the work is left. */
 async function native(gpu: boolean): Promise<void> {
@@ -30,7 +29,7 @@ async function native(gpu: boolean): Promise<void> {
     const name = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
     await buildNative(name, (line) => console.log(line), process.cwd(), stop.signal);
   } catch (error) {
-    complain((error as Error).message, 1);
+    complain((error as Error).message, FAILED);
   }
   if (ended) {
     process.removeAllListeners(ended);
@@ -38,46 +37,126 @@ async function native(gpu: boolean): Promise<void> {
   }
 }
 
-function complain(line: string, exitCode: number): void {
-  console.error(`tfjs-sharpness: ${line}`);
-  process.exitCode = exitCode;
+const numberOf = (text: string): number => {
+  const parts = text.split('/').map(Number);
+  const value = parts.length === 2 ? parts[0]! / parts[1]! : parts[0]!;
+  if (parts.length > 2 || text.trim() === '' || !Number.isFinite(value)) {
+    throw new InvalidArgumentError('it is not a number');
+  }
+  return value;
+};
+
+const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/** A file may follow --csv and --jsonl, and so may a model: it is a file by its ending. */
+function withFormats(words: readonly string[]): string[] {
+  const endings: Record<string, string> = { '--csv': '.csv', '--jsonl': '.jsonl' };
+  return words.flatMap((word, i) => {
+    const before = words[i - 1] ?? '';
+    if (endings[before] !== undefined && word.endsWith(endings[before])) {
+      return [];
+    }
+    if (endings[word] === undefined) {
+      return [word];
+    }
+    const next = words[i + 1];
+    return [`${word}=${next?.endsWith(endings[word]) ? next : '-'}`];
+  });
 }
 
-function parse() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        gpu: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        version: { type: 'boolean', short: 'v', default: false },
-      },
-    });
-  } catch (error) {
-    // Of what parseArgs says the first sentence is for users of an option, the rest for those of positional arguments.
-    complain(`${(error as Error).message.split('. ')[0]} (npx tfjs-sharpness --help)`, 1);
-    return undefined;
-  }
-}
+const program = new Command('tfjs-sharpness')
+  .description('Minimum Sharpness of TensorFlow.js networks.')
+  .usage('<command> [options]')
+  .version(
+    createRequire(import.meta.url)('../package.json').version,
+    '-v, --version',
+    'show the version of tfjs-sharpness',
+  )
+  .helpOption('-h, --help', 'show this text')
+  .exitOverride()
+  .configureOutput({
+    outputError: (text, write) => {
+      const [line] = text.replace(/^error: /, '').split('\n');
+      write(`tfjs-sharpness: ${line!.trim()} (npx tfjs-sharpness --help)\n`);
+    },
+  })
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 something failed that the input is not to blame for, 2 wrong input; Ctrl-C ends by its signal.',
+  );
+
+program
+  .command('native')
+  .description(
+    `Builds the native addon of @tensorflow/tfjs-node in the project of the current folder, without the download that its install
+script needs. First: npm install --ignore-scripts @tensorflow/tfjs-node
+Needs linux x64, Python with pip, make and a C++ compiler. Run again it does what is missing, and repairs what is damaged.`,
+  )
+  .summary('builds the native addon of tfjs-node')
+  .usage('[--gpu]')
+  .option('--gpu', 'build @tensorflow/tfjs-node-gpu instead, and say which CUDA libraries it still needs', false)
+  .allowExcessArguments(false)
+  .action(({ gpu }: { gpu: boolean }) => native(gpu));
+
+program
+  .command('measure')
+  .summary('measures saved models on data files')
+  .description(
+    `Measures saved models: model.json of tf.js layers (a file, a folder or a URL), and .keras archives. Data are .npy, .npz, .csv, .json,
+IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class, or a .js module that exports them.`,
+  )
+  .argument('<model...>', 'models, each measured on the same data')
+  .option('--data <file>', 'samples; of several inputs NAME=FILE each: --data left=a.npy --data right=b.npy', append)
+  .option('--random <n>', 'so many random samples instead, by --seed: --random 100', numberOf)
+  .option('--limit <n>', 'at most so many samples, the first: --limit 1000', numberOf)
+  .option('--scale <factor>', 'what the data are multiplied by: --scale 1/255', numberOf)
+  .option('--labels <file>', 'labels, which give the loss as well: --labels y.npy')
+  .option('--expect <file>', 'predictions of Keras, compared with those of tf.js first: --expect y_pred.npy')
+  .option('--loss <name>', 'default what the file says, else by the last activation: --loss meanSquaredError')
+  .option('--output <name>', 'one output of several: --output class')
+  .option('--random-weights', 'weights as of a new model, by --seed; none are read')
+  .option('--require <module>', 'a module that registers layers of your own: --require ./layers.mjs', append)
+  .addOption(
+    new Option('--backend <name>', 'default tensorflow where it is built, else wasm').choices([
+      'tensorflow',
+      'wasm',
+      'cpu',
+    ]),
+  )
+  .option('--method <name>', 'exact, or so many pairs: --method exact, --method pairs=256 (default exact)')
+  .option('--tolerance <share>', 'relative standard error to reach: --tolerance 0.05', numberOf)
+  .option('--seed <n>', 'chooses pairs, random samples and weights: --seed 1', numberOf)
+  .option('--memory <mb>', 'memory for tensors in MB: --memory 512', numberOf)
+  .option('--json', 'print the reading as JSON; of several models a list')
+  .option('--csv [file.csv]', 'print rows of CSV, or append them to a file: --csv readings.csv')
+  .option('--jsonl [file.jsonl]', 'print JSON lines, or append them to a file: --jsonl readings.jsonl')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npx tfjs-sharpness measure model.keras --data x.npy
+  npx tfjs-sharpness measure checkpoints/*/model.json --data test.npz --limit 2000 --json > readings.json`,
+  )
+  .action(async (models: string[], options: object) => {
+    const { measureCommand } = await import('./files/measure-command.js');
+    await measureCommand(models, options, complain);
+  });
 
 // A reader that has gone (`| head`, a terminal that was closed) is no reason to stop half-way.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', () => {});
 }
 
-const given = parse();
-const [command, ...rest] = given?.positionals ?? [];
-if (given?.values.help || command === 'help') {
-  console.log(usage);
-} else if (given?.values.version) {
-  console.log(createRequire(import.meta.url)('../package.json').version);
-} else if (command === 'native' && rest.length === 0) {
-  await native(given!.values.gpu);
-} else if (command === 'native') {
-  complain(`native takes no ${rest.map((word) => `'${word}'`).join(' ')}\n\n${usage}`, 2);
-} else if (command) {
-  complain(`unknown command '${command}': the only one is native\n\n${usage}`, 2);
-} else if (given) {
-  console.error(usage);
-  process.exitCode = 2;
+if (process.argv.length <= 2) {
+  process.stderr.write(program.helpInformation());
+  process.exitCode = WRONG_INPUT;
+} else {
+  try {
+    await program.parseAsync([...process.argv.slice(0, 2), ...withFormats(process.argv.slice(2))]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      throw error;
+    }
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;
+  }
 }

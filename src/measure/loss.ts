@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { asWritten, checkBoolean, checkKnownOptions, checkNumber, checkOneOf } from '../checks.js';
-import { type Graph, reaching, type Step } from '../network/graph.js';
+import { type Graph, reaching, type Step, unfold } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import { maskedLogits } from '../network/layers/activation.js';
 import type { Layer } from '../network/layers/operation.js';
@@ -355,6 +355,14 @@ function cutOne(graph: Graph, tensor: number, loss: LossName | LossFactor, numbe
 }
 
 const activations = ['softmax', 'sigmoid'] as const;
+
+/** Which of the two each output of a model ends in, undefined for another activation or none. */
+export function lastActivations(model: tfl.LayersModel): ((typeof activations)[number] | undefined)[] {
+  const graph = unfold(model, { countFrozen: true });
+  return graph.outputs.map((tensor) =>
+    activations.find((each) => endOf(graph, tensor, each).last?.activation === each),
+  );
+}
 
 /** The step that a graph ends with, but for those that only move what an activation puts out. */
 function endOf(graph: Graph, tensor: number, activation: string | undefined) {

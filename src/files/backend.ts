@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs-core';
+import { addonPath } from '../native/addon.js';
+import { optionalPackage } from './optional-package.js';
+
+const packages = {
+  tensorflow: '@tensorflow/tfjs-node',
+  wasm: '@tensorflow/tfjs-backend-wasm',
+  cpu: '@tensorflow/tfjs-backend-cpu',
+} as const;
+
+/** A backend of tf.js for Node. */
+export type FileBackend = keyof typeof packages;
+
+export const fileBackends = Object.keys(packages) as readonly FileBackend[];
+
+/**
+ * Starts a backend.
+ *
+ * @param wanted default: the native one where it is built, else wasm.
+ * @throws Error with one line that names the install where it is not there.
+ */
+export async function startBackend(wanted?: FileBackend): Promise<FileBackend> {
+  const name = wanted ?? (addonPath(packages.tensorflow) ? 'tensorflow' : 'wasm');
+  if (name === 'tensorflow') {
+    // tfjs-node 4.22 calls both; Node 23 removed them.
+    Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
+    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  }
+  const loaded = await optionalPackage<{ setWasmPaths?(folder: string): void }>(packages[name], `the backend ${name}`);
+  if (name === 'wasm') {
+    loaded.setWasmPaths?.(dirname(createRequire(import.meta.url).resolve(packages.wasm)) + sep);
+  }
+  if (!(await tf.setBackend(name))) {
+    throw new Error(
+      `the backend ${name} does not start here: try another, --backend ${name === 'wasm' ? 'cpu' : 'wasm'}.`,
+    );
+  }
+  return name;
+}

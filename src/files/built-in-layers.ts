@@ -1,0 +1,149 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import type { Layer } from '../network/layers/operation.js';
+import type { LayerRule } from '../network/layers/rule.js';
+import { identity } from '../network/layers/shape.js';
+import { registerLayerRule } from '../network/layers/table.js';
+
+type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
+type Weight = ReturnType<tfl.layers.Layer['addWeight']>;
+
+interface NormalizationConfig extends LayerConfig {
+  readonly axis?: number | readonly number[] | null;
+  readonly mean?: unknown;
+  readonly variance?: unknown;
+  readonly invert?: boolean;
+}
+
+/** (x - mean) / max(sqrt(variance), 1e-7), Keras' layer in front of a network: with numbers that are not trained. */
+class Normalization extends tfl.layers.Layer {
+  static readonly className = 'Normalization';
+  private readonly given: NormalizationConfig;
+  private statistics?: readonly [mean: Weight, variance: Weight];
+  private broadcast: number[] = [];
+
+  constructor(config: NormalizationConfig) {
+    super(config);
+    this.given = config;
+  }
+
+  override build(inputShape: tfl.Shape): void {
+    const rank = inputShape.length;
+    const { axis = -1, mean, variance } = this.given;
+    const axes = (axis === null ? [] : [axis].flat()).map((each) => (Number(each) + rank) % rank);
+    this.broadcast = inputShape.map((size, i) => (axes.includes(i) ? size! : 1));
+    if (mean === undefined || mean === null) {
+      const shape = axes.map((each) => inputShape[each]!);
+      const weight = (name: string, of: number[], value: 'zeros' | 'ones') =>
+        this.addWeight(name, of, 'float32', tfl.initializers[value](), undefined, false);
+      this.statistics = [weight('mean', shape, 'zeros'), weight('variance', shape, 'ones')];
+      weight('count', [], 'zeros');
+    } else if (variance === undefined || variance === null) {
+      throw new Error(`layer '${this.name}' has a mean and no variance.`);
+    }
+    super.build(inputShape);
+  }
+
+  /** [...] that broadcast along the input. */
+  factors(): { readonly mean: tf.Tensor; readonly deviation: tf.Tensor } {
+    return tf.tidy(() => {
+      const [mean, variance] = this.statistics
+        ? this.statistics.map((weight) => weight.read())
+        : [this.given.mean, this.given.variance].map((value) =>
+            tf.tensor(value as tf.TensorLike, undefined, 'float32'),
+          );
+      const shaped = (x: tf.Tensor) => (x.size === 1 ? tf.reshape(x, []) : tf.reshape(x, this.broadcast));
+      return { mean: shaped(mean!), deviation: tf.maximum(tf.sqrt(shaped(variance!)), 1e-7) };
+    });
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const { mean, deviation } = this.factors();
+      const x = tf.cast([inputs].flat()[0]!, 'float32');
+      return this.given.invert ? tf.add(mean, tf.mul(x, deviation)) : tf.div(tf.sub(x, mean), deviation);
+    });
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape): tfl.Shape {
+    return inputShape;
+  }
+
+  slope(delta: tf.Tensor): tf.Tensor {
+    const { deviation } = this.factors();
+    return this.given.invert ? tf.mul(delta, deviation) : tf.div(delta, deviation);
+  }
+
+  override getConfig() {
+    const { axis, mean, variance, invert } = this.given;
+    return { ...super.getConfig(), axis, mean, variance, invert } as ReturnType<tfl.layers.Layer['getConfig']>;
+  }
+}
+
+const normalization: LayerRule = (anyLayer) => {
+  const layer = anyLayer as unknown as Normalization & Layer;
+  return [
+    {
+      layer,
+      description: 'Normalization',
+      scale: 'pins',
+      piecewiseLinear: true,
+      parameters: [],
+      forward: (inputs) => ({ output: layer.call([...inputs]), saved: [] }),
+      backward: (_call, delta) => [layer.slope(delta)],
+    },
+  ];
+};
+
+/** Layers of Keras that draw in training only, and that tf.js does not have. */
+const randomLayers = [
+  'RandomFlip',
+  'RandomRotation',
+  'RandomZoom',
+  'RandomTranslation',
+  'RandomContrast',
+  'RandomBrightness',
+  'RandomShear',
+  'RandomColorJitter',
+  'RandomHue',
+  'RandomSaturation',
+  'RandomSharpness',
+  'RandomGrayscale',
+  'RandomGaussianBlur',
+  'RandomErasing',
+  'RandomInvert',
+  'RandomPosterization',
+  'ActivityRegularization',
+  'SpatialDropout2D',
+  'SpatialDropout3D',
+] as const;
+
+function identityLayer(name: string) {
+  return class extends tfl.layers.Layer {
+    static readonly className = name;
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+      return tf.tidy(() => tf.clone([inputs].flat()[0]!));
+    }
+    override computeOutputShape(inputShape: tfl.Shape): tfl.Shape {
+      return inputShape;
+    }
+  };
+}
+
+/**
+ * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, and those that leave their
+ * input as it is in inference. Classes of these names that are registered already stay.
+ */
+export function registerBuiltInLayers(): void {
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const register = (layer: unknown, name: string, rule: LayerRule) => {
+    if (!(name in classNameMap)) {
+      tf.serialization.registerClass(layer as typeof Normalization);
+      registerLayerRule(name, rule);
+    }
+  };
+  register(Normalization, 'Normalization', normalization);
+  for (const name of randomLayers) {
+    register(identityLayer(name), name, identity);
+  }
+}

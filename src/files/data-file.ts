@@ -1,0 +1,90 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { readCsvTable } from './csv-table.js';
+import { readIdx } from './idx.js';
+import { readImageFolder } from './image-folder.js';
+import { readNestedArrays } from './nested-arrays.js';
+import { readNpy } from './npy.js';
+import { locate } from './place.js';
+import { type FileData, samplesOf } from './samples.js';
+import { unzip } from './zip.js';
+
+/** Names under which labels lie in an .npz archive, where no input is called so. */
+const labelNames = ['y', 'ys', 'labels', 'y_train', 'y_test'];
+
+/** Whether a file is a module of JavaScript, which exports data. */
+export const isModule = (path: string) => /\.(m|c)?js$/.test(path);
+
+/** What a data module exports as its default: data, or a function that returns it. */
+export async function readDataModule(path: string): Promise<unknown> {
+  const { default: exported } = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
+  if (exported === undefined) {
+    throw new Error(
+      `'${path}' has no default export: export default a tensor, { xs, ys } or a dataset, or a function that returns one.`,
+    );
+  }
+  return typeof exported === 'function' ? await exported() : exported;
+}
+
+/**
+ * Reads samples from a file by its ending: .npy, .npz, .csv, .json, IDX, .bin (float32, little-endian), or a folder of images.
+ *
+ * @param input [any, ...], the shape of the model's first input.
+ * @param limit how many samples at most; only images heed it.
+ * @throws Error with one line for a file that is none of these, cut off or damaged.
+ */
+export async function readDataFile(path: string, input: readonly (number | null)[], limit: number): Promise<FileData> {
+  if (!/^https?:/i.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    return readImageFolder(path, input.at(-1) ?? 3, limit);
+  }
+  const { name, place } = locate(path);
+  const bytes = await place.read(name);
+  const one = (samples: ReturnType<typeof samplesOf>): FileData => ({ arrays: new Map([['', samples]]) });
+  if (/\.npy$/i.test(name)) {
+    return one(readNpy(name, bytes));
+  }
+  if (/\.npz$/i.test(name)) {
+    const files = await unzip(bytes, 'an .npz archive', (each) => each.endsWith('.npy'));
+    const arrays = new Map(
+      [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content)]),
+    );
+    const labelled = labelNames.find((each) => arrays.has(each) && arrays.size > 1);
+    const labels = labelled === undefined ? undefined : arrays.get(labelled);
+    if (labelled !== undefined) {
+      arrays.delete(labelled);
+    }
+    return { arrays, ...(labels && { labels }) };
+  }
+  if (/\.csv$/i.test(name)) {
+    return readCsvTable(name, bytes);
+  }
+  if (/\.json$/i.test(name)) {
+    return readNestedArrays(name, bytes);
+  }
+  if (/\.(bin|f32)$/i.test(name)) {
+    return one(rawFloats(name, bytes, input));
+  }
+  if (/(idx\d-ubyte|\.idx)(\.gz)?$/i.test(name) || (bytes[0] === 0 && bytes[1] === 0)) {
+    return one(readIdx(name, bytes));
+  }
+  throw new Error(
+    `'${name}' is no data that is known: .npy, .npz, .csv, .json, .bin, IDX, a folder of images, or a .js module.`,
+  );
+}
+
+function rawFloats(name: string, bytes: Uint8Array, input: readonly (number | null)[]) {
+  const inner = input.slice(1);
+  if (inner.some((size) => size === null)) {
+    throw new Error(`'${name}' has no shape, and the model takes any: save it as .npy.`);
+  }
+  const size = (inner as number[]).reduce((product, each) => product * each, 1);
+  if (bytes.length === 0 || bytes.length % (4 * size) !== 0) {
+    throw new Error(
+      `'${name}' has ${bytes.length} bytes, which is no number of float32 samples of [${inner.join(', ')}]: it is cut off, or of another model.`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  return samplesOf(`'${name}'`, [values.length / size, ...(inner as number[])], values);
+}

@@ -1,0 +1,49 @@
+import { parseJson } from './json-text.js';
+import { type FileData, type Samples, samplesOf } from './samples.js';
+
+/**
+ * Reads JSON: nested arrays of numbers [N, ...], such arrays by input name, or { xs, ys }.
+ *
+ * @param name of the file, for messages.
+ * @throws Error with one line for what is not that, and for rows of different lengths.
+ */
+export function readNestedArrays(name: string, bytes: Uint8Array): FileData {
+  const content = parseJson(name, bytes);
+  if (typeof content !== 'object' || content === null) {
+    throw new Error(`'${name}' holds no arrays of numbers.`);
+  }
+  if (Array.isArray(content)) {
+    return { arrays: new Map([['', arrayOf(name, content)]]) };
+  }
+  const { xs, ys, ...named } = content as { readonly [key: string]: unknown };
+  const inputs = xs === undefined ? named : Array.isArray(xs) ? { '': xs } : (xs as object);
+  return {
+    arrays: new Map(Object.entries(inputs).map(([key, value]) => [key, arrayOf(`${name}: ${key}`, value)])),
+    ...(ys !== undefined && { labels: arrayOf(`${name}: ys`, ys) }),
+  };
+}
+
+function arrayOf(name: string, value: unknown): Samples {
+  const shape: number[] = [];
+  for (let level = value; Array.isArray(level); level = level[0]) {
+    shape.push(level.length);
+  }
+  const values: number[] = [];
+  const walk = (level: unknown, axis: number): void => {
+    if (axis === shape.length) {
+      if (typeof level !== 'number') {
+        throw new Error(`'${name}' has ${JSON.stringify(level)?.slice(0, 40)} where a number should be.`);
+      }
+      values.push(level);
+      return;
+    }
+    if (!Array.isArray(level) || level.length !== shape[axis]) {
+      throw new Error(`'${name}' has rows of different lengths: pad them.`);
+    }
+    for (const each of level) {
+      walk(each, axis + 1);
+    }
+  };
+  walk(value, 0);
+  return samplesOf(`'${name}'`, shape, Float64Array.from(values));
+}

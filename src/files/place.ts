@@ -1,0 +1,102 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { lineOf } from '../warnings.js';
+
+/** Where files lie: a folder, or the part of a URL before the last slash. */
+export interface Place {
+  /** Reads a file of this place. @throws Error with one line where it is not there, or not in this place. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+const isUrl = (path: string) => /^https?:\/\//i.test(path);
+
+/**
+ * Finds a file by its path or URL.
+ *
+ * @param inFolder the file that is meant by a folder.
+ * @returns the name of the file, and its place, where the files beside it are read.
+ * @throws Error with one line where there is no such file.
+ */
+export function locate(path: string, inFolder?: string): { readonly name: string; readonly place: Place } {
+  if (isUrl(path)) {
+    const url = new URL(path);
+    const name = basename(url.pathname);
+    return inFolder !== undefined && (name === '' || path.endsWith('/'))
+      ? { name: inFolder, place: urlPlace(url) }
+      : { name, place: urlPlace(new URL('.', url), url) };
+  }
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw new Error(unreadable(path, error), { cause: error });
+  }
+  if (isFolder && inFolder === undefined) {
+    throw new Error(`'${path}' is a folder: name a file.`);
+  }
+  return isFolder
+    ? { name: inFolder!, place: folderPlace(path) }
+    : { name: basename(path), place: folderPlace(dirname(path), basename(path)) };
+}
+
+/** @param own a file that may be a link to wherever it likes: the user has named it. */
+function folderPlace(folder: string, own?: string): Place {
+  return {
+    read: async (name) => {
+      const path = resolve(folder, name);
+      if (isAbsolute(name) || isOutside(resolve(folder), path)) {
+        throw new Error(outside(name));
+      }
+      try {
+        if (name !== own && isOutside(realpathSync(folder), realpathSync(path))) {
+          throw new Error(outside(name));
+        }
+        return readFileSync(path);
+      } catch (error) {
+        throw 'code' in (error as Error) ? new Error(unreadable(join(folder, name), error), { cause: error }) : error;
+      }
+    },
+  };
+}
+
+function isOutside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+}
+
+function outside(name: string): string {
+  return `'${name}' lies outside of the model's folder, where nothing is read: put the file into the folder, and its name into the model.`;
+}
+
+function unreadable(path: string, error: unknown): string {
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'it may not be read',
+    EISDIR: 'it is a folder',
+    ENOTDIR: 'what should be a folder on its way is a file',
+    ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
+  };
+  return `cannot read '${path}': ${reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? lineOf(error)}.`;
+}
+
+/** @param own the URL that was given, with its query. */
+function urlPlace(base: URL, own?: URL): Place {
+  return {
+    read: async (name) => {
+      const url = own && basename(own.pathname) === name ? own : new URL(name, base);
+      if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname)) {
+        throw new Error(outside(name));
+      }
+      let response: Response;
+      try {
+        response = await fetch(url);
+      } catch (error) {
+        throw new Error(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
+      }
+      if (!response.ok) {
+        throw new Error(`cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim());
+      }
+      return new Uint8Array(await response.arrayBuffer());
+    },
+  };
+}

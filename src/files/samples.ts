@@ -1,0 +1,52 @@
+/** Numbers of a file: samples come first. */
+export interface Samples {
+  /** [N, ...]. */
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** What a data file holds. */
+export interface FileData {
+  /** By name: of the inputs, or '' for a single array without one. */
+  readonly arrays: ReadonlyMap<string, Samples>;
+  /** Labels that lie in the same file. */
+  readonly labels?: Samples;
+}
+
+/** Beyond it float32 has no whole numbers of its own. */
+const LARGEST_WHOLE = 2 ** 24;
+
+/**
+ * @param name what to call the numbers in messages.
+ * @throws Error with one line for numbers that float32 cannot hold, or too many or few for the shape.
+ */
+export function samplesOf(name: string, shape: readonly number[], values: ArrayLike<number | bigint>): Samples {
+  const size = shape.reduce((product, each) => product * each, 1);
+  if (size !== values.length) {
+    throw new Error(
+      `${name} has ${values.length} numbers, but its shape [${shape.join(', ')}] means ${size}: it is cut off or damaged.`,
+    );
+  }
+  if (shape.length === 0) {
+    throw new Error(`${name} is a single number: samples come first, [N, ...].`);
+  }
+  const isWhole = !(values instanceof Float32Array || values instanceof Float64Array);
+  if (values instanceof Float32Array) {
+    return { shape, values };
+  }
+  const converted = Float32Array.from(values, Number);
+  if (isWhole && converted.some((value) => Math.abs(value) > LARGEST_WHOLE)) {
+    throw new Error(`${name} has whole numbers beyond 2^24, which float32 would round.`);
+  }
+  return { shape, values: converted };
+}
+
+/** The first of the samples. */
+export function firstSamples({ shape, values }: Samples, limit: number): Samples {
+  const [count, ...rest] = shape as [number, ...number[]];
+  if (limit >= count) {
+    return { shape, values };
+  }
+  const size = rest.reduce((product, each) => product * each, 1);
+  return { shape: [limit, ...rest], values: values.subarray(0, limit * size) };
+}

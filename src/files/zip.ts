@@ -1,0 +1,51 @@
+import { optionalPackage } from './optional-package.js';
+
+interface Fflate {
+  unzipSync(
+    data: Uint8Array,
+    options: { filter(file: { name: string; size: number; originalSize: number }): boolean },
+  ): Record<string, Uint8Array>;
+}
+
+/** Weights and arrays shrink little: what grows more than this has been made to fill the memory. */
+const MOST_GROWTH = 100;
+const SMALL = 2 ** 24;
+const LARGEST = 2 ** 32;
+
+/**
+ * Unpacks some files of a zip archive, in memory.
+ *
+ * @param purpose of the archive, for messages: 'a .keras archive'.
+ * @param wanted which of its files.
+ * @throws Error with one line for no archive, a damaged one, and one that would fill the memory.
+ */
+export async function unzip(
+  bytes: Uint8Array,
+  purpose: string,
+  wanted: (name: string) => boolean,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { unzipSync } = await optionalPackage<Fflate>('fflate', purpose);
+  let bomb: string | undefined;
+  let total = 0;
+  const filter = ({ name, size, originalSize }: { name: string; size: number; originalSize: number }) => {
+    if (bomb !== undefined || !wanted(name)) {
+      return false;
+    }
+    total += originalSize;
+    if (total > LARGEST || originalSize > SMALL + MOST_GROWTH * size) {
+      bomb = name;
+      return false;
+    }
+    return true;
+  };
+  let files: Record<string, Uint8Array>;
+  try {
+    files = unzipSync(bytes, { filter });
+  } catch (error) {
+    throw new Error(`${purpose} is cut off or damaged: copy it again.`, { cause: error });
+  }
+  if (bomb !== undefined) {
+    throw new Error(`${purpose} is refused: '${bomb}' in it would grow beyond what arrays of numbers do.`);
+  }
+  return new Map(Object.entries(files));
+}
