@@ -13,7 +13,7 @@ import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { lineOf } from '../warnings.js';
 import { type FileBackend, fileBackends, startBackend } from './backend.js';
 import { isModule, readDataFile, readDataModule } from './data-file.js';
-import { loadModelFile } from './model-file.js';
+import { disposeModel, loadModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
 import { checkPredictions } from './predictions.js';
 import type { FileData, Samples } from './samples.js';
@@ -196,7 +196,7 @@ async function measureFile(path: string, options: MeasureFilesOptions): Promise<
     return printable({ model: path, ...reading });
   } finally {
     tf.dispose(disposable);
-    model.dispose();
+    disposeModel(model);
   }
 }
 

@@ -62,7 +62,7 @@ export async function loadModelFile(path: string, { randomWeights }: LoadOptions
     try {
       giveWeights(model, kerasWeights, '');
     } catch (error) {
-      model.dispose();
+      disposeModel(model);
       throw error;
     }
   }
@@ -105,6 +105,13 @@ function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string
       );
     }
     tf.tidy(() => layer.setWeights(given.map(({ shape, values }) => tf.tensor(values, [...shape]))));
+  }
+}
+
+/** Frees all weights. `model.dispose` counts calls, and leaves those of a model that is called twice. */
+export function disposeModel(model: tfl.LayersModel): void {
+  for (const weight of new Set(model.weights)) {
+    weight.dispose();
   }
 }
 

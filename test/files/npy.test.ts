@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { readNpy } from '../../src/files/npy.js';
+
+function npy(descr: string, fortran: boolean, shape: string, bytes: Uint8Array): Uint8Array {
+  const header = `{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': ${shape}, }\n`;
+  const start = [0x93, ...Buffer.from('NUMPY'), 1, 0, header.length & 255, header.length >> 8, ...Buffer.from(header)];
+  return Uint8Array.from([...start, ...bytes]);
+}
+
+test('byte orders, kinds of numbers and orders of axes', () => {
+  const big = new Uint8Array(new Uint16Array([0x0100, 0x0200]).buffer);
+  expect(readNpy('x', npy('>i2', false, '(2,)', big))).toEqual({ shape: [2], values: Float32Array.of(1, 2) });
+  const columns = npy('|u1', true, '(2, 3)', Uint8Array.of(1, 4, 2, 5, 3, 6));
+  expect([...readNpy('x', columns).values]).toEqual([1, 2, 3, 4, 5, 6]);
+  const halves = new Uint8Array(new Uint16Array([0x3c00, 0xc000, 0x0001]).buffer);
+  expect([...readNpy('x', npy('<f2', false, '(3,)', halves)).values]).toEqual([1, -2, 2 ** -24]);
+});
+
+test('what is cut off or too large is refused', () => {
+  expect(() => readNpy('x', npy('<f4', false, '(2,)', new Uint8Array(4)))).toThrow(/4 bytes of numbers, but \[2\]/);
+  const large = new Uint8Array(new BigInt64Array([2n ** 40n]).buffer);
+  expect(() => readNpy('x', npy('<i8', false, '(1,)', large))).toThrow(/beyond 2\^24/);
+  expect(() => readNpy('x', Uint8Array.of(1, 2))).toThrow(/not an \.npy file/);
+});
