@@ -22,7 +22,7 @@ const { version, exports } = JSON.parse(readFileSync(join(root, 'package.json'),
 const rxjs = JSON.parse(readFileSync(join(root, 'node_modules/rxjs/package.json'), 'utf8')) as { version: string };
 
 /** What neither is a module nor runs in a page. */
-const elsewhere = ['./node', './package.json'];
+const elsewhere = ['./files', './node', './package.json'];
 const entries = Object.entries(exports).flatMap(([entry, files]) =>
   typeof files === 'object' && !elsewhere.includes(entry) ? [`export * from './${basename(files.default)}';`] : [],
 );

@@ -1,9 +1,5 @@
-import { optionalPackage } from './optional-package.js';
+import { parse } from 'csv-parse/sync';
 import { type FileData, samplesOf } from './samples.js';
-
-interface CsvParse {
-  parse(text: string, options: object): string[][];
-}
 
 /** Columns that are labels where they are so called. */
 const labelColumns = ['y', 'label', 'labels', 'target', 'class'];
@@ -14,8 +10,7 @@ const labelColumns = ['y', 'label', 'labels', 'target', 'class'];
  * @param name of the file, for messages.
  * @throws Error with one line for a cell that is no number, or rows of different lengths.
  */
-export async function readCsvTable(name: string, bytes: Uint8Array): Promise<FileData> {
-  const { parse } = await optionalPackage<CsvParse>('csv-parse/sync', 'a .csv file');
+export function readCsvTable(name: string, bytes: Uint8Array): FileData {
   let rows: string[][];
   try {
     rows = parse(new TextDecoder().decode(bytes), { bom: true, skip_empty_lines: true, trim: true });

@@ -45,7 +45,7 @@ export async function readDataFile(path: string, input: readonly (number | null)
     return one(readNpy(name, bytes));
   }
   if (/\.npz$/i.test(name)) {
-    const files = await unzip(bytes, 'an .npz archive', (each) => each.endsWith('.npy'));
+    const files = unzip(bytes, 'an .npz archive', (each) => each.endsWith('.npy'));
     const arrays = new Map(
       [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content)]),
     );

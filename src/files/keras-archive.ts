@@ -1,17 +1,8 @@
+import { File, type Hdf5Item } from 'jsfive';
 import { parseJson } from './json-text.js';
-import { optionalPackage } from './optional-package.js';
 import { unzip } from './zip.js';
 
 type Json = { readonly [key: string]: unknown };
-
-/** A group or a dataset of an HDF5 file. */
-interface Hdf5Item {
-  readonly keys?: readonly string[];
-  readonly shape?: readonly number[];
-  readonly value?: ArrayLike<number | bigint> | number | bigint;
-  readonly dtype?: string;
-  get(name: string): Hdf5Item;
-}
 
 /** Values of one weight. */
 export interface KerasWeight {
@@ -34,8 +25,8 @@ const archive = 'a .keras archive';
  *
  * @throws Error with one line for a damaged archive, one that would fill the memory, or one without weights.
  */
-export async function readKerasArchive(name: string, bytes: Uint8Array, withWeights: boolean): Promise<KerasArchive> {
-  const files = await unzip(bytes, archive, (file) =>
+export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: boolean): KerasArchive {
+  const files = unzip(bytes, archive, (file) =>
     withWeights ? ['config.json', 'model.weights.h5'].includes(file) : file === 'config.json',
   );
   const text = files.get('config.json');
@@ -52,10 +43,6 @@ export async function readKerasArchive(name: string, bytes: Uint8Array, withWeig
       `'${name}' has no model.weights.h5, so that its weights are missing: save the model whole, model.save('model.keras').`,
     );
   }
-  const { File } = await optionalPackage<{ File: new (data: ArrayBuffer, name: string) => Hdf5Item }>(
-    'jsfive',
-    archive,
-  );
   const weights = new Map<string, readonly KerasWeight[]>();
   try {
     const file = new File(Uint8Array.from(stored).buffer, 'model.weights.h5');

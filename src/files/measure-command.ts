@@ -41,7 +41,7 @@ export async function measureCommand(
   complain: (line: string, exitCode: number) => void,
 ): Promise<void> {
   const done: FileReading[] = [];
-  const progress = await progressLine(process.stderr);
+  const progress = progressLine(process.stderr);
   const print = printer(models.length, options, complain);
   if (!print) {
     return;

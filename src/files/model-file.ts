@@ -47,7 +47,7 @@ export async function loadModelFile(path: string, { randomWeights }: LoadOptions
   let content: ModelContent;
   let kerasWeights: KerasWeights | undefined;
   if (begins(0x50, 0x4b, 3, 4) || name.endsWith('.keras')) {
-    const { config, weights } = await readKerasArchive(name, bytes, withWeights);
+    const { config, weights } = readKerasArchive(name, bytes, withWeights);
     content = { topology: config, training: config.compile_config };
     kerasWeights = weights;
   } else {

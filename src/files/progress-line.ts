@@ -1,5 +1,5 @@
+import { clearLine, cursorTo } from 'node:readline';
 import type { MeasureProgress } from '../measure/options.js';
-import { optionalPackage } from './optional-package.js';
 
 /** A line of progress that comes and goes. */
 export interface ProgressLine {
@@ -7,44 +7,50 @@ export interface ProgressLine {
   end(): void;
 }
 
-interface Bar {
-  start(total: number, value: number): void;
-  setTotal(total: number): void;
-  update(value: number): void;
-  stop(): void;
-}
+/** How often it is written at most, in ms. */
+const EVERY = 100;
 
-interface CliProgress {
-  readonly SingleBar: new (options: object) => Bar;
-}
-
-/** Rows done and time left on a terminal, by cli-progress where it is installed; nothing in a pipe. */
-export async function progressLine(stream: NodeJS.WriteStream): Promise<ProgressLine> {
-  let make: (() => Bar) | undefined;
-  if (stream.isTTY) {
-    try {
-      const { SingleBar } = await optionalPackage<CliProgress>('cli-progress', 'the line of progress');
-      make = () =>
-        new SingleBar({ stream, format: '{bar} {value} of {total} rows, {eta_formatted} left', clearOnComplete: true });
-    } catch {
-      // A reading needs none.
-    }
+/** Rows done and time left on a terminal, nothing in a pipe: `340 of 2000 rows, 12 s left`. */
+export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
+  if (!stream.isTTY) {
+    return { show: () => {}, end: () => {} };
   }
-  let bar: Bar | undefined;
+  let shown: number | undefined;
+  const clear = () => {
+    cursorTo(stream, 0);
+    clearLine(stream, 0);
+  };
   return {
-    show({ rows, totalRows }) {
-      if (make && totalRows !== undefined) {
-        if (!bar) {
-          bar = make();
-          bar.start(totalRows, rows);
-        }
-        bar.setTotal(totalRows);
-        bar.update(rows);
+    show(progress) {
+      const now = performance.now();
+      if (shown === undefined || now - shown >= EVERY) {
+        shown = now;
+        clear();
+        stream.write(lineOf(progress));
       }
     },
     end() {
-      bar?.stop();
-      bar = undefined;
+      if (shown !== undefined) {
+        clear();
+        shown = undefined;
+      }
     },
   };
+}
+
+function lineOf({ samples, total, rows, totalRows, timeLeftMs }: MeasureProgress): string {
+  if (rows === 0 || totalRows === undefined) {
+    return total === undefined ? `${samples} samples` : `${samples} of ${total} samples`;
+  }
+  const left = timeLeftMs === undefined ? '' : `, ${spanOf(timeLeftMs)} left`;
+  return `${rows} of ${totalRows} rows${left}`;
+}
+
+function spanOf(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 100
+    ? `${seconds} s`
+    : seconds < 6000
+      ? `${Math.ceil(seconds / 60)} min`
+      : `${Math.ceil(seconds / 3600)} h`;
 }

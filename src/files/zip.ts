@@ -1,11 +1,4 @@
-import { optionalPackage } from './optional-package.js';
-
-interface Fflate {
-  unzipSync(
-    data: Uint8Array,
-    options: { filter(file: { name: string; size: number; originalSize: number }): boolean },
-  ): Record<string, Uint8Array>;
-}
+import { unzipSync } from 'fflate';
 
 /** Weights and arrays shrink little: what grows more than this has been made to fill the memory. */
 const MOST_GROWTH = 100;
@@ -19,12 +12,11 @@ const LARGEST = 2 ** 32;
  * @param wanted which of its files.
  * @throws Error with one line for no archive, a damaged one, and one that would fill the memory.
  */
-export async function unzip(
+export function unzip(
   bytes: Uint8Array,
   purpose: string,
   wanted: (name: string) => boolean,
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { unzipSync } = await optionalPackage<Fflate>('fflate', purpose);
+): ReadonlyMap<string, Uint8Array> {
   let bomb: string | undefined;
   let total = 0;
   const filter = ({ name, size, originalSize }: { name: string; size: number; originalSize: number }) => {
