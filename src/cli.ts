@@ -110,7 +110,11 @@ IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class
   .option('--random <n>', 'so many random samples instead, by --seed: --random 100', numberOf)
   .option('--limit <n>', 'at most so many samples, the first: --limit 1000', numberOf)
   .option('--scale <factor>', 'what the data are multiplied by: --scale 1/255', numberOf)
-  .option('--labels <file>', 'labels, which give the loss as well: --labels y.npy')
+  .option(
+    '--labels <file>',
+    'labels, which give the loss as well; of several outputs NAME=FILE each: --labels y.npy',
+    append,
+  )
   .option('--expect <file>', 'predictions of Keras, compared with those of tf.js first: --expect y_pred.npy')
   .option('--loss <name>', 'default what the file says, else by the last activation: --loss meanSquaredError')
   .option('--output <name>', 'one output of several: --output class')

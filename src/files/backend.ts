@@ -23,7 +23,7 @@ export const fileBackends = Object.keys(packages) as readonly FileBackend[];
  * @throws Error with one line that names the install where it is not there.
  */
 export async function startBackend(wanted?: FileBackend): Promise<FileBackend> {
-  const name = wanted ?? (addonPath(packages.tensorflow) ? 'tensorflow' : 'wasm');
+  const name = wanted ?? (addonPath(packages.tensorflow, import.meta.dirname) ? 'tensorflow' : 'wasm');
   if (name === 'tensorflow') {
     // tfjs-node 4.22 calls both; Node 23 removed them.
     Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });

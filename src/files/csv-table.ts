@@ -3,6 +3,8 @@ import { type FileData, samplesOf } from './samples.js';
 
 /** Columns that are labels where they are so called. */
 const labelColumns = ['y', 'label', 'labels', 'target', 'class'];
+/** What stands for a number that is missing: no name of a column. */
+const isMissing = (cell: string) => /^(|\?|na|n\/a|nan|null|none|[+-]?inf(inity)?)$/i.test(cell);
 
 /**
  * Reads a table of numbers, one sample a row: with a header or without. A column called y, label, target or class is the labels.
@@ -18,7 +20,8 @@ export function readCsvTable(name: string, bytes: Uint8Array): FileData {
     throw new Error(`'${name}' is not a table: ${(error as Error).message}.`, { cause: error });
   }
   const isNumber = (cell: string) => cell !== '' && Number.isFinite(Number(cell));
-  const header = rows[0]?.some((cell) => !isNumber(cell)) ? rows.shift()! : undefined;
+  const hasHeader = rows[0]?.some((cell) => !isNumber(cell)) && !rows[0].some(isMissing);
+  const header = hasHeader ? rows.shift()! : undefined;
   if (rows.length === 0) {
     throw new Error(`'${name}' has no rows of numbers.`);
   }
@@ -40,7 +43,7 @@ export function readCsvTable(name: string, bytes: Uint8Array): FileData {
       Float64Array.from(rows.flatMap((row) => chosen.map((i) => Number(row[i])))),
     );
   return {
-    arrays: new Map([['', table(columns)]]),
-    ...(labelled.length > 0 && { labels: table(labelled) }),
+    arrays: new Map(columns.length > 0 ? [['', table(columns)]] : []),
+    ...(labelled.length > 0 && { labels: new Map([['', table(labelled)]]) }),
   };
 }

@@ -7,54 +7,65 @@ import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
 import { readNpy } from './npy.js';
 import { locate } from './place.js';
-import { type FileData, samplesOf } from './samples.js';
+import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
-
-/** Names under which labels lie in an .npz archive, where no input is called so. */
-const labelNames = ['y', 'ys', 'labels', 'y_train', 'y_test'];
 
 /** Whether a file is a module of JavaScript, which exports data. */
 export const isModule = (path: string) => /\.(m|c)?js$/.test(path);
 
-/** What a data module exports as its default: data, or a function that returns it. */
-export async function readDataModule(path: string): Promise<unknown> {
+/**
+ * What a data module exports as its default: data, or a function that returns it, which is called once for each model.
+ *
+ * @returns the data, and whether they were made for this call.
+ */
+export async function readDataModule(path: string): Promise<{ readonly data: unknown; readonly isOwn: boolean }> {
   const { default: exported } = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
-  if (exported === undefined) {
+  const data = typeof exported === 'function' ? await exported() : exported;
+  if (data === undefined) {
     throw new Error(
       `'${path}' has no default export: export default a tensor, { xs, ys } or a dataset, or a function that returns one.`,
     );
   }
-  return typeof exported === 'function' ? await exported() : exported;
+  return { data, isOwn: data !== exported };
 }
 
 /**
- * Reads samples from a file by its ending: .npy, .npz, .csv, .json, IDX, .bin (float32, little-endian), or a folder of images.
+ * Reads samples from a file by its ending: .npy, .npz, .csv, .json, IDX, .bin (float32, little-endian), or a folder of images. One array
+ * of several is named behind a #, as in mnist.npz#x_test.
  *
  * @param input [any, ...], the shape of the model's first input.
  * @param limit how many samples at most; only images heed it.
  * @throws Error with one line for a file that is none of these, cut off or damaged.
  */
 export async function readDataFile(path: string, input: readonly (number | null)[], limit: number): Promise<FileData> {
+  const [, file, array] = /^(.*\.(?:npz|json))#([^#]+)$/i.exec(path) ?? [];
+  if (file !== undefined) {
+    const { arrays, labels } = await readDataFile(file, input, limit);
+    const found = arrays.get(array!) ?? labels?.get(array!);
+    if (!found) {
+      throw new Error(`'${file}' has no array '${array}', only ${namesOf(arrays)}.`);
+    }
+    return { arrays: new Map([['', found]]) };
+  }
   if (!/^https?:/i.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     return readImageFolder(path, input.at(-1) ?? 3, limit);
   }
   const { name, place } = locate(path);
   const bytes = await place.read(name);
-  const one = (samples: ReturnType<typeof samplesOf>): FileData => ({ arrays: new Map([['', samples]]) });
+  const one = (samples: Samples): FileData => ({ arrays: new Map([['', samples]]) });
   if (/\.npy$/i.test(name)) {
     return one(readNpy(name, bytes));
   }
   if (/\.npz$/i.test(name)) {
-    const files = unzip(bytes, 'an .npz archive', (each) => each.endsWith('.npy'));
-    const arrays = new Map(
-      [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content)]),
-    );
-    const labelled = labelNames.find((each) => arrays.has(each) && arrays.size > 1);
-    const labels = labelled === undefined ? undefined : arrays.get(labelled);
-    if (labelled !== undefined) {
-      arrays.delete(labelled);
+    const files = unzip(name, bytes, (each) => each.endsWith('.npy'));
+    if (files.size === 0) {
+      throw new Error(`'${name}' has no arrays: save it with numpy.savez.`);
     }
-    return { arrays, ...(labels && { labels }) };
+    return {
+      arrays: new Map(
+        [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content)]),
+      ),
+    };
   }
   if (/\.csv$/i.test(name)) {
     return readCsvTable(name, bytes);
@@ -65,7 +76,7 @@ export async function readDataFile(path: string, input: readonly (number | null)
   if (/\.(bin|f32)$/i.test(name)) {
     return one(rawFloats(name, bytes, input));
   }
-  if (/(idx\d-ubyte|\.idx)(\.gz)?$/i.test(name) || (bytes[0] === 0 && bytes[1] === 0)) {
+  if (/(idx\d-ubyte|\.idx)(\.gz)?$/i.test(name)) {
     return one(readIdx(name, bytes));
   }
   throw new Error(

@@ -68,11 +68,7 @@ export async function readImageFolder(folder: string, channels: number, limit: n
   return {
     arrays: new Map([['', samplesOf(`'${folder}'`, [values.length, ...shape], whole)]]),
     ...(isLabelled && {
-      labels: samplesOf(
-        'labels',
-        [chosen.length],
-        Float32Array.from(chosen, ({ label }) => label),
-      ),
+      labels: new Map([['', { shape: [chosen.length], values: Float32Array.from(chosen, ({ label }) => label) }]]),
     }),
   };
 }

@@ -18,22 +18,23 @@ export interface KerasArchive {
   readonly weights?: ReadonlyMap<string, readonly KerasWeight[]>;
 }
 
-const archive = 'a .keras archive';
-
 /**
  * Reads an archive of Keras 3: a zip of config.json and model.weights.h5.
  *
  * @throws Error with one line for a damaged archive, one that would fill the memory, or one without weights.
  */
 export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: boolean): KerasArchive {
-  const files = unzip(bytes, archive, (file) =>
+  const files = unzip(name, bytes, (file) =>
     withWeights ? ['config.json', 'model.weights.h5'].includes(file) : file === 'config.json',
   );
   const text = files.get('config.json');
   if (text === undefined) {
     throw new Error(`'${name}' is a zip archive without config.json: it is not a .keras file.`);
   }
-  const config = parseJson(`${name}: config.json`, text) as Json;
+  const config = parseJson(`${name}: config.json`, text) as Json | null;
+  if (typeof config?.config !== 'object' || config.config === null) {
+    throw new Error(`'${name}: config.json' is no model: it is not a .keras file.`);
+  }
   if (!withWeights) {
     return { config };
   }

@@ -11,7 +11,7 @@ export interface MeasureCommandOptions {
   readonly random?: number;
   readonly limit?: number;
   readonly scale?: number;
-  readonly labels?: string;
+  readonly labels?: readonly string[];
   readonly expect?: string;
   readonly loss?: string;
   readonly output?: string;
@@ -30,6 +30,8 @@ export interface MeasureCommandOptions {
 const FAILED = 1;
 const WRONG_INPUT = 2;
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
  * `npx tfjs-sharpness measure`: one line on standard error for each model that is wrong, and the readings of all others.
  *
@@ -47,21 +49,28 @@ export async function measureCommand(
     return;
   }
   // At once: what is done is printed, and the reading that is on its way is lost.
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () => {
-      progress.end();
-      print.end(done);
-      process.kill(process.pid, name);
-    });
+  const stop = (name: NodeJS.Signals) => {
+    endSignals();
+    progress.end();
+    print.end(done);
+    process.kill(process.pid, name);
+  };
+  const endSignals = () => {
+    for (const name of signals) {
+      process.off(name, stop);
+    }
+  };
+  for (const name of signals) {
+    process.on(name, stop);
   }
   const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed } = options;
   try {
     const results = measureFiles(models, {
-      ...(data && { data: dataOf(data) }),
+      ...(data && { data: namedFiles('--data', data) }),
+      ...(labels && { labels: namedFiles('--labels', labels) }),
       random,
       limit,
       scale,
-      labels,
       expect,
       output,
       randomWeights,
@@ -91,10 +100,12 @@ export async function measureCommand(
     progress.end();
     const isInstall = /npm install/.test(lineOf(error));
     complain(lineOf(error), isInstall ? FAILED : WRONG_INPUT);
+  } finally {
+    endSignals();
   }
 }
 
-function dataOf(given: readonly string[]): string | { [input: string]: string } {
+function namedFiles(option: string, given: readonly string[]): string | { [input: string]: string } {
   if (given.length === 1 && !/^[\w.:-]+=/.test(given[0]!)) {
     return given[0]!;
   }
@@ -102,7 +113,7 @@ function dataOf(given: readonly string[]): string | { [input: string]: string } 
     given.map((each) => {
       const at = each.indexOf('=');
       if (at < 1) {
-        throw new Error(`--data ${each}: of several files each is given with its input, --data NAME=FILE.`);
+        throw new Error(`${option} ${each}: of several files each is given with its name, ${option} NAME=FILE.`);
       }
       return [each.slice(0, at), each.slice(at + 1)];
     }),

@@ -5,9 +5,8 @@ import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../checks.js';
-import { type Losses, lastActivations } from '../measure/loss.js';
 import { measureSharpness, type SharpnessInputs } from '../measure/measure-sharpness.js';
-import type { MeasureOptions } from '../measure/options.js';
+import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
 import { printable, type SharpnessReading } from '../measure/reading.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { lineOf } from '../warnings.js';
@@ -15,9 +14,10 @@ import { type FileBackend, fileBackends, startBackend } from './backend.js';
 import { isModule, readDataFile, readDataModule } from './data-file.js';
 import { disposeModel, loadModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
+import { modelLabels, withoutLabels } from './model-labels.js';
+import { modelLoss } from './model-loss.js';
 import { checkPredictions } from './predictions.js';
-import type { FileData, Samples } from './samples.js';
-import { trainingLoss } from './training-loss.js';
+import { type FileData, firstSamples, onlyArray, type Samples } from './samples.js';
 
 /** A reading with the file that it is of. */
 export interface FileReading extends SharpnessReading {
@@ -48,9 +48,12 @@ export interface MeasureFilesOptions
   readonly limit?: number;
   /** What the numbers of `data` are multiplied by, for example 1 / 255. Default 1. */
   readonly scale?: number;
-  /** A file of labels, as `labels` of `measureSharpness`. Default: those that `data` has. */
-  readonly labels?: string;
-  /** A file of predictions of the first output, as Keras has made them: another prediction is refused. */
+  /**
+   * A file of labels, of several outputs one each by name: rows as the loss takes them, or numbers of classes. Default: those that
+   * `data` has, a column y or label of .csv, an array y or labels or of an output's name of .npz and .json, the classes of images.
+   */
+  readonly labels?: string | { readonly [output: string]: string };
+  /** A file of predictions of `output`, else of the first output, as Keras has made them: where tf.js predicts otherwise, it is refused. */
   readonly expect?: string;
   /** The one output to measure, by name. Default all. */
   readonly output?: string;
@@ -118,10 +121,11 @@ export async function* measureFiles(
   for (const path of options.require ?? []) {
     await loadModule(path);
   }
+  const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
   for (const model of [models].flat() as string[]) {
     let result: FileReading | FileProblem;
     try {
-      result = await measureFile(model, options);
+      result = await measureFile(model, options, read);
     } catch (error) {
       if (options.signal?.aborted) {
         throw error;
@@ -130,6 +134,140 @@ export async function* measureFiles(
     }
     yield result;
   }
+}
+
+/** Data files are read once for all models of one shape. */
+type ReadData = (path: string, input: tfl.Shape) => Promise<FileData>;
+
+function dataReader(limit: number): ReadData {
+  const known = new Map<string, Promise<FileData>>();
+  return (path, input) => {
+    const key = JSON.stringify([path, input]);
+    const found = known.get(key) ?? readDataFile(path, input, limit);
+    known.set(key, found);
+    return found;
+  };
+}
+
+async function measureFile(path: string, options: MeasureFilesOptions, read: ReadData): Promise<FileReading> {
+  const { seed = 0, randomWeights, output, limit = Number.POSITIVE_INFINITY } = options;
+  const { model, training, notes: ofFile } = await loadModelFile(path, randomWeights ? { randomWeights: seed } : {});
+  const notes = [...ofFile];
+  const disposable: tf.TensorContainer[] = [];
+  try {
+    const { loss, lossWeights } = modelLoss(model, options.loss, training, output, (line) => notes.push(line));
+    const { inputs, labels, isOwn } = await inputsOf(model, options, read);
+    if (isOwn) {
+      disposable.push(inputs as tf.TensorContainer);
+    }
+    if (options.expect !== undefined) {
+      const place = output === undefined ? 0 : outputNames(model).indexOf(output);
+      const expected = onlyArray(options.expect, await read(options.expect, model.outputs[place]!.shape));
+      await checkPredictions(model, inputs, place, firstSamples(expected, limit), options.expect);
+    }
+    const given = options.labels === undefined ? labels : await labelsOf(model, options.labels, read);
+    const labelTensors = given && modelLabels(model, given, loss, limit);
+    if (labelTensors) {
+      disposable.push(labelTensors as tf.NamedTensorMap);
+    }
+    const { method, part, memoryMB, countFrozen, signal } = options;
+    // Once nothing can be wrong any more with what is given.
+    const tell = () => {
+      for (const line of notes.slice(told)) {
+        told = notes.length;
+        options.onNote?.(path, line);
+      }
+    };
+    let told = 0;
+    const onProgress = (progress: MeasureProgress) => {
+      tell();
+      options.onProgress?.(progress);
+    };
+    const weights = output === undefined ? (options.lossWeights ?? lossWeights) : undefined;
+    const reading = await measureSharpness(model, inputs, {
+      loss,
+      ...defined({
+        lossWeights: weights,
+        method,
+        part,
+        memoryMB,
+        countFrozen,
+        signal,
+        onProgress,
+        labels: labelTensors,
+      }),
+      seed,
+    });
+    tell();
+    return printable({ model: path, ...reading, assumptions: [...reading.assumptions, ...notes] });
+  } finally {
+    tf.dispose(disposable);
+    disposeModel(model);
+  }
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+interface FileInputs {
+  readonly inputs: SharpnessInputs;
+  readonly labels?: ReadonlyMap<string, Samples>;
+  /** Whether the inputs were made for this model, and go away with it. */
+  readonly isOwn: boolean;
+}
+
+async function inputsOf(
+  model: tfl.LayersModel,
+  { data, random, limit = Number.POSITIVE_INFINITY, scale, seed = 0 }: MeasureFilesOptions,
+  read: ReadData,
+): Promise<FileInputs> {
+  if (random !== undefined) {
+    return { inputs: randomInputs(model, Math.min(random, limit), seed), isOwn: true };
+  }
+  if (typeof data === 'string' && isModule(data)) {
+    if (limit !== Number.POSITIVE_INFINITY || scale !== undefined) {
+      throw new Error('limit and scale are for files of numbers: let the module export what is to be measured.');
+    }
+    const { data: inputs, isOwn } = await readDataModule(data);
+    return { inputs: inputs as SharpnessInputs, isOwn };
+  }
+  const names = inputNames(model);
+  const files = typeof data === 'string' ? { '': data } : data!;
+  const arrays = new Map<string, Samples>();
+  const labels = new Map<string, Samples>();
+  for (const [name, path] of Object.entries(files)) {
+    if (name !== '' && !names.includes(name)) {
+      throw new Error(`the model has no input '${name}', only ${names.join(', ')}.`);
+    }
+    const found = withoutLabels(model, await read(path, model.inputs[Math.max(0, names.indexOf(name))]!.shape));
+    for (const [key, array] of name === '' ? found.arrays : [[name, onlyArray(path, found)] as const]) {
+      arrays.set(key, array);
+    }
+    for (const [key, array] of found.labels) {
+      labels.set(key, array);
+    }
+  }
+  return {
+    inputs: modelInputs(model, arrays, limit, scale),
+    ...(labels.size > 0 && { labels }),
+    isOwn: true,
+  };
+}
+
+/** By name of an output, '' for the only one. */
+async function labelsOf(
+  model: tfl.LayersModel,
+  given: string | { readonly [output: string]: string },
+  read: ReadData,
+): Promise<ReadonlyMap<string, Samples>> {
+  const files = typeof given === 'string' ? { '': given } : given;
+  const labels = new Map<string, Samples>();
+  for (const [name, path] of Object.entries(files)) {
+    const found = await read(path, model.outputs[Math.max(0, outputNames(model).indexOf(name))]!.shape);
+    labels.set(name, onlyArray(path, found));
+  }
+  return labels;
 }
 
 function checkOptions(options: MeasureFilesOptions): void {
@@ -164,132 +302,4 @@ async function loadModule(path: string): Promise<void> {
   } catch (error) {
     throw new Error(`cannot load '${path}': ${lineOf(error)}`, { cause: error });
   }
-}
-
-async function measureFile(path: string, options: MeasureFilesOptions): Promise<FileReading> {
-  const { onNote, seed = 0, randomWeights, labels, expect, output } = options;
-  const { model, training, notes } = await loadModelFile(path, randomWeights ? { randomWeights: seed } : {});
-  const disposable: tf.Tensor[] = [];
-  try {
-    const { inputs, ys } = await inputsOf(model, options, disposable);
-    for (const note of notes) {
-      onNote?.(path, note);
-    }
-    const trained = options.loss === undefined ? trainingLoss(training) : undefined;
-    const losses = options.loss ?? trained?.loss ?? lossByActivation(model, output, (note) => onNote?.(path, note));
-    const loss = output === undefined ? losses : lossOfOutput(model, losses, output);
-    const lossWeights = output === undefined ? (options.lossWeights ?? trained?.lossWeights) : undefined;
-    if (expect !== undefined) {
-      await checkPredictions(model, inputs, expect, Math.min(options.limit ?? Number.POSITIVE_INFINITY));
-    }
-    const given = labels === undefined ? ys : await readLabels(labels, options.limit);
-    const labelTensor = given && labelsFor(given, loss, model);
-    if (labelTensor) {
-      disposable.push(labelTensor);
-    }
-    const { method, part, memoryMB, countFrozen, signal, onProgress } = options;
-    const reading = await measureSharpness(model, inputs, {
-      loss,
-      ...defined({ lossWeights, method, part, memoryMB, countFrozen, signal, onProgress, labels: labelTensor }),
-      seed,
-    });
-    return printable({ model: path, ...reading });
-  } finally {
-    tf.dispose(disposable);
-    disposeModel(model);
-  }
-}
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-async function inputsOf(
-  model: tfl.LayersModel,
-  { data, random, limit = Number.POSITIVE_INFINITY, scale, seed = 0 }: MeasureFilesOptions,
-  disposable: tf.Tensor[],
-): Promise<{ readonly inputs: SharpnessInputs; readonly ys?: Samples }> {
-  if (random !== undefined) {
-    disposable.push(...randomInputs(model, Math.min(random, limit), seed));
-    return { inputs: [...disposable] };
-  }
-  if (typeof data === 'string' && isModule(data)) {
-    if (limit !== Number.POSITIVE_INFINITY || scale !== undefined) {
-      throw new Error('limit and scale are for files of numbers: let the module export what is to be measured.');
-    }
-    return { inputs: (await readDataModule(data)) as SharpnessInputs };
-  }
-  const files = typeof data === 'string' ? { '': data } : data!;
-  const names = inputNames(model);
-  const arrays = new Map<string, Samples>();
-  let ys: Samples | undefined;
-  for (const [name, path] of Object.entries(files)) {
-    if (name !== '' && !names.includes(name)) {
-      throw new Error(`the model has no input '${name}', only ${names.join(', ')}.`);
-    }
-    const input = model.inputs[Math.max(0, names.indexOf(name))]!.shape;
-    const read: FileData = await readDataFile(path, input, limit);
-    for (const [key, array] of read.arrays) {
-      arrays.set(name === '' || read.arrays.size > 1 ? key : name, array);
-    }
-    ys ??= read.labels;
-  }
-  disposable.push(...modelInputs(model, arrays, limit, scale));
-  return { inputs: [...disposable], ...(ys && { ys }) };
-}
-
-async function readLabels(path: string, limit = Number.POSITIVE_INFINITY): Promise<Samples> {
-  const { arrays } = await readDataFile(path, [null, null], limit);
-  return [...arrays.values()][0]!;
-}
-
-/** Labels as numbers of classes become rows where the loss wants rows. */
-function labelsFor({ shape, values }: Samples, loss: Losses, model: tfl.LayersModel): tf.Tensor | undefined {
-  const classes = model.outputs[0]!.shape.at(-1)!;
-  const isClasses = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
-  const wantsRows = ['categoricalCrossentropy', 'categorical_crossentropy', 'softmaxCrossEntropy'].includes(
-    loss as string,
-  );
-  return tf.tidy(() =>
-    isClasses && wantsRows && classes > 1
-      ? tf.cast(tf.oneHot(tf.tensor1d(Int32Array.from(values), 'int32'), classes), 'float32')
-      : tf.tensor(values, [...shape]),
-  );
-}
-
-function lossByActivation(model: tfl.LayersModel, output: string | undefined, note: (line: string) => void): Losses {
-  const names = outputNames(model);
-  const found = lastActivations(model).map((activation, i) => {
-    if (output !== undefined && names[i] !== output) {
-      return undefined;
-    }
-    if (activation === undefined) {
-      throw new Error(
-        `the file does not say what the output '${names[i]}' was trained by, and it ends in neither softmax nor sigmoid: say it, ` +
-          '--loss meanSquaredError, or --loss softmaxCrossEntropy for logits.',
-      );
-    }
-    return activation === 'softmax' ? 'categoricalCrossentropy' : 'binaryCrossentropy';
-  });
-  const used = names.flatMap((name, i) => (found[i] === undefined ? [] : [[name, found[i]] as const]));
-  note(
-    `The file does not say what the model was trained by: taken is ${[...new Set(used.map(([, loss]) => loss))].join(' and ')}, by its last activation.`,
-  );
-  return Object.fromEntries(used);
-}
-
-function lossOfOutput(model: tfl.LayersModel, losses: Losses, output: string): Losses {
-  const names = outputNames(model);
-  const place = names.indexOf(output);
-  if (place < 0) {
-    throw new Error(`the model has no output '${output}', only ${names.join(', ')}.`);
-  }
-  if (typeof losses !== 'object') {
-    return { [output]: losses };
-  }
-  const loss = Array.isArray(losses) ? losses[place] : (losses as { [name: string]: never })[output];
-  if (loss === undefined) {
-    throw new Error(`the output '${output}' has no loss: say it, --loss NAME.`);
-  }
-  return { [output]: loss };
 }

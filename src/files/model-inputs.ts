@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { inputNames } from '../tfjs/model-graph.js';
-import { firstSamples, type Samples } from './samples.js';
+import { firstSamples, namesOf, type Samples } from './samples.js';
 
 /**
  * Puts arrays of files in the order of the model's inputs, as tensors in their shapes: axes of length 1 are added or left out, and flat
@@ -23,8 +23,9 @@ export function modelInputs(
   const chosen = names.map((name, i) => {
     const found = arrays.get(name) ?? (arrays.size === names.length ? inOrder(arrays, names, i) : undefined);
     if (!found) {
-      const given = [...arrays.keys()].map((each) => each || 'one without a name').join(', ');
-      throw new Error(`the data have no array for the input '${name}', only ${given}: --data ${name}=FILE names one.`);
+      throw new Error(
+        `the data have no array for the input '${name}', only ${namesOf(arrays)}: --data ${name}=FILE names one, and FILE.npz#ARRAY one of several.`,
+      );
     }
     return fitted(name, firstSamples(found, limit), model.inputs[i]!.shape);
   });

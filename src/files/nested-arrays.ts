@@ -2,7 +2,7 @@ import { parseJson } from './json-text.js';
 import { type FileData, type Samples, samplesOf } from './samples.js';
 
 /**
- * Reads JSON: nested arrays of numbers [N, ...], such arrays by input name, or { xs, ys }.
+ * Reads JSON: nested arrays of numbers [N, ...], such arrays by input name, or { xs, ys } of either.
  *
  * @param name of the file, for messages.
  * @throws Error with one line for what is not that, and for rows of different lengths.
@@ -16,10 +16,13 @@ export function readNestedArrays(name: string, bytes: Uint8Array): FileData {
     return { arrays: new Map([['', arrayOf(name, content)]]) };
   }
   const { xs, ys, ...named } = content as { readonly [key: string]: unknown };
-  const inputs = xs === undefined ? named : Array.isArray(xs) ? { '': xs } : (xs as object);
+  const arraysOf = (key: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? new Map(Object.entries(value).map(([inner, each]) => [inner, arrayOf(`${name}: ${inner}`, each)]))
+      : new Map([['', arrayOf(`${name}: ${key}`, value)]]);
   return {
-    arrays: new Map(Object.entries(inputs).map(([key, value]) => [key, arrayOf(`${name}: ${key}`, value)])),
-    ...(ys !== undefined && { labels: arrayOf(`${name}: ys`, ys) }),
+    arrays: xs === undefined ? arraysOf('', named) : arraysOf('xs', xs),
+    ...(ys !== undefined && { labels: arraysOf('ys', ys) }),
   };
 }
 

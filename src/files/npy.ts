@@ -57,8 +57,9 @@ export function readNpy(name: string, bytes: Uint8Array): Samples {
     );
   }
   const little = descr[1] !== '>';
-  const isFloat = descr[2]!.startsWith('f');
-  const values = isFloat ? new Float32Array(size) : new Array<number | bigint>(size);
+  // Whole numbers of up to 16 bits are float32 too; of others samplesOf sees whether they are.
+  const fits = descr[2]!.startsWith('f') || type.bytes <= 2;
+  const values = fits ? new Float32Array(size) : new Array<number | bigint>(size);
   const places = fortran ? rowMajor(shape) : undefined;
   for (let i = 0; i < size; i++) {
     values[places ? places[i]! : i] = type.read(view, end + i * type.bytes, little) as number;

@@ -7,14 +7,11 @@ export interface Samples {
 
 /** What a data file holds. */
 export interface FileData {
-  /** By name: of the inputs, or '' for a single array without one. */
+  /** By name, or '' for a single array without one. */
   readonly arrays: ReadonlyMap<string, Samples>;
-  /** Labels that lie in the same file. */
-  readonly labels?: Samples;
+  /** Labels that lie in the same file: by name of the outputs, or '' for those of the only one. */
+  readonly labels?: ReadonlyMap<string, Samples>;
 }
-
-/** Beyond it float32 has no whole numbers of its own. */
-const LARGEST_WHOLE = 2 ** 24;
 
 /**
  * @param name what to call the numbers in messages.
@@ -35,7 +32,7 @@ export function samplesOf(name: string, shape: readonly number[], values: ArrayL
     return { shape, values };
   }
   const converted = Float32Array.from(values, Number);
-  if (isWhole && converted.some((value) => Math.abs(value) > LARGEST_WHOLE)) {
+  if (isWhole && converted.some((value, i) => values[i]! < value || values[i]! > value)) {
     throw new Error(`${name} has whole numbers beyond 2^24, which float32 would round.`);
   }
   return { shape, values: converted };
@@ -49,4 +46,25 @@ export function firstSamples({ shape, values }: Samples, limit: number): Samples
   }
   const size = rest.reduce((product, each) => product * each, 1);
   return { shape: [limit, ...rest], values: values.subarray(0, limit * size) };
+}
+
+/** For messages. */
+export function namesOf(arrays: ReadonlyMap<string, Samples>): string {
+  return [...arrays.keys()].map((each) => (each === '' ? 'one without a name' : each)).join(', ') || 'none';
+}
+
+/**
+ * The array of a file that holds one.
+ *
+ * @throws Error with one line for several: one of them has to be named.
+ */
+export function onlyArray(path: string, { arrays, labels }: FileData): Samples {
+  // Of a table with no other columns.
+  const all = arrays.size > 0 ? arrays : (labels ?? arrays);
+  if (all.size !== 1) {
+    throw new Error(
+      `'${path}' has several arrays, ${namesOf(all)}: name one behind a #, ${path}#${[...all.keys()][0]}.`,
+    );
+  }
+  return [...all.values()][0]!;
 }

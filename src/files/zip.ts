@@ -8,24 +8,24 @@ const LARGEST = 2 ** 32;
 /**
  * Unpacks some files of a zip archive, in memory.
  *
- * @param purpose of the archive, for messages: 'a .keras archive'.
+ * @param name of the archive, for messages.
  * @param wanted which of its files.
  * @throws Error with one line for no archive, a damaged one, and one that would fill the memory.
  */
 export function unzip(
+  name: string,
   bytes: Uint8Array,
-  purpose: string,
   wanted: (name: string) => boolean,
 ): ReadonlyMap<string, Uint8Array> {
   let bomb: string | undefined;
   let total = 0;
-  const filter = ({ name, size, originalSize }: { name: string; size: number; originalSize: number }) => {
-    if (bomb !== undefined || !wanted(name)) {
+  const filter = ({ name: file, size, originalSize }: { name: string; size: number; originalSize: number }) => {
+    if (bomb !== undefined || !wanted(file)) {
       return false;
     }
     total += originalSize;
     if (total > LARGEST || originalSize > SMALL + MOST_GROWTH * size) {
-      bomb = name;
+      bomb = file;
       return false;
     }
     return true;
@@ -34,10 +34,10 @@ export function unzip(
   try {
     files = unzipSync(bytes, { filter });
   } catch (error) {
-    throw new Error(`${purpose} is cut off or damaged: copy it again.`, { cause: error });
+    throw new Error(`'${name}' is cut off or damaged: copy it again.`, { cause: error });
   }
   if (bomb !== undefined) {
-    throw new Error(`${purpose} is refused: '${bomb}' in it would grow beyond what arrays of numbers do.`);
+    throw new Error(`'${name}' is refused: ${bomb} in it would grow beyond what arrays of numbers do.`);
   }
   return new Map(Object.entries(files));
 }

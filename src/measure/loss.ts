@@ -242,9 +242,7 @@ export function lossesOf(model: tfl.LayersModel, given?: Losses): (OutputLoss | 
   const names = outputNames(model);
   if (given !== undefined) {
     checkLoss(given);
-    return typeof given !== 'object' || isFactor(given) || isMultiple(given)
-      ? names.map(() => givenLoss(given as Loss))
-      : forEachOutput('loss', given as readonly Loss[], names).map((each) => each && givenLoss(each));
+    return lossOfEach(given, names).map((each) => each && givenLoss(each));
   }
   const { loss } = model;
   if (loss === undefined || loss === null) {
@@ -256,6 +254,13 @@ export function lossesOf(model: tfl.LayersModel, given?: Losses): (OutputLoss | 
   return forEachOutput("The model's loss", loss as readonly unknown[], names).map((each) =>
     each === undefined || each === null ? undefined : compiledLoss(each),
   );
+}
+
+/** Losses in the order of the outputs; undefined where a name is left out. */
+export function lossOfEach(losses: Losses, names: readonly string[]): (Loss | undefined)[] {
+  return typeof losses !== 'object' || isFactor(losses) || isMultiple(losses)
+    ? names.map(() => losses as Loss)
+    : forEachOutput('loss', losses as readonly Loss[], names);
 }
 
 /** Values in the order of the outputs, given in that order or by name; undefined where a name is left out. */

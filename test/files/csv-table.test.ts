@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { readCsvTable } from '../../src/files/csv-table.js';
+
+const read = (text: string) => readCsvTable('t.csv', Buffer.from(text));
+
+test('rows with a header and without, quoted, with a mark of byte order and Windows lines', () => {
+  const plain = read('1,2\n3,4\n');
+  expect(plain).toEqual({ arrays: new Map([['', { shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) }]]) });
+  expect(read('\ufeffa,b\r\n1,"2"\r\n\r\n3, 4\r\n')).toEqual(plain);
+});
+
+test('a column of labels stands apart, wherever it is', () => {
+  const { arrays, labels } = read('x1,Label,x2\n1,0,2\n3,1,4\n');
+  expect(arrays.get('')).toEqual({ shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) });
+  expect(labels!.get('')).toEqual({ shape: [2, 1], values: Float32Array.of(0, 1) });
+  expect(read('label,0,1\n5,1,2\n').arrays.get('')!.values).toEqual(Float32Array.of(1, 2));
+  expect(read('y\n1\n').arrays.size).toBe(0);
+});
+
+test.each([
+  ['', /has no rows/],
+  ['a,b\n', /has no rows/],
+  ['a,b\n1,2\n3\n', /is not a table: .*3/],
+  ['a,b\n1,"2\n', /is not a table/],
+  ['a,b\n1,2\n3,x\n', /row 3: 'x' in column b is not a number/],
+  ['1,2\n3,\n', /row 2: '' in column 2/],
+  // A first row with a number that is missing is no header.
+  ['1,NA\n3,4\n', /row 1: 'NA'/],
+  ['1,1e999\n', /row/],
+])('%j is refused in one line', (text, line) => {
+  expect(() => read(text)).toThrow(line);
+  expect(() => read(text)).toThrow(/^[^\n]*$/);
+});

@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest';
+import { readTopology } from '../../src/files/keras-topology.js';
+
+const keras3 = (class_name: string, config: object = {}, more: object = {}) => ({
+  module: 'keras.layers',
+  class_name,
+  config: { name: 'l', ...config },
+  registered_name: null,
+  ...more,
+});
+const keras2 = (class_name: string, config: object = {}) => ({ class_name, config: { name: 'l', ...config } });
+
+function read(...layers: object[]) {
+  const topology = { class_name: 'Sequential', config: { name: 's', layers } };
+  const before = JSON.stringify(topology);
+  const { model, notes } = readTopology(topology, true);
+  expect(JSON.stringify(topology)).toBe(before);
+  return { layers: (model.config as { layers: Record<string, unknown>[] }).layers, notes };
+}
+const one = (layer: object) => read(layer).layers[0]! as { class_name: string; config: Record<string, unknown> };
+
+test('inputs, types and initializers of Keras 3 in the words of tf.js', () => {
+  const policy = (name: string) => ({
+    module: 'keras',
+    class_name: 'DTypePolicy',
+    config: { name },
+    registered_name: null,
+  });
+  expect(one(keras3('InputLayer', { batch_shape: [null, 2], dtype: 'float32' })).config).toEqual({
+    name: 'l',
+    batch_input_shape: [null, 2],
+    dtype: 'float32',
+  });
+  expect(one(keras3('Dense', { dtype: policy('mixed_float16') })).config.dtype).toBe('float32');
+  expect(one(keras3('Dense', { dtype: policy('int32') })).config.dtype).toBe('int32');
+  const orthogonal = { class_name: 'OrthogonalInitializer', config: { gain: 1 } };
+  expect(one(keras3('LSTM', { recurrent_initializer: orthogonal })).config.recurrent_initializer).toMatchObject({
+    class_name: 'Orthogonal',
+  });
+  const { model } = readTopology(
+    {
+      class_name: 'Sequential',
+      config: { layers: [keras3('Dense', { kernel_initializer: { class_name: 'Mine', config: {} } })] },
+    },
+    false,
+  );
+  expect(JSON.stringify(model)).toContain('"kernel_initializer":{"class_name":"Zeros","config":{}}');
+  expect(
+    one(keras3('Dense', { kernel_regularizer: { class_name: 'L2', config: { l2: 0.1 } } })).config.kernel_regularizer,
+  ).toEqual({
+    class_name: 'L1L2',
+    config: { l1: 0, l2: 0.1 },
+  });
+});
+
+test('layers that tf.js knows under another name, or by other numbers', () => {
+  expect(one(keras3('LeakyReLU', { negative_slope: 0.1 })).config.alpha).toBe(0.1);
+  expect(one(keras3('ReLU', { negative_slope: 0.1, max_value: null, threshold: 0 }))).toMatchObject({
+    class_name: 'LeakyReLU',
+    config: { alpha: 0.1 },
+  });
+  expect(one(keras2('ReLU', { negative_slope: 0, max_value: null, threshold: 0.5 }))).toMatchObject({
+    class_name: 'ThresholdedReLU',
+    config: { theta: 0.5 },
+  });
+  expect(one(keras3('ReLU', { negative_slope: 0, max_value: 6, threshold: 0 })).class_name).toBe('ReLU');
+  expect(one(keras3('Dense', { activation: 'silu' })).config.activation).toBe('swish');
+  expect(one(keras3('Activation', { activation: 'leaky_relu' }))).toMatchObject({
+    class_name: 'LeakyReLU',
+    config: { alpha: 0.2 },
+  });
+  expect(one(keras3('Dense', { activation: { class_name: 'function', config: 'relu' } })).config.activation).toBe(
+    'relu',
+  );
+  expect(one(keras3('SeparableConv2D', { kernel_initializer: {}, depth_multiplier: 1 })).config).toEqual({
+    name: 'l',
+    depth_multiplier: 1,
+  });
+});
+
+test('what is computed otherwise is told', () => {
+  expect(read(keras3('UpSampling2D', { interpolation: 'bilinear' })).notes).toEqual([
+    expect.stringMatching(/^Layer 'l' is an UpSampling2D with bilinear/),
+  ]);
+  expect(read(keras3('UpSampling2D', { interpolation: 'nearest' })).notes).toEqual([]);
+});
+
+test.each<[layer: object, what: string]>([
+  [keras3('Conv2D', { groups: 2 }), 'groups: 2'],
+  [keras3('Dense', { activation: 'hard_sigmoid' }), 'hard_sigmoid'],
+  [keras3('LSTM', { recurrent_activation: 'hard_sigmoid' }), 'hard_sigmoid'],
+  [keras2('GlobalAveragePooling2D', { keepdims: true }), 'keepdims: true'],
+  [keras3('BatchNormalization', { renorm: true }), 'renorm'],
+  [keras3('ReLU', { negative_slope: 0.1, max_value: 6 }), 'a negative_slope beside'],
+  [keras3('ReLU', { negative_slope: 0, threshold: 1, max_value: 6 }), 'a threshold beside'],
+])('%j is refused', (layer, what) => {
+  expect(() => read(layer)).toThrow(what);
+  expect(() => read(layer)).toThrow(/^layer 'l' has .*, which tf\.js passes over: it would compute something else\.$/);
+});
+
+test('calls of Keras 3 become lists of [layer, call, output, kwargs]', () => {
+  const tensor = (name: string, call = 0) => ({
+    class_name: '__keras_tensor__',
+    config: { shape: [null, 2], keras_history: [name, call, 0] },
+  });
+  const layers = [
+    keras3('InputLayer', { name: 'a', batch_shape: [null, 2] }, { name: 'a', inbound_nodes: [] }),
+    {
+      ...keras3('Sequential', { name: 'inner', layers: [] }),
+      name: 'inner',
+      inbound_nodes: [{ args: [tensor('a')], kwargs: { mask: null } }],
+    },
+    keras3(
+      'Add',
+      { name: 'b' },
+      { name: 'b', inbound_nodes: [{ args: [[tensor('a'), tensor('inner')]], kwargs: {} }] },
+    ),
+    keras3(
+      'Dropout',
+      { name: 'd' },
+      { name: 'd', inbound_nodes: [{ args: [tensor('b')], kwargs: { training: false } }] },
+    ),
+  ];
+  const topology = {
+    ...keras3('Functional', { name: 'm', layers, input_layers: ['a', 0, 0], output_layers: [['d', 0, 0]] }),
+  };
+  const { config } = readTopology(topology, true).model as {
+    config: { layers: { inbound_nodes: unknown }[]; input_layers: unknown; output_layers: unknown };
+  };
+  expect(config.layers.map(({ inbound_nodes }) => inbound_nodes)).toEqual([
+    [],
+    [[['a', 0, 0, {}]]],
+    // The first call of a model is the one that made it.
+    [
+      [
+        ['a', 0, 0, {}],
+        ['inner', 1, 0, {}],
+      ],
+    ],
+    [[['b', 0, 0, { training: false }]]],
+  ]);
+  expect([config.input_layers, config.output_layers]).toEqual([[['a', 0, 0]], [['d', 0, 0]]]);
+  const strange = keras3(
+    'MultiHeadAttention',
+    { name: 'b' },
+    { name: 'b', inbound_nodes: [{ args: [tensor('a')], kwargs: { value: tensor('a') } }] },
+  );
+  expect(() => readTopology(keras3('Functional', { name: 'm', layers: [layers[0]!, strange] }), true)).toThrow(
+    "layer 'b' is called with a tensor as value",
+  );
+});
+
+test('what is no topology', () => {
+  for (const topology of [null, 3, {}, { class_name: 'Sequential' }]) {
+    expect(() => readTopology(topology, true)).toThrow(/has no class_name and config/);
+  }
+});

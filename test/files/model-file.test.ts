@@ -1,0 +1,78 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { unzipSync, zipSync } from 'fflate';
+import { expect, test } from 'vitest';
+import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
+import { denseModel, saveModel, testFolder } from './saved-model.js';
+
+const folder = testFolder();
+
+test('a model of tf.js has its weights and its loss back', async () => {
+  const model = denseModel();
+  const [kernel] = model.getWeights();
+  const values = await kernel!.data();
+  await saveModel(model, folder.at('dense'), { loss: 'mse' });
+  const before = tf.memory().numTensors;
+  const loaded = await loadModelFile(folder.at('dense'));
+  expect(await loaded.model.getWeights()[0]!.data()).toEqual(values);
+  expect([loaded.training, loaded.notes]).toEqual([{ loss: 'mse' }, []]);
+  disposeModel(loaded.model);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('an inner model that is called twice is freed whole', async () => {
+  const inner = tfl.sequential({ layers: [tfl.layers.dense({ units: 2, inputShape: [2] })] });
+  const a = tfl.input({ shape: [2] });
+  const once = inner.apply(a) as tfl.SymbolicTensor;
+  await saveModel(tfl.model({ inputs: a, outputs: inner.apply(once) as tfl.SymbolicTensor }), folder.at('twice'));
+  const before = tf.memory().numTensors;
+  disposeModel((await loadModelFile(folder.at('twice'))).model);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('random weights are those of their seed, and none are read', async () => {
+  await saveModel(denseModel(), folder.at('random'));
+  writeFileSync(folder.at('random', 'weights.bin'), '');
+  const drawn = async (randomWeights: number) => {
+    const { model } = await loadModelFile(folder.at('random'), { randomWeights });
+    const values = await model.getWeights()[0]!.data();
+    disposeModel(model);
+    return values;
+  };
+  expect(await drawn(1)).toEqual(await drawn(1));
+  expect(await drawn(1)).not.toEqual(await drawn(2));
+});
+
+test.each<[name: string, content: string | Uint8Array, line: RegExp]>([
+  ['a.h5', Uint8Array.of(0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10), /HDF5/],
+  ['a.pb', 'x', /is no model of tf\.js layers or Keras/],
+  ['a.onnx', 'x', /is no model/],
+  ['a.keras', 'x', /cut off or damaged/],
+  [
+    'a.json',
+    '{"modelTopology": {"class_name": "Sequential"}, "weightsManifest": [{"paths": [], "weights": []}]}',
+    /no class_name and config/,
+  ],
+  [
+    'b.json',
+    '{"modelTopology": {"class_name": "Sequential", "config": {"layers": [{"class_name": "Nope", "config": {}}]}}, "weightsManifest": [{"paths": [], "weights": []}]}',
+    /class Nope, which tf\.js does not know: --require/,
+  ],
+])('%s', async (name, content, line) => {
+  writeFileSync(folder.at(name), content);
+  const before = tf.memory().numTensors;
+  await expect(loadModelFile(folder.at(name))).rejects.toThrow(line);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('weights of other shapes than the layers have are told with their layer', async () => {
+  const files = unzipSync(readFileSync('test/fixtures/keras3/reg.keras'));
+  const config = Buffer.from(files['config.json']!).toString().replace('"units": 7', '"units": 6');
+  writeFileSync(folder.at('units.keras'), zipSync({ ...files, 'config.json': Buffer.from(config) }));
+  const before = tf.memory().numTensors;
+  await expect(loadModelFile(folder.at('units.keras'))).rejects.toThrow(
+    /^layer 'dense[_\d]*' has weights of shapes \[5,6\], \[6\] in tf\.js, but \[5,7\], \[7\] in the file\.$/,
+  );
+  expect(tf.memory().numTensors).toBe(before);
+});

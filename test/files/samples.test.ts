@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { firstSamples, namesOf, onlyArray, samplesOf } from '../../src/files/samples.js';
+
+test('whole numbers have to fit into float32', () => {
+  expect(samplesOf('x', [2], [2 ** 24, -3])).toEqual({ shape: [2], values: Float32Array.of(2 ** 24, -3) });
+  expect(() => samplesOf('x', [1], [2 ** 24 + 1])).toThrow(/beyond 2\^24/);
+  expect(() => samplesOf('x', [1], [2n ** 53n + 1n])).toThrow(/beyond 2\^24/);
+  expect(samplesOf('x', [1], Float64Array.of(2 ** 30)).values[0]).toBe(2 ** 30);
+});
+
+test('a shape has to fit the numbers', () => {
+  expect(() => samplesOf('x', [2, 2], [1, 2, 3])).toThrow('x has 3 numbers, but its shape [2, 2] means 4');
+  expect(() => samplesOf('x', [], [1])).toThrow(/a single number/);
+});
+
+test('the first samples', () => {
+  const samples = samplesOf('x', [3, 2], [1, 2, 3, 4, 5, 6]);
+  expect(firstSamples(samples, 2)).toEqual({ shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) });
+  expect(firstSamples(samples, 5)).toEqual(samples);
+});
+
+test('one array of a file', () => {
+  const [a, b] = [samplesOf('a', [1], [1]), samplesOf('b', [1], [2])];
+  expect(onlyArray('x', { arrays: new Map([['', a]]), labels: new Map([['', b]]) })).toBe(a);
+  expect(onlyArray('x', { arrays: new Map(), labels: new Map([['', b]]) })).toBe(b);
+  const several = new Map([
+    ['a', a],
+    ['b', b],
+  ]);
+  expect(() => onlyArray('x.npz', { arrays: several })).toThrow(
+    "'x.npz' has several arrays, a, b: name one behind a #, x.npz#a.",
+  );
+  expect(namesOf(new Map([['', a]]))).toBe('one without a name');
+});
