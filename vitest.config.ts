@@ -10,6 +10,7 @@ const backendFree = [
   'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,docs,native,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
+  'test/files/!(measure-files).test.ts',
   'test/training/files/*.test.ts',
   'test/training/tensorboard/!(native-writer).test.ts',
   'test/{throws,warnings}.test.ts',
@@ -24,6 +25,7 @@ const kernel = [
   'test/measure/{value-cases,what-fit-minimises}.test.ts',
   'test/tfjs/!(copies|minibatch-recorder).test.ts',
   'test/benchmarks/launches.test.ts',
+  'test/files/measure-files.test.ts',
   'test/brute-force/keras-architectures.test.ts',
 ];
 

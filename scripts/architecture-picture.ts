@@ -17,9 +17,12 @@ const entries: Readonly<Record<string, string>> = {
   streams: '/streams',
   control: '/control',
   node: '/node',
+  // Its room has the same name.
+  filesEntry: '/files',
   layers: '/layers',
 };
 const rooms: Readonly<Record<string, string>> = {
+  files: 'saved models<br/>and data files',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',
@@ -37,7 +40,7 @@ type Arrows = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The room, or the entry, that a file of src/ belongs to; undefined where it is not drawn. */
 function boxOf(path: string): string | undefined {
-  const name = /^src\/([\w-]+)/.exec(path)?.[1];
+  const name = path === 'src/files.ts' ? 'filesEntry' : /^src\/([\w-]+)/.exec(path)?.[1];
   if (name === undefined || everywhere.includes(name)) {
     return undefined;
   }

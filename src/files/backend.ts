@@ -5,14 +5,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { addonPath } from '../native/addon.js';
 import { optionalPackage } from './optional-package.js';
 
+/** A backend of tf.js for Node. */
+export type FileBackend = 'tensorflow' | 'wasm' | 'cpu';
+
 const packages = {
   tensorflow: '@tensorflow/tfjs-node',
   wasm: '@tensorflow/tfjs-backend-wasm',
   cpu: '@tensorflow/tfjs-backend-cpu',
-} as const;
-
-/** A backend of tf.js for Node. */
-export type FileBackend = keyof typeof packages;
+} as const satisfies Record<FileBackend, string>;
 
 export const fileBackends = Object.keys(packages) as readonly FileBackend[];
 

@@ -80,6 +80,11 @@ function layerOf(layer: Json, context: Context): Json {
     config.cells = config.cells.map((each) => layerOf(each as Json, context));
   }
   const rule = repairs[given];
+  if (/^keras\.(src\.)?ops\b/.test(String(layer.module)) && !(sameAsLayers.includes(given) && isOfTwo(layer))) {
+    throw new Error(
+      `'${name}' is the operation ${given} of keras.ops, which tf.js has no layer for: build the model with a layer, Add, Rescaling or Activation.`,
+    );
+  }
   const changed = rule?.({ config, name, isKeras3, notes: context.notes });
   const repaired: Json = { ...told, class_name: changed ?? given, config };
   if (Array.isArray(layer.inbound_nodes)) {
@@ -151,6 +156,11 @@ function tensorsOf(value: unknown): unknown[][] {
   }
   const { keras_history } = (value.config ?? {}) as Json;
   return value.class_name === '__keras_tensor__' && Array.isArray(keras_history) ? [keras_history] : [];
+}
+
+/** Whether an operation is called on two tensors, and not on a tensor and a number. */
+function isOfTwo({ inbound_nodes: nodes }: Json): boolean {
+  return Array.isArray(nodes) && nodes.every((node) => isObject(node) && tensorsOf(node.args).length === 2);
 }
 
 interface Repair {
@@ -239,6 +249,31 @@ const upSampling: RepairRule = ({ config, name, notes }) => {
   return undefined;
 };
 
+/** In tf.js the name is that of an initializer. */
+const nothing: RepairRule = ({ config }) => {
+  config.activation = 'linear';
+  return 'Activation';
+};
+
+/** tf.js tells of an output shape that is not the layer's. */
+const misshapen: RepairRule = ({ name }) => {
+  throw new Error(
+    `layer '${name}' is of a class that does not work in models of tf.js: prepare the data beforehand, and save the model without it.`,
+  );
+};
+
+const conv1d: RepairRule = (layer) => {
+  if (layer.config.padding === 'causal') {
+    throw new Error(
+      `layer '${layer.name}' has padding 'causal', which does not work in models of tf.js: put a ZeroPadding1D before it.`,
+    );
+  }
+  return weighted(layer);
+};
+
+/** Operations on tensors that Keras 3 writes among the layers, and that are layers of tf.js where they are of two tensors. */
+const sameAsLayers = ['Add', 'Multiply', 'Maximum', 'Minimum'];
+
 const normalized: RepairRule = ({ config, name }) =>
   isSet(config.renorm) || isSet(config.rms_scaling) ? refuse(name, 'renorm or rms_scaling') : undefined;
 
@@ -246,8 +281,12 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   ReLU: relu,
   LeakyReLU: leakyRelu,
   Activation: activation,
+  Identity: nothing,
+  Resizing: misshapen,
+  CenterCrop: misshapen,
+  CategoryEncoding: misshapen,
   Dense: weighted,
-  Conv1D: weighted,
+  Conv1D: conv1d,
   Conv2D: weighted,
   Conv3D: weighted,
   Conv2DTranspose: weighted,

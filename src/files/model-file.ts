@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { isModel } from '../tfjs/model-graph.js';
+import { allVariables } from '../tfjs/weights.js';
 import { lineOf } from '../warnings.js';
 import { registerBuiltInLayers } from './built-in-layers.js';
 import { type KerasWeight, readKerasArchive } from './keras-archive.js';
@@ -57,36 +58,57 @@ export async function loadModelFile(path: string, { randomWeights }: LoadOptions
   if (!withWeights) {
     seedInitializers(topology, randomWeights);
   }
-  const model = await deserialize(topology, content.weights);
-  if (kerasWeights) {
-    try {
+  const model = await deserialize(topology);
+  try {
+    if (kerasWeights) {
       giveWeights(model, kerasWeights, '');
-    } catch (error) {
-      disposeModel(model);
-      throw error;
+    } else if (content.weights) {
+      giveManifest(model, content.weights);
     }
+    return { model, training: content.training, notes: [...notes, ...unlikeKeras(model)] };
+  } catch (error) {
+    disposeModel(model);
+    throw error;
   }
-  return { model, training: content.training, notes };
 }
 
-async function deserialize(topology: object, weights: ModelContent['weights']): Promise<tfl.LayersModel> {
+async function deserialize(topology: object): Promise<tfl.LayersModel> {
   registerBuiltInLayers();
+  let before = new Set<tf.Variable>();
   try {
     return await tfl.loadLayersModel({
-      load: async () => ({
-        modelTopology: topology,
-        ...(weights && { weightSpecs: weights.specs, weightData: weights.data }),
-      }),
+      load: async () => {
+        before = new Set(allVariables());
+        return { modelTopology: topology };
+      },
     });
   } catch (error) {
+    tf.dispose(allVariables().filter((variable) => !before.has(variable)));
     const line = lineOf(error);
     const unknown = /Unknown layer: (\S+?)\. /.exec(line)?.[1];
     throw new Error(
       unknown === undefined
-        ? `tf.js cannot load it: ${line.slice(0, 400)}`
+        ? cannotLoad(line)
         : `it has a layer of class ${unknown}, which tf.js does not know: --require a module that registers it with tf.serialization.registerClass.`,
       { cause: error },
     );
+  }
+}
+
+function cannotLoad(line: string): string {
+  return `tf.js cannot load it: ${line.replace(/ This may be due to .*/, '').slice(0, 400)}`;
+}
+
+function giveManifest(model: tfl.LayersModel, { specs, data }: NonNullable<ModelContent['weights']>): void {
+  // What tf.js keeps of the optimizer lies in the same file.
+  const decoded = tf.io.decodeWeights(data, specs);
+  const ofModel = specs.filter(({ group }) => group !== 'optimizer').map(({ name }) => [name, decoded[name]!] as const);
+  try {
+    model.loadWeights(Object.fromEntries(ofModel));
+  } catch (error) {
+    throw new Error(cannotLoad(lineOf(error)), { cause: error });
+  } finally {
+    tf.dispose(decoded);
   }
 }
 
@@ -106,6 +128,23 @@ function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string
     }
     tf.tidy(() => layer.setWeights(given.map(({ shape, values }) => tf.tensor(values, [...shape]))));
   }
+}
+
+/** What depends on shapes that are known once the model is loaded. */
+function unlikeKeras(model: tfl.LayersModel): string[] {
+  return model.layers.flatMap((layer) => {
+    if (isModel(layer)) {
+      return unlikeKeras(layer as unknown as tfl.LayersModel);
+    }
+    const axis = layer.getClassName() === 'BatchNormalization' ? Number([layer.getConfig().axis].flat()[0]) : -1;
+    const rank = [layer.inputSpec].flat()[0]?.ndim ?? 0;
+    return axis < 0 || rank === 0 || axis === rank - 1
+      ? []
+      : [
+          `Layer '${layer.name}' is a BatchNormalization along axis ${axis}, which tf.js computes otherwise than Keras on wasm and cpu: the ` +
+            'reading is of what tf.js computes.',
+        ];
+  });
 }
 
 /** Frees all weights. `model.dispose` counts calls, and leaves those of a model that is called twice. */

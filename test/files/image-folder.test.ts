@@ -1,11 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import jpeg from 'jpeg-js';
-import { PNG } from 'pngjs';
 import { beforeAll, expect, test } from 'vitest';
 import { readImageFolder } from '../../src/files/image-folder.js';
 import { testFolder } from './saved-model.js';
 
+interface Pngjs {
+  PNG: { new (size: { width: number; height: number }): object; sync: { write(png: object): Buffer } };
+}
+// It has no types of its own.
+const { PNG } = (await import('pngjs' as string)) as Pngjs;
 const folder = testFolder();
 
 /** One colour, 2 x 1, in RGBA. */
