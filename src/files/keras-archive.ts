@@ -46,6 +46,9 @@ export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: b
   }
   const weights = new Map<string, readonly KerasWeight[]>();
   try {
+    if (stored.length < endOfHdf5(stored)) {
+      throw new Error('cut off');
+    }
     const file = new File(Uint8Array.from(stored).buffer, 'model.weights.h5');
     collect(file, config, '', weights);
   } catch (error) {
@@ -55,6 +58,13 @@ export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: b
     throw new Error(`'${name}': its model.weights.h5 is cut off or damaged: save the model again.`, { cause: error });
   }
   return { config, weights };
+}
+
+/** The address of its end that an HDF5 file has in its superblock, of version 0 (and 1) or 2 (and 3): what nobody reads may be cut off too. */
+function endOfHdf5(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = view.getUint8(8);
+  return Number(view.getBigUint64(version === 0 ? 40 : version === 1 ? 44 : 28, true));
 }
 
 class MissingWeights extends Error {}
