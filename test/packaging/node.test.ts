@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PackedProject, packedProject } from './packed-project.js';
 import {
@@ -96,4 +97,18 @@ test('every door opens to import and to require, with the same numbers', async (
   expect(bare).toContain("import 'tfjs-sharpness/optimizers';");
   project.write('bare.mjs', bare);
   expectSame(outcomeInNode<Loaded>(project, 'bare.mjs'), loaded);
+});
+
+test('the command line measures a model of Keras, as Keras predicts it, with what comes with the package', () => {
+  const file = (name: string) => join(import.meta.dirname, '../fixtures/keras3', name);
+  const words = ['measure', file('reg.keras'), '--data', file('reg_x.npy'), '--expect', file('reg_y.npy')];
+  const { stdout, status } = project.try('npx', 'tfjs-sharpness', ...words, '--backend', 'cpu', '--json');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ model: file('reg.keras'), exact: true });
+  // Another backend is a package of its own.
+  const { stderr, status: failed } = project.try('npx', 'tfjs-sharpness', ...words, '--backend', 'wasm');
+  expect(failed).toBe(1);
+  expect(stderr).toBe(
+    'tfjs-sharpness: the backend wasm needs the package @tensorflow/tfjs-backend-wasm: npm install @tensorflow/tfjs-backend-wasm\n',
+  );
 });
