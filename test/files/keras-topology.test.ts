@@ -72,6 +72,8 @@ test('layers that tf.js knows under another name, or by other numbers', () => {
   expect(one(keras3('Dense', { activation: { class_name: 'function', config: 'relu' } })).config.activation).toBe(
     'relu',
   );
+  // tf.js has an initializer of this name.
+  expect(one(keras3('Identity'))).toMatchObject({ class_name: 'Activation', config: { activation: 'linear' } });
   expect(one(keras3('SeparableConv2D', { kernel_initializer: {}, depth_multiplier: 1 })).config).toEqual({
     name: 'l',
     depth_multiplier: 1,
@@ -148,6 +150,34 @@ test('calls of Keras 3 become lists of [layer, call, output, kwargs]', () => {
   expect(() => readTopology(keras3('Functional', { name: 'm', layers: [layers[0]!, strange] }), true)).toThrow(
     "layer 'b' is called with a tensor as value",
   );
+});
+
+test.each<[layer: object, line: RegExp]>([
+  [keras3('Conv1D', { padding: 'causal' }), /^layer 'l' has padding 'causal', which does not work in models of tf\.js/],
+  [keras3('Resizing', { height: 2, width: 2 }), /^layer 'l' is of a class that does not work in models of tf\.js/],
+])('%j does not work in tf.js', (layer, line) => {
+  expect(() => read(layer)).toThrow(line);
+});
+
+test('operations on tensors among the layers are taken where they are layers of two tensors', () => {
+  const tensor = { class_name: '__keras_tensor__', config: { shape: [null, 2], keras_history: ['a', 0, 0] } };
+  const operation = (class_name: string, ...args: unknown[]) => ({
+    module: 'keras.src.ops.numpy',
+    class_name,
+    config: { name: 'o' },
+    registered_name: class_name,
+    inbound_nodes: [{ args, kwargs: {} }],
+  });
+  expect(one(operation('Multiply', tensor, tensor)).class_name).toBe('Multiply');
+  for (const layer of [
+    operation('Add', tensor, 1.5),
+    operation('Relu', tensor),
+    operation('Subtract', tensor, tensor),
+  ]) {
+    expect(() => read(layer)).toThrow(
+      /^'o' is the operation (Add|Relu|Subtract) of keras\.ops, which tf\.js has no layer for/,
+    );
+  }
 });
 
 test('what is no topology', () => {

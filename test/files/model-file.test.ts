@@ -31,6 +31,19 @@ test('an inner model that is called twice is freed whole', async () => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
+test('batch normalization along another axis than the last is told: wasm and cpu compute it otherwise than Keras', async () => {
+  const notes = async (axis: number) => {
+    const layers = [tfl.layers.batchNormalization({ axis, inputShape: [4, 3] })];
+    const loaded = await loadModelFile(await saveModel(tfl.sequential({ layers }), folder.at(`axis${axis}`)));
+    disposeModel(loaded.model);
+    return loaded.notes;
+  };
+  expect(await notes(1)).toEqual([
+    expect.stringMatching(/^Layer '.*' is a BatchNormalization along axis 1, which tf\.js computes otherwise/),
+  ]);
+  expect([await notes(2), await notes(-1)]).toEqual([[], []]);
+});
+
 test('random weights are those of their seed, and none are read', async () => {
   await saveModel(denseModel(), folder.at('random'));
   writeFileSync(folder.at('random', 'weights.bin'), '');
