@@ -1,3 +1,4 @@
+/// <reference path="./jsfive.d.ts" />
 import { File, type Hdf5Item } from 'jsfive';
 import { parseJson } from './json-text.js';
 import { unzip } from './zip.js';
