@@ -34,10 +34,11 @@ class Normalization extends tfl.layers.Layer {
     this.broadcast = inputShape.map((size, i) => (axes.includes(i) ? size! : 1));
     if (mean === undefined || mean === null) {
       const shape = axes.map((each) => inputShape[each]!);
-      const weight = (name: string, of: number[], value: 'zeros' | 'ones') =>
-        this.addWeight(name, of, 'float32', tfl.initializers[value](), undefined, false);
+      const weight = (name: string, of: number[], value: 'zeros' | 'ones', dtype: 'float32' | 'int32' = 'float32') =>
+        this.addWeight(name, of, dtype, tfl.initializers[value](), undefined, false);
       this.statistics = [weight('mean', shape, 'zeros'), weight('variance', shape, 'ones')];
-      weight('count', [], 'zeros');
+      // Keras' int64, which files of tf.js have as int32.
+      weight('count', [], 'zeros', 'int32');
     } else if (variance === undefined || variance === null) {
       throw new Error(`layer '${this.name}' has a mean and no variance.`);
     }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { isModel } from '../tfjs/model-graph.js';
+import { addTensorMethods } from '../tfjs/tensor-methods.js';
 import { allVariables } from '../tfjs/weights.js';
 import { lineOf } from '../warnings.js';
 import { registerBuiltInLayers } from './built-in-layers.js';
@@ -56,6 +57,7 @@ export async function loadModelFile(path: string, { randomWeights }: LoadOptions
   }
   const { model: topology, notes } = readTopology(content.topology, !withWeights);
   if (!withWeights) {
+    addTensorMethods();
     seedInitializers(topology, randomWeights);
   }
   const model = await deserialize(topology);
@@ -126,7 +128,9 @@ function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string
         `layer '${path}${layer.name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
       );
     }
-    tf.tidy(() => layer.setWeights(given.map(({ shape, values }) => tf.tensor(values, [...shape]))));
+    tf.tidy(() =>
+      layer.setWeights(given.map(({ shape, values }, i) => tf.tensor(values, [...shape], layer.weights[i]!.dtype))),
+    );
   }
 }
 
@@ -154,21 +158,27 @@ export function disposeModel(model: tfl.LayersModel): void {
   }
 }
 
-/** Every initializer that draws gets a seed of its own. */
+const drawing = /^(random|truncated|variance|glorot|xavier|he|lecun|orthogonal)/i;
+
+/** Every initializer that draws gets a seed of its own, also one that is no more than a name. */
 function seedInitializers(topology: unknown, seed: number): void {
   let next = 1000 * (seed + 1);
   const walk = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) {
       return;
     }
-    for (const [key, each] of Object.entries(value)) {
-      if (/_initializer$/.test(key) && typeof each === 'object' && each !== null) {
-        const { config } = each as { config?: { seed?: number } };
-        if (config && 'seed' in config) {
-          config.seed = next++;
-        }
+    const at = value as { [key: string]: unknown };
+    for (const [key, each] of Object.entries(at)) {
+      const { class_name, config } = (typeof each === 'string' ? { class_name: each } : (each ?? {})) as {
+        class_name?: unknown;
+        config?: object;
+      };
+      if (key.endsWith('_initializer') && typeof class_name === 'string' && drawing.test(class_name)) {
+        const [first, ...rest] = class_name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+        at[key] = { class_name: first!.toUpperCase() + rest.join(''), config: { ...config, seed: next++ } };
+      } else {
+        walk(each);
       }
-      walk(each);
     }
   };
   walk(topology);

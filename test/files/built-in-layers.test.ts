@@ -43,7 +43,7 @@ test('Normalization by weights of the file', () => {
   tf.tidy(() => {
     const layer = layerOf('Normalization', { axis: [-1], mean: null, variance: null });
     layer.build([null, 2]);
-    layer.setWeights([tf.tensor1d([1, 2]), tf.tensor1d([1, 4]), tf.scalar(9)]);
+    layer.setWeights([tf.tensor1d([1, 2]), tf.tensor1d([1, 4]), tf.scalar(9, 'int32')]);
     expect(outputOf(layer, tf.tensor2d([[2, 4]]))).toEqual([1, 1]);
     expect(layer.trainableWeights).toEqual([]);
   });

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { unzipSync, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
+import { registerBuiltInLayers } from '../../src/files/built-in-layers.js';
 import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
 import { denseModel, saveModel, testFolder } from './saved-model.js';
 
@@ -55,6 +56,44 @@ test('random weights are those of their seed, and none are read', async () => {
   };
   expect(await drawn(1)).toEqual(await drawn(1));
   expect(await drawn(1)).not.toEqual(await drawn(2));
+});
+
+test('a Normalization that has seen data, whose count is a whole number in the file', async () => {
+  registerBuiltInLayers();
+  const { Normalization } = tf.serialization.SerializationMap.getMap().classNameMap;
+  const [Class, fromConfig] = Normalization!;
+  const layer = fromConfig(Class, { axis: [-1], batchInputShape: [null, 2] } as tf.serialization.ConfigDict);
+  const model = tfl.sequential({ layers: [layer as tfl.layers.Layer] });
+  tf.tidy(() => model.setWeights([tf.tensor1d([1, 2]), tf.tensor1d([4, 9]), tf.scalar(70, 'int32')]));
+  await saveModel(model, folder.at('adapted'));
+  const { weightsManifest } = JSON.parse(readFileSync(folder.at('adapted', 'model.json'), 'utf8'));
+  expect(weightsManifest[0].weights.map(({ dtype }: { dtype: string }) => dtype)).toEqual([
+    'float32',
+    'float32',
+    'int32',
+  ]);
+  const loaded = await loadModelFile(folder.at('adapted'));
+  expect(loaded.model.getWeights().map((weight) => [...weight.dataSync()])).toEqual([[1, 2], [4, 9], [70]]);
+  disposeModel(loaded.model);
+});
+
+test('recurrent weights at random, which are orthogonal, and initializers that are a name', async () => {
+  const file = JSON.parse(readFileSync('test/fixtures/keras/gru/model.json', 'utf8'));
+  const text = JSON.stringify(file).replace(
+    /"kernel_initializer": ?\{[^{}]*"config": ?\{[^{}]*\}[^{}]*\}/,
+    '"kernel_initializer":"glorot_uniform"',
+  );
+  expect(text.length).toBeLessThan(JSON.stringify(file).length);
+  writeFileSync(folder.at('named.json'), text);
+  const drawn = async () => {
+    const { model } = await loadModelFile(folder.at('named.json'), { randomWeights: 1 });
+    const values = model.getWeights().map((weight) => [...weight.dataSync()]);
+    disposeModel(model);
+    return values;
+  };
+  const [a, b] = [await drawn(), await drawn()];
+  expect(a).toEqual(b);
+  expect(a.flat().every(Number.isFinite)).toBe(true);
 });
 
 test.each<[name: string, content: string | Uint8Array, line: RegExp]>([
