@@ -131,16 +131,22 @@ function identityLayer(name: string) {
   };
 }
 
+const registered = new WeakSet<object>();
+
+/** Whether a class of layers is one that `registerBuiltInLayers` has registered. */
+export const isBuiltInLayer = (layer: object): boolean => registered.has(layer);
+
 /**
  * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, and those that leave their
  * input as it is in inference. Classes of these names that are registered already stay.
  */
 export function registerBuiltInLayers(): void {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
-  const register = (layer: unknown, name: string, rule: LayerRule) => {
+  const register = (layer: object, name: string, rule: LayerRule) => {
     if (!(name in classNameMap)) {
       tf.serialization.registerClass(layer as typeof Normalization);
       registerLayerRule(name, rule);
+      registered.add(layer);
     }
   };
   register(Normalization, 'Normalization', normalization);

@@ -1,5 +1,8 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, test } from 'vitest';
 import { readTopology } from '../../src/files/keras-topology.js';
+import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
 
 const keras3 = (class_name: string, config: object = {}, more: object = {}) => ({
   module: 'keras.layers',
@@ -183,5 +186,97 @@ test('operations on tensors among the layers are taken where they are layers of 
 test('what is no topology', () => {
   for (const topology of [null, 3, {}, { class_name: 'Sequential' }]) {
     expect(() => readTopology(topology, true)).toThrow(/has no class_name and config/);
+  }
+});
+
+test('an activation that is a layer keeps what it is set to', () => {
+  const activationOf = (activation: object) => one(keras3('Dense', { activation })).config.activation;
+  expect(activationOf(keras3('LeakyReLU', { negative_slope: 0.1 }))).toMatchObject({
+    class_name: 'LeakyReLU',
+    config: { alpha: 0.1 },
+  });
+  expect(activationOf(keras2('LeakyReLU', { alpha: 0.1 }))).toMatchObject({ config: { alpha: 0.1 } });
+  expect(activationOf(keras3('ReLU', { max_value: 6, negative_slope: 0, threshold: 0 }))).toMatchObject({
+    class_name: 'ReLU',
+    config: { max_value: 6 },
+  });
+  expect(activationOf(keras3('ReLU', { max_value: null, negative_slope: 0.2, threshold: 0 }))).toMatchObject({
+    class_name: 'LeakyReLU',
+    config: { alpha: 0.2 },
+  });
+  for (const strange of [keras3('PReLU'), keras3('Mine'), { value: ['4wEA', null, null] }]) {
+    expect(() => activationOf(strange)).toThrow(/^layer 'l' has as its activation .*, which tf\.js does not know/);
+  }
+});
+
+test('models in a model whose calls are outputs give what Keras gives', async () => {
+  const { model } = await loadModelFile('test/fixtures/keras3/nested.keras');
+  const a = [
+    [0.395122, 0.429864],
+    [0.696043, -1.184118],
+  ];
+  const b = [
+    [-1.169802, 1.739368],
+    [-0.495911, 0.32897],
+  ];
+  const [f, h, first, second] = tf.tidy(() =>
+    (model.predict([tf.tensor2d(a), tf.tensor2d(b)]) as tf.Tensor[]).map((y) => [...y.dataSync()]),
+  );
+  disposeModel(model);
+  const near = (ys: number[]) => ys.map((y) => expect.closeTo(y, 5));
+  expect(f).toEqual(near([-0.031159, 0.235442, 1.455265, -0.080973]));
+  expect(h).toEqual(near([1.600394, 0.040579, 0.339285, 0.004623]));
+  // A ReLU up to 0.5.
+  expect(first).toEqual(near([0.241257, 0, 0.5, 0.5]));
+  expect(second).toEqual(near([0, 0, 0, 0]));
+});
+
+test('Keras 2 counts the calls of models from 1 already, in files that name modules too', () => {
+  const layers = [
+    keras3('InputLayer', { name: 'a', batch_input_shape: [null, 2] }, { inbound_nodes: [] }),
+    keras3('Sequential', { name: 's', layers: [] }, { inbound_nodes: [[['a', 0, 0, {}]]] }),
+    keras3('LSTM', { name: 'r', recurrent_activation: 'hard_sigmoid' }, { inbound_nodes: [[['s', 1, 0, {}]]] }),
+  ];
+  const ends = { input_layers: [['a', 0, 0]], output_layers: [['s', 1, 0]] };
+  const { config } = readTopology(keras3('Functional', { layers, ...ends }), true).model as { config: object };
+  expect(config).toMatchObject(ends);
+});
+
+test.each([
+  { args: [{ class_name: '__keras_tensor__', config: { keras_history: ['a', 0, 0] } }], kwargs: { training: true } },
+  { args: [{ class_name: '__keras_tensor__', config: { keras_history: ['a', 0, 0] } }, true], kwargs: {} },
+  [['a', 0, 0, { training: true }]],
+])('a call that trains while it predicts is refused: %j', (node) => {
+  expect(() => read({ ...keras3('Dropout'), inbound_nodes: [node] })).toThrow(
+    /^layer 'l' is called with training: true, which tf\.js passes over/,
+  );
+});
+
+test('a mask that is an input is refused', () => {
+  const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+  const node = { args: [tensor('a')], kwargs: { mask: tensor('b') } };
+  expect(() => read({ ...keras3('LSTM'), inbound_nodes: [node] })).toThrow(/^layer 'l' is called with a mask/);
+});
+
+test("somebody's class that has the name of another is not taken for it", () => {
+  for (const module of [null, 'my.layers']) {
+    for (const name of ['LayerNormalization', 'RandomFlip']) {
+      const layer = { ...keras3(name), module, registered_name: `My>${name}` };
+      expect(() => read(layer)).toThrow(
+        `layer 'l' is of a class My>${name} that is not Keras' own ${name}: --require a module that registers it`,
+      );
+    }
+  }
+  expect(one({ ...keras3('Dense'), module: 'keras.src.layers.core.dense' }).class_name).toBe('Dense');
+  class Relabelled extends tfl.layers.Layer {
+    static readonly className = 'LayerNormalization';
+  }
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const own = classNameMap.LayerNormalization!;
+  tf.serialization.registerClass(Relabelled);
+  try {
+    expect(one({ ...keras3('LayerNormalization'), module: 'my' }).class_name).toBe('LayerNormalization');
+  } finally {
+    classNameMap.LayerNormalization = own;
   }
 });

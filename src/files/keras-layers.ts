@@ -1,0 +1,191 @@
+import { isObject, type Json } from './keras-masks.js';
+
+/** A layer as Keras has written it. */
+export interface Repair {
+  readonly className: string;
+  readonly config: Json;
+  readonly name: string;
+  readonly isKeras3: boolean;
+  readonly notes: string[];
+}
+
+type RepairRule = typeof repair;
+
+const refuse = (name: string, what: string): never => {
+  throw new Error(`layer '${name}' has ${what}, which tf.js passes over: it would compute something else.`);
+};
+
+const isSet = (value: unknown) => value !== undefined && value !== null && value !== 0 && value !== false;
+
+const relu: RepairRule = ({ config, name }) => {
+  const { negative_slope: slope, threshold, max_value: max } = config;
+  if (isSet(slope)) {
+    if (isSet(threshold) || (max !== null && max !== undefined)) {
+      refuse(name, 'a negative_slope beside a threshold or max_value');
+    }
+    config.alpha = slope;
+    return 'LeakyReLU';
+  }
+  if (isSet(threshold)) {
+    if (max !== null && max !== undefined) {
+      refuse(name, 'a threshold beside a max_value');
+    }
+    config.theta = threshold;
+    return 'ThresholdedReLU';
+  }
+  return undefined;
+};
+
+const leakyRelu: RepairRule = ({ config }) => {
+  if (config.negative_slope !== undefined) {
+    config.alpha = config.negative_slope;
+  }
+  return undefined;
+};
+
+const activation: RepairRule = ({ config, isKeras3 }) => {
+  if (config.activation === 'leaky_relu' && isKeras3) {
+    config.alpha = 0.2;
+    return 'LeakyReLU';
+  }
+  return undefined;
+};
+
+/** What all layers with an activation share. */
+function repairActivations({ config, name, isKeras3 }: Repair): void {
+  for (const key of ['activation', 'recurrent_activation']) {
+    if (config[key] === 'silu') {
+      config[key] = 'swish';
+    }
+    if (isKeras3 && config[key] === 'hard_sigmoid') {
+      refuse(name, `Keras 3's ${key} hard_sigmoid, relu6(x + 3) / 6 and not that of tf.js`);
+    }
+  }
+}
+
+const convolution: RepairRule = ({ config, name }) =>
+  typeof config.groups === 'number' && config.groups > 1 ? refuse(name, `groups: ${config.groups}`) : undefined;
+
+const transposed: RepairRule = ({ config, name }) => {
+  if (isSet(config.output_padding)) {
+    refuse(name, 'an output_padding');
+  }
+  return [config.dilation_rate].flat().some((rate) => typeof rate === 'number' && rate !== 1)
+    ? refuse(name, `dilation_rate: ${config.dilation_rate}`)
+    : undefined;
+};
+
+const separable: RepairRule = (layer) => {
+  for (const key of ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint']) {
+    delete layer.config[key];
+  }
+  return convolution(layer);
+};
+
+const pooling: RepairRule = ({ config, name }) => {
+  if (isSet(config.keepdims)) {
+    refuse(name, 'keepdims: true');
+  }
+  return undefined;
+};
+
+const pooling1d: RepairRule = (layer) => {
+  if (layer.config.data_format === 'channels_first') {
+    refuse(layer.name, "data_format 'channels_first'");
+  }
+  return pooling(layer);
+};
+
+const recurrent: RepairRule = ({ config, name }) =>
+  isSet(config.time_major) ? refuse(name, 'time_major: true') : undefined;
+
+const bidirectional: RepairRule = ({ config, name }) => {
+  const compared = (layer: unknown) => {
+    const own = isObject(layer) && isObject(layer.config) ? layer.config : {};
+    const { name: _name, go_backwards: _direction, ...others } = own;
+    const entries = Object.entries(others).filter(
+      ([key, value]) => value !== null && !/_initializer$|^seed$/.test(key),
+    );
+    return JSON.stringify([isObject(layer) && layer.class_name, entries.sort(([a], [b]) => (a < b ? -1 : 1))]);
+  };
+  return isObject(config.backward_layer) && compared(config.backward_layer) !== compared(config.layer)
+    ? refuse(name, 'a backward_layer of its own')
+    : undefined;
+};
+
+const upSampling: RepairRule = ({ config, name, notes }) => {
+  if (config.interpolation === 'bilinear') {
+    notes.push(
+      `Layer '${name}' is an UpSampling2D with bilinear interpolation, which tf.js computes otherwise than Keras: the reading is of what ` +
+        'tf.js computes.',
+    );
+  }
+  return undefined;
+};
+
+/** In tf.js the name is that of an initializer. */
+const nothing: RepairRule = ({ config }) => {
+  config.activation = 'linear';
+  return 'Activation';
+};
+
+/** tf.js tells of an output shape that is not the layer's. */
+const misshapen: RepairRule = ({ name }) => {
+  throw new Error(
+    `layer '${name}' is of a class that does not work in models of tf.js: prepare the data beforehand, and save the model without it.`,
+  );
+};
+
+const conv1d: RepairRule = (layer) => {
+  if (layer.config.padding === 'causal') {
+    throw new Error(
+      `layer '${layer.name}' has padding 'causal', which does not work in models of tf.js: put a ZeroPadding1D before it.`,
+    );
+  }
+  return convolution(layer);
+};
+
+const normalized: RepairRule = ({ config, name }) =>
+  isSet(config.renorm) || isSet(config.rms_scaling) ? refuse(name, 'renorm or rms_scaling') : undefined;
+
+const repairs: Readonly<Record<string, RepairRule>> = {
+  ReLU: relu,
+  LeakyReLU: leakyRelu,
+  Activation: activation,
+  Identity: nothing,
+  Resizing: misshapen,
+  CenterCrop: misshapen,
+  CategoryEncoding: misshapen,
+  Conv1D: conv1d,
+  Conv2D: convolution,
+  Conv3D: convolution,
+  Conv2DTranspose: transposed,
+  Conv3DTranspose: transposed,
+  DepthwiseConv2D: convolution,
+  SeparableConv2D: separable,
+  LSTM: recurrent,
+  GRU: recurrent,
+  SimpleRNN: recurrent,
+  RNN: recurrent,
+  Bidirectional: bidirectional,
+  MaxPooling1D: pooling1d,
+  AveragePooling1D: pooling1d,
+  GlobalAveragePooling1D: pooling1d,
+  GlobalAveragePooling2D: pooling,
+  GlobalMaxPooling1D: pooling1d,
+  GlobalMaxPooling2D: pooling,
+  UpSampling2D: upSampling,
+  BatchNormalization: normalized,
+  LayerNormalization: normalized,
+};
+
+/**
+ * Puts the configuration of one layer into words of tf.js, in place.
+ *
+ * @returns the class that tf.js has in the layer's place, where it is another.
+ * @throws Error with one line for what tf.js would pass over.
+ */
+export function repair(layer: Repair): string | undefined {
+  repairActivations(layer);
+  return Object.hasOwn(repairs, layer.className) ? repairs[layer.className]!(layer) : undefined;
+}

@@ -1,0 +1,95 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { type Json, withoutOwnMasks } from '../../src/files/keras-masks.js';
+import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
+
+const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
+const call = (args: unknown[], mask?: unknown) => [{ args, kwargs: { training: false, mask: mask ?? null } }];
+const layer = (class_name: string, name: string, config: object, inbound_nodes: unknown[] = []): Json => ({
+  module: 'keras.layers',
+  class_name,
+  name,
+  config: { name, ...config },
+  inbound_nodes,
+});
+const operation = (class_name: string, name: string, config: object, args: unknown[]) => ({
+  ...layer(class_name, name, config, [{ args, kwargs: {} }]),
+  module: 'keras.src.ops.numpy',
+});
+const ids = layer('InputLayer', 'x', {});
+const embedding = layer('Embedding', 'e', { mask_zero: true }, call([tensor('x')]));
+const notEqual = operation('NotEqual', 'ne', {}, [tensor('x'), 0]);
+const lstm = layer('LSTM', 'r', {}, call([tensor('e')], tensor('ne')));
+const names = (layers: readonly Json[]) => layers.map(({ name }) => name);
+
+test('the mask that an Embedding makes is left to tf.js', () => {
+  const kept = withoutOwnMasks([ids, embedding, notEqual, lstm], false, [['r', 0, 0]]);
+  expect(names(kept)).toEqual(['x', 'e', 'r']);
+  expect(kept[2]!.inbound_nodes).toEqual([{ args: [tensor('e')], kwargs: { training: false } }]);
+});
+
+test('the mask that a Masking makes is left to tf.js, behind layers that hand it on', () => {
+  const masking = layer('Masking', 'm', { mask_value: -1 }, call([tensor('x')]));
+  const each = operation('NotEqual', 'ne', {}, [tensor('x'), -1]);
+  const any = operation('Any', 'any', { axis: -1, keepdims: false }, [tensor('ne')]);
+  const dropout = layer('Dropout', 'd', {}, call([tensor('m')]));
+  const gru = layer('GRU', 'r', {}, call([tensor('d')], tensor('any')));
+  const all = [ids, masking, each, any, dropout, gru];
+  expect(names(withoutOwnMasks(all, false, ['r', 0, 0]))).toEqual(['x', 'm', 'd', 'r']);
+  const other = operation('NotEqual', 'ne', {}, [tensor('x'), 7]);
+  expect(() => withoutOwnMasks([ids, masking, other, any, dropout, gru], false, ['r', 0, 0])).toThrow(
+    "layer 'r' is called with a mask that tf.js does not make",
+  );
+});
+
+test.each<[what: string, layers: Json[]]>([
+  [
+    'an input',
+    [ids, layer('InputLayer', 'k', {}), embedding, layer('LSTM', 'r', {}, call([tensor('e')], tensor('k')))],
+  ],
+  ['one of another tensor', [ids, layer('Embedding', 'e', { mask_zero: false }, call([tensor('x')])), notEqual, lstm]],
+  [
+    'one that a pooling reads',
+    [ids, embedding, notEqual, layer('GlobalAveragePooling1D', 'r', {}, call([tensor('e')], tensor('ne')))],
+  ],
+])('a mask that is %s is refused', (_what, layers) => {
+  expect(() => withoutOwnMasks(layers, false, [['r', 0, 0]])).toThrow(
+    /^layer 'r' is called with a mask that tf\.js does not make or read: build the model without it, [^\n]*$/,
+  );
+});
+
+test('steps that are masked and read all the same', () => {
+  const start = [layer('Embedding', 'e', { mask_zero: true })];
+  const pooled = layer('GlobalAveragePooling1D', 'p', { data_format: 'channels_last' });
+  expect(() => withoutOwnMasks([...start, pooled], true, undefined)).toThrow(/'p' is a GlobalAveragePooling1D of what/);
+  // As tf.js writes it.
+  expect(withoutOwnMasks([...start, layer('GlobalAveragePooling1D', 'p', {})], true, undefined)).toHaveLength(2);
+  expect(withoutOwnMasks([layer('Embedding', 'e', {}), pooled], true, undefined)).toHaveLength(2);
+
+  const inner = layer('LSTM', 'i', { return_sequences: true, zero_output_for_mask: true });
+  const both = layer('Bidirectional', 'b', { layer: inner });
+  expect(() => withoutOwnMasks([...start, both, layer('Flatten', 'f', {})], true, undefined)).toThrow(
+    /^layer 'b' has zero_output_for_mask/,
+  );
+  expect(() => withoutOwnMasks([...start, both], true, undefined)).toThrow(/^layer 'b' has zero_output_for_mask/);
+  expect(withoutOwnMasks([...start, both, layer('GRU', 'g', {})], true, undefined)).toHaveLength(3);
+  expect(withoutOwnMasks([both, layer('Flatten', 'f', {})], true, undefined)).toHaveLength(2);
+});
+
+test("a text model of Keras 3 predicts in tf.js what Keras did, whatever the texts' lengths", async () => {
+  const { model } = await loadModelFile('test/fixtures/keras3/text.keras');
+  const predictions = tf.tidy(() => (model.predict(tf.tensor2d(padded)) as tf.Tensor).arraySync());
+  disposeModel(model);
+  (predictions as number[][]).forEach((row, i) => {
+    expect(row[0]).toBeCloseTo(byKeras[i]!, 5);
+  });
+});
+
+const padded = [
+  [7, 6, 5, 3, 3, 1],
+  [1, 1, 2, 7, 6, 0],
+  [5, 5, 8, 6, 0, 0],
+  [5, 8, 3, 0, 0, 0],
+  [4, 7, 0, 0, 0, 0],
+];
+const byKeras = [0.529711, 0.573217, 0.487056, 0.4805, 0.48886];
