@@ -23,7 +23,7 @@ export function trainingLoss(config: unknown): TrainingLoss | undefined {
   if (!isObject(config) || config.loss === undefined || config.loss === null) {
     return undefined;
   }
-  const weights = config.loss_weights;
+  const weights = typeof config.loss_weights === 'number' ? [config.loss_weights] : config.loss_weights;
   const hasWeights =
     (Array.isArray(weights) && weights.length > 0 && weights.every((each) => typeof each === 'number')) ||
     (isObject(weights) && Object.keys(weights).length > 0);
@@ -35,6 +35,11 @@ export function trainingLoss(config: unknown): TrainingLoss | undefined {
 
 function lossesOf(loss: unknown): Losses {
   if (Array.isArray(loss)) {
+    if (loss.includes(null)) {
+      throw new Error(
+        'the model was trained with no loss for some of its outputs: say which output to measure and its loss, --output NAME --loss NAME.',
+      );
+    }
     return loss.length === 1 ? lossOf(loss[0]) : loss.map(lossOf);
   }
   if (isObject(loss) && !('class_name' in loss)) {
@@ -53,6 +58,12 @@ function lossOf(loss: unknown): NamedLoss {
   const said = String(written);
   if (isObject(loss) && String(options.reduction ?? '').toLowerCase() === 'sum') {
     throw stranger(`${said} with reduction 'sum', which depends on the size of batches`);
+  }
+  if (isSet(options.label_smoothing)) {
+    throw stranger(`${said} with label_smoothing ${options.label_smoothing}`);
+  }
+  if (options.ignore_class !== undefined && options.ignore_class !== null) {
+    throw stranger(`${said} with ignore_class ${options.ignore_class}`);
   }
   if (options.delta !== undefined && options.delta !== 1) {
     throw stranger(`${said} with delta ${options.delta}`);
@@ -73,6 +84,8 @@ function lossOf(loss: unknown): NamedLoss {
   }
   return known;
 }
+
+const isSet = (value: unknown) => value !== undefined && value !== null && value !== 0;
 
 function stranger(what: string): Error {
   return new Error(`the model was trained by ${what}, which is not known here: say what to measure, --loss NAME.`);

@@ -33,25 +33,30 @@ test('nothing is said', () => {
 
 test('weights of the outputs', () => {
   expect(trainingLoss({ loss: ['mse', 'mae'], loss_weights: [1, 2] })).toMatchObject({ lossWeights: [1, 2] });
+  expect(trainingLoss({ loss: 'mse', loss_weights: 0.5 })).toMatchObject({ lossWeights: [0.5] });
   expect(trainingLoss({ loss: 'mse', loss_weights: null })).not.toHaveProperty('lossWeights');
   expect(trainingLoss({ loss: 'mse', loss_weights: {} })).not.toHaveProperty('lossWeights');
 });
 
-test.each(
-  [
-    'my_loss',
-    { class_name: 'Huber', config: { delta: 2 } },
-    { class_name: 'MeanSquaredError', config: { reduction: 'sum' } },
-    {
-      class_name: 'CategoricalCrossentropy',
-      config: { label_smoothing: 'x' },
-      registered_name: null,
-      reduction: 'SUM',
-      other: 1,
-    },
-  ].slice(0, 3),
-)('%j is not taken for another', (loss) => {
+test.each([
+  'my_loss',
+  { class_name: 'Huber', config: { delta: 2 } },
+  { class_name: 'MeanSquaredError', config: { reduction: 'sum' } },
+  { class_name: 'CategoricalCrossentropy', config: { label_smoothing: 0.1 } },
+  { class_name: 'SparseCategoricalCrossentropy', config: { from_logits: true, ignore_class: 0 } },
+])('%j is not taken for another', (loss) => {
   expect(() => lossOf(loss)).toThrow(
     /^the model was trained by .*, which is not known here: say what to measure, --loss NAME\.$/,
+  );
+});
+
+test('options that change nothing', () => {
+  const config = { label_smoothing: 0, ignore_class: null };
+  expect(lossOf({ class_name: 'SparseCategoricalCrossentropy', config })).toBe('sparseCategoricalCrossentropy');
+});
+
+test('outputs without a loss in a list', () => {
+  expect(() => lossOf(['mse', null])).toThrow(
+    /^the model was trained with no loss for some of its outputs: .*--output/,
   );
 });

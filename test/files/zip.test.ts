@@ -42,3 +42,14 @@ test.each([0, 3, 20, 60])('what is cut off after %i bytes is refused', (length) 
     "'x.keras' is cut off or damaged: copy it again.",
   );
 });
+
+test.each([0, 9] as const)('a bit that has turned over is found, packed at level %i', (level) => {
+  const packed = zipSync({ first: Uint8Array.of(5), a: new Uint8Array(64).map((_, i) => i * 7) }, { level });
+  // Behind the header of the second file, well inside its content.
+  const at = Buffer.from(packed).indexOf('a', 40) + 20;
+  packed[at]! ^= 4;
+  expect(() => unzip('x.npz', packed, () => true)).toThrow(
+    /^'x\.npz' is (cut off or )?damaged[^\n]*: copy it again\.$/,
+  );
+  expect(unzip('x.npz', packed, (name) => name === 'first').get('first')).toEqual(Uint8Array.of(5));
+});
