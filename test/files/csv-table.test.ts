@@ -17,6 +17,20 @@ test('a column of labels stands apart, wherever it is', () => {
   expect(read('y\n1\n').arrays.size).toBe(0);
 });
 
+test('what pandas writes: columns that are counted, and the index', () => {
+  const samples = { shape: [2, 3], values: Float32Array.of(5, 6, 7, 8, 9, 10) };
+  for (const text of [
+    '0,1,2\n5,6,7\n8,9,10\n',
+    ',0,1,2\n0,5,6,7\n1,8,9,10\n',
+    ',a,b,c\n0,5,6,7\n1,8,9,10\n',
+    '0,1,2,target\n5,6,7,1\n8,9,10,0\n',
+  ]) {
+    expect(read(text).arrays.get('')).toEqual(samples);
+  }
+  expect(read('1,2,3\n5,6,7\n').arrays.get('')!.shape).toEqual([2, 3]);
+  expect(read('0\n1\n').arrays.get('')!.shape).toEqual([2, 1]);
+});
+
 test.each([
   ['', /has no rows/],
   ['a,b\n', /has no rows/],
@@ -26,6 +40,10 @@ test.each([
   ['1,2\n3,\n', /row 2: '' in column 2/],
   // A first row with a number that is missing is no header.
   ['1,NA\n3,4\n', /row 1: 'NA'/],
+  // Nor is one with a cell that is broken.
+  ['1.5,x\n3,4\n', /row 1: 'x' in column 2 is not a number/],
+  ['0,x\n3,4\n', /row 1: 'x'/],
+  ['0,1\n1,0\n', /begins with 0,1, which may be a sample or names of columns: give/],
   ['1,1e999\n', /row/],
 ])('%j is refused in one line', (text, line) => {
   expect(() => read(text)).toThrow(line);
