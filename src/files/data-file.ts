@@ -48,7 +48,7 @@ export async function readDataFile(path: string, input: readonly (number | null)
     return { arrays: new Map([['', found]]) };
   }
   if (!/^https?:/i.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    return readImageFolder(path, input.at(-1) ?? 3, limit);
+    return readImageFolder(path, input, limit);
   }
   const { name, place } = locate(path);
   const bytes = await place.read(name);

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lineOf } from '../warnings.js';
 import { optionalPackage } from './optional-package.js';
@@ -21,33 +22,36 @@ interface JpegJs {
 
 /**
  * Reads a folder of PNG and JPEG images, each class a folder of its own in the order of their names, as Keras'
- * `image_dataset_from_directory` has them: values from 0 to 255, labels as numbers of classes.
+ * `image_dataset_from_directory` has them without shuffling: values from 0 to 255, labels as numbers of classes.
  *
- * @param channels 1 for grey, 3 for colours, 4 with opacity.
+ * @param input [any, H, W, C] of the model: 1 channel for grey, 3 for colours, 4 with opacity; grey where it has no axis for channels.
  * @param limit how many at most, from all classes in turn.
- * @throws Error with one line for images of different sizes, damaged ones, and a folder without any.
+ * @throws Error with one line for images of different sizes, damaged ones, of other formats, and a folder without any.
  */
-export async function readImageFolder(folder: string, channels: number, limit: number): Promise<FileData> {
-  const names = (path: string, folders: boolean) =>
-    readdirSync(path, { withFileTypes: true })
-      .filter((entry) => (folders ? entry.isDirectory() : /\.(png|jpe?g)$/i.test(entry.name)))
-      .map((entry) => entry.name)
-      .sort();
-  const classes = names(folder, true);
-  const perClass = classes.map((name) => names(join(folder, name), false).map((file) => join(folder, name, file)));
-  const loose = names(folder, false).map((file) => ({ path: join(folder, file), label: 0 }));
+export async function readImageFolder(
+  folder: string,
+  input: readonly (number | null)[],
+  limit: number,
+): Promise<FileData> {
+  const perClass = entriesOf(folder)
+    .filter(({ isFolder }) => isFolder)
+    .map(({ path }) => imagesIn(foldersIn(path)));
   const longest = Math.max(0, ...perClass.map((files) => files.length));
-  const inTurn = Array.from({ length: longest }, (_, i) =>
-    perClass.flatMap((files, label) => (files[i] === undefined ? [] : [{ path: files[i], label }])),
+  const turns = Array.from({ length: longest }, (_, turn) =>
+    perClass.flatMap((files, label) => (turn < files.length ? [{ label, turn }] : [])),
   ).flat();
-  const isLabelled = inTurn.length > 0;
-  const chosen = (isLabelled ? inTurn : loose).slice(0, limit);
+  const isLabelled = turns.length > 0;
+  // In the order of the folders again, in which labels and predictions of other files are.
+  const ordered = turns.slice(0, limit).sort((a, b) => a.label - b.label || a.turn - b.turn);
+  const chosen = isLabelled
+    ? ordered.map(({ label, turn }) => ({ path: perClass[label]![turn]!, label }))
+    : imagesIn([folder])
+        .slice(0, limit)
+        .map((path) => ({ path, label: 0 }));
   if (chosen.length === 0) {
     throw new Error(`'${folder}' has no PNG or JPEG images, neither in it nor in a folder for each class.`);
   }
-  if (![1, 3, 4].includes(channels)) {
-    throw new Error(`images have 1, 3 or 4 channels, but the model takes ${channels}.`);
-  }
+  const channels = channelsOfInput(input);
   let size: string | undefined;
   let shape: number[] = [];
   const values: Float32Array[] = [];
@@ -58,7 +62,8 @@ export async function readImageFolder(folder: string, channels: number, limit: n
     if (own !== size) {
       throw new Error(`'${path}' is ${own}, but others are ${size}: resize them to the size that the model takes.`);
     }
-    shape = [picture.height, picture.width, channels];
+    const { height, width } = picture;
+    shape = input.length === 2 ? [height * width] : input.length === 3 ? [height, width] : [height, width, channels];
     values.push(channelsOf(picture, channels));
   }
   const whole = new Float32Array(values.length * values[0]!.length);
@@ -73,8 +78,56 @@ export async function readImageFolder(folder: string, channels: number, limit: n
   };
 }
 
+function channelsOfInput(input: readonly (number | null)[]): number {
+  if (input.length < 4) {
+    return 1;
+  }
+  const channels = input.at(-1) ?? 3;
+  if (![1, 3, 4].includes(channels)) {
+    throw new Error(
+      [1, 3, 4].includes(input[1]!)
+        ? `the model takes channels first, [${input.slice(1).join(', ')}]: save the images as .npy in this order.`
+        : `images have 1, 3 or 4 channels, but the model takes ${channels}.`,
+    );
+  }
+  return channels;
+}
+
+/** Links are followed, and names that begin with a dot are left out, as Keras does. */
+function entriesOf(folder: string): { readonly path: string; readonly isFolder: boolean }[] {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, isFolder: statSync(path, { throwIfNoEntry: false })?.isDirectory() === true }));
+}
+
+/** A folder and all in it, in the order of their paths. */
+function foldersIn(folder: string, outer: readonly string[] = []): string[] {
+  const real = realpathSync(folder);
+  if (outer.includes(real)) {
+    throw new Error(`'${folder}' is a link to a folder that it lies in.`);
+  }
+  const inner = entriesOf(folder).flatMap(({ path, isFolder }) => (isFolder ? foldersIn(path, [...outer, real]) : []));
+  return [folder, ...inner].sort();
+}
+
+function imagesIn(folders: readonly string[]): string[] {
+  const files = folders.flatMap((folder) =>
+    entriesOf(folder).flatMap(({ path, isFolder }) => (isFolder ? [] : [path])),
+  );
+  const other = files.find((path) => /\.(bmp|gif|webp|tiff?)$/i.test(path));
+  if (other !== undefined) {
+    throw new Error(
+      `'${other}' is neither PNG nor JPEG, which are the images that are read: convert it, or take it away.`,
+    );
+  }
+  return files.filter((path) => /\.(png|jpe?g)$/i.test(path));
+}
+
 async function decode(path: string): Promise<Picture> {
-  const bytes = readFileSync(path);
+  // Every image gives the event loop a turn: a signal to stop is heard.
+  const bytes = await readFile(path);
   const isPng = bytes[0] === 0x89;
   const png = isPng ? await optionalPackage<Pngjs>('pngjs', 'a PNG image') : undefined;
   const jpeg = isPng ? undefined : await optionalPackage<JpegJs>('jpeg-js', 'a JPEG image');
