@@ -1,16 +1,13 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-
-/** Exit codes beside 0: something failed that the input is not to blame for; wrong input. A signal ends by itself. */
-const FAILED = 1;
-const WRONG_INPUT = 2;
-
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+import { FAILED, signals, WRONG_INPUT } from './files/failure.js';
+import { lineOf } from './warnings.js';
 
 function complain(line: string, exitCode: number): void {
   console.error(`tfjs-sharpness: ${line}`);
-  process.exitCode = exitCode;
+  // What failed by itself may be tried again, whatever else is wrong.
+  process.exitCode = process.exitCode === FAILED ? FAILED : exitCode;
 }
 
 /** Builds, and ends by the signal that comes meanwhile, once nothing of the work is left. */
@@ -29,7 +26,7 @@ async function native(gpu: boolean): Promise<void> {
     const name = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
     await buildNative(name, (line) => console.log(line), process.cwd(), stop.signal);
   } catch (error) {
-    complain((error as Error).message, FAILED);
+    complain(lineOf(error), FAILED);
   }
   if (ended) {
     process.removeAllListeners(ended);
@@ -50,17 +47,21 @@ const append = (value: string, before: readonly string[] = []): readonly string[
 
 /** A file may follow --csv and --jsonl, and so may a model: it is a file by its ending. */
 function withFormats(words: readonly string[]): string[] {
-  const endings: Record<string, string> = { '--csv': '.csv', '--jsonl': '.jsonl' };
+  const formats = new Map([
+    ['--csv', '.csv'],
+    ['--jsonl', '.jsonl'],
+  ]);
   return words.flatMap((word, i) => {
-    const before = words[i - 1] ?? '';
-    if (endings[before] !== undefined && word.endsWith(endings[before])) {
+    const before = formats.get(words[i - 1] ?? '');
+    if (before !== undefined && word.endsWith(before)) {
       return [];
     }
-    if (endings[word] === undefined) {
+    const ending = formats.get(word);
+    if (ending === undefined) {
       return [word];
     }
     const next = words[i + 1];
-    return [`${word}=${next?.endsWith(endings[word]) ? next : '-'}`];
+    return [`${word}=${next?.endsWith(ending) ? next : '-'}`];
   });
 }
 
@@ -108,7 +109,7 @@ IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class
   .argument('<model...>', 'models, each measured on the same data')
   .option('--data <file>', 'samples; of several inputs NAME=FILE each: --data left=a.npy --data right=b.npy', append)
   .option('--random <n>', 'so many random samples instead, by --seed: --random 100', numberOf)
-  .option('--limit <n>', 'at most so many samples, the first: --limit 1000', numberOf)
+  .option('--limit <n>', 'at most so many samples, the first; of images as many of each class: --limit 1000', numberOf)
   .option('--scale <factor>', 'what the data are multiplied by: --scale 1/255', numberOf)
   .option(
     '--labels <file>',
@@ -158,9 +159,10 @@ if (process.argv.length <= 2) {
   try {
     await program.parseAsync([...process.argv.slice(0, 2), ...withFormats(process.argv.slice(2))]);
   } catch (error) {
-    if (!(error instanceof CommanderError)) {
-      throw error;
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;
+    } else {
+      complain(lineOf(error), FAILED);
     }
-    process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;
   }
 }

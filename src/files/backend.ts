@@ -1,9 +1,9 @@
-import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { addonPath } from '../native/addon.js';
-import { optionalPackage } from './optional-package.js';
+import { Failure } from './failure.js';
+import { optionalPackage, packagePath } from './optional-package.js';
 
 /** A backend of tf.js for Node. */
 export type FileBackend = 'tensorflow' | 'wasm' | 'cpu';
@@ -23,7 +23,11 @@ export const fileBackends = Object.keys(packages) as readonly FileBackend[];
  * @throws Error with one line that names the install where it is not there.
  */
 export async function startBackend(wanted?: FileBackend): Promise<FileBackend> {
-  const name = wanted ?? (addonPath(packages.tensorflow, import.meta.dirname) ? 'tensorflow' : 'wasm');
+  const name =
+    wanted ??
+    ([import.meta.dirname, process.cwd()].some((project) => addonPath(packages.tensorflow, project))
+      ? 'tensorflow'
+      : 'wasm');
   if (name === 'tensorflow') {
     // tfjs-node 4.22 calls both; Node 23 removed them.
     Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
@@ -31,12 +35,21 @@ export async function startBackend(wanted?: FileBackend): Promise<FileBackend> {
   }
   const loaded = await optionalPackage<{ setWasmPaths?(folder: string): void }>(packages[name], `the backend ${name}`);
   if (name === 'wasm') {
-    loaded.setWasmPaths?.(dirname(createRequire(import.meta.url).resolve(packages.wasm)) + sep);
+    loaded.setWasmPaths?.(dirname(packagePath(packages.wasm)!) + sep);
   }
   if (!(await tf.setBackend(name))) {
-    throw new Error(
+    throw new Failure(
       `the backend ${name} does not start here: try another, --backend ${name === 'wasm' ? 'cpu' : 'wasm'}.`,
     );
   }
+  quietly(() => tf.scalar(0).dispose());
   return name;
+}
+
+/** The cpu backend advertises the native one, in four lines, as soon as it is given a tensor. */
+function quietly(action: () => void): void {
+  const was = tf.env().getBool('PROD');
+  tf.env().set('PROD', true);
+  action();
+  tf.env().set('PROD', was);
 }

@@ -1,17 +1,23 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { lineOf } from '../warnings.js';
 import { readCsvTable } from './csv-table.js';
 import { readIdx } from './idx.js';
 import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
 import { readNpy } from './npy.js';
-import { locate } from './place.js';
+import { isUrl, locate } from './place.js';
 import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
 
 /** Whether a file is a module of JavaScript, which exports data. */
 export const isModule = (path: string) => /\.(m|c)?js$/.test(path);
+
+const isFolder = (path: string) => !isUrl(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Whether it takes the shape of an input to read a file: floats alone, and images, which may be grey or coloured. */
+export const dependsOnShape = (path: string) => /\.(bin|f32)($|\?)/i.test(path) || isFolder(path);
 
 /**
  * What a data module exports as its default: data, or a function that returns it, which is called once for each model.
@@ -19,8 +25,14 @@ export const isModule = (path: string) => /\.(m|c)?js$/.test(path);
  * @returns the data, and whether they were made for this call.
  */
 export async function readDataModule(path: string): Promise<{ readonly data: unknown; readonly isOwn: boolean }> {
-  const { default: exported } = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
-  const data = typeof exported === 'function' ? await exported() : exported;
+  let exported: unknown;
+  let data: unknown;
+  try {
+    ({ default: exported } = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown });
+    data = typeof exported === 'function' ? await exported() : exported;
+  } catch (error) {
+    throw new Error(`'${path}' fails: ${lineOf(error)}`, { cause: error });
+  }
   if (data === undefined) {
     throw new Error(
       `'${path}' has no default export: export default a tensor, { xs, ys } or a dataset, or a function that returns one.`,
@@ -47,7 +59,7 @@ export async function readDataFile(path: string, input: readonly (number | null)
     }
     return { arrays: new Map([['', found]]) };
   }
-  if (!/^https?:/i.test(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (isFolder(path)) {
     return readImageFolder(path, input, limit);
   }
   const { name, place } = locate(path);

@@ -1,7 +1,12 @@
-import { csvWriter } from '../training/files/csv.js';
-import { jsonLinesWriter } from '../training/files/json-lines.js';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { MeasureOptions } from '../measure/options.js';
+import { csvFile, csvLine, csvRow } from '../training/files/csv.js';
+import { jsonLinesFile, jsonText } from '../training/files/json-lines.js';
+import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf } from '../warnings.js';
 import type { FileBackend } from './backend.js';
+import { FAILED, isFailure, signals, WRONG_INPUT } from './failure.js';
 import { type FileReading, measureFiles } from './measure-files.js';
 import { progressLine } from './progress-line.js';
 
@@ -27,11 +32,6 @@ export interface MeasureCommandOptions {
   readonly jsonl?: string;
 }
 
-const FAILED = 1;
-const WRONG_INPUT = 2;
-
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /**
  * `npx tfjs-sharpness measure`: one line on standard error for each model that is wrong, and the readings of all others.
  *
@@ -44,8 +44,11 @@ export async function measureCommand(
 ): Promise<void> {
   const done: FileReading[] = [];
   const progress = progressLine(process.stderr);
-  const print = printer(models.length, options, complain);
-  if (!print) {
+  let print: Printer;
+  try {
+    print = printer(models.length, options, complain);
+  } catch (error) {
+    complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
     return;
   }
   // At once: what is done is printed, and the reading that is on its way is lost.
@@ -77,7 +80,8 @@ export async function measureCommand(
       require,
       backend,
       seed,
-      loss: loss as 'meanSquaredError' | undefined,
+      // Any text: what is no loss is refused with those that are.
+      loss: loss as MeasureOptions['loss'],
       memoryMB: options.memory,
       method: methodOf(options),
       onProgress: (each) => progress.show(each),
@@ -89,7 +93,7 @@ export async function measureCommand(
     for await (const result of results) {
       progress.end();
       if ('problem' in result) {
-        complain(`${result.model}: ${result.problem}`, WRONG_INPUT);
+        complain(`${result.model}: ${result.problem}`, result.kind === 'failure' ? FAILED : WRONG_INPUT);
       } else {
         done.push(result);
         print.one(result);
@@ -98,26 +102,30 @@ export async function measureCommand(
     print.end(done);
   } catch (error) {
     progress.end();
-    const isInstall = /npm install/.test(lineOf(error));
-    complain(lineOf(error), isInstall ? FAILED : WRONG_INPUT);
+    complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
   } finally {
     endSignals();
   }
 }
 
 function namedFiles(option: string, given: readonly string[]): string | { [input: string]: string } {
-  if (given.length === 1 && !/^[\w.:-]+=/.test(given[0]!)) {
+  // A file may be called epoch=10.npy.
+  if (given.length === 1 && (existsSync(given[0]!) || !/^[^=#?]+=/.test(given[0]!))) {
     return given[0]!;
   }
-  return Object.fromEntries(
-    given.map((each) => {
-      const at = each.indexOf('=');
-      if (at < 1) {
-        throw new Error(`${option} ${each}: of several files each is given with its name, ${option} NAME=FILE.`);
-      }
-      return [each.slice(0, at), each.slice(at + 1)];
-    }),
-  );
+  const files = new Map<string, string>();
+  for (const each of given) {
+    const at = each.indexOf('=');
+    if (at < 1) {
+      throw new Error(`${option} ${each}: of several files each is given with its name, ${option} NAME=FILE.`);
+    }
+    const name = each.slice(0, at);
+    if (files.has(name)) {
+      throw new Error(`${option} ${each}: '${name}' has a file already, ${files.get(name)}.`);
+    }
+    files.set(name, each.slice(at + 1));
+  }
+  return Object.fromEntries(files);
 }
 
 function methodOf({ method, tolerance }: MeasureCommandOptions) {
@@ -144,67 +152,107 @@ interface Printer {
   end(done: readonly FileReading[]): void;
 }
 
-/** In one of the formats; undefined where the file of one cannot be written. */
+/** What a line of CSV on standard output has of a reading: the same of every network. A file has all. */
+const columns = [
+  'model',
+  'minimumSharpness',
+  'standardError',
+  'trace',
+  'loss',
+  'samples',
+  'method',
+  'reliable',
+] as const;
+
+/**
+ * In one of the formats.
+ *
+ * @throws Error with one line where the file of one cannot be written.
+ */
 function printer(
   models: number,
   { json, csv, jsonl }: MeasureCommandOptions,
   complain: (line: string, exitCode: number) => void,
-): Printer | undefined {
+): Printer {
   const write = (text: string) => process.stdout.write(`${text}\n`);
   if ([json, csv, jsonl].filter((each) => each !== undefined).length > 1) {
-    complain('choose one of --json, --csv and --jsonl.', WRONG_INPUT);
-    return undefined;
+    throw new Error('choose one of --json, --csv and --jsonl.');
   }
   if (json) {
     return {
       one: () => {},
       end: (done) => {
         if (models > 1 || done.length > 0) {
-          write(JSON.stringify(models > 1 ? done : done[0], asText, 2));
+          write(jsonText(models > 1 ? done : done[0], 2));
         }
       },
     };
   }
   if (jsonl === '-') {
-    return { one: (reading) => write(JSON.stringify(reading, asText)), end: () => {} };
+    return { one: (reading) => write(jsonText(reading)), end: () => {} };
   }
   if (csv === '-') {
-    const columns = [
-      'model',
-      'minimumSharpness',
-      'standardError',
-      'trace',
-      'loss',
-      'samples',
-      'method',
-      'reliable',
-    ] as const;
-    const cell = (value: unknown) =>
-      /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? '');
     let isFirst = true;
     return {
       one: (reading) => {
         if (isFirst) {
-          write(columns.join(','));
+          write(csvLine(columns));
           isFirst = false;
         }
-        write(columns.map((column) => cell(reading[column])).join(','));
+        const row = csvRow(reading);
+        write(csvLine(columns.map((column) => row.get(column) ?? '')));
       },
       end: () => {},
     };
   }
-  if (csv !== undefined || jsonl !== undefined) {
-    try {
-      const observer = csv === undefined ? jsonLinesWriter(jsonl!) : csvWriter(csv);
-      return { one: (reading) => observer.next(reading), end: () => {} };
-    } catch (error) {
-      complain(lineOf(error), WRONG_INPUT);
-      return undefined;
-    }
+  const path = csv ?? jsonl;
+  if (path !== undefined) {
+    return filePrinter(path, csv === undefined ? jsonLinesFile : csvFile, complain);
   }
   return { one: (reading) => write(models > 1 ? `${reading.model}: ${reading}` : String(reading)), end: () => {} };
 }
 
-function asText(_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+/** Appends to a file, which is made with the first reading: where no model is measured nothing is left. */
+function filePrinter(path: string, open: typeof csvFile, complain: (line: string, exitCode: number) => void): Printer {
+  const option = open === csvFile ? '--csv' : '--jsonl';
+  checkLocalPath(option, path);
+  const say = (line: string) => console.error(`tfjs-sharpness: ${option} ${path}: ${line}`);
+  const opened = () =>
+    open(
+      {
+        onCut: (last) => say(`its last line was cut off, and is taken away: ${JSON.stringify(last.slice(0, 200))}`),
+        onReplaced: () => say('it was removed or replaced: later readings go to the file that has its name now'),
+      },
+      resolve(path),
+    );
+  let append: ReturnType<typeof opened> | undefined;
+  try {
+    checkWritable(path);
+    append = existsSync(path) ? opened() : undefined;
+  } catch (error) {
+    throw new Error(`${option}: cannot write to '${path}': ${lineOf(error)}`, { cause: error });
+  }
+  return {
+    one: (reading) => {
+      try {
+        append ??= opened();
+        append(reading);
+      } catch (error) {
+        complain(`${option}: '${path}' misses ${reading.model}, ${reading}: ${lineOf(error)}`, FAILED);
+      }
+    },
+    end: () => {},
+  };
+}
+
+/** Looks at the file, or at the folder that is to hold it, and changes nothing. */
+function checkWritable(path: string): void {
+  let at = resolve(path);
+  while (!existsSync(at) && dirname(at) !== at) {
+    at = dirname(at);
+  }
+  if (at !== resolve(path) && !statSync(at).isDirectory()) {
+    throw new Error(`'${at}' is no folder`);
+  }
+  accessSync(at, constants.W_OK);
 }

@@ -11,11 +11,13 @@ import { printable, type SharpnessReading } from '../measure/reading.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { lineOf } from '../warnings.js';
 import { type FileBackend, fileBackends, startBackend } from './backend.js';
-import { isModule, readDataFile, readDataModule } from './data-file.js';
-import { disposeModel, loadModelFile } from './model-file.js';
+import { dependsOnShape, isModule, readDataFile, readDataModule } from './data-file.js';
+import { Failure, isFailure } from './failure.js';
+import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
 import { modelLabels, withoutLabels } from './model-labels.js';
 import { modelLoss } from './model-loss.js';
+import { locate } from './place.js';
 import { checkPredictions } from './predictions.js';
 import { type FileData, firstSamples, onlyArray, type Samples } from './samples.js';
 
@@ -30,6 +32,8 @@ export interface FileProblem {
   readonly model: string;
   /** What was wrong and how to mend it, in one line. */
   readonly problem: string;
+  /** What is to blame: the model or what was given with it, or something else, such as a package that is not installed. */
+  readonly kind: 'input' | 'failure';
 }
 
 export interface MeasureFilesOptions
@@ -104,7 +108,7 @@ const optionNames = {
  * cross-entropy.
  *
  * @param models paths or URLs.
- * @returns a reading of each, with `model`; or `{ model, problem }`, what was wrong with it in one line, and then the next.
+ * @returns a reading of each, with `model`; or `{ model, problem, kind }`, what was wrong with it in one line, and then the next.
  * @throws Error with one line for options that there are not, a backend that does not start, or the reason of `signal`.
  */
 export async function* measureFiles(
@@ -112,46 +116,82 @@ export async function* measureFiles(
   options: MeasureFilesOptions = {},
 ): AsyncGenerator<FileReading | FileProblem> {
   checkOptions(options);
-  if (
-    options.backend !== undefined ||
-    !['tensorflow', 'wasm', 'cpu', 'webgl', 'webgpu'].some((name) => tf.findBackendFactory(name))
-  ) {
-    await startBackend(options.backend);
-  }
+  let isStarted =
+    options.backend === undefined &&
+    ['tensorflow', 'wasm', 'cpu', 'webgl', 'webgpu'].some((name) => tf.findBackendFactory(name));
+  const start = async () => {
+    if (!isStarted) {
+      await startBackend(options.backend);
+      isStarted = true;
+    }
+  };
   for (const path of options.require ?? []) {
+    // It may compute.
+    await start();
     await loadModule(path);
   }
   const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
   for (const model of [models].flat() as string[]) {
-    let result: FileReading | FileProblem;
-    try {
-      result = await measureFile(model, options, read);
-    } catch (error) {
+    const problemOf = (error: unknown): FileProblem => {
       if (options.signal?.aborted) {
         throw error;
       }
-      result = { model, problem: lineOf(error) };
+      return { model, problem: lineOf(error), kind: isFailure(error) ? 'failure' : 'input' };
+    };
+    let content: ReadModel;
+    try {
+      content = await readModelFile(model, options.randomWeights ? { randomWeights: options.seed ?? 0 } : {});
+      await readAhead(options, read);
+    } catch (error) {
+      yield problemOf(error);
+      continue;
+    }
+    // A wrong file is told without what TensorFlow says at its start.
+    await start();
+    let result: FileReading | FileProblem;
+    try {
+      result = await measureFile(model, content, options, read);
+    } catch (error) {
+      result = problemOf(error);
     }
     yield result;
   }
 }
 
-/** Data files are read once for all models of one shape. */
+/** Data files are read once for all models, those whose numbers mean nothing without a shape once for each shape. */
 type ReadData = (path: string, input: tfl.Shape) => Promise<FileData>;
 
 function dataReader(limit: number): ReadData {
   const known = new Map<string, Promise<FileData>>();
   return (path, input) => {
-    const key = JSON.stringify([path, input]);
+    const key = JSON.stringify(dependsOnShape(path) ? [path, input] : [path]);
     const found = known.get(key) ?? readDataFile(path, input, limit);
     known.set(key, found);
     return found;
   };
 }
 
-async function measureFile(path: string, options: MeasureFilesOptions, read: ReadData): Promise<FileReading> {
-  const { seed = 0, randomWeights, output, limit = Number.POSITIVE_INFINITY } = options;
-  const { model, training, notes: ofFile } = await loadModelFile(path, randomWeights ? { randomWeights: seed } : {});
+/** Looks at the data without a model. */
+async function readAhead({ data, labels, expect }: MeasureFilesOptions, read: ReadData): Promise<void> {
+  for (const path of [data, labels, expect].flatMap((each) =>
+    typeof each === 'object' ? Object.values(each) : each === undefined ? [] : [each],
+  )) {
+    if (isModule(path) || dependsOnShape(path)) {
+      locate(path, 'a folder of images');
+    } else {
+      await read(path, []);
+    }
+  }
+}
+
+async function measureFile(
+  path: string,
+  content: ReadModel,
+  options: MeasureFilesOptions,
+  read: ReadData,
+): Promise<FileReading> {
+  const { seed = 0, output, limit = Number.POSITIVE_INFINITY } = options;
+  const { model, training, notes: ofFile } = await buildModel(content);
   const notes = [...ofFile];
   const disposable: tf.TensorContainer[] = [];
   try {
@@ -279,6 +319,12 @@ function checkOptions(options: MeasureFilesOptions): void {
   if (random !== undefined) {
     checkWhole('random', random, { atLeast: 1 }, 'pass a number of samples, for example 100');
   }
+  if (random !== undefined && scale !== undefined) {
+    throw new Error('measureFiles: scale is for data, and random samples are drawn as they are: leave scale out.');
+  }
+  if (options.output !== undefined && options.lossWeights !== undefined) {
+    throw new Error('measureFiles: lossWeights weigh several outputs, and output names one: leave either out.');
+  }
   if (limit !== undefined) {
     checkWhole('limit', limit, { atLeast: 1 }, 'pass a number of samples, for example 1000');
   }
@@ -298,8 +344,26 @@ async function loadModule(path: string): Promise<void> {
   try {
     // The user's own packages lie in the user's folder.
     const found = isFile ? resolve(path) : createRequire(resolve('package.json')).resolve(path);
+    checkSameLayers(path, found);
     await import(pathToFileURL(found).href);
   } catch (error) {
-    throw new Error(`cannot load '${path}': ${lineOf(error)}`, { cause: error });
+    throw error instanceof Failure ? error : new Error(`cannot load '${path}': ${lineOf(error)}`, { cause: error });
+  }
+}
+
+/** Each copy of tf.js' core has its own classes of layers. */
+function checkSameLayers(path: string, module: string): void {
+  const core = '@tensorflow/tfjs-core';
+  let theirs: string;
+  try {
+    theirs = createRequire(module).resolve(core);
+  } catch {
+    return;
+  }
+  if (theirs !== createRequire(import.meta.url).resolve(core)) {
+    throw new Failure(
+      `'${path}' would register its layers in another copy of ${core} than the one that measures: ` +
+        'npm install tfjs-sharpness in its project, and run it there.',
+    );
   }
 }

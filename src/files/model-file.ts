@@ -33,7 +33,25 @@ type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
  *
  * @throws Error with one line that says what is wrong with the file.
  */
-export async function loadModelFile(path: string, { randomWeights }: LoadOptions = {}): Promise<FileModel> {
+export async function loadModelFile(path: string, options: LoadOptions = {}): Promise<FileModel> {
+  return buildModel(await readModelFile(path, options));
+}
+
+/** What a model's file says, before tf.js is asked to make the model. */
+export interface ReadModel {
+  /** As tf.js reads it. */
+  readonly topology: object;
+  readonly training: unknown;
+  readonly notes: readonly string[];
+  readonly weights?: KerasWeights | ModelContent['weights'];
+}
+
+/**
+ * The first half of `loadModelFile`, which needs no backend.
+ *
+ * @throws Error with one line that says what is wrong with the file.
+ */
+export async function readModelFile(path: string, { randomWeights }: LoadOptions = {}): Promise<ReadModel> {
   const withWeights = randomWeights === undefined;
   const { name, place } = locate(path, 'model.json');
   const bytes = await place.read(name);
@@ -57,17 +75,26 @@ export async function loadModelFile(path: string, { randomWeights }: LoadOptions
   }
   const { model: topology, notes } = readTopology(content.topology, !withWeights);
   if (!withWeights) {
-    addTensorMethods();
     seedInitializers(topology, randomWeights);
   }
+  return { topology, training: content.training, notes, weights: kerasWeights ?? content.weights };
+}
+
+/**
+ * The second half of `loadModelFile`.
+ *
+ * @throws Error with one line where tf.js cannot make such a model, or its weights do not fit.
+ */
+export async function buildModel({ topology, training, notes, weights }: ReadModel): Promise<FileModel> {
+  addTensorMethods();
   const model = await deserialize(topology);
   try {
-    if (kerasWeights) {
-      giveWeights(model, kerasWeights, '');
-    } else if (content.weights) {
-      giveManifest(model, content.weights);
+    if (weights && 'specs' in weights) {
+      giveManifest(model, weights);
+    } else if (weights) {
+      giveWeights(model, weights, '');
     }
-    return { model, training: content.training, notes: [...notes, ...unlikeKeras(model)] };
+    return { model, training, notes: [...notes, ...unlikeKeras(model)] };
   } catch (error) {
     disposeModel(model);
     throw error;

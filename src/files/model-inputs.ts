@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { inputNames } from '../tfjs/model-graph.js';
+import { callsOf, inputNames } from '../tfjs/model-graph.js';
 import { firstSamples, namesOf, type Samples } from './samples.js';
 
 /**
@@ -80,7 +80,8 @@ export function randomInputs(model: tfl.LayersModel, samples: number, seed: numb
     const shape = [samples, ...(inner as number[])];
     const words = model.layers
       .filter((layer) => layer.getClassName() === 'Embedding')
-      .find((layer) => [layer.input].flat().some((each) => each.name === input.name));
+      // A layer that is called several times has an input of each call.
+      .find((layer) => callsOf(layer).some(({ inputs }) => inputs.some((each) => each.name === input.name)));
     return words
       ? tf.tidy(() =>
           tf.floor(tf.randomUniform(shape, 0, words.getConfig().inputDim as number, 'float32', seed + i + 1)),

@@ -1,5 +1,6 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { lineOf } from '../warnings.js';
 
 /** Where files lie: a folder, or the part of a URL before the last slash. */
@@ -8,7 +9,8 @@ export interface Place {
   read(name: string): Promise<Uint8Array>;
 }
 
-const isUrl = (path: string) => /^https?:\/\//i.test(path);
+/** Whether a file is on a server. */
+export const isUrl = (path: string) => /^https?:\/\//i.test(path);
 
 /**
  * Finds a file by its path or URL.
@@ -18,6 +20,9 @@ const isUrl = (path: string) => /^https?:\/\//i.test(path);
  * @throws Error with one line where there is no such file.
  */
 export function locate(path: string, inFolder?: string): { readonly name: string; readonly place: Place } {
+  if (/^file:\/\//i.test(path)) {
+    return locate(fileURLToPath(path), inFolder);
+  }
   if (isUrl(path)) {
     const url = new URL(path);
     const name = basename(url.pathname);
@@ -34,9 +39,17 @@ export function locate(path: string, inFolder?: string): { readonly name: string
   if (isFolder && inFolder === undefined) {
     throw new Error(`'${path}' is a folder: name a file.`);
   }
-  return isFolder
-    ? { name: inFolder!, place: folderPlace(path) }
-    : { name: basename(path), place: folderPlace(dirname(path), basename(path)) };
+  return isFolder ? { name: inFolder!, place: folderPlace(path) } : namedFile(path);
+}
+
+/** A link stands for what it leads to, with what lies beside that: latest.json of run7/model.json. Its ending is its own. */
+function namedFile(path: string): { readonly name: string; readonly place: Place } {
+  const beside = folderPlace(dirname(realpathSync(path)));
+  const itself = folderPlace(dirname(path), basename(path));
+  return {
+    name: basename(path),
+    place: { read: (name) => (name === basename(path) ? itself : beside).read(name) },
+  };
 }
 
 /** @param own a file that may be a link to wherever it likes: the user has named it. */
@@ -49,7 +62,7 @@ function folderPlace(folder: string, own?: string): Place {
       }
       try {
         if (name !== own && isOutside(realpathSync(folder), realpathSync(path))) {
-          throw new Error(outside(name));
+          throw new Error(`'${name}' is a link that leads out of the model's folder: put the file itself there.`);
         }
         return readFileSync(path);
       } catch (error) {

@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import * as backend from '../../src/files/backend.js';
 import { type MeasureCommandOptions, measureCommand } from '../../src/files/measure-command.js';
 import { denseModel, npy, saveModel, testFolder } from './saved-model.js';
 
@@ -71,6 +72,41 @@ test('rows of CSV and JSON lines, printed or in files', async () => {
   expect(rows).toHaveLength(2);
 });
 
+test('no file is made where no model is measured, and a reading that a file misses is a failure', async () => {
+  await run(['none.json'], { csv: folder.at('new/r.csv') });
+  expect(existsSync(folder.at('new'))).toBe(false);
+  // What is there at the start is gone, and a folder has its name, when the reading comes.
+  writeFileSync(folder.at('taken.jsonl'), '');
+  vi.spyOn(backend, 'startBackend').mockImplementationOnce(async () => {
+    rmSync(folder.at('taken.jsonl'));
+    mkdirSync(folder.at('taken.jsonl'));
+    return 'cpu';
+  });
+  const { complaints } = await run(models.slice(0, 1), { jsonl: folder.at('taken.jsonl') });
+  expect(complaints).toEqual([[expect.stringMatching(/^--jsonl: '.*' misses .*, Minimum Sharpness [\d.]+ .*: /), 1]]);
+});
+
+test('a file whose name has an equals sign is a file, and no input', async () => {
+  copyFileSync(folder.at('x.npy'), folder.at('epoch=10.npy'));
+  const back = process.cwd();
+  process.chdir(folder.path);
+  try {
+    expect((await run(models.slice(0, 1), { data: ['epoch=10.npy'] })).complaints).toEqual([]);
+  } finally {
+    process.chdir(back);
+  }
+});
+
+test('wrong files are told before the backend starts', async () => {
+  const start = vi.spyOn(backend, 'startBackend');
+  await run(['none.json'], {});
+  await run(models.slice(0, 1), { data: [folder.at('none.npy')] });
+  await run(models.slice(0, 1), { expect: folder.at('none.bin') });
+  expect(start).not.toHaveBeenCalled();
+  await run(models, {});
+  expect(start).toHaveBeenCalledTimes(1);
+});
+
 test('a loss that was guessed is told once and stands in the reading', async () => {
   const model = await saveModel(denseModel(), folder.at('guessed'));
   const { out, notes } = await run([model], { json: true });
@@ -97,10 +133,13 @@ test.each<[options: MeasureCommandOptions, line: RegExp]>([
   [{ method: 'exact=3' }, /is not known/],
   [{ method: 'exact', tolerance: 0.1 }, /--tolerance is a method/],
   [{ random: 3 }, /pass either data/],
+  [{ random: 3, scale: 2, data: undefined }, /leave scale out/],
+  [{ data: ['a=1.npy', 'a=2.npy'] }, /^--data a=2\.npy: 'a' has a file already, 1\.npy\.$/],
+  [{ csv: 'package.json' }, /^--csv: cannot write to 'package\.json': it is there, and no file of readings/],
   [{ data: ['a=x.npy', 'y.npy'] }, /--data y\.npy: of several files each is given with its name, --data NAME=FILE/],
   [{ limit: 1.5 }, /limit/],
   [{ require: ['./none.js'] }, /cannot load '\.\/none\.js'/],
-  [{ jsonl: '/dev/null/x.jsonl' }, /jsonLinesWriter/],
+  [{ jsonl: '/dev/null/x.jsonl' }, /^--jsonl: cannot write to '\/dev\/null\/x\.jsonl': '\/dev\/null' is no folder$/],
 ])('%j is refused in one line', async (options, line) => {
   const { out, complaints } = await run(models, options);
   expect(out).toBe('');

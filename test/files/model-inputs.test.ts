@@ -103,5 +103,14 @@ test('random samples are those of their seed, and words where an Embedding reads
   const [x] = randomInputs(words, 50, 1);
   expect(new Set(x!.dataSync())).toEqual(new Set([0, 1, 2, 3, 4]));
   x!.dispose();
+  const [left, right] = [tfl.input({ shape: [4] }), tfl.input({ shape: [4] })];
+  const shared = tfl.layers.embedding({ inputDim: 5, outputDim: 1 });
+  const outputs = [left, right].map((each) => shared.apply(each) as tfl.SymbolicTensor);
+  const siamese = tfl.model({ inputs: [left, right], outputs });
+  models.push(siamese);
+  for (const each of randomInputs(siamese, 50, 1)) {
+    expect(new Set(each.dataSync())).toEqual(new Set([0, 1, 2, 3, 4]));
+    each.dispose();
+  }
   expect(() => randomInputs(modelOf([null, 2]), 5, 1)).toThrow(/open shape \[any, any, 2\]: give --data/);
 });

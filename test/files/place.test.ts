@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { locate } from '../../src/files/place.js';
 import { testFolder } from './saved-model.js';
@@ -27,11 +28,16 @@ describe('on the disk', () => {
 
   test('what lies outside is not read, neither by its path nor by a link; the file that was named may be a link', async () => {
     const { place } = locate(folder.at('models'), 'model.json');
-    for (const name of ['../secret', folder.at('secret'), 'sub/../../secret', 'link']) {
+    await expect(place.read('link')).rejects.toThrow(/is a link that leads out of the model's folder/);
+    for (const name of ['../secret', folder.at('secret'), 'sub/../../secret']) {
       await expect(place.read(name)).rejects.toThrow(/lies outside of the model's folder/);
     }
     const latest = locate(folder.at('latest.json'));
     expect((await latest.place.read(latest.name)).length).toBe(1);
+    // Its weights lie where it leads.
+    expect(Buffer.from(await latest.place.read('sub/w.bin')).toString()).toBe('2');
+    const byUrl = locate(pathToFileURL(folder.at('models/model.json')).href);
+    expect((await byUrl.place.read(byUrl.name)).length).toBe(1);
   });
 
   test('what is not there, a folder, and a file for a folder are told', async () => {

@@ -39,6 +39,26 @@ test.each([0.1, Number.NaN, Number.POSITIVE_INFINITY])('one that is off by %d is
   );
 });
 
+test('a column of large numbers hides no error in another, and axes count', async () => {
+  // Sample 1 has numbers of 1e4 in the first column only.
+  const kernel = tf.tensor2d([
+    [1e4, 0],
+    [0, 1],
+    [0, 0],
+  ]);
+  const before = model.getWeights().map((weight) => tf.clone(weight));
+  const bias = tf.zeros([2]);
+  model.setWeights([kernel, bias]);
+  const predicted = tf.tidy(() => Float32Array.from((model.predict(x) as tf.Tensor).dataSync()));
+  const at = (shape: number[], off: number) =>
+    checkPredictions(model, [x], 0, { shape, values: predicted.map((value, i) => value + (i === 1 ? off : 0)) }, 'y');
+  await at([2, 1, 2], 0);
+  await expect(at([2, 2], 1)).rejects.toThrow(/^tf\.js predicts/);
+  await expect(at([2, 4], 0)).rejects.toThrow(/shape/);
+  model.setWeights(before);
+  tf.dispose([kernel, bias, before]);
+});
+
 test('predictions of another shape, and data of a module', async () => {
   await expect(check(() => {}, [4])).rejects.toThrow(
     "'y.npy' has predictions of shape [4], but the model's are [2, 2].",

@@ -4,7 +4,7 @@ import { checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { distinctNames } from '../../names.js';
 import type { Logged } from '../streams/epoch-logs.js';
-import { fileObserver } from './file-observer.js';
+import { type FileEvents, fileObserver } from './file-observer.js';
 import { isBlank, linesFile } from './lines-file.js';
 
 /**
@@ -33,58 +33,65 @@ import { isBlank, linesFile } from './lines-file.js';
  */
 export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessReading & Logged)> {
   checkText('csvWriter: path', path, "name the file, for example 'readings.csv'");
-  return fileObserver('csvWriter', path, (events, absolute) => {
-    const file = linesFile(absolute, {
-      check(first, ends) {
-        const isOurs = cellsOf(first).includes(KEY) || (!ends && `step,epoch,${KEY}`.startsWith(first));
-        if (!isOurs) {
-          throw new Error(`it is there, and no file of readings, for it has no column ${KEY}: name another`);
-        }
-      },
-      // Without the line break nobody knows whether its last number is whole.
-      isWhole: () => false,
-      ...events,
-    });
-    let columns = cellsOf(file.firstLineIfChanged() ?? '');
-    /** Whether it is written: not where columns are to be added, and another process has written meanwhile. */
-    const append = (row: ReadonlyMap<string, string>): boolean => {
-      const header = file.firstLineIfChanged();
-      if (header !== undefined) {
-        columns = cellsOf(header);
+  return fileObserver('csvWriter', path, csvFile);
+}
+
+/**
+ * The same without its patience: both this and what it returns throw where the file cannot be written.
+ *
+ * @returns what appends a reading.
+ */
+export function csvFile(events: FileEvents, absolute: string): (reading: object) => void {
+  const file = linesFile(absolute, {
+    check(first, ends) {
+      const isOurs = cellsOf(first).includes(KEY) || (!ends && `step,epoch,${KEY}`.startsWith(first));
+      if (!isOurs) {
+        throw new Error(`it is there, and no file of readings, for it has no column ${KEY}: name another`);
       }
-      const added = [...row.keys()].filter((name) => !columns.includes(name));
-      const all = [...columns, ...added];
-      const cells = `${lineOf(all.map((name) => row.get(name) ?? ''))}\n`;
-      if (columns.length === 0) {
-        file.append(`${lineOf(all)}\n${cells}`);
-      } else if (added.length === 0) {
-        file.append(cells);
-      } else {
-        const [, ...lines] = readFileSync(absolute, 'utf8').split('\n');
-        const rows = lines.filter((line) => !isBlank(line));
-        const empty = ','.repeat(added.length);
-        const text = [lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n');
-        if (!file.replace(text)) {
-          return false;
-        }
-      }
-      columns = all;
-      return true;
-    };
-    return (reading) => {
-      const row = rowOf(reading as SharpnessReading & Partial<Logged>);
-      while (!append(row)) {
-        // Once more, from what is there now.
-      }
-    };
+    },
+    // Without the line break nobody knows whether its last number is whole.
+    isWhole: () => false,
+    ...events,
   });
+  let columns = cellsOf(file.firstLineIfChanged() ?? '');
+  /** Whether it is written: not where columns are to be added, and another process has written meanwhile. */
+  const append = (row: ReadonlyMap<string, string>): boolean => {
+    const header = file.firstLineIfChanged();
+    if (header !== undefined) {
+      columns = cellsOf(header);
+    }
+    const added = [...row.keys()].filter((name) => !columns.includes(name));
+    const all = [...columns, ...added];
+    const cells = `${csvLine(all.map((name) => row.get(name) ?? ''))}\n`;
+    if (columns.length === 0) {
+      file.append(`${csvLine(all)}\n${cells}`);
+    } else if (added.length === 0) {
+      file.append(cells);
+    } else {
+      const [, ...lines] = readFileSync(absolute, 'utf8').split('\n');
+      const rows = lines.filter((line) => !isBlank(line));
+      const empty = ','.repeat(added.length);
+      const text = [csvLine(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n');
+      if (!file.replace(text)) {
+        return false;
+      }
+    }
+    columns = all;
+    return true;
+  };
+  return (reading) => {
+    const row = csvRow(reading as SharpnessReading & Partial<Logged>);
+    while (!append(row)) {
+      // Once more, from what is there now.
+    }
+  };
 }
 
 /** The column that tells a file of readings from others. */
 const KEY = 'minimumSharpness' satisfies keyof SharpnessReading;
 
 /** What a reading says, by columns: whatever is a number, a flag or a text, also what operators have added. */
-function rowOf(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
+export function csvRow(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
   const { step, epoch, scales, parameters, assumptions, logs, ...rest } = reading;
   if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
     throw new Error('what came is no reading');
@@ -101,7 +108,8 @@ function rowOf(reading: SharpnessReading & Partial<Logged>): Map<string, string>
   return new Map(cells.map(([, value], i) => [names[i]!, String(value)]));
 }
 
-function lineOf(cells: readonly string[]): string {
+/** A line, without its break. */
+export function csvLine(cells: readonly string[]): string {
   return cells
     .map((cell) => cell.replace(/[\r\n]+/g, ' '))
     .map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))

@@ -3,7 +3,7 @@ import type { Observer } from 'rxjs';
 import { checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { reasonOf } from '../../warnings.js';
-import { fileObserver } from './file-observer.js';
+import { type FileEvents, fileObserver } from './file-observer.js';
 import { isBlank, linesFile } from './lines-file.js';
 
 /**
@@ -30,23 +30,30 @@ import { isBlank, linesFile } from './lines-file.js';
  */
 export function jsonLinesWriter(path: string): Observer<object> {
   checkText('jsonLinesWriter: path', path, "name the file, for example 'readings.jsonl'");
-  return fileObserver('jsonLinesWriter', path, (events, absolute) => {
-    const file = linesFile(absolute, {
-      check(first, ends) {
-        // A first line that was cut off is known by its beginning.
-        if (!(ends ? isObject(first) : first.startsWith('{'))) {
-          throw new Error('it is there, and no file of JSON lines: name another');
-        }
-      },
-      isWhole: isObject,
-      ...events,
-    });
-    file.firstLineIfChanged();
-    return (value) => {
-      file.firstLineIfChanged();
-      file.append(`${JSON.stringify(value, asText)}\n`);
-    };
+  return fileObserver('jsonLinesWriter', path, jsonLinesFile);
+}
+
+/**
+ * The same without its patience: both this and what it returns throw where the file cannot be written.
+ *
+ * @returns what appends an object.
+ */
+export function jsonLinesFile(events: FileEvents, absolute: string): (value: object) => void {
+  const file = linesFile(absolute, {
+    check(first, ends) {
+      // A first line that was cut off is known by its beginning.
+      if (!(ends ? isObject(first) : first.startsWith('{'))) {
+        throw new Error('it is there, and no file of JSON lines: name another');
+      }
+    },
+    isWhole: isObject,
+    ...events,
   });
+  file.firstLineIfChanged();
+  return (value) => {
+    file.firstLineIfChanged();
+    file.append(`${jsonText(value)}\n`);
+  };
 }
 
 /**
@@ -83,6 +90,11 @@ function isObject(line: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** JSON of what may have infinite numbers and NaN, which become texts. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, asText, indent);
 }
 
 function asText(_: string, value: unknown): unknown {
