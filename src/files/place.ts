@@ -62,7 +62,9 @@ function folderPlace(folder: string, own?: string): Place {
       }
       try {
         if (name !== own && isOutside(realpathSync(folder), realpathSync(path))) {
-          throw new Error(`'${name}' is a link that leads out of the model's folder: put the file itself there.`);
+          throw new Error(
+            `'${name}' is a link to outside of the model's folder, where nothing is read: put the file itself there.`,
+          );
         }
         return readFileSync(path);
       } catch (error) {

@@ -28,7 +28,7 @@ describe('on the disk', () => {
 
   test('what lies outside is not read, neither by its path nor by a link; the file that was named may be a link', async () => {
     const { place } = locate(folder.at('models'), 'model.json');
-    await expect(place.read('link')).rejects.toThrow(/is a link that leads out of the model's folder/);
+    await expect(place.read('link')).rejects.toThrow(/is a link to outside of the model's folder/);
     for (const name of ['../secret', folder.at('secret'), 'sub/../../secret']) {
       await expect(place.read(name)).rejects.toThrow(/lies outside of the model's folder/);
     }
