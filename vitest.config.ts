@@ -21,7 +21,7 @@ const kernel = [
   'test/training/{minimum-sharpness*,monitor,sharpness-monitor,sharpness-reader,callback-options,logged-values}.test.ts',
   'test/measure/{measure-*,sharpness-*,several-outputs,instant,methods,reading,inputs,sample-weights,masks,masked-forward,recurrent-programs}.test.ts',
   'test/measure/{frozen,describe-symmetries,memory,random-part,golden,keras,input-types,invariance,rescaled-networks}.test.ts',
-  'test/measure/{value-cases,what-fit-minimises}.test.ts',
+  'test/measure/{value-cases,what-fit-minimises,turns,finite}.test.ts',
   'test/tfjs/!(copies|minibatch-recorder).test.ts',
   'test/benchmarks/launches.test.ts',
   'test/brute-force/keras-architectures.test.ts',
