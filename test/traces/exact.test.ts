@@ -238,11 +238,9 @@ describe('a sample of many columns', () => {
       return ran.size;
     };
     expect(await pieces(1, 0)).toBeLessThan(5);
-    const many = await pieces(20_000, 0);
-    expect(many).toBeGreaterThan(20);
-    expect(await pieces(20_000, 200)).toBe(many);
-    // However dear a column is: most of a piece is not what all pieces take.
-    expect(await pieces(1e9, 0)).toBe(many);
+    const many = await pieces(1e9, 0);
+    expect(many).toBeGreaterThan(5);
+    expect(await pieces(1e9, 200)).toBe(many);
     x.dispose();
     model.dispose();
   });
