@@ -16,7 +16,7 @@ interface Rates {
 const rates: Readonly<Record<string, Rates>> = {
   cpu: { call: 2_000, product: 3, number: 20 },
   wasm: { call: 5_000, product: 0.1, number: 2 },
-  tensorflow: { call: 30_000, product: 0.03, number: 1 },
+  tensorflow: { call: 60_000, product: 0.03, number: 1 },
 };
 
 type Inputs = Readonly<Record<string, tf.Tensor>>;

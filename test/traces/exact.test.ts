@@ -239,7 +239,7 @@ describe('a sample of many columns', () => {
     };
     expect(await pieces(1, 0)).toBeLessThan(5);
     const many = await pieces(1e9, 0);
-    expect(many).toBeGreaterThan(5);
+    expect(many).toBeGreaterThan(await pieces(1, 0));
     expect(await pieces(1e9, 200)).toBe(many);
     x.dispose();
     model.dispose();
