@@ -323,16 +323,16 @@ describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
         page.chart.update({ minimumSharpness: 5, step: 20 });
         await page.drawn();
         const canvas = document.querySelector('canvas')!.toDataURL();
-        const { left, right } = document.querySelector('figcaption')!.getBoundingClientRect();
         const align = getComputedStyle(document.querySelector('figcaption')!).textAlign;
+        const numbers = getComputedStyle(document.querySelector('canvas')!).direction;
         page.chart.dispose();
-        return { canvas, left, right, align };
+        return { canvas, align, numbers };
       };
       const [rtl, ltr] = [await drawn('rtl'), await drawn('ltr')];
       document.documentElement.removeAttribute('dir');
-      return { isSame: rtl.canvas === ltr.canvas, align: rtl.align };
+      return { isSame: rtl.canvas === ltr.canvas, align: rtl.align, numbers: rtl.numbers };
     });
-    expect(found).toEqual({ isSame: true, align: 'start' });
+    expect(found).toEqual({ isSame: true, align: 'start', numbers: 'ltr' });
   });
 
   it('is light on paper, where the page is dark', async () => {
