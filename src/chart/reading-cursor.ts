@@ -2,20 +2,22 @@ import type { AlignedRows } from './aligned-rows.js';
 
 /** Which row the keys have moved to. */
 export interface ReadingCursor {
-  /** The row that the keys have moved to; undefined while the last one is shown. */
+  /** The row that the keys have moved to; undefined while what came last is shown. */
   selected(): number | undefined;
-  /** Back to the last row, without a word. */
+  /** Back to what came last, without a word. */
   release(): void;
 }
 
 /**
- * Arrow keys, Page Up and Down, Home and End move over the rows while `place` has the focus; Escape and leaving it go back to the last.
+ * Arrow keys, Page Up and Down, Home and End move over the rows while `place` has the focus; Escape and leaving it go back to what came last.
  *
+ * @param latest the row of what came last, where the keys begin.
  * @param moved is called with the row that the keys went to; with null when they left it.
  */
 export function readingCursor(
   place: HTMLElement,
   rows: AlignedRows,
+  latest: () => number,
   moved: (row: number | null) => void,
 ): ReadingCursor {
   /** An x, not a row: rows may come in before it. */
@@ -30,7 +32,7 @@ export function readingCursor(
   place.addEventListener('keydown', (event) => {
     const last = rows.x.length - 1;
     const leap = Math.max(1, Math.round(last / 10));
-    const now = selected() ?? last;
+    const now = selected() ?? latest();
     const moves: Readonly<Record<string, number>> = {
       ArrowLeft: now - 1,
       ArrowDown: now - 1,

@@ -46,6 +46,8 @@ export interface RecordedRuns {
    * and stays among the entries.
    */
   take(entries: readonly Entry[]): void;
+  /** The row of what came last, of whichever run: not always the last row. -1 where nothing came. */
+  latestRow(): number;
   /** What is to be said of a row. */
   at(row: number): readonly Entry[];
   /** The reading of a run that is the last at or before a row. */
@@ -181,6 +183,10 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
           marks.push({ at: step, kind: problem.kind, text });
         }
       }
+    },
+    latestRow() {
+      const latest = entries.at(-1);
+      return latest ? rows.lastAtOrBefore(latest.step) : -1;
     },
     at: (row) =>
       (atStep.get(rows.x[row]!) ?? []).filter(

@@ -12,10 +12,11 @@ import { type Panel, panelIn } from './panel.js';
 import { pictureOf } from './picture.js';
 import { colorOf, DASH, layerLines, sharpnessLines } from './plot-lines.js';
 import { readingCursor } from './reading-cursor.js';
-import { type ChartReading, layersOf, layerText, legendText, problemLine, valuesOf, whenOf } from './reading-words.js';
+import { type ChartReading, layersOf, layerText, legendText, problemLine } from './reading-words.js';
 import { csvOf } from './readings-csv.js';
 import { fillTable } from './readings-table.js';
 import { type Entry, type Run, recordedRuns } from './recorded-runs.js';
+import { textOfLatest, textOfRow, timeOfRow } from './row-words.js';
 import { adoptStyle } from './style.js';
 import { svgOf } from './svg.js';
 import { themeInUse } from './theme-in-use.js';
@@ -128,40 +129,26 @@ export function sharpnessChart(
   let isPointing = false;
   let isDisposed = false;
 
-  const cursor = readingCursor(figure.main, rows, (row) => {
+  const cursor = readingCursor(figure.main, rows, record.latestRow, (row) => {
     main.plot?.point(row);
     showValues(row ?? rowShown());
     showSlider();
   });
   const news = announcement(() => {
-    figure.said.textContent = textAt(rows.x.length - 1);
+    figure.said.textContent = textOfLatest(record);
     showSlider();
     if (figure.details.open) {
       fillTable(figure.table, record);
     }
   });
   /** Whose values to show where nothing is pointed at; -1 where there is none. */
-  const rowShown = () => cursor.selected() ?? rows.x.length - 1;
-  const timeOf = (row: number) => {
-    const epochs = record.at(row).map(({ reading, problem }) => (reading ?? problem)?.epoch);
-    return whenOf(
-      rows.x[row]!,
-      epochs.find((epoch) => epoch !== undefined),
-    );
-  };
-  const textAt = (row: number): string => {
-    const words = record.at(row).map(({ run, reading, problem }) => {
-      const text = reading ? valuesOf(reading) : problemLine(problem);
-      return runs.length > 1 ? `${run.name}: ${text}` : text;
-    });
-    return [timeOf(row), ...new Set(words)].join('; ');
-  };
+  const rowShown = () => cursor.selected() ?? record.latestRow();
   const showValues = (row: number) => {
     if (row < 0) {
       return;
     }
     const problem = record.at(row).find((entry) => entry.problem)?.problem;
-    figure.when.textContent = problem ? `${timeOf(row)}: ${problemLine(problem)}` : timeOf(row);
+    figure.when.textContent = problem ? `${timeOfRow(record, row)}: ${problemLine(problem)}` : timeOfRow(record, row);
     figure.when.title = problem?.message ?? '';
     figure.when.toggleAttribute('data-problem', problem !== undefined);
     for (const run of runs) {
@@ -180,7 +167,7 @@ export function sharpnessChart(
       figure.main.setAttribute('aria-valuemin', '1');
       figure.main.setAttribute('aria-valuemax', String(rows.x.length));
       figure.main.setAttribute('aria-valuenow', String(row + 1));
-      figure.main.setAttribute('aria-valuetext', textAt(row));
+      figure.main.setAttribute('aria-valuetext', textOfRow(record, row));
     }
   };
 

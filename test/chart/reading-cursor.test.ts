@@ -6,12 +6,19 @@ let rows: AlignedRows;
 let cursor: ReadingCursor;
 let moves: (number | null)[];
 let place: EventTarget;
+let latest: number | undefined;
 
 beforeEach(() => {
   rows = alignedRows();
   moves = [];
   place = new EventTarget();
-  cursor = readingCursor(place as HTMLElement, rows, (row) => moves.push(row));
+  cursor = readingCursor(
+    place as HTMLElement,
+    rows,
+    () => latest ?? rows.x.length - 1,
+    (row) => moves.push(row),
+  );
+  latest = undefined;
 });
 
 function press(key: string, held: object = {}): boolean {
@@ -63,4 +70,13 @@ it("other keys are the browser's, and all of them without rows", () => {
     false,
   ]);
   expect(moves).toEqual([]);
+});
+
+it('keys begin at what came last, which is not always the last row', () => {
+  rows.addRows([10, 20, 30, 40]);
+  latest = 1;
+  press('ArrowLeft');
+  press('Escape');
+  press('ArrowRight');
+  expect(moves).toEqual([0, null, 2]);
 });
