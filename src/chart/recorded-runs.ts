@@ -1,6 +1,7 @@
 import type { Problem } from '../training/problems.js';
 import { type AlignedRows, alignedRows } from './aligned-rows.js';
 import { type ChartReading, HALF_INTERVAL, layersOf, problemLine, whenOf } from './reading-words.js';
+import type { ChartProblem } from './received.js';
 import { noValues, type ValueSpan, widen } from './value-span.js';
 
 /** A training whose readings a chart has. */
@@ -16,10 +17,7 @@ export interface Run {
 /** One thing that happened in a run. */
 export type Entry = { readonly run: Run; readonly step: number } & (
   | { readonly reading: ChartReading; readonly problem?: undefined }
-  | {
-      readonly problem: Pick<Problem, 'kind' | 'message'> & Partial<Pick<Problem, 'epoch'>>;
-      readonly reading?: undefined;
-    }
+  | { readonly problem: ChartProblem; readonly reading?: undefined }
 );
 
 /** What is marked at the foot of a plot. */
@@ -46,7 +44,9 @@ export interface RecordedRuns {
    * and stays among the entries.
    */
   take(entries: readonly Entry[]): void;
-  /** The row of what came last, of whichever run: not always the last row. -1 where nothing came. */
+  /** What came last, of whichever run. A problem of a step before its run's last reading is old when it comes. */
+  latest(): Entry | undefined;
+  /** Its row, which is not always the last; -1 where nothing came. */
   latestRow(): number;
   /** What is to be said of a row. */
   at(row: number): readonly Entry[];
@@ -69,6 +69,7 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
   const entries: Entry[] = [];
   const marks: Mark[] = [];
   const atStep = new Map<number, Entry[]>();
+  let latest: Entry | undefined;
   const span = noValues();
   const layers = new Map<string, ValueSpan>();
 
@@ -170,6 +171,9 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
       for (const entry of news) {
         const { run, step, reading, problem } = entry;
         entries.push(entry);
+        if (reading || step >= runs[run.index]!.last) {
+          latest = entry;
+        }
         const here = atStep.get(step);
         if (here) {
           here.push(entry);
@@ -184,8 +188,8 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
         }
       }
     },
+    latest: () => latest,
     latestRow() {
-      const latest = entries.at(-1);
       return latest ? rows.lastAtOrBefore(latest.step) : -1;
     },
     at: (row) =>

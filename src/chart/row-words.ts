@@ -1,7 +1,7 @@
 import { problemLine, valuesOf, whenOf } from './reading-words.js';
 import type { Entry, RecordedRuns } from './recorded-runs.js';
 
-type Record = Pick<RecordedRuns, 'runs' | 'rows' | 'at' | 'entries'>;
+type Record = Pick<RecordedRuns, 'runs' | 'rows' | 'at' | 'latest'>;
 
 const whenOfEntry = ({ step, reading, problem }: Entry) => whenOf(step, (reading ?? problem).epoch);
 const wordsOf = ({ run, reading, problem }: Entry, { runs }: Record) => {
@@ -23,6 +23,6 @@ export function textOfRow(record: Record, row: number): string {
 
 /** The same of what came last alone, of whichever run; empty where nothing came. */
 export function textOfLatest(record: Record): string {
-  const latest = record.entries.at(-1);
+  const latest = record.latest();
   return latest ? `${whenOfEntry(latest)}; ${wordsOf(latest, record)}` : '';
 }

@@ -1,6 +1,5 @@
 import type { Unsubscribable } from 'rxjs';
 import { checkText } from '../checks.js';
-import type { Problem } from '../training/problems.js';
 import { lineOf } from '../warnings.js';
 import { announcement } from './announcement.js';
 import { chartFigure } from './chart-figure.js';
@@ -15,6 +14,7 @@ import { readingCursor } from './reading-cursor.js';
 import { type ChartReading, layersOf, layerText, legendText, problemLine } from './reading-words.js';
 import { csvOf } from './readings-csv.js';
 import { fillTable } from './readings-table.js';
+import { receivedProblem, receivedReading } from './received.js';
 import { type Entry, type Run, recordedRuns } from './recorded-runs.js';
 import { textOfLatest, textOfRow, timeOfRow } from './row-words.js';
 import { adoptStyle } from './style.js';
@@ -123,7 +123,7 @@ export function sharpnessChart(
   });
   const layers = new Map<string, { readonly panel: Panel; readonly values: HTMLElement }>();
   const panels = () => [main, ...[...layers.values()].map(({ panel }) => panel)];
-  const counts = new Map<Run, { readings: number; lastStep: number }>();
+  const lastSteps = new Map<Run, number>();
   const subscriptions: Unsubscribable[] = [];
   let queue: Entry[] = [];
   let isPointing = false;
@@ -207,10 +207,13 @@ export function sharpnessChart(
     }
   };
   const frames = framePace(view, () => {
-    absorb(A_FRAME);
-    draw();
-    if (queue.length > 0) {
-      schedule();
+    try {
+      absorb(A_FRAME);
+      draw();
+    } finally {
+      if (queue.length > 0) {
+        schedule();
+      }
     }
   });
   const schedule = () => {
@@ -227,14 +230,11 @@ export function sharpnessChart(
     if (isDisposed) {
       return;
     }
-    if (typeof reading?.minimumSharpness !== 'number') {
-      throw new Error('sharpnessChart: what came is no reading, for it has no number minimumSharpness.');
-    }
-    const count = counts.get(run)!;
-    count.readings++;
-    const step = Number.isFinite(reading.step) ? reading.step! : count.readings;
-    count.lastStep = step;
-    add({ run, step, reading });
+    const received = receivedReading(reading);
+    // One after the last: an earlier step would replace what was drawn.
+    const step = received.step ?? (lastSteps.get(run) ?? 0) + 1;
+    lastSteps.set(run, step);
+    add({ run, step, reading: received });
   };
   const newRun = (runName: string): Run => {
     checkText('sharpnessChart: name of a run', runName);
@@ -242,7 +242,6 @@ export function sharpnessChart(
       throw new Error(`sharpnessChart: there is a run '${runName}' already: give each its own name.`);
     }
     const run = record.addRun(runName);
-    counts.set(run, { readings: 0, lastStep: 0 });
     legend.add(run, colorOf(run, theme.now()));
     schedule();
     return run;
@@ -251,10 +250,11 @@ export function sharpnessChart(
     const streams = streamsOf(from);
     const run = newRun(runName);
     if (streams) {
-      const fail = (error: unknown) =>
-        add({ run, step: counts.get(run)!.lastStep, problem: { kind: 'failed', message: lineOf(error) } });
-      const addProblem = ({ step, kind, message, epoch }: Problem) =>
-        add({ run, step, problem: { kind, message, epoch } });
+      const addProblem = (given: unknown) => {
+        const { step = lastSteps.get(run) ?? 0, ...problem } = receivedProblem(given);
+        add({ run, step, problem });
+      };
+      const fail = (error: unknown) => addProblem({ message: lineOf(error) });
       subscriptions.push(
         streams.readings$.subscribe({ next: (reading) => addReading(run, reading), error: fail }),
         ...(streams.problems$ ? [streams.problems$.subscribe({ next: addProblem, error: fail })] : []),

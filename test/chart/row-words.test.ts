@@ -24,8 +24,11 @@ it('what came last is that of the run that goes on, before the end of another on
   record.take([{ run: two, step: 60, reading: { minimumSharpness: 9, epoch: 0 } }]);
   expect(record.latestRow()).toBe(0);
   expect(textOfLatest(record)).toBe('batch 60, epoch 1; two: Minimum Sharpness 9');
+  record.take([{ run: two, step: 50, problem: { kind: 'failed', message: 'late.' } }]);
+  expect(textOfLatest(record)).toBe('batch 60, epoch 1; two: Minimum Sharpness 9');
   record.take([{ run: one, step: 1200, reading: { minimumSharpness: 7 } }]);
-  expect(record.latestRow()).toBe(2);
+  // Batches 50 and 60 are of the other run.
+  expect(record.latestRow()).toBe(3);
   expect(textOfLatest(record)).toBe('batch 1200; one: Minimum Sharpness 7');
   expect(record.lastReading(one, record.latestRow())?.minimumSharpness).toBe(7);
 });
