@@ -18,6 +18,7 @@ const entries: Readonly<Record<string, string>> = {
   control: '/control',
   node: '/node',
   layers: '/layers',
+  chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
   training: 'while a model trains',

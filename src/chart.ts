@@ -1,0 +1,14 @@
+/**
+ * A live chart of Minimum Sharpness in a page, on [uPlot](https://github.com/leeoniya/uPlot), which has to be installed beside the
+ * package: `npm install uplot`.
+ *
+ * @module tfjs-sharpness/chart
+ */
+export type { ChartReading } from './chart/reading-words.js';
+export {
+  type ChartOptions,
+  type ChartPlace,
+  type ChartSource,
+  type SharpnessChart,
+  sharpnessChart,
+} from './chart/sharpness-chart.js';
