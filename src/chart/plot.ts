@@ -57,7 +57,7 @@ const BAND = '2e'; // opacity of 18%
 export function tickText(value: number): string {
   const size = Math.abs(value);
   const text = String(Number(value.toPrecision(6)));
-  return size !== 0 && (size >= 1e5 || size < 1e-3) ? Number(text).toExponential().replace('e+', 'e') : text;
+  return size !== 0 && (size >= 1e6 || size < 1e-3) ? Number(text).toExponential().replace('e+', 'e') : text;
 }
 
 const within = (min: number | null, max: number | null): min is number =>
@@ -68,7 +68,53 @@ const ofSteps = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
 const ofValues = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
   within(min, max) ? uPlot.rangeNum(min, max, 0.1, true) : [0, 1];
 const ofLogarithms = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
-  within(min, max) && min > 0 ? uPlot.rangeLog(min, max, 10, false) : [1, 10];
+  within(min, max) && min > 0 ? [min / 1.15, max * 1.15] : [1, 10];
+
+/** uPlot's own ticks of logarithms count up to no end where an axis is short: these are 1, 2, 5 of each decade, or round steps. */
+const logTicks: uPlot.Axis.Splits = (_, __, min, max) => {
+  const decades = Math.log10(max / min);
+  if (decades < 0.7) {
+    const size = 10 ** Math.floor(Math.log10((max - min) / 3));
+    const step = size * ([5, 2].find((factor) => factor * size <= (max - min) / 3) ?? 1);
+    const first = Math.ceil(min / step);
+    return Array.from({ length: Math.floor(max / step) - first + 1 }, (_, i) =>
+      Number(((first + i) * step).toPrecision(12)),
+    );
+  }
+  const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const every = Math.max(1, Math.ceil(decades / 6));
+  const factors = decades > 2.5 ? [1] : [1, 2, 5];
+  return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => first + i * every)
+    .flatMap((exponent) => factors.map((factor) => Number(`${factor}e${exponent}`)))
+    .filter((value) => value >= min && value <= max);
+};
+
+const logAxis = { splits: logTicks, filter: (_: uPlot, splits: number[]) => splits } satisfies uPlot.Axis;
+
+/** Readings between two gaps have no line that shows them: they get points. */
+const alone: uPlot.Series.Points.Filter = (u, line, show) => {
+  if (show) {
+    return null;
+  }
+  const found: number[] = [];
+  let [row, length] = [-1, 0];
+  const end = () => {
+    if (length === 1) {
+      found.push(row);
+    }
+    length = 0;
+  };
+  (u.data[line] as (number | null | undefined)[]).forEach((value, i) => {
+    if (value === null) {
+      end();
+    } else if (value !== undefined) {
+      row = i;
+      length++;
+    }
+  });
+  end();
+  return found;
+};
 
 /** Makes a plot in `place`, whose size is the caller's concern. */
 export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
@@ -80,7 +126,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const bands: uPlot.Band[] = [];
   for (const { color, width = 2, dash, axis = 'left', band } of lines) {
     const scale = axis === 'left' ? 'y' : 'right';
-    const points = { size: 5, fill: theme.background, ...(dash && { show: false }) };
+    const points = { size: 5, fill: theme.background, filter: alone, ...(dash && { show: false }) };
     series.push({ scale, stroke: color, width, points, ...(dash && { dash: [...dash] }) });
     if (band) {
       const edge = { scale, width: 0, stroke: 'transparent', points: { show: false } };
@@ -122,7 +168,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const u = new uPlot(
     {
       ...size,
-      padding: [8, hasRight ? 0 : 12, 0, 0],
+      padding: [8, hasRight ? 0 : 20, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -137,9 +183,28 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
       },
       axes: [
         { ...axis, grid: { show: false }, size: 26, space: isSmall ? 70 : 80, values: values('bottom') },
-        { ...axis, scale: 'y', grid, size: isSmall ? 46 : 56, space, values: values('left') },
+        {
+          ...axis,
+          scale: 'y',
+          grid,
+          ...(isLog && logAxis),
+          size: isSmall ? 44 : 52,
+          space,
+          values: values('left'),
+        },
         ...(hasRight
-          ? [{ ...axis, scale: 'right', side: 1, grid: { show: false }, size: 42, space, values: values('right') }]
+          ? [
+              {
+                ...axis,
+                scale: 'right',
+                side: 1,
+                grid: { show: false },
+                size: 42,
+                space,
+                values: values('right'),
+                ...logAxis,
+              },
+            ]
           : []),
       ],
       series,

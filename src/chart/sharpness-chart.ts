@@ -106,7 +106,7 @@ interface Run {
   readonly name: string;
   readonly index: number;
   readonly columns: { readonly value: number; readonly high: number; readonly low: number; readonly trace: number };
-  readonly layers: Map<string, { readonly trace: number; readonly alpha: number }>;
+  readonly layers: Map<string, { readonly trace: number; alpha?: number }>;
   readonly readings: Map<number, ChartReading>;
   readonly swatch: HTMLElement;
   readonly value: HTMLElement;
@@ -212,6 +212,11 @@ export function sharpnessChart(
   })) {
     main.place.setAttribute(attribute, value);
   }
+  added(
+    figure,
+    'p',
+    `Over training batches. Band: 95% interval.${trace ? ' Dashed: plain trace.' : ''} Triangle: a problem.`,
+  ).className = 'key';
   const strip = page.createElement('div');
   strip.className = 'layers';
   strip.tabIndex = 0;
@@ -251,7 +256,9 @@ export function sharpnessChart(
       return columns
         ? [
             { column: columns.trace, color, width: 1.5 },
-            { column: columns.alpha, color, width: 1.25, dash: DASH, axis: 'right' },
+            ...(columns.alpha === undefined
+              ? []
+              : [{ column: columns.alpha, color, width: 1.25, dash: DASH, axis: 'right' } as const]),
           ]
         : [];
     });
@@ -433,18 +440,25 @@ export function sharpnessChart(
     if (hasLayers) {
       for (const [layer, values] of layersOf(reading)) {
         const panel = panelOf(layer);
-        let layerColumns = run.layers.get(layer);
-        if (!layerColumns) {
-          layerColumns = { trace: rows.addColumn(), alpha: rows.addColumn() };
-          run.layers.set(layer, layerColumns);
+        const redraws = () => {
           panel.view.plot?.dispose();
           panel.view.plot = undefined;
+        };
+        let of = run.layers.get(layer);
+        if (!of) {
+          of = { trace: rows.addColumn() };
+          run.layers.set(layer, of);
+          redraws();
         }
         if (values.trace !== undefined) {
-          put(rows, layerColumns.trace, row, values.trace, panel.span);
+          put(rows, of.trace, row, values.trace, panel.span);
         }
         if (values.alpha !== undefined) {
-          put(rows, layerColumns.alpha, row, values.alpha);
+          if (of.alpha === undefined) {
+            of.alpha = rows.addColumn();
+            redraws();
+          }
+          put(rows, of.alpha, row, values.alpha);
         }
       }
     }

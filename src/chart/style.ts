@@ -55,6 +55,7 @@ font-variant-numeric:tabular-nums;text-align:left}
 .tfjs-sharpness-chart .runs .value{overflow:hidden;text-overflow:ellipsis;flex:1 1 0;min-width:0}
 .tfjs-sharpness-chart .plot{overflow:hidden;min-width:0}
 .tfjs-sharpness-chart .main{cursor:crosshair;border-radius:4px}
+.tfjs-sharpness-chart .key{margin:2px 0 0;color:var(--quiet);font-size:12px;line-height:18px}
 .tfjs-sharpness-chart :focus-visible{outline:2px solid var(--ink);outline-offset:2px}
 .tfjs-sharpness-chart .layers{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(216px,1fr);gap:8px;height:186px;margin-top:8px;
 overflow-x:auto;overflow-y:hidden;overscroll-behavior-x:contain}

@@ -29,10 +29,15 @@ export async function chromiumWithCharts(): Promise<Chromium> {
     define: { global: 'globalThis' },
     logLevel: 'error',
   });
-  const browser: Browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] });
+  const browser: Browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run'],
+  });
   return {
     async open(options = {}) {
-      const tab = await browser.newPage({ viewport: { width: 900, height: 1000 }, ...options });
+      // axe asks for a context of its own.
+      const context = await browser.newContext({ viewport: { width: 900, height: 1000 }, ...options });
+      const tab = await context.newPage();
       await tab.route('http://localhost/', (route) => route.fulfill({ contentType: 'text/html', body: BODY }));
       await tab.goto('http://localhost/');
       await tab.addScriptTag({ content: outputFiles[0]!.text });

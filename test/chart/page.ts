@@ -61,7 +61,10 @@ const page = {
   nextFrame,
 
   /** A chart of a stream that the test feeds. */
-  begin(options: ChartOptions = {}, place: Parameters<typeof sharpnessChart>[0] = document.querySelector('main')): void {
+  begin(
+    options: ChartOptions = {},
+    place: Parameters<typeof sharpnessChart>[0] = document.querySelector('main'),
+  ): void {
     page.readings$ = new Subject();
     page.problems$ = new Subject();
     const counted = <T>(subject: Subject<T>) =>
