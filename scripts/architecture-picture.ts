@@ -21,6 +21,7 @@ const entries: Readonly<Record<string, string>> = {
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
+  chart: 'draws readings<br/>in a page',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',

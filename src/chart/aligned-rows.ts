@@ -23,7 +23,7 @@ export function alignedRows(): AlignedRows {
       return high;
     }
     while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
+      const middle = low + Math.ceil((high - low) / 2);
       if (x[middle] <= at) {
         low = middle;
       } else {

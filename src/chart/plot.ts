@@ -65,21 +65,33 @@ const within = (min: number | null, max: number | null): min is number =>
 
 const ofSteps = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
   within(min, max) ? (min === max ? [min - 1, max + 1] : [min, max]) : [0, 10];
+/** With room above and below; what differs in its last digits alone is not blown up. */
+const padded = (min: number, max: number): uPlot.Range.MinMax => {
+  const pad = Math.max((max - min) / 10, Math.max(Math.abs(min), Math.abs(max)) / 100) || 1;
+  return [min >= 0 ? Math.max(0, min - pad) : min - pad, max + pad];
+};
 const ofValues = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
-  within(min, max) ? uPlot.rangeNum(min, max, 0.1, true) : [0, 1];
+  within(min, max) ? padded(min, max) : [0, 1];
 const ofLogarithms = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
   within(min, max) && min > 0 ? [min / 1.15, max * 1.15] : [1, 10];
 
-/** uPlot's own ticks of logarithms count up to no end where an axis is short: these are 1, 2, 5 of each decade, or round steps. */
-const logTicks: uPlot.Axis.Splits = (_, __, min, max) => {
+/** Four to ten round steps. uPlot's own ticks count up to no end where an axis is short for its values. */
+const roundTicks: uPlot.Axis.Splits = (_, __, min, max) => {
+  const most = (max - min) / 4;
+  const size = 10 ** Math.floor(Math.log10(most));
+  const step = size * ([5, 2].find((factor) => factor * size <= most) ?? 1);
+  const first = Math.ceil(min / step);
+  const count = Math.floor(max / step) - first + 1;
+  return count > 0 && count < 20
+    ? Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+    : [];
+};
+
+/** 1, 2 and 5 of each decade; round steps where there is less than one, powers of ten where there are many. */
+const logTicks: uPlot.Axis.Splits = (u, axis, min, max, ...rest) => {
   const decades = Math.log10(max / min);
   if (decades < 0.7) {
-    const size = 10 ** Math.floor(Math.log10((max - min) / 3));
-    const step = size * ([5, 2].find((factor) => factor * size <= (max - min) / 3) ?? 1);
-    const first = Math.ceil(min / step);
-    return Array.from({ length: Math.floor(max / step) - first + 1 }, (_, i) =>
-      Number(((first + i) * step).toPrecision(12)),
-    );
+    return roundTicks(u, axis, min, max, ...rest);
   }
   const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
   const every = Math.max(1, Math.ceil(decades / 6));
@@ -187,7 +199,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
           ...axis,
           scale: 'y',
           grid,
-          ...(isLog && logAxis),
+          ...(isLog ? logAxis : { splits: roundTicks }),
           size: isSmall ? 44 : 52,
           space,
           values: values('left'),

@@ -164,7 +164,7 @@ describe.skipIf(!hasChromium)('in a page', () => {
     const words = await tab.evaluate(async () => {
       const given = [Number.NaN, 1e-3, Number.NaN, Number.POSITIVE_INFINITY, 0, 5, 5.1, 1e6];
       const all: string[][] = [];
-      for (const values of [[], [3], [0], [0, 0], [-2, 3e5], [Number.NaN], [5, 5.0000001], given]) {
+      for (const values of [[], [3], [0], [0, 0], [-2, 3e5], [Number.NaN], [5, 5.0000001], [1e-20, 3e-20], given]) {
         for (const scale of ['auto', 'log', 'linear'] as const) {
           page.begin({ scale });
           for (const [step, minimumSharpness] of values.entries()) {
