@@ -230,6 +230,9 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
     place,
   );
 
+  const draw = () => u.batch(() => u.setData(data()));
+  // A new plot waits for a microtask, and has no scales until then, which a file that is written at once needs.
+  draw();
   const area = () => {
     const [left, top, width, height] = (['left', 'top', 'width', 'height'] as const).map(
       (side) => u.bbox[side] / uPlot.pxRatio,
@@ -251,7 +254,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
     return pieces.filter((piece) => piece.length > 0).map((piece) => (piece.length > 1 ? piece : [...piece, ...piece]));
   };
   return {
-    draw: () => u.batch(() => u.setData(data())),
+    draw,
     setSize: ({ width, height }) => u.setSize({ width, height }),
     point(row) {
       const left = row === null ? -10 : u.valToPos(rows.x[row]!, 'x');
