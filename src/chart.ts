@@ -4,11 +4,7 @@
  *
  * @module tfjs-sharpness/chart
  */
+export type { ChartOptions } from './chart/chart-options.js';
+export type { ChartSource } from './chart/chart-source.js';
 export type { ChartReading } from './chart/reading-words.js';
-export {
-  type ChartOptions,
-  type ChartPlace,
-  type ChartSource,
-  type SharpnessChart,
-  sharpnessChart,
-} from './chart/sharpness-chart.js';
+export { type ChartPlace, type SharpnessChart, sharpnessChart } from './chart/sharpness-chart.js';

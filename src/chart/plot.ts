@@ -1,5 +1,7 @@
 import uPlot from 'uplot';
-import type { AlignedRows } from './aligned-rows.js';
+import { type AlignedRows, aloneBetweenGaps } from './aligned-rows.js';
+import { logRange, logTicks, paddedRange, roundTicks, tickText } from './axis-ticks.js';
+import type { Mark } from './recorded-runs.js';
 import type { Theme } from './style.js';
 import type { DrawnPlot, DrawnSeries } from './svg.js';
 
@@ -13,22 +15,22 @@ export interface PlotLine {
   readonly axis?: 'left' | 'right';
   /** Columns of the band around the line. */
   readonly band?: { readonly high: number; readonly low: number };
+  /** A column of values with a ring around them. */
+  readonly rings?: number;
 }
 
-/** A triangle at the foot of a plot. */
-export interface PlotMark {
-  readonly at: number;
-  readonly color: string;
-  readonly text: string;
-}
-
-export interface PlotSettings {
-  readonly title: string;
-  readonly rows: AlignedRows;
+/** What may change while a plot is there: then it is made anew. */
+export interface PlotLook {
   readonly lines: readonly PlotLine[];
-  readonly marks: readonly PlotMark[];
   readonly isLog: boolean;
   readonly theme: Theme;
+}
+
+export interface PlotSettings extends PlotLook {
+  readonly title: string;
+  readonly rows: AlignedRows;
+  /** Triangles at the foot. */
+  readonly marks: readonly Mark[];
   readonly size: { readonly width: number; readonly height: number };
   /** Ticks further apart. */
   readonly isSmall: boolean;
@@ -45,88 +47,52 @@ export interface Plot {
   setSize(size: { readonly width: number; readonly height: number }): void;
   /** Puts the cursor, and those of the same key, on a row; null takes it away. */
   point(row: number | null): void;
-  /** What was drawn, for a file. */
+  /** What is drawn, for a file. */
   drawn(): DrawnPlot;
   dispose(): void;
 }
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const BAND = '2e'; // opacity of 18%
-
-/** 12000, 0.05, 3e6, 1e-7 */
-export function tickText(value: number): string {
-  const size = Math.abs(value);
-  const text = String(Number(value.toPrecision(6)));
-  return size !== 0 && (size >= 1e6 || size < 1e-3) ? Number(text).toExponential().replace('e+', 'e') : text;
-}
+const RING = 4;
 
 const within = (min: number | null, max: number | null): min is number =>
   Number.isFinite(min) && Number.isFinite(max) && min !== null && max !== null;
 
 const ofSteps = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
   within(min, max) ? (min === max ? [min - 1, max + 1] : [min, max]) : [0, 10];
-/** With room above and below; what differs in its last digits alone is not blown up. */
-const padded = (min: number, max: number): uPlot.Range.MinMax => {
-  const pad = Math.max((max - min) / 10, Math.max(Math.abs(min), Math.abs(max)) / 100) || 1;
-  return [min >= 0 ? Math.max(0, min - pad) : min - pad, max + pad];
-};
 const ofValues = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
-  within(min, max) ? padded(min, max) : [0, 1];
+  within(min, max) ? paddedRange(min, max) : [0, 1];
 const ofLogarithms = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
-  within(min, max) && min > 0 ? [min / 1.15, max * 1.15] : [1, 10];
+  within(min, max) && min > 0 ? logRange(min, max) : [1, 10];
 
-/** Four to ten round steps. uPlot's own ticks count up to no end where an axis is short for its values. */
-const roundTicks: uPlot.Axis.Splits = (_, __, min, max) => {
-  const most = (max - min) / 4;
-  const size = 10 ** Math.floor(Math.log10(most));
-  const step = size * ([5, 2].find((factor) => factor * size <= most) ?? 1);
-  const first = Math.ceil(min / step);
-  const count = Math.floor(max / step) - first + 1;
-  return count > 0 && count < 20
-    ? Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)))
-    : [];
-};
+const linearAxis = { splits: (_, __, min, max) => roundTicks(min, max) } satisfies uPlot.Axis;
+const logAxis = { splits: (_, __, min, max) => logTicks(min, max), filter: (_, splits) => splits } satisfies uPlot.Axis;
 
-/** 1, 2 and 5 of each decade; round steps where there is less than one, powers of ten where there are many. */
-const logTicks: uPlot.Axis.Splits = (u, axis, min, max, ...rest) => {
-  const decades = Math.log10(max / min);
-  if (decades < 0.7) {
-    return roundTicks(u, axis, min, max, ...rest);
+/** Where the pointer is in a plot's own pixels, in a page that is scaled by `zoom` or a transform too, of which uPlot knows nothing. */
+function unscaled(over: HTMLElement, event: MouseEvent): MouseEvent {
+  const { left, top, width } = over.getBoundingClientRect();
+  const scale = width > 0 ? over.offsetWidth / width : 1;
+  // A width that is rounded is no scale.
+  if (Math.abs(scale - 1) < 0.01) {
+    return event;
   }
-  const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
-  const every = Math.max(1, Math.ceil(decades / 6));
-  const factors = decades > 2.5 ? [1] : [1, 2, 5];
-  return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => first + i * every)
-    .flatMap((exponent) => factors.map((factor) => Number(`${factor}e${exponent}`)))
-    .filter((value) => value >= min && value <= max);
-};
+  const { type, movementX, movementY } = event;
+  const [x, y] = [left + scale * (event.clientX - left), top + scale * (event.clientY - top)];
+  return { type, movementX, movementY, clientX: x, clientY: y } as MouseEvent;
+}
 
-const logAxis = { splits: logTicks, filter: (_: uPlot, splits: number[]) => splits } satisfies uPlot.Axis;
-
-/** Readings between two gaps have no line that shows them: they get points. */
-const alone: uPlot.Series.Points.Filter = (u, line, show) => {
-  if (show) {
-    return null;
-  }
-  const found: number[] = [];
-  let [row, length] = [-1, 0];
-  const end = () => {
-    if (length === 1) {
-      found.push(row);
-    }
-    length = 0;
+/** Rings and marks closer than this many pixels would hide each other: the first is drawn. */
+const CLOSE = 4;
+function whereFree(): (x: number, kind: string) => boolean {
+  const taken = new Set<string>();
+  return (x, kind) => {
+    const place = `${Math.round(x / CLOSE)} ${kind}`;
+    const isFree = !taken.has(place);
+    taken.add(place);
+    return isFree;
   };
-  (u.data[line] as (number | null | undefined)[]).forEach((value, i) => {
-    if (value === null) {
-      end();
-    } else if (value !== undefined) {
-      row = i;
-      length++;
-    }
-  });
-  end();
-  return found;
-};
+}
 
 /** Makes a plot in `place`, whose size is the caller's concern. */
 export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
@@ -136,9 +102,14 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const data = () => [rows.x, ...columns.map((column) => rows.columns[column]!)] as uPlot.AlignedData;
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
-  for (const { color, width = 2, dash, axis = 'left', band } of lines) {
+  for (const { column, color, width = 2, dash, axis = 'left', band } of lines) {
     const scale = axis === 'left' ? 'y' : 'right';
-    const points = { size: 5, fill: theme.background, filter: alone, ...(dash && { show: false }) };
+    const points: uPlot.Series.Points = {
+      size: 5,
+      fill: theme.background,
+      ...(dash && { show: false }),
+      filter: (_, __, isShown) => (isShown ? null : aloneBetweenGaps(rows.columns[column]!)),
+    };
     series.push({ scale, stroke: color, width, points, ...(dash && { dash: [...dash] }) });
     if (band) {
       const edge = { scale, width: 0, stroke: 'transparent', points: { show: false } };
@@ -157,17 +128,47 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const axis = { stroke: theme.quiet, font: FONT, ticks: { show: false }, gap: 4 } satisfies uPlot.Axis;
   const grid = { stroke: theme.grid, width: 1 };
   const space = isSmall ? 24 : 36;
+  /** Rings, from the upper left corner of the area inside the axes. */
+  const ringsOf = (u: uPlot) =>
+    lines.flatMap(({ rings = -1, color }) => {
+      const found: { x: number; y: number; color: string }[] = [];
+      const isFree = whereFree();
+      rows.columns[rings]?.forEach((value, row) => {
+        const x = typeof value === 'number' ? u.valToPos(rows.x[row]!, 'x') : 0;
+        if (typeof value === 'number' && isFree(x, color)) {
+          found.push({ x, y: u.valToPos(value, 'y'), color });
+        }
+      });
+      return found;
+    });
+  const drawRings = (u: uPlot) => {
+    const { ctx, bbox } = u;
+    const { pxRatio } = uPlot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left - RING * pxRatio, bbox.top, bbox.width + 2 * RING * pxRatio, bbox.height);
+    ctx.clip();
+    ctx.lineWidth = 1.5 * pxRatio;
+    ctx.fillStyle = theme.background;
+    for (const { x, y, color } of ringsOf(u)) {
+      ctx.strokeStyle = color;
+      ctx.beginPath();
+      ctx.arc(bbox.left + x * pxRatio, bbox.top + y * pxRatio, RING * pxRatio, 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.stroke();
+    }
+    ctx.restore();
+  };
   const drawMarks = (u: uPlot) => {
     const { ctx, bbox } = u;
     const foot = bbox.top + bbox.height;
     const half = 5 * uPlot.pxRatio;
-    const drawn = new Set<string>();
+    const isFree = whereFree();
     ctx.save();
-    for (const { at, color } of marks) {
+    for (const { at, kind } of marks) {
       const x = Math.round(u.valToPos(at, 'x', true));
-      if (!drawn.has(`${x} ${color}`)) {
-        drawn.add(`${x} ${color}`);
-        ctx.fillStyle = color;
+      if (isFree(x / uPlot.pxRatio, kind)) {
+        ctx.fillStyle = theme[kind];
         ctx.beginPath();
         ctx.moveTo(x, foot - 1.8 * half);
         ctx.lineTo(x + half, foot);
@@ -187,6 +188,12 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
         drag: { x: false, y: false, setScale: false },
         points: { size: 8 },
         sync: { key, scales: ['x', null] },
+        bind: {
+          mousemove: (u, _, handle) => (event) => {
+            handle(unscaled(u.over, event));
+            return null;
+          },
+        },
       },
       scales: {
         x: { time: false, range: ofSteps },
@@ -199,7 +206,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
           ...axis,
           scale: 'y',
           grid,
-          ...(isLog ? logAxis : { splits: roundTicks }),
+          ...(isLog ? logAxis : linearAxis),
           size: isSmall ? 44 : 52,
           space,
           values: values('left'),
@@ -222,7 +229,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
       series,
       bands,
       hooks: {
-        draw: [drawMarks],
+        draw: [drawRings, drawMarks],
         setCursor: [({ cursor: { idx } }) => onCursor?.(idx ?? null)],
       },
     },
@@ -287,7 +294,8 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
         ticks: (['left', 'right', 'bottom'] as const).flatMap((side) =>
           ticks[side].map(({ value, text }) => ({ side, at: along(side, value), text })),
         ),
-        marks: marks.map(({ at, color, text }) => ({ at: along('bottom', at), color, text })),
+        rings: ringsOf(u).map(({ x, y, color }) => ({ at: [left + x, top + y], color })),
+        marks: marks.map(({ at, kind, text }) => ({ at: along('bottom', at), color: theme[kind], text })),
       };
     },
     dispose: () => u.destroy(),

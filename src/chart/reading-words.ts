@@ -48,3 +48,16 @@ export function layersOf(reading: ChartReading): Map<string, { trace?: number; a
   }
   return layers;
 }
+
+/** `27.42 ± 1.1, trace 31.2` */
+export function legendText(reading: ChartReading, hasTrace: boolean): string {
+  const trace = hasTrace && reading.trace !== undefined ? `, trace ${digits(reading.trace)}` : '';
+  return `${sharpnessOf(reading)}${trace}`;
+}
+
+/** ` trace 12.3, alpha 0.98` */
+export function layerText(values: { readonly trace?: number; readonly alpha?: number } | undefined): string {
+  const trace = values?.trace === undefined ? [] : [`trace ${digits(values.trace, 3)}`];
+  const alpha = values?.alpha === undefined ? [] : [`alpha ${digits(values.alpha, 3)}`];
+  return ` ${[...trace, ...alpha].join(', ')}`;
+}

@@ -41,19 +41,21 @@ const variables = ({ background, ink, quiet, grid, failed }: Theme) =>
 export const css = `
 .tfjs-sharpness-chart{${variables(themes.light)}color-scheme:light;box-sizing:border-box;margin:0;padding:16px;min-width:0;max-width:100%;
 background:var(--background);color:var(--ink);border-radius:8px;font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
-font-variant-numeric:tabular-nums;text-align:left}
+font-variant-numeric:tabular-nums;text-align:start}
 .tfjs-sharpness-chart[data-theme=dark]{${variables(themes.dark)}color-scheme:dark}
 @media (prefers-color-scheme:dark){.tfjs-sharpness-chart:not([data-theme]){${variables(themes.dark)}color-scheme:dark}}
+@media print{.tfjs-sharpness-chart.tfjs-sharpness-chart{${variables(themes.light)}color-scheme:light;break-inside:avoid}}
 .tfjs-sharpness-chart *{box-sizing:border-box}
 .tfjs-sharpness-chart figcaption{font-size:17px;font-weight:600;margin:0;line-height:24px}
 .tfjs-sharpness-chart .when{height:20px;color:var(--quiet);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .tfjs-sharpness-chart .when[data-problem]{color:var(--failed)}
 .tfjs-sharpness-chart .runs{list-style:none;margin:6px 0 8px;padding:0}
 .tfjs-sharpness-chart .runs li{display:flex;gap:8px;align-items:center;min-height:22px;white-space:nowrap;overflow:hidden}
-.tfjs-sharpness-chart .runs svg{flex:none;width:20px;height:10px;overflow:visible}
+.tfjs-sharpness-chart .runs .swatch{flex:none}
+.tfjs-sharpness-chart .runs svg{display:block;forced-color-adjust:none;width:20px;height:10px;overflow:visible}
 .tfjs-sharpness-chart .runs .name{font-weight:600;overflow:hidden;text-overflow:ellipsis;flex:0 1 auto;min-width:3em}
 .tfjs-sharpness-chart .runs .value{overflow:hidden;text-overflow:ellipsis;flex:1 1 0;min-width:0}
-.tfjs-sharpness-chart .plot{overflow:hidden;min-width:0}
+.tfjs-sharpness-chart .plot{overflow:hidden;min-width:0;direction:ltr;forced-color-adjust:none;background:var(--background)}
 .tfjs-sharpness-chart .main{cursor:crosshair;border-radius:4px}
 .tfjs-sharpness-chart .key{margin:2px 0 0;color:var(--quiet);font-size:12px;line-height:18px}
 .tfjs-sharpness-chart :focus-visible{outline:2px solid var(--ink);outline-offset:2px}
@@ -66,8 +68,8 @@ overflow-x:auto;overflow-y:hidden;overscroll-behavior-x:contain}
 .tfjs-sharpness-chart summary{cursor:pointer;color:var(--quiet);width:max-content;max-width:100%;padding:2px 0}
 .tfjs-sharpness-chart .table{max-height:280px;overflow:auto}
 .tfjs-sharpness-chart table{border-collapse:collapse;font-size:13px}
-.tfjs-sharpness-chart caption{text-align:left;color:var(--quiet);padding:4px 0}
-.tfjs-sharpness-chart th,.tfjs-sharpness-chart td{padding:2px 16px 2px 0;text-align:left;font-weight:400;white-space:nowrap;border-bottom:1px solid var(--grid)}
+.tfjs-sharpness-chart caption{text-align:start;color:var(--quiet);padding:4px 0}
+.tfjs-sharpness-chart th,.tfjs-sharpness-chart td{padding:2px 0;padding-inline-end:16px;text-align:start;font-weight:400;white-space:nowrap;border-bottom:1px solid var(--grid)}
 .tfjs-sharpness-chart thead th{font-weight:600}
 .tfjs-sharpness-chart .said{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .tfjs-sharpness-chart .uplot{position:relative}

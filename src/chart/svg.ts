@@ -20,6 +20,7 @@ export interface DrawnPlot {
   /** `at`: pixels along the axis. */
   readonly ticks: readonly { readonly side: 'left' | 'right' | 'bottom'; readonly at: number; readonly text: string }[];
   readonly marks: readonly { readonly at: number; readonly color: string; readonly text: string }[];
+  readonly rings: readonly { readonly at: readonly [number, number]; readonly color: string }[];
 }
 
 /** What is around the plots. */
@@ -33,6 +34,7 @@ export interface DrawnChart {
 
 const FONT = 'font-family="system-ui, sans-serif"';
 const MARGIN = 16;
+const LINE = 18;
 
 /** Text as XML takes it: what a run or a layer is named may be anything, and control characters are not allowed in XML at all. */
 export function xml(text: string): string {
@@ -56,7 +58,7 @@ function seriesSvg({ color, width, dash, pieces, filled }: DrawnSeries): string 
 }
 
 function plotSvg(plot: DrawnPlot, x: number, y: number, id: string, colors: DrawnChart['colors']): string {
-  const { area, ticks, marks } = plot;
+  const { area, ticks, marks, rings } = plot;
   const [right, bottom] = [area.left + area.width, area.top + area.height];
   const text = (at: readonly [number, number], anchor: string, words: string) =>
     `<text x="${px(at[0])}" y="${px(at[1])}" text-anchor="${anchor}" font-size="11" fill="${xml(colors.ink)}">${xml(words)}</text>`;
@@ -83,6 +85,10 @@ function plotSvg(plot: DrawnPlot, x: number, y: number, id: string, colors: Draw
     ...axes,
     `<g clip-path="url(#${id})">`,
     ...plot.series.map(seriesSvg),
+    ...rings.map(
+      ({ at: [cx, cy], color }) =>
+        `<circle cx="${px(cx)}" cy="${px(cy)}" r="4" fill="${xml(colors.background)}" stroke="${xml(color)}" stroke-width="1.5"/>`,
+    ),
     ...problems,
     '</g></g>',
   ].join('\n');
@@ -90,21 +96,25 @@ function plotSvg(plot: DrawnPlot, x: number, y: number, id: string, colors: Draw
 
 /** An SVG file of a chart: the same numbers, scales and ticks that the canvas shows, as paths and text. */
 export function svgOf({ title, legend, colors, main, layers }: DrawnChart): string {
-  const top = 64;
   const perRow = Math.max(1, Math.floor(main.width / Math.max(1, layers[0]?.width ?? 1)));
   const rows = Math.ceil(layers.length / perRow);
   const rowHeight = (layers[0]?.height ?? 0) + 8;
   const width = Math.max(main.width, layers[0]?.width ?? 0) + 2 * MARGIN;
-  const height = top + main.height + (rows > 0 ? 8 + rows * rowHeight : 0) + MARGIN;
-  let at = MARGIN;
+  let [at, line] = [MARGIN, 46];
   const names = legend.map(({ name, color, dash }) => {
+    const wide = 40 + 7 * [...name].length;
+    if (at > MARGIN && at + wide > width) {
+      [at, line] = [MARGIN, line + LINE];
+    }
     const x = at;
-    at += 40 + 7 * [...name].length;
+    at += wide;
     return (
-      `<path d="M${x} 46h18" stroke="${xml(color)}" stroke-width="2"${dashes(dash)}/>` +
-      `<text x="${x + 24}" y="50" font-size="12" fill="${xml(colors.ink)}">${xml(name)}</text>`
+      `<path d="M${x} ${line}h18" stroke="${xml(color)}" stroke-width="2"${dashes(dash)}/>` +
+      `<text x="${x + 24}" y="${line + 4}" font-size="12" fill="${xml(colors.ink)}">${xml(name)}</text>`
     );
   });
+  const top = line + LINE;
+  const height = top + main.height + (rows > 0 ? 8 + rows * rowHeight : 0) + MARGIN;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${px(width)}" height="${px(height)}" viewBox="0 0 ${px(width)} ${px(height)}" ${FONT} role="img">`,
     `<title>${xml(title)}</title>`,

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { css, themes } from '../../src/chart/style.js';
-import { type Chromium, chromiumWithCharts, hasChromium } from './in-chromium.js';
-import type { ChartPage } from './page.js';
+import { hasChromium } from '../browser/chromium.js';
+import type { ChartPage } from './chart-page.js';
+import { chartBrowser } from './charts-in-chromium.js';
 
 /** Relative luminance of WCAG 2. */
 function luminance(color: string): number {
@@ -36,15 +37,11 @@ it('nothing outside a chart is styled', () => {
   expect(selectors.filter((selector) => !selector.trim().startsWith('.tfjs-sharpness-chart'))).toEqual([]);
 });
 
-describe.skipIf(!hasChromium)('in a page', () => {
-  let chromium: Chromium;
-  beforeAll(async () => {
-    chromium = await chromiumWithCharts();
-  });
-  afterAll(() => chromium?.close());
+describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
+  const browser = chartBrowser();
 
   it('the style is there once, in shadow trees and before the element is in the page', async () => {
-    const tab = await chromium.open();
+    const tab = await browser.open();
     const heights = await tab.evaluate(async () => {
       const { page } = globalThis as unknown as { page: ChartPage };
       const place = document.querySelector('main')!;

@@ -1,9 +1,15 @@
-import * as tf from '@tensorflow/tfjs';
-import * as tfvis from '@tensorflow/tfjs-vis';
 import { Observable, Subject } from 'rxjs';
+import { appendedElement } from '../../src/chart/appended-element.js';
+import { chartFigure } from '../../src/chart/chart-figure.js';
+import { legendIn } from '../../src/chart/legend.js';
+import { panelIn } from '../../src/chart/panel.js';
+import { pictureOf } from '../../src/chart/picture.js';
+import { fillTable } from '../../src/chart/readings-table.js';
+import { recordedRuns } from '../../src/chart/recorded-runs.js';
+import { themes } from '../../src/chart/style.js';
 import type { ChartOptions, ChartReading, SharpnessChart } from '../../src/chart.js';
 import { sharpnessChart } from '../../src/chart.js';
-import { minimumSharpness, type Problem } from '../../src/index.js';
+import type { Problem } from '../../src/index.js';
 
 /** Readings as of a training, without chance. */
 export function readingAt(i: number, scale = 1): ChartReading {
@@ -50,12 +56,8 @@ const page = {
   readings$: undefined as unknown as Subject<ChartReading>,
   problems$: undefined as unknown as Subject<Problem>,
   subscribed: 0,
-  shifts: 0,
-  tf,
-  tfvis,
-  Subject,
   sharpnessChart,
-  minimumSharpness,
+  parts: { appendedElement, chartFigure, fillTable, legendIn, panelIn, pictureOf, recordedRuns, themes },
   readingAt,
   problemAt,
   nextFrame,
