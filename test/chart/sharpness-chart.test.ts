@@ -471,22 +471,22 @@ describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
   });
 
   it('put elsewhere in the page, it is drawn there, with what came meanwhile', async () => {
-    const found = await tab.evaluate(async () => {
+    const canvases = (count: number) =>
+      tab.waitForFunction((n) => page.chart.element.querySelectorAll('canvas').length === n, count);
+    await tab.evaluate(() => {
       page.begin();
       page.feed(5);
-      await page.drawn();
-      page.chart.element.remove();
-      await page.drawn();
-      const without = page.chart.element.querySelectorAll('canvas').length;
+    });
+    await canvases(4);
+    await tab.evaluate(() => page.chart.element.remove());
+    await canvases(0);
+    await tab.evaluate(() => {
       page.feed(5, 5);
       document.querySelector('main')!.append(page.chart.element);
-      await page.drawn(5);
-      const canvases = page.chart.element.querySelectorAll('canvas').length;
-      const when = document.querySelector('.when')!.textContent;
-      page.chart.dispose();
-      return { without, canvases, when };
     });
-    expect(found).toEqual({ without: 0, canvases: 4, when: 'batch 100, epoch 1' });
+    await canvases(4);
+    expect(await text('.when')).toBe('batch 100, epoch 1');
+    await tab.evaluate(() => page.chart.dispose());
   });
 
   it('a stream that fails is a mark', async () => {
