@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
 import { launched, ORIGIN } from '../browser/chromium.js';
@@ -21,13 +21,14 @@ const html = (head: string) => `<!doctype html><html lang="en"><meta charset="ut
  *
  * @param module which sets the global `page`, beside this file.
  */
-export function chartBrowser(module = 'chart-page.ts'): ChartBrowser {
+export function chartBrowser(module = 'chart-page.ts', plugins: Plugin[] = []): ChartBrowser {
   let browser: Browser;
   let text: string;
   const said: string[] = [];
   beforeAll(async () => {
     const { outputFiles } = await build({
       entryPoints: [fileURLToPath(new URL(module, import.meta.url))],
+      plugins,
       bundle: true,
       write: false,
       format: 'iife',

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import * as tfvis from '@tensorflow/tfjs-vis';
-import { sharpnessChart } from '../../src/chart.js';
-import { minimumSharpness } from '../../src/index.js';
+import { train } from 'recipe';
 
-/** What docs/chart.md takes for its recipe of tfjs-vis. */
-const page = { tf, tfvis, minimumSharpness, sharpnessChart };
+/** The recipe of docs/chart.md for tfjs-vis, and what it needs. */
+const page = { tf, tfvis, train };
 
 export type VisorPage = typeof page;
-(globalThis as unknown as { page: VisorPage }).page = page;
+Object.assign(globalThis, { page, tfvis });
