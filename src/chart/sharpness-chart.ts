@@ -6,6 +6,7 @@ import { announcement } from './announcement.js';
 import { chartFigure } from './chart-figure.js';
 import { type ChartOptions, checkedChartOptions } from './chart-options.js';
 import { type ChartSource, streamsOf } from './chart-source.js';
+import { framePace } from './frame-pace.js';
 import { legendIn } from './legend.js';
 import { type Panel, panelIn } from './panel.js';
 import { pictureOf } from './picture.js';
@@ -124,7 +125,6 @@ export function sharpnessChart(
   const counts = new Map<Run, { readings: number; lastStep: number }>();
   const subscriptions: Unsubscribable[] = [];
   let queue: Entry[] = [];
-  let frame: number | undefined;
   let isPointing = false;
   let isDisposed = false;
 
@@ -219,16 +219,16 @@ export function sharpnessChart(
       news.tell();
     }
   };
+  const frames = framePace(view, () => {
+    absorb(A_FRAME);
+    draw();
+    if (queue.length > 0) {
+      schedule();
+    }
+  });
   const schedule = () => {
     if (!isDisposed) {
-      frame ??= view.requestAnimationFrame(() => {
-        frame = undefined;
-        absorb(A_FRAME);
-        draw();
-        if (queue.length > 0) {
-          schedule();
-        }
-      });
+      frames.ask();
     }
   };
 
@@ -373,9 +373,7 @@ export function sharpnessChart(
       for (const subscription of subscriptions) {
         subscription.unsubscribe();
       }
-      if (frame !== undefined) {
-        view.cancelAnimationFrame(frame);
-      }
+      frames.stop();
       sizes.disconnect();
       sights.disconnect();
       letGo();
