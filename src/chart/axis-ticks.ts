@@ -21,9 +21,12 @@ export function logRange(min: number, max: number): [number, number] {
   return [Math.min(HUGE / 2, within(min / 1.15, 1 / HUGE)), within(max * 1.15, 2 / HUGE)];
 }
 
-/** Four to ten round steps. uPlot's own ticks count up to no end where an axis is short for its values. */
-export function roundTicks(min: number, max: number): number[] {
-  const most = (max - min) / 4;
+/**
+ * Round steps, `least` of them or up to two and a half times as many. uPlot's own ticks count up to no end where an axis is short for its
+ * values.
+ */
+export function roundTicks(min: number, max: number, least = 4): number[] {
+  const most = (max - min) / least;
   const size = 10 ** Math.floor(Math.log10(most));
   const step = size * ([5, 2].find((factor) => factor * size <= most) ?? 1);
   const first = Math.ceil(min / step);
@@ -34,10 +37,10 @@ export function roundTicks(min: number, max: number): number[] {
 }
 
 /** 1, 2 and 5 of each decade; round steps where there is less than one, powers of ten where there are many. */
-export function logTicks(min: number, max: number): number[] {
+export function logTicks(min: number, max: number, least = 4): number[] {
   const decades = Math.log10(max / min);
   if (decades < 0.7) {
-    return roundTicks(min, max);
+    return roundTicks(min, max, least);
   }
   const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
   const every = Math.max(1, Math.ceil(decades / 6));

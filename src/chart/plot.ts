@@ -66,9 +66,6 @@ const ofValues = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
 const ofLogarithms = (_: uPlot, min: number, max: number): uPlot.Range.MinMax =>
   within(min, max) && min > 0 ? logRange(min, max) : [1, 10];
 
-const linearAxis = { splits: (_, __, min, max) => roundTicks(min, max) } satisfies uPlot.Axis;
-const logAxis = { splits: (_, __, min, max) => logTicks(min, max), filter: (_, splits) => splits } satisfies uPlot.Axis;
-
 /** Where the pointer is in a plot's own pixels, in a page that is scaled by `zoom` or a transform too, of which uPlot knows nothing. */
 function unscaled(over: HTMLElement, event: MouseEvent): MouseEvent {
   const { left, top, width } = over.getBoundingClientRect();
@@ -128,6 +125,12 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const axis = { stroke: theme.quiet, font: FONT, ticks: { show: false }, gap: 4 } satisfies uPlot.Axis;
   const grid = { stroke: theme.grid, width: 1 };
   const space = isSmall ? 24 : 36;
+  const least = isSmall ? 2 : 4;
+  const linearAxis = { splits: (_, __, min, max) => roundTicks(min, max, least) } satisfies uPlot.Axis;
+  const logAxis = {
+    splits: (_, __, min, max) => logTicks(min, max, least),
+    filter: (_, splits) => splits,
+  } satisfies uPlot.Axis;
   /** Rings, from the upper left corner of the area inside the axes. */
   const ringsOf = (u: uPlot) =>
     lines.flatMap(({ rings = -1, color }) => {
@@ -201,7 +204,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
         ...(hasRight && { right: { distr: 3, log: 10, range: ofLogarithms } }),
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, space: isSmall ? 70 : 80, values: values('bottom') },
+        { ...axis, grid: { show: false }, size: 26, space: isSmall ? 48 : 80, values: values('bottom') },
         {
           ...axis,
           scale: 'y',

@@ -33,6 +33,7 @@ it('an axis has a few ticks, and no two with the same words, for values of any s
       const range = isNegative ? paddedRange(-max, max) : paddedRange(min, max);
       expect(range[0]).toBeLessThan(range[1]);
       expectTicks(roundTicks(...range), range);
+      expect(roundTicks(...range, 2).length).toBeLessThan(7);
     }),
   );
 });
