@@ -1,0 +1,237 @@
+import { Subject } from 'rxjs';
+import type { SharpnessReading } from 'tfjs-sharpness';
+import { type RecordedRun, readingsCsv } from './readings-csv.js';
+import { hashOf, type Settings, settingsOfHash } from './settings.js';
+import type { Command, Report } from './training/messages.js';
+import { pageTrainer, type Trainer, workerTrainer } from './training/trainer.js';
+import { element } from './views/elements.js';
+import { lineChart } from './views/line-chart.js';
+import { percent, short } from './views/numbers.js';
+import { rescalingPanel } from './views/rescaling-panel.js';
+import { scenePicture } from './views/scene-picture.js';
+import { settingsForm } from './views/settings-form.js';
+import { sharpnessCurves } from './views/sharpness-curves.js';
+
+type Place = Settings['place'];
+type State = 'idle' | 'starting' | 'training' | 'paused';
+
+/** What the page remembers of a run. */
+interface ShownRun extends RecordedRun {
+  readonly readings$: Subject<SharpnessReading>;
+  readonly perEpoch: number;
+}
+
+let state: State = 'idle';
+let place: Place = 'worker';
+let number = 0;
+const runs: ShownRun[] = [];
+const trainers = new Map<Place, Trainer>();
+
+const start = element('start', HTMLButtonElement);
+const pause = element('pause', HTMLButtonElement);
+const stop = element('stop', HTMLButtonElement);
+const status = element('status', HTMLParagraphElement);
+const notice = element('notice', HTMLParagraphElement);
+const csv = element('csv', HTMLButtonElement);
+const text = (id: string, value: string) => {
+  element(id, HTMLElement).textContent = value;
+};
+
+const epochOf = ({ step = 0 }: SharpnessReading) => step / (runs.at(-1)?.perEpoch ?? 1);
+const curves = sharpnessCurves(element('curves', HTMLDivElement), epochOf);
+const both = (colour: string) => [
+  { label: 'training', colour },
+  { label: 'test', colour, dashed: true },
+];
+const losses = lineChart(element('loss-chart', HTMLDivElement), both('ink'));
+const accuracies = lineChart(element('accuracy-chart', HTMLDivElement), both('ochre'), { percentages: true });
+const picture = scenePicture(element('scene', HTMLCanvasElement), element('scene-caption', HTMLParagraphElement));
+const rescaling = rescalingPanel((layer, factor) => send({ kind: 'rescale', layer, factor }));
+const form = settingsForm(element('settings', HTMLFormElement), element('reasons', HTMLUListElement), () => {
+  const hash = hashOf(form.read().settings);
+  history.pushState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`);
+  settled(form.read().notes);
+});
+
+/** Training in that place; made when it is first needed. */
+function trainer(where: Place): Trainer {
+  const made =
+    trainers.get(where) ?? (where === 'worker' ? workerTrainer : pageTrainer)((message) => take(message, where));
+  trainers.set(where, made);
+  return made;
+}
+
+const send = (command: Command) => trainer(place).send(command);
+
+function say(lines: readonly string[]): void {
+  notice.textContent = lines.join('\n');
+  notice.hidden = lines.length === 0;
+}
+
+/** After a change of settings: what is wrong with them, and whether training can start. */
+function settled(notes: readonly string[]): void {
+  const conflict = form.conflict();
+  say(conflict === undefined ? notes : [...notes, conflict]);
+  start.disabled = conflict !== undefined || state === 'starting';
+}
+
+function enter(next: State): void {
+  state = next;
+  start.textContent = runs.length === 0 ? 'Start training' : 'Start again';
+  start.disabled = next === 'starting' || form.conflict() !== undefined;
+  pause.disabled = next === 'idle' || next === 'starting';
+  pause.textContent = next === 'paused' ? 'Resume' : 'Pause';
+  stop.disabled = pause.disabled;
+}
+
+/** Settings of the address: at the beginning, and after the back button. */
+function follow(): void {
+  // The page has one link to a place in itself.
+  const { settings, notes } = settingsOfHash(
+    location.hash === '#rescaling' ? hashOf(form.read().settings) : location.hash,
+  );
+  form.show(settings);
+  settled(notes);
+}
+
+function take(report: Report, from: Place): void {
+  if (report.kind === 'backends') {
+    form.showBackends(report.states);
+    settled([]);
+    return;
+  }
+  if ('run' in report && report.run !== number && report.run !== 0) {
+    return;
+  }
+  const run = runs.at(-1);
+  switch (report.kind) {
+    case 'started': {
+      const { settings } = run!;
+      rescaling.begin(report.layers);
+      picture.begin(report.scene);
+      enter('training');
+      status.textContent = `${report.weights.toLocaleString('en')} weights, ${report.samples.toLocaleString('en')} samples, on ${settings.backend}, ${from === 'worker' ? 'in a worker' : 'in this page'}.`;
+      break;
+    }
+    case 'batch':
+      text('loss', short(report.loss));
+      text('accuracy', percent(report.accuracy));
+      if (state === 'training') {
+        status.textContent = `Epoch ${report.epoch + 1} of ${run!.settings.epochs}, step ${report.step}.`;
+      }
+      break;
+    case 'epoch': {
+      const { loss, accuracy, testLoss, testAccuracy, epoch } = report.end;
+      run!.epochs.push(report.end);
+      text('loss', short(loss));
+      text('accuracy', percent(accuracy));
+      text('test-accuracy', percent(testAccuracy));
+      losses.add(epoch + 1, [loss, testLoss]);
+      accuracies.add(epoch + 1, [accuracy, testAccuracy]);
+      break;
+    }
+    case 'reading': {
+      const { minimumSharpness, standardError, trace } = report.reading;
+      run!.readings.push(report.reading);
+      run!.readings$.next(report.reading);
+      text('ms', short(minimumSharpness));
+      text('ms-error', standardError > 0 ? `± ${short(standardError)}` : '');
+      text('trace', short(trace));
+      csv.disabled = false;
+      break;
+    }
+    case 'outlook':
+      picture.show(report.outlook);
+      break;
+    case 'rescaled':
+      rescaling.show(report.rescaled);
+      break;
+    case 'not rescaled':
+      rescaling.fail(report.message);
+      break;
+    case 'problem':
+      say([report.message]);
+      break;
+    case 'ended':
+      status.textContent = report.message;
+      document.documentElement.dataset.tensors = String(report.tensors);
+      run!.readings$.complete();
+      enter('idle');
+      break;
+    case 'failed':
+      say([report.message]);
+      status.textContent = 'Training has ended.';
+      rescaling.begin([]);
+      run?.readings$.complete();
+      if (from === 'worker') {
+        trainers.get(from)?.dispose();
+        trainers.delete(from);
+      }
+      enter('idle');
+      break;
+  }
+}
+
+element('settings', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  const { settings, notes } = form.read();
+  if (form.conflict() !== undefined) {
+    return;
+  }
+  if (settings.place !== place && trainers.has(place)) {
+    send({ kind: 'stop' });
+  }
+  place = settings.place;
+  number++;
+  runs.at(-1)?.readings$.complete();
+  const samples = settings.data === 'digits' ? settings.samples : 300;
+  const perEpoch = Math.ceil(samples / settings.batchSize);
+  const run = { number, settings, readings: [], epochs: [], readings$: new Subject<SharpnessReading>(), perEpoch };
+  runs.push(run);
+  curves.addRun(`run ${number}`, run.readings$);
+  losses.clear();
+  accuracies.clear();
+  for (const id of ['ms', 'trace', 'loss', 'accuracy', 'test-accuracy']) {
+    text(id, '–');
+  }
+  text('ms-error', '');
+  rescaling.begin([]);
+  say(notes);
+  enter('starting');
+  status.textContent = 'Starting …';
+  send({ kind: 'start', run: number, settings });
+});
+pause.addEventListener('click', () => {
+  send({ kind: state === 'paused' ? 'resume' : 'pause' });
+  const paused = state !== 'paused';
+  enter(paused ? 'paused' : 'training');
+  status.textContent = paused ? 'Paused.' : 'Training.';
+});
+stop.addEventListener('click', () => {
+  send({ kind: 'stop' });
+  status.textContent = 'Stopping …';
+});
+csv.addEventListener('click', () => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([readingsCsv(runs)], { type: 'text/csv' }));
+  link.download = 'readings.csv';
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+});
+element('share', HTMLButtonElement).addEventListener('click', async () => {
+  const copied = await navigator.clipboard?.writeText(location.href).then(
+    () => true,
+    () => false,
+  );
+  status.textContent = copied
+    ? 'The link is copied: it holds all settings.'
+    : 'The address of this page holds all settings: copy it.';
+});
+addEventListener('popstate', follow);
+
+if (matchMedia('(max-width: 55.99rem)').matches) {
+  element('settings-details', HTMLDetailsElement).open = false;
+}
+follow();
+enter('idle');
+send({ kind: 'look for backends' });

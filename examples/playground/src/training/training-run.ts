@@ -1,0 +1,225 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { earlyStopping, minimumSharpness } from 'tfjs-sharpness';
+import type { Settings } from '../settings.js';
+import { experiment } from './experiment.js';
+import { lineOf } from './line-of-error.js';
+import type { Report } from './messages.js';
+import { network } from './networks.js';
+import { optimizer } from './optimizer.js';
+import { rescaled } from './rescaling.js';
+import type { Samples } from './samples.js';
+
+/** Samples that the effect of rescaling is measured on. */
+const RESCALED = 300;
+/** Milliseconds between two pictures within an epoch, and between two reports of batches. */
+const PICTURE_EVERY = 250;
+const BATCH_EVERY = 60;
+
+const schedules = { epoch: { epochs: 1 }, batches: { batches: 10 }, share: { overhead: 0.2 } } as const;
+
+/** One training, and its network, which can be rescaled until `dispose`. */
+export interface TrainingRun {
+  readonly number: number;
+  /** Trains to the end. It never rejects: what went wrong is reported. */
+  train(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  /** Training ends after the batch that is under way. */
+  stop(): void;
+  /** Measures what rescaling does, between two batches or when training is paused or over. A later wish takes the place of an earlier one. */
+  rescale(layer: string, factor: number): void;
+  /** Ends training and frees all tensors, when nothing needs them any more. */
+  dispose(): Promise<void>;
+}
+
+/** The rest of the event loop has its turn, also in a hidden tab, where timers and frames wait. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
+/** @throws Error with one line where the data cannot be loaded, or the network not be made. */
+export async function trainingRun(
+  number: number,
+  settings: Settings,
+  report: (message: Report) => void,
+): Promise<TrainingRun> {
+  const { train, test, scene, shown } = await experiment(settings);
+  const { model, rescalable } = network(settings, train);
+  model.compile({
+    optimizer: optimizer(settings, model),
+    loss: 'categoricalCrossentropy',
+    metrics: ['accuracy'],
+  });
+  const { x, y } = tensorsOf(train);
+  const { x: testX, y: testY } = tensorsOf(test);
+  const shownX = tf.tensor2d(shown, [shown.length / train.width, train.width]);
+  const part = tf.slice(x, 0, Math.min(RESCALED, x.shape[0]));
+
+  let [paused, stopped] = [false, false];
+  let wanted: { readonly layer: string; readonly factor: number } | undefined;
+  /** Goes on where something waits for a command. */
+  let wake = () => {};
+  let working: Promise<void> = Promise.resolve();
+  let training = false;
+
+  async function picture(): Promise<void> {
+    const output = tf.tidy(() => model.predict(shownX, { batchSize: 4096 }) as tf.Tensor);
+    const probabilities = (await output.data()) as Float32Array;
+    output.dispose();
+    report({ kind: 'outlook', run: number, outlook: { probabilities, classes: train.classes } });
+  }
+
+  async function serveRescaling(): Promise<void> {
+    while (wanted !== undefined) {
+      const { layer, factor } = wanted;
+      wanted = undefined;
+      try {
+        const found = rescalable.find(({ name }) => name === layer);
+        if (found === undefined) {
+          throw new Error(`there is no layer '${layer}'.`);
+        }
+        report({ kind: 'rescaled', rescaled: await rescaled(model, found, factor, part) });
+      } catch (error) {
+        report({ kind: 'not rescaled', message: `The rescaled network was not measured: ${lineOf(error)}` });
+      }
+    }
+  }
+
+  async function fit(): Promise<void> {
+    const perEpoch = Math.ceil(train.labels.length / settings.batchSize);
+    let [epoch, step, lastPicture, lastBatch] = [0, 0, 0, 0];
+    const sharpness = minimumSharpness({ data: { xs: x, ys: y }, every: schedules[settings.every], memoryMB: 32 });
+    sharpness.readings$.subscribe((reading) => report({ kind: 'reading', run: number, reading }));
+    sharpness.problems$.subscribe(({ message }) => report({ kind: 'problem', run: number, message }));
+    const stopping = earlyStopping({
+      monitor: 'minimumSharpness',
+      startFromAccuracy: 0.5,
+      patience: settings.patience,
+      restoreBestWeights: true,
+    });
+    const progress = new tfl.CustomCallback(
+      {
+        onEpochBegin: async (begun) => {
+          epoch = begun;
+        },
+        onBatchEnd: async (batch, logs) => {
+          step = epoch * perEpoch + batch + 1;
+          const now = performance.now();
+          if (now - lastBatch > BATCH_EVERY) {
+            lastBatch = now;
+            report({ kind: 'batch', run: number, epoch, step, loss: Number(logs?.loss), accuracy: Number(logs?.acc) });
+          }
+          if (scene.kind === 'points' && now - lastPicture > PICTURE_EVERY) {
+            lastPicture = now;
+            await picture();
+          }
+          await turn();
+          await serveRescaling();
+          while (paused && !stopped) {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+            await serveRescaling();
+          }
+          if (stopped) {
+            model.stopTraining = true;
+          }
+        },
+        onEpochEnd: async (ended, logs) => {
+          const { loss, acc, val_loss, val_acc } = logs as Record<string, number>;
+          const end = { epoch: ended, step, loss, accuracy: acc, testLoss: val_loss, testAccuracy: val_acc };
+          report({ kind: 'epoch', run: number, end });
+          lastPicture = performance.now();
+          await picture();
+        },
+      },
+      'never', // frames do not come in a hidden tab: `turn` yields in their place
+    );
+    try {
+      await picture();
+      await model.fit(x, y, {
+        epochs: settings.epochs,
+        batchSize: settings.batchSize,
+        validationData: [testX, testY],
+        verbose: 0,
+        yieldEvery: 'never',
+        callbacks: [sharpness, ...(settings.earlyStopping ? [stopping] : []), progress],
+      });
+    } finally {
+      sharpness.dispose();
+    }
+    await picture();
+    const epochs = `${epoch + 1} epoch${epoch === 0 ? '' : 's'}`;
+    const early = !stopped && epoch + 1 < settings.epochs;
+    const how = stopped
+      ? `Stopped in epoch ${epoch + 1}.`
+      : early
+        ? `Early stopping: MS has levelled off after ${epochs}. The best weights are back.`
+        : `Trained for ${epochs}.`;
+    report({ kind: 'ended', run: number, message: how, tensors: tf.memory().numTensors });
+  }
+
+  report({
+    kind: 'started',
+    run: number,
+    layers: rescalable.map(({ name }) => name),
+    weights: model.countParams(),
+    samples: train.labels.length,
+    scene,
+  });
+
+  return {
+    number,
+    async train() {
+      training = true;
+      working = fit().catch((error) => report({ kind: 'failed', run: number, message: lineOf(error) }));
+      await working;
+      training = false;
+      // Wishes that came with the last batch.
+      working = serveRescaling();
+      await working;
+    },
+    pause() {
+      paused = true;
+    },
+    resume() {
+      paused = false;
+      wake();
+    },
+    stop() {
+      stopped = true;
+      wake();
+    },
+    rescale(layer, factor) {
+      const idle = wanted === undefined && !training;
+      wanted = { layer, factor };
+      if (idle) {
+        working = working.then(serveRescaling);
+      }
+      wake();
+    },
+    async dispose() {
+      stopped = true;
+      wake();
+      await working;
+      model.dispose();
+      model.optimizer?.dispose();
+      tf.dispose([x, y, testX, testY, shownX, part]);
+    },
+  };
+}
+
+/** Inputs [N, width], and labels [N, classes], one-hot. */
+function tensorsOf({ inputs, labels, width, classes }: Samples): { x: tf.Tensor2D; y: tf.Tensor2D } {
+  const x = tf.tensor2d(inputs, [labels.length, width]);
+  const y = tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), classes), 'float32')) as tf.Tensor2D;
+  return { x, y };
+}
