@@ -23,7 +23,11 @@ interface ShownRun extends RecordedRun {
 
 let state: State = 'idle';
 let place: Place = 'worker';
+/** Where backends were looked for. */
+let lookedIn: Place | undefined;
 let number = 0;
+/** About settings that cannot be had. */
+let notes: readonly string[] = [];
 const runs: ShownRun[] = [];
 const trainers = new Map<Place, Trainer>();
 
@@ -68,8 +72,19 @@ function say(lines: readonly string[]): void {
   notice.hidden = lines.length === 0;
 }
 
+/** A worker may have other backends than the page. */
+function lookForBackends(): void {
+  const { settings } = form.read();
+  if (lookedIn !== settings.place) {
+    lookedIn = settings.place;
+    trainer(lookedIn).send({ kind: 'look for backends' });
+  }
+}
+
 /** After a change of settings: what is wrong with them, and whether training can start. */
-function settled(notes: readonly string[]): void {
+function settled(about: readonly string[]): void {
+  notes = about;
+  lookForBackends();
   const conflict = form.conflict();
   say(conflict === undefined ? notes : [...notes, conflict]);
   start.disabled = conflict !== undefined || state === 'starting';
@@ -96,8 +111,10 @@ function follow(): void {
 
 function take(report: Report, from: Place): void {
   if (report.kind === 'backends') {
-    form.showBackends(report.states);
-    settled([]);
+    if (from === lookedIn) {
+      form.showBackends(report.states);
+      settled(notes);
+    }
     return;
   }
   if ('run' in report && report.run !== number && report.run !== 0) {
@@ -174,7 +191,7 @@ function take(report: Report, from: Place): void {
 
 element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  const { settings, notes } = form.read();
+  const { settings, notes: about } = form.read();
   if (form.conflict() !== undefined) {
     return;
   }
@@ -196,7 +213,7 @@ element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   }
   text('ms-error', '');
   rescaling.begin([]);
-  say(notes);
+  say(about);
   enter('starting');
   status.textContent = 'Starting …';
   send({ kind: 'start', run: number, settings });
@@ -234,4 +251,3 @@ if (matchMedia('(max-width: 55.99rem)').matches) {
 }
 follow();
 enter('idle');
-send({ kind: 'look for backends' });

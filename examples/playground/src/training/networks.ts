@@ -36,12 +36,12 @@ export function network(
   ) => {
     weighted++;
     const kernelInitializer = tfl.initializers.heNormal({ seed: 100 * seed + weighted });
-    const name = `${kind} ${weighted}`;
+    const name = `${kind}_${weighted}`;
     if (batchNorm) {
       layers.push(make({ name, kernelInitializer }));
       // Averages over about ten batches: trainings here are short.
-      layers.push(batchNormalization({ name: `batch norm ${weighted}`, momentum: 0.9 }));
-      layers.push(activation({ name: `relu ${weighted}`, activation: 'relu' }));
+      layers.push(batchNormalization({ name: `batch_norm_${weighted}`, momentum: 0.9 }));
+      layers.push(activation({ name: `relu_${weighted}`, activation: 'relu' }));
     } else {
       layers.push(make({ name, activation: 'relu', kernelInitializer }));
     }

@@ -23,7 +23,7 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
     value === null || value === undefined ? '–' : percentages ? `${(100 * value).toFixed(0)}%` : short(value);
   const axis = {
     stroke: () => colour('soft'),
-    grid: { stroke: () => colour('line'), width: 1 },
+    grid: { stroke: () => colour('line'), width: 0.75 },
     ticks: { show: false },
     font: '12px system-ui, sans-serif',
   };

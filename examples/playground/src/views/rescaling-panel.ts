@@ -38,7 +38,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
 
   return {
     begin(layers) {
-      layer.replaceChildren(...layers.map((name) => new Option(name, name)));
+      layer.replaceChildren(...layers.map((name) => new Option(name.replaceAll('_', ' '), name)));
       layer.disabled = slider.disabled = layers.length === 0;
       slider.value = '0';
       say();
@@ -60,7 +60,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       caption.textContent =
         factor === 1
           ? `As it was trained, measured on ${samples} samples.`
-          : `'${layer}' times ${short(factor)}, the next layer divided by it: every prediction is what it was, and so is Minimum Sharpness. By its plain trace the same network would be ${short(traces)} times as sharp. Measured on ${samples} samples.`;
+          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the next layer divided by it: every prediction is what it was, and so is Minimum Sharpness. By its plain trace the same network would be ${short(traces)} times as sharp. Measured on ${samples} samples.`;
     },
     fail(message) {
       caption.textContent = message;

@@ -76,7 +76,7 @@ function drawPoints(canvas: HTMLCanvasElement, points: Points, outlook: Outlook 
     context.stroke();
     wrong += points.wrong[i];
   });
-  const ringed = wrong > 0 ? ` ${wrong} have a wrong label, and a dark ring.` : '';
+  const ringed = wrong > 0 ? ` ${wrong} have a wrong label, and a ring.` : '';
   return `${points.labels.length} training points, and behind them the class that the network gives to every place.${ringed}`;
 }
 

@@ -36,7 +36,7 @@ export function sharpnessCurves(element: HTMLElement, epochOf: (reading: Sharpne
   };
   const axis = {
     stroke: () => colour('soft'),
-    grid: { stroke: () => colour('line'), width: 1 },
+    grid: { stroke: () => colour('line'), width: 0.75 },
     ticks: { show: false },
     font: '12px system-ui, sans-serif',
   };
