@@ -10,7 +10,7 @@ export default defineConfig({
   base: './',
   resolve: {
     // The package itself, from its sources.
-    alias: [{ find: /^tfjs-sharpness(\/(\w+))?$/, replacement: here('../../src$1'), customResolver: undefined }],
+    alias: [{ find: /^tfjs-sharpness(\/(\w+))?$/, replacement: here('../../src$1') }],
   },
   worker: { format: 'es' },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true, chunkSizeWarningLimit: 1500 },
