@@ -49,7 +49,7 @@ describe.skipIf(!found && !process.env.CI)('the playground', () => {
   beforeEach(async () => {
     context = await browser.newContext({ acceptDownloads: true });
     page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
     said = [];
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && said.push(message.text()));
     page.on('pageerror', ({ message }) => said.push(message));
