@@ -18,7 +18,6 @@ type State = 'idle' | 'starting' | 'training' | 'paused';
 /** What the page remembers of a run. */
 interface ShownRun extends RecordedRun {
   readonly readings$: Subject<SharpnessReading>;
-  readonly perEpoch: number;
 }
 
 let state: State = 'idle';
@@ -41,14 +40,13 @@ const text = (id: string, value: string) => {
   element(id, HTMLElement).textContent = value;
 };
 
-const epochOf = ({ step = 0 }: SharpnessReading) => step / (runs.at(-1)?.perEpoch ?? 1);
-const curves = sharpnessCurves(element('curves', HTMLDivElement), epochOf);
+const curves = sharpnessCurves(element('curves', HTMLDivElement));
 const both = (colour: string) => [
   { label: 'training', colour },
   { label: 'test', colour, dashed: true },
 ];
 const losses = lineChart(element('loss-chart', HTMLDivElement), both('ink'));
-const accuracies = lineChart(element('accuracy-chart', HTMLDivElement), both('ochre'), { percentages: true });
+const accuracies = lineChart(element('accuracy-chart', HTMLDivElement), both('ink'), { percentages: true });
 const picture = scenePicture(element('scene', HTMLCanvasElement), element('scene-caption', HTMLParagraphElement));
 const rescaling = rescalingPanel((layer, factor) => send({ kind: 'rescale', layer, factor }));
 const form = settingsForm(element('settings', HTMLFormElement), element('reasons', HTMLUListElement), () => {
@@ -92,6 +90,7 @@ function settled(about: readonly string[]): void {
 
 function enter(next: State): void {
   state = next;
+  document.body.dataset.state = next;
   start.textContent = runs.length === 0 ? 'Start training' : 'Start again';
   start.disabled = next === 'starting' || form.conflict() !== undefined;
   pause.disabled = next === 'idle' || next === 'starting';
@@ -152,7 +151,7 @@ function take(report: Report, from: Place): void {
       run!.readings.push(report.reading);
       run!.readings$.next(report.reading);
       text('ms', short(minimumSharpness));
-      text('ms-error', standardError > 0 ? `± ${short(standardError)}` : '');
+      text('ms-error', standardError > 0 ? `± ${short(standardError, 2)}` : '');
       text('trace', short(trace));
       csv.disabled = false;
       break;
@@ -171,7 +170,7 @@ function take(report: Report, from: Place): void {
       break;
     case 'ended':
       status.textContent = report.message;
-      document.documentElement.dataset.tensors = String(report.tensors);
+      document.body.dataset.tensors = String(report.tensors);
       run!.readings$.complete();
       enter('idle');
       break;
@@ -201,9 +200,7 @@ element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   place = settings.place;
   number++;
   runs.at(-1)?.readings$.complete();
-  const samples = settings.data === 'digits' ? settings.samples : 300;
-  const perEpoch = Math.ceil(samples / settings.batchSize);
-  const run = { number, settings, readings: [], epochs: [], readings$: new Subject<SharpnessReading>(), perEpoch };
+  const run = { number, settings, readings: [], epochs: [], readings$: new Subject<SharpnessReading>() };
   runs.push(run);
   curves.addRun(`run ${number}`, run.readings$);
   losses.clear();

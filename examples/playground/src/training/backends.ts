@@ -66,22 +66,21 @@ const watched = new WeakSet<object>();
 /**
  * Makes a backend the one that is used.
  *
- * @param onLost is called when its WebGL context or WebGPU device is lost, now or later.
+ * @param onLost is called when its WebGL context or WebGPU device is lost, now or later, while it is the one that is used.
  * @throws Error with one line where it does not start.
  */
 export async function startBackend(name: BackendName, onLost: (message: string) => void): Promise<void> {
   await load[name]();
   if (lost.has(name)) {
-    const factory = tf.findBackendFactory(name);
-    tf.removeBackend(name);
-    tf.registerBackend(name, factory);
-    lost.delete(name);
+    // Of what was on the lost device, some is left behind where a computation broke off: the engine begins with nothing.
+    tf.engine().reset();
+    lost.clear();
   }
   if (!(await tf.setBackend(name))) {
     throw new Error(`The ${titles[name]} backend does not start in this browser: choose another one.`);
   }
   await tf.ready();
-  const backend = tf.backend() as unknown as {
+  const backend = tf.backend() as tf.KernelBackend & {
     readonly gpgpu?: { readonly gl: WebGL2RenderingContext };
     readonly device?: GPUDevice;
   };
@@ -90,8 +89,13 @@ export async function startBackend(name: BackendName, onLost: (message: string) 
   }
   watched.add(backend);
   const tell = (what: string) => {
+    if (tf.findBackend(name) !== backend) {
+      return;
+    }
     lost.add(name);
-    onLost(`${what} is lost, and the weights with it. Start to train anew.`);
+    if (tf.getBackend() === name) {
+      onLost(`${what} is lost, and the weights with it. Start to train anew.`);
+    }
   };
   backend.gpgpu?.gl.canvas.addEventListener('webglcontextlost', () => tell('The WebGL context'), { once: true });
   backend.device?.lost.then(() => tell('The WebGPU device'));

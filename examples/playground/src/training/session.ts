@@ -3,6 +3,9 @@ import { lineOf } from './line-of-error.js';
 import type { Command, Report } from './messages.js';
 import { type TrainingRun, trainingRun } from './training-run.js';
 
+/** Milliseconds. */
+const TO_END_IN = 2000;
+
 /**
  * Trains in whatever thread it is called in, the page or a worker: nothing below knows the document.
  *
@@ -15,6 +18,24 @@ export function trainingSession(report: (message: Report) => void): (command: Co
   let latest = 0;
   /** Of a run, where its device is lost: nothing that it says counts any more. */
   let lost: number | undefined;
+  /** The end of the run before. */
+  let ended: Promise<unknown> = Promise.resolve();
+
+  /** The run is to end and to free what it has. Where its device is lost it may wait for that for ever: it has a while. */
+  function end(within?: number): void {
+    const freed = run?.dispose().catch(() => {});
+    run = undefined;
+    ended =
+      within === undefined ? Promise.resolve(freed) : Promise.race([freed, new Promise((go) => setTimeout(go, within))]);
+  }
+
+  function lose(message: string): void {
+    end(TO_END_IN);
+    if (lost !== latest) {
+      lost = latest;
+      report({ kind: 'failed', run: latest, message });
+    }
+  }
 
   async function start(number: number, settings: Extract<Command, { kind: 'start' }>['settings']): Promise<void> {
     latest = number;
@@ -24,22 +45,21 @@ export function trainingSession(report: (message: Report) => void): (command: Co
       }
     };
     try {
-      await run?.dispose();
-      run = undefined;
-      await startBackend(settings.backend, (message) => {
-        // What waits for the device may wait for ever, so it is left behind.
-        run = undefined;
-        if (lost !== latest) {
-          lost = latest;
-          report({ kind: 'failed', run: latest, message });
-        }
-      });
+      if (run !== undefined) {
+        end();
+      }
+      await ended;
+      await startBackend(settings.backend, lose);
       run = await trainingRun(number, settings, reportOfRun);
     } catch (error) {
       reportOfRun({ kind: 'failed', run: number, message: lineOf(error) });
       return;
     }
-    await run.train();
+    if (lost === number) {
+      end(TO_END_IN);
+    } else {
+      await run.train();
+    }
   }
 
   return (command) => {

@@ -12,7 +12,7 @@ import type { Samples } from './samples.js';
 
 /** Samples that the effect of rescaling is measured on. */
 const RESCALED = 300;
-/** Milliseconds between two pictures within an epoch, and between two reports of batches. */
+/** Milliseconds between two pictures, and between two reports of batches. */
 const PICTURE_EVERY = 250;
 const BATCH_EVERY = 60;
 
@@ -137,8 +137,10 @@ export async function trainingRun(
           const { loss, acc, val_loss, val_acc } = logs as Record<string, number>;
           const end = { epoch: ended, step, loss, accuracy: acc, testLoss: val_loss, testAccuracy: val_acc };
           report({ kind: 'epoch', run: number, end });
-          lastPicture = performance.now();
-          await picture();
+          if (performance.now() - lastPicture > PICTURE_EVERY) {
+            lastPicture = performance.now();
+            await picture();
+          }
         },
       },
       'never', // frames do not come in a hidden tab: `turn` yields in their place
@@ -149,6 +151,7 @@ export async function trainingRun(
         epochs: settings.epochs,
         batchSize: settings.batchSize,
         validationData: [testX, testY],
+        shuffle: false, // the samples come in random order; so a seed is a training
         verbose: 0,
         yieldEvery: 'never',
         callbacks: [sharpness, ...(settings.earlyStopping ? [stopping] : []), progress],

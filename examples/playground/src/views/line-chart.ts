@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { colour, onColourScheme } from './colours.js';
+import { inNextFrame } from './frames.js';
 import { short } from './numbers.js';
 
 export interface LineChart {
@@ -62,17 +63,18 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
   );
   new ResizeObserver(() => plot.setSize(size())).observe(element);
   onColourScheme(() => plot.redraw());
+  const draw = inNextFrame(() => plot.setData(data as uPlot.AlignedData));
   return {
     add(x, values) {
       data[0].push(x);
       values.forEach((value, i) => {
         data[i + 1].push(value);
       });
-      plot.setData(data as uPlot.AlignedData);
+      draw();
     },
     clear() {
       data = data.map(() => []);
-      plot.setData(data as uPlot.AlignedData);
+      draw();
     },
   };
 }

@@ -9,8 +9,10 @@ export interface RescalingPanel {
   fail(message: string): void;
 }
 
-/** A full bar. */
-const LARGEST = 1e6;
+/** Powers of ten that the bars have room for: a factor of 1000 multiplies a trace by 10^6 at most. */
+const DECADES = 8;
+/** Marks on their axis, in powers of ten from its left end. */
+const MARKS = [0, 2, 4, 6, 8];
 
 /** The slider, and what becomes of trace, Minimum Sharpness and predictions. */
 export function rescalingPanel(wanted: (layer: string, factor: number) => void): RescalingPanel {
@@ -18,15 +20,14 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
   const slider = element('factor-slider', HTMLInputElement);
   const output = element('factor', HTMLOutputElement);
   const caption = element('rescaling-caption', HTMLParagraphElement);
+  const marks = element('bar-marks', HTMLDivElement);
   const factor = () => 10 ** Number(slider.value);
+  const text = (id: string, value: string) => {
+    element(id, HTMLElement).textContent = value;
+  };
   const say = () => {
     output.textContent = short(factor());
-    slider.setAttribute('aria-valuetext', `multiplied by ${short(factor())}`);
-  };
-  const effect = (name: string, text: string, ratio: number) => {
-    element(`${name}-effect`, HTMLSpanElement).textContent = text;
-    const share = Math.max(0, Math.min(1, Math.log(ratio) / Math.log(LARGEST)));
-    element(`${name}-bar`, HTMLSpanElement).style.width = `${(100 * share).toFixed(1)}%`;
+    slider.setAttribute('aria-valuetext', `times ${short(factor())}`);
   };
   const ask = () => {
     say();
@@ -36,31 +37,59 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
   layer.addEventListener('change', ask);
   say();
 
+  /** A bar from the left end of the axis, and a mark where the value was before. */
+  function bar(name: string, least: number, before: number, after: number): void {
+    const share = (value: number) => Math.max(0, Math.min(1, Math.log10(value / least) / DECADES)) * 100;
+    const { style } = element(`${name}-bar`, HTMLSpanElement);
+    style.setProperty('--value', `${share(after)}%`);
+    style.setProperty('--before', `${share(before)}%`);
+  }
+
   return {
     begin(layers) {
       layer.replaceChildren(...layers.map((name) => new Option(name.replaceAll('_', ' '), name)));
       layer.disabled = slider.disabled = layers.length === 0;
       slider.value = '0';
       say();
-      for (const name of ['trace', 'ms', 'change']) {
-        effect(name, '–', 1);
+      for (const name of ['trace', 'ms']) {
+        bar(name, 1, 1, 1);
+        text(`${name}-effect`, '–');
       }
+      text('change-effect', '–');
+      marks.replaceChildren();
       caption.textContent =
-        layers.length === 0
-          ? 'Start training first: there is no network yet.'
-          : 'Move the slider, also while it trains. The weights are put back after every measurement.';
+        layers.length === 0 ? 'Start training first: there is no network yet.' : 'Move the slider, also while it trains.';
     },
     show({ before, after, change, factor, samples, layer }) {
-      const [traces, values] = [after.trace / before.trace, after.minimumSharpness / before.minimumSharpness];
-      const course = (from: number, to: number, ratio: number) =>
-        `${short(from)} → ${short(to)} (×${ratio > 0.995 && ratio < 1.005 ? '1.00' : short(ratio)})`;
-      effect('trace', course(before.trace, after.trace, traces), traces);
-      effect('ms', course(before.minimumSharpness, after.minimumSharpness, values), values);
-      effect('change', change < 1e-12 ? 'no change' : `change by ${short(change)} at most`, 1 + change);
+      const least = 10 ** Math.floor(Math.log10(Math.min(before.minimumSharpness, before.trace)) - 0.5);
+      const course = (from: number, to: number) => {
+        const ratio = to / from;
+        return `${short(from)} → ${short(to)} (×${Math.abs(ratio - 1) < 0.005 ? '1.00' : short(ratio)})`;
+      };
+      bar('trace', least, before.trace, after.trace);
+      bar('ms', least, before.minimumSharpness, after.minimumSharpness);
+      text('trace-effect', course(before.trace, after.trace));
+      text('ms-effect', course(before.minimumSharpness, after.minimumSharpness));
+      // Below this there is rounding only.
+      const most = change.toLocaleString('en', { maximumSignificantDigits: 1 });
+      text(
+        'change-effect',
+        change < 1e-5
+          ? `the same for all ${samples} samples (to ${change === 0 ? 'the last digit' : most})`
+          : `probabilities change by up to ${most}`,
+      );
+      marks.replaceChildren(
+        ...MARKS.map((exponent) => {
+          const mark = document.createElement('span');
+          mark.textContent = short(least * 10 ** exponent);
+          mark.style.left = `${(100 * exponent) / DECADES}%`;
+          return mark;
+        }),
+      );
       caption.textContent =
         factor === 1
-          ? `As it was trained, measured on ${samples} samples.`
-          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the next layer divided by it: every prediction is what it was, and so is Minimum Sharpness. By its plain trace the same network would be ${short(traces)} times as sharp. Measured on ${samples} samples.`;
+          ? 'As it was trained. Move the slider, also while it trains.'
+          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the layer behind it divided by ${short(factor)}. It is the same network, and yet by its plain trace it would be ${short(after.trace / before.trace)} times as sharp. Minimum Sharpness is the smallest trace that any such rescaling can reach, so it stays.`;
     },
     fail(message) {
       caption.textContent = message;

@@ -1,19 +1,20 @@
 import { GRID, REACH } from '../training/experiment.js';
 import type { DigitImages, Outlook, Points, Scene } from '../training/messages.js';
 import { colour, onColourScheme } from './colours.js';
+import { inNextFrame } from './frames.js';
 
 export interface ScenePicture {
   begin(scene: Scene): void;
   show(outlook: Outlook): void;
 }
 
-const classColours = ['ms', 'trace', 'ochre'];
+const classColours = ['ms', 'second', 'third'];
 
 /** The decision boundary of a toy behind its points, or digits with what the network takes them for. */
 export function scenePicture(canvas: HTMLCanvasElement, caption: HTMLElement): ScenePicture {
   let scene: Scene | undefined;
   let outlook: Outlook | undefined;
-  const draw = () => {
+  const draw = inNextFrame(() => {
     if (scene === undefined) {
       return;
     }
@@ -21,7 +22,7 @@ export function scenePicture(canvas: HTMLCanvasElement, caption: HTMLElement): S
       scene.kind === 'points' ? drawPoints(canvas, scene.points, outlook) : drawDigits(canvas, scene.images, outlook);
     canvas.setAttribute('aria-label', say);
     caption.textContent = say;
-  };
+  });
   onColourScheme(draw);
   return {
     begin(begun) {
@@ -104,7 +105,7 @@ function drawDigits(canvas: HTMLCanvasElement, { pixels, labels }: DigitImages, 
     small.getContext('2d')!.putImageData(image, 0, 0);
     context.drawImage(small, left + 4, top + 2, cell, cell);
     if (answer !== undefined) {
-      context.fillStyle = answer === label ? colour('soft') : colour('ms');
+      context.fillStyle = answer === label ? colour('soft') : colour('failed');
       context.font = `${answer === label ? 400 : 700} 17px system-ui, sans-serif`;
       context.textAlign = 'center';
       context.fillText(String(answer), left + cell / 2 + 4, top + cell + below - 8);
