@@ -172,6 +172,9 @@ function take(report: Report, from: Place): void {
       status.textContent = report.message;
       document.body.dataset.tensors = String(report.tensors);
       run!.readings$.complete();
+      if (run!.readings.length === 0) {
+        say(['No reading was due in so short a training: measure after every epoch, or train for more epochs.']);
+      }
       enter('idle');
       break;
     case 'failed':

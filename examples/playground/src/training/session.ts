@@ -5,6 +5,9 @@ import { type TrainingRun, trainingRun } from './training-run.js';
 
 /** Milliseconds. */
 const TO_END_IN = 2000;
+const TO_BE_TOLD = 2000;
+
+const passed = (milliseconds: number) => new Promise((go) => setTimeout(go, milliseconds));
 
 /**
  * Trains in whatever thread it is called in, the page or a worker: nothing below knows the document.
@@ -25,8 +28,7 @@ export function trainingSession(report: (message: Report) => void): (command: Co
   function end(within?: number): void {
     const freed = run?.dispose().catch(() => {});
     run = undefined;
-    ended =
-      within === undefined ? Promise.resolve(freed) : Promise.race([freed, new Promise((go) => setTimeout(go, within))]);
+    ended = within === undefined ? Promise.resolve(freed) : Promise.race([freed, passed(within)]);
   }
 
   function lose(message: string): void {
@@ -39,7 +41,11 @@ export function trainingSession(report: (message: Report) => void): (command: Co
 
   async function start(number: number, settings: Extract<Command, { kind: 'start' }>['settings']): Promise<void> {
     latest = number;
-    const reportOfRun = (message: Report) => {
+    const reportOfRun = async (message: Report) => {
+      if (message.kind === 'failed') {
+        // Where a device is lost, what waits for it may fail before that is told.
+        await passed(TO_BE_TOLD);
+      }
       if (lost !== number) {
         report(message);
       }

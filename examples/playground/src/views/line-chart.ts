@@ -32,9 +32,9 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
   const plot = new uPlot(
     {
       ...size(),
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
-      legend: { live: true },
+      legend: { markers: { show: false } },
       scales: {
         x: { time: false, range: (_, __, max) => [0, Math.max(1, max ?? 1)] },
         y: percentages
@@ -49,6 +49,7 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
         { label: 'epoch', value: (_, value) => (value === null ? '–' : value.toFixed(1).replace('.0', '')) },
         ...series.map(({ label, colour: name, dashed }) => ({
           label,
+          class: dashed ? 'dashed' : 'plain',
           stroke: () => colour(name),
           width: 1.75,
           ...(dashed ? { dash: [5, 4] } : {}),

@@ -58,7 +58,9 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       text('change-effect', '–');
       marks.replaceChildren();
       caption.textContent =
-        layers.length === 0 ? 'Start training first: there is no network yet.' : 'Move the slider, also while it trains.';
+        layers.length === 0
+          ? 'Start training first: there is no network yet.'
+          : 'Move the slider, also while it trains.';
     },
     show({ before, after, change, factor, samples, layer }) {
       const least = 10 ** Math.floor(Math.log10(Math.min(before.minimumSharpness, before.trace)) - 0.5);
@@ -81,7 +83,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       marks.replaceChildren(
         ...MARKS.map((exponent) => {
           const mark = document.createElement('span');
-          mark.textContent = short(least * 10 ** exponent);
+          mark.textContent = (least * 10 ** exponent).toLocaleString('en', { notation: 'compact' });
           mark.style.left = `${(100 * exponent) / DECADES}%`;
           return mark;
         }),
