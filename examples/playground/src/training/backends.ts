@@ -58,6 +58,12 @@ const load: Record<BackendName, () => Promise<unknown>> = {
 };
 let wasmLoaded = false;
 
+/** What the backends for GPUs have more than the others. */
+type Backend = tf.KernelBackend & {
+  readonly gpgpu?: { readonly gl: WebGL2RenderingContext };
+  readonly device?: GPUDevice;
+};
+
 /** Backends whose context or device is lost: they have to be made anew. */
 const lost = new Set<BackendName>();
 /** Those whose loss is listened for. */
@@ -80,10 +86,7 @@ export async function startBackend(name: BackendName, onLost: (message: string) 
     throw new Error(`The ${titles[name]} backend does not start in this browser: choose another one.`);
   }
   await tf.ready();
-  const backend = tf.backend() as tf.KernelBackend & {
-    readonly gpgpu?: { readonly gl: WebGL2RenderingContext };
-    readonly device?: GPUDevice;
-  };
+  const backend = tf.backend() as Backend;
   if (watched.has(backend)) {
     return;
   }
@@ -99,4 +102,11 @@ export async function startBackend(name: BackendName, onLost: (message: string) 
   };
   backend.gpgpu?.gl.canvas.addEventListener('webglcontextlost', () => tell('The WebGL context'), { once: true });
   backend.device?.lost.then(() => tell('The WebGPU device'));
+}
+
+/** Where a device is lost, what waits for it fails before that is told, and by other words. After this it has been told. */
+export async function lossTold(): Promise<void> {
+  const { device } = (tf.getBackend() ? tf.backend() : {}) as Partial<Backend>;
+  await device?.queue.onSubmittedWorkDone().catch(() => {});
+  await new Promise((go) => setTimeout(go, 100));
 }

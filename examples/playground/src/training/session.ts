@@ -1,11 +1,10 @@
-import { backendStates, startBackend } from './backends.js';
+import { backendStates, lossTold, startBackend } from './backends.js';
 import { lineOf } from './line-of-error.js';
 import type { Command, Report } from './messages.js';
 import { type TrainingRun, trainingRun } from './training-run.js';
 
 /** Milliseconds. */
 const TO_END_IN = 2000;
-const TO_BE_TOLD = 2000;
 
 const passed = (milliseconds: number) => new Promise((go) => setTimeout(go, milliseconds));
 
@@ -43,8 +42,7 @@ export function trainingSession(report: (message: Report) => void): (command: Co
     latest = number;
     const reportOfRun = async (message: Report) => {
       if (message.kind === 'failed') {
-        // Where a device is lost, what waits for it may fail before that is told.
-        await passed(TO_BE_TOLD);
+        await lossTold();
       }
       if (lost !== number) {
         report(message);

@@ -83,6 +83,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       marks.replaceChildren(
         ...MARKS.map((exponent) => {
           const mark = document.createElement('span');
+          mark.className = 'bar-mark';
           mark.textContent = (least * 10 ** exponent).toLocaleString('en', { notation: 'compact' });
           mark.style.left = `${(100 * exponent) / DECADES}%`;
           return mark;
