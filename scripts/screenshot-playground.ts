@@ -20,7 +20,7 @@ const server = await preview({ configFile, build: { outDir } });
 const address = server.resolvedUrls!.local[0]!;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox'],
+  args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 });
 
 /** The page after a training with these settings, with a layer rescaled by 10 to the power of `exponent`. */
