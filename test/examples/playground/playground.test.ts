@@ -236,6 +236,22 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     expect(await page.isDisabled('#pause')).toBe(true);
   });
 
+  it('starts anew in the middle of a training, also elsewhere, and one training is left', async () => {
+    await open('data=moons&epochs=1000');
+    await page.dblclick('#start');
+    await until('status', /Epoch [3-9]/);
+    await page.click('[value=page]');
+    await page.click('#start');
+    await until('status', /Epoch [3-9]/);
+    await page.click('#stop');
+    await untilIt('is idle');
+    await page.waitForTimeout(300);
+    const shown = await page.textContent('#curves .runs');
+    await page.waitForTimeout(300);
+    expect(await page.textContent('#curves .runs')).toBe(shown);
+    expect(await text('status')).toMatch(/^Stopped in epoch/);
+  });
+
   it('shows that rescaling changes the trace, and neither predictions nor Minimum Sharpness', async () => {
     await train(`${quick}&data=digits&samples=300`);
     for (const [exponent, least] of [
