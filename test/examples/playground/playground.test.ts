@@ -246,9 +246,9 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     await page.click('#stop');
     await untilIt('is idle');
     await page.waitForTimeout(300);
-    const shown = await page.textContent('#curves .runs');
+    const shown = await page.textContent('.numbers');
     await page.waitForTimeout(300);
-    expect(await page.textContent('#curves .runs')).toBe(shown);
+    expect(await page.textContent('.numbers')).toBe(shown);
     expect(await text('status')).toMatch(/^Stopped in epoch/);
   });
 
