@@ -67,7 +67,8 @@ type Backend = tf.KernelBackend & {
 /** Backends whose context or device is lost: they have to be made anew. */
 const lost = new Set<BackendName>();
 /** Those whose loss is listened for. */
-const watched = new WeakSet<object>();
+const watched = new Set<Backend>();
+let used: Backend | undefined;
 
 /**
  * Makes a backend the one that is used.
@@ -81,22 +82,25 @@ export async function startBackend(name: BackendName, onLost: (message: string) 
     // Of what was on the lost device, some is left behind where a computation broke off: the engine begins with nothing.
     tf.engine().reset();
     lost.clear();
+    watched.clear();
   }
+  used = undefined;
   if (!(await tf.setBackend(name))) {
     throw new Error(`The ${titles[name]} backend does not start in this browser: choose another one.`);
   }
   await tf.ready();
   const backend = tf.backend() as Backend;
+  used = backend;
   if (watched.has(backend)) {
     return;
   }
   watched.add(backend);
   const tell = (what: string) => {
-    if (tf.findBackend(name) !== backend) {
+    if (!watched.has(backend)) {
       return;
     }
     lost.add(name);
-    if (tf.getBackend() === name) {
+    if (used === backend) {
       onLost(`${what} is lost, and the weights with it. Start to train anew.`);
     }
   };
@@ -106,7 +110,6 @@ export async function startBackend(name: BackendName, onLost: (message: string) 
 
 /** Where a device is lost, what waits for it fails before that is told, and by other words. After this it has been told. */
 export async function lossTold(): Promise<void> {
-  const { device } = (tf.getBackend() ? tf.backend() : {}) as Partial<Backend>;
-  await device?.queue.onSubmittedWorkDone().catch(() => {});
+  await used?.device?.queue.onSubmittedWorkDone().catch(() => {});
   await new Promise((go) => setTimeout(go, 100));
 }
