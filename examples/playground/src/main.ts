@@ -6,7 +6,7 @@ import type { Command, Report } from './training/messages.js';
 import { pageTrainer, type Trainer, workerTrainer } from './training/trainer.js';
 import { element } from './views/elements.js';
 import { lineChart } from './views/line-chart.js';
-import { percent, short } from './views/numbers.js';
+import { percent, sharpnessRemarks, short } from './views/numbers.js';
 import { rescalingPanel } from './views/rescaling-panel.js';
 import { scenePicture } from './views/scene-picture.js';
 import { settingsForm } from './views/settings-form.js';
@@ -147,11 +147,11 @@ function take(report: Report, from: Place): void {
       break;
     }
     case 'reading': {
-      const { minimumSharpness, standardError, trace } = report.reading;
+      const { minimumSharpness, trace } = report.reading;
       run!.readings.push(report.reading);
       run!.readings$.next(report.reading);
-      text('ms', short(minimumSharpness));
-      text('ms-error', standardError > 0 ? `± ${short(standardError, 2)}` : '');
+      text('ms', short(minimumSharpness, 4));
+      text('ms-remarks', sharpnessRemarks(report.reading));
       text('trace', short(trace));
       csv.disabled = false;
       break;
@@ -211,7 +211,7 @@ element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   for (const id of ['ms', 'trace', 'loss', 'accuracy', 'test-accuracy']) {
     text(id, '–');
   }
-  text('ms-error', '');
+  text('ms-remarks', '');
   rescaling.begin([]);
   say(about);
   enter('starting');

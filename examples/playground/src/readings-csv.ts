@@ -11,20 +11,21 @@ export interface RecordedRun {
 }
 
 const columns =
-  'run,epoch,step,minimumSharpness,standardError,reliable,trace,method,loss,accuracy,testLoss,testAccuracy,settings';
+  'run,epoch,step,minimumSharpness,standardError,reliable,collapsed,trace,method,loss,accuracy,testLoss,testAccuracy,settings';
 
-/** A line a reading, epochs from 1; loss and accuracy are those of the epoch that ended with it, where one did. Numbers in full. */
+/** A line a reading, epochs from 0 as in the files of the package; loss and accuracy are those of the epoch that ended with it, where one did. Numbers in full. */
 export function readingsCsv(runs: readonly RecordedRun[]): string {
   const lines = runs.flatMap(({ number, settings, readings, epochs }) =>
     readings.map((reading) => {
       const end = epochs.find(({ step }) => step === reading.step);
       return [
         number,
-        (reading.epoch ?? 0) + 1,
+        reading.epoch,
         reading.step,
         reading.minimumSharpness,
         reading.standardError,
         reading.reliable,
+        reading.collapsed,
         reading.trace,
         reading.method,
         end?.loss,

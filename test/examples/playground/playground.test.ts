@@ -295,10 +295,10 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
       .split('\n');
     expect(lines[0]).toMatch(/^run,epoch,step,minimumSharpness,/);
     expect(lines.slice(1).map((line) => line.split(',').slice(0, 3).join())).toEqual([
-      '1,1,3',
-      '1,2,6',
-      '2,1,3',
-      '2,2,6',
+      '1,0,3',
+      '1,1,6',
+      '2,0,3',
+      '2,1,6',
     ]);
     expect(lines.every((line) => line.split(',').length === lines[0]!.split(',').length)).toBe(true);
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -38,7 +38,14 @@ describe('settings of the playground', () => {
 });
 
 test('readings as CSV have a line each, and the loss of the epoch that ended with them', () => {
-  const reading = { minimumSharpness: 2.5, standardError: 0.1, reliable: true, trace: 7, method: 'sampled' } as never;
+  const reading = {
+    minimumSharpness: 2.5,
+    standardError: 0.1,
+    reliable: true,
+    collapsed: false,
+    trace: 7,
+    method: 'sampled',
+  } as never;
   const end = { epoch: 0, step: 4, loss: 1.25, accuracy: 0.5, testLoss: 1.5, testAccuracy: 0.25 };
   const readings = [
     { ...(reading as object), epoch: 0, step: 2 },
@@ -48,5 +55,5 @@ test('readings as CSV have a line each, and the loss of the epoch that ended wit
     readingsCsv([{ number: 1, settings: defaults, readings, epochs: [end] }])
       .split('\n')
       .slice(1),
-  ).toEqual(['1,1,2,2.5,0.1,true,7,sampled,,,,,', '1,1,4,2.5,0.1,true,7,sampled,1.25,0.5,1.5,0.25,', '']);
+  ).toEqual(['1,0,2,2.5,0.1,true,false,7,sampled,,,,,', '1,0,4,2.5,0.1,true,false,7,sampled,1.25,0.5,1.5,0.25,', '']);
 });
