@@ -84,8 +84,8 @@ export type Report =
   | { readonly kind: 'reading'; readonly run: number; readonly reading: SharpnessReading }
   | { readonly kind: 'outlook'; readonly run: number; readonly outlook: Outlook }
   | { readonly kind: 'problem'; readonly run: number; readonly message: string }
-  | { readonly kind: 'rescaled'; readonly rescaled: Rescaled }
-  | { readonly kind: 'not rescaled'; readonly message: string }
+  | { readonly kind: 'rescaled'; readonly run: number; readonly rescaled: Rescaled }
+  | { readonly kind: 'not rescaled'; readonly run: number; readonly message: string }
   /** `tensors`: how many there are in all, for who looks for leaks. */
   | { readonly kind: 'ended'; readonly run: number; readonly message: string; readonly tensors: number }
   | { readonly kind: 'failed'; readonly run: number; readonly message: string };

@@ -86,9 +86,13 @@ export async function trainingRun(
         if (found === undefined) {
           throw new Error(`there is no layer '${layer}'.`);
         }
-        report({ kind: 'rescaled', rescaled: await rescaled(model, found, factor, part) });
+        report({ kind: 'rescaled', run: number, rescaled: await rescaled(model, found, factor, part) });
       } catch (error) {
-        report({ kind: 'not rescaled', message: `The rescaled network was not measured: ${lineOf(error)}` });
+        report({
+          kind: 'not rescaled',
+          run: number,
+          message: `The rescaled network was not measured: ${lineOf(error)}`,
+        });
       }
     }
   }
