@@ -50,10 +50,15 @@ const accuracies = lineChart(element('accuracy-chart', HTMLDivElement), both('in
 const picture = scenePicture(element('scene', HTMLCanvasElement), element('scene-caption', HTMLParagraphElement));
 const rescaling = rescalingPanel((layer, factor) => send({ kind: 'rescale', layer, factor }));
 const form = settingsForm(element('settings', HTMLFormElement), element('reasons', HTMLUListElement), () => {
-  const hash = hashOf(form.read().settings);
-  history.pushState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`);
+  history.pushState(null, '', address());
   settled(form.read().notes);
 });
+
+/** Of the page with its settings. */
+function address(): string {
+  const hash = hashOf(form.read().settings);
+  return hash === '' ? location.pathname + location.search : `#${hash}`;
+}
 
 /** Training in that place; made when it is first needed. */
 function trainer(where: Place): Trainer {
@@ -100,7 +105,7 @@ function enter(next: State): void {
 
 /** Settings of the address: at the beginning, and after the back button. */
 function follow(): void {
-  // The page has one link to a place in itself.
+  // The page has one link to a place in itself, which may be opened in a tab of its own.
   const { settings, notes } = settingsOfHash(
     location.hash === '#rescaling' ? hashOf(form.read().settings) : location.hash,
   );
@@ -236,6 +241,8 @@ csv.addEventListener('click', () => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 });
 element('share', HTMLButtonElement).addEventListener('click', async () => {
+  // The address may name a place in the page.
+  history.replaceState(null, '', address());
   const copied = await navigator.clipboard?.writeText(location.href).then(
     () => true,
     () => false,
@@ -243,6 +250,13 @@ element('share', HTMLButtonElement).addEventListener('click', async () => {
   status.textContent = copied
     ? 'The link is copied: it holds all settings.'
     : 'The address of this page holds all settings: copy it.';
+});
+element('to-rescaling', HTMLAnchorElement).addEventListener('click', (event) => {
+  // The part of the address from # on holds the settings.
+  event.preventDefault();
+  const section = element('rescaling', HTMLElement);
+  section.scrollIntoView();
+  section.focus({ preventScroll: true });
 });
 addEventListener('popstate', follow);
 

@@ -17,14 +17,16 @@ function choice<const Value extends string>(values: readonly Value[], initial: N
   return { initial, read: (text) => values.find((value) => value === text), allowed: values.join(', ') };
 }
 
-function number(initial: number, least: number, most: number, whole = false): Field<number> {
+/** @param step of which it is a multiple; where it is 0, it is any number. */
+function number(initial: number, least: number, most: number, step = 0): Field<number> {
   const read = (text: string) => {
     const value = Number(text);
-    return text.trim() !== '' && value >= least && value <= most && (!whole || Number.isInteger(value))
-      ? value
-      : undefined;
+    const isInRange = text.trim() !== '' && value >= least && value <= most;
+    const steps = value / step;
+    return isInRange && (step === 0 || Math.abs(steps - Math.round(steps)) < 1e-9) ? value : undefined;
   };
-  return { initial, read, allowed: `${whole ? 'a whole number' : 'a number'} from ${least} to ${most}` };
+  const what = step === 0 ? 'a number' : step === 1 ? 'a whole number' : `a multiple of ${step}`;
+  return { initial, read, allowed: `${what} from ${least} to ${most}` };
 }
 
 function yesOrNo(initial: boolean): Field<boolean> {
@@ -44,18 +46,18 @@ const fields = {
   asamRho: number(0.5, 0, 10),
   /** Weight of the penalty on Minimum Sharpness. */
   lambda: number(0.01, 0, 10),
-  batchSize: number(64, 1, 1000, true),
-  /** Share of training labels that are drawn anew. */
-  noise: number(0, 0, 1),
+  batchSize: number(64, 1, 1000, 1),
+  /** Share of training labels that are drawn anew among all classes; some of them are right again. */
+  noise: number(0, 0, 1, 0.05),
   /** How many digits are trained on; a toy has as many points as it has. */
-  samples: number(2000, 100, 4000, true),
-  epochs: number(30, 1, 1000, true),
+  samples: number(2000, 100, 4000, 1),
+  epochs: number(30, 1, 1000, 1),
   every: choice(['epoch', 'batches', 'share'], 'epoch'),
   earlyStopping: yesOrNo(false),
-  patience: number(5, 1, 100, true),
+  patience: number(5, 1, 100, 1),
   backend: choice(backendNames, 'wasm'),
   place: choice(['worker', 'page'], 'worker'),
-  seed: number(1, 0, 1e6, true),
+  seed: number(1, 0, 1e6, 1),
 };
 
 type Fields = typeof fields;

@@ -302,9 +302,12 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     ]);
     expect(lines.every((line) => line.split(',').length === lines[0]!.split(',').length)).toBe(true);
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.click('#to-rescaling');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('rescaling');
     await page.click('#share');
     await until('status', /The link is copied/);
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+    expect(new URL(page.url()).hash).toBe('#data=moons&batchSize=100&epochs=2');
   });
 
   it.each(['worker', 'page'])('leaves no tensor and no element behind in 20 runs, in the %s', async (place) => {

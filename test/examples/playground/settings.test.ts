@@ -13,6 +13,9 @@ describe('settings of the playground', () => {
     const settings: Settings = { ...defaults, data: 'spirals', batchNorm: true, learningRate: 0.25, noise: 0.4 };
     expect(hashOf(settings)).toBe('data=spirals&batchNorm=true&learningRate=0.25&noise=0.4');
     expect(settingsOfHash(`#${hashOf(settings)}`)).toEqual({ settings, notes: [] });
+    expect(Array.from({ length: 21 }, (_, i) => settingsOfHash(`noise=${(0.05 * i).toFixed(2)}`).notes).flat()).toEqual(
+      [],
+    );
     expect(hashOf(defaults)).toBe('');
     expect(settingsOfHash('')).toEqual({ settings: defaults, notes: [] });
   });
@@ -20,7 +23,8 @@ describe('settings of the playground', () => {
   test.each([
     ['batchSize=0', "batchSize can be a whole number from 1 to 1000, but not '0': 64 is taken."],
     ['batchSize=2.5', "batchSize can be a whole number from 1 to 1000, but not '2.5': 64 is taken."],
-    ['noise=', "noise can be a number from 0 to 1, but not '': 0 is taken."],
+    ['noise=', "noise can be a multiple of 0.05 from 0 to 1, but not '': 0 is taken."],
+    ['noise=0.07', "noise can be a multiple of 0.05 from 0 to 1, but not '0.07': 0 is taken."],
     ['learningRate=NaN', "learningRate can be a number from 0.000001 to 10, but not 'NaN': 0.1 is taken."],
     ['backend=cuda', "backend can be webgpu, webgl, wasm, cpu, but not 'cuda': wasm is taken."],
     ['batchNorm=1', "batchNorm can be true, false, but not '1': false is taken."],
