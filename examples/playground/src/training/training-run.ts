@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { earlyStopping, minimumSharpness } from 'tfjs-sharpness';
 import type { Settings } from '../settings.js';
+import { endingInWords } from './ending.js';
 import { experiment } from './experiment.js';
 import { lineOf } from './line-of-error.js';
 import type { Report } from './messages.js';
@@ -99,7 +100,7 @@ export async function trainingRun(
 
   async function fit(): Promise<void> {
     const perEpoch = Math.ceil(train.labels.length / settings.batchSize);
-    let [epoch, step, lastPicture, lastBatch] = [0, 0, 0, 0];
+    let [epoch, step, loss, lastPicture, lastBatch] = [0, 0, 0, 0, 0];
     const sharpness = minimumSharpness({ data: { xs: x, ys: y }, every: schedules[settings.every], memoryMB: 32 });
     sharpness.readings$.subscribe((reading) => report({ kind: 'reading', run: number, reading }));
     sharpness.problems$.subscribe(({ message }) => report({ kind: 'problem', run: number, message }));
@@ -116,10 +117,11 @@ export async function trainingRun(
         },
         onBatchEnd: async (batch, logs) => {
           step = epoch * perEpoch + batch + 1;
+          loss = Number(logs?.loss);
           const now = performance.now();
           if (now - lastBatch > BATCH_EVERY) {
             lastBatch = now;
-            report({ kind: 'batch', run: number, epoch, step, loss: Number(logs?.loss), accuracy: Number(logs?.acc) });
+            report({ kind: 'batch', run: number, epoch, step, loss, accuracy: Number(logs?.acc) });
           }
           if (scene.kind === 'points' && now - lastPicture > PICTURE_EVERY) {
             lastPicture = now;
@@ -138,8 +140,8 @@ export async function trainingRun(
           }
         },
         onEpochEnd: async (ended, logs) => {
-          const { loss, acc, val_loss, val_acc } = logs as Record<string, number>;
-          const end = { epoch: ended, step, loss, accuracy: acc, testLoss: val_loss, testAccuracy: val_acc };
+          const { loss: mean, acc, val_loss, val_acc } = logs as Record<string, number>;
+          const end = { epoch: ended, step, loss: mean, accuracy: acc, testLoss: val_loss, testAccuracy: val_acc };
           report({ kind: 'epoch', run: number, end });
           if (performance.now() - lastPicture > PICTURE_EVERY) {
             lastPicture = performance.now();
@@ -164,14 +166,15 @@ export async function trainingRun(
       sharpness.dispose();
     }
     await picture();
-    const epochs = `${epoch + 1} epoch${epoch === 0 ? '' : 's'}`;
-    const early = !stopped && epoch + 1 < settings.epochs;
-    const how = stopped
-      ? `Stopped in epoch ${epoch + 1}.`
-      : early
-        ? `Early stopping: MS has levelled off after ${epochs}. The best weights are back.`
-        : `Trained for ${epochs}.`;
-    report({ kind: 'ended', run: number, message: how, tensors: tf.memory().numTensors });
+    const message = endingInWords({
+      epoch,
+      epochs: settings.epochs,
+      stopped,
+      stoppedEarly: stopping.stoppedEpoch !== undefined,
+      bestEpoch: stopping.bestEpoch,
+      loss,
+    });
+    report({ kind: 'ended', run: number, message, tensors: tf.memory().numTensors });
   }
 
   report({
