@@ -13,9 +13,10 @@ export async function rescaled(
   { name, layer, next }: Rescalable,
   factor: number,
   x: tf.Tensor2D,
+  signal: AbortSignal,
 ): Promise<Rescaled> {
   const measured = async () => {
-    const { trace, minimumSharpness } = await measureSharpness(model, x, { method: 'exact', memoryMB: 32 });
+    const { trace, minimumSharpness } = await measureSharpness(model, x, { method: 'exact', memoryMB: 32, signal });
     return { trace, minimumSharpness };
   };
   const before = await measured();
@@ -30,9 +31,12 @@ export async function rescaled(
     largest.dispose();
     return { layer: name, factor, before, after, change, samples: x.shape[0] };
   } finally {
-    layer.setWeights(kept[0]);
-    next.setWeights(kept[1]);
-    tf.dispose([kept, expected]);
+    try {
+      layer.setWeights(kept[0]);
+      next.setWeights(kept[1]);
+    } finally {
+      tf.dispose([kept, expected]);
+    }
   }
 }
 

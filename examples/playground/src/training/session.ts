@@ -18,6 +18,8 @@ export function trainingSession(report: (message: Report) => void): (command: Co
   let run: TrainingRun | undefined;
   /** The run that was asked for last, also where it is not there yet. */
   let latest = 0;
+  /** The run that was to stop last, likewise. */
+  let unwanted: number | undefined;
   /** Of a run, where its device is lost: nothing that it says counts any more. */
   let lost: number | undefined;
   /** The end of the run before. */
@@ -61,6 +63,8 @@ export function trainingSession(report: (message: Report) => void): (command: Co
     }
     if (lost === number) {
       end(TO_END_IN);
+    } else if (unwanted === number) {
+      end();
     } else {
       await run.train();
     }
@@ -76,6 +80,10 @@ export function trainingSession(report: (message: Report) => void): (command: Co
         break;
       case 'rescale':
         run?.rescale(command.layer, command.factor);
+        break;
+      case 'stop':
+        unwanted = latest;
+        run?.stop();
         break;
       default:
         run?.[command.kind]();

@@ -33,12 +33,13 @@ export function pageTrainer(report: (message: Report) => void): Trainer {
   };
   const session = import('./session.js').then(({ trainingSession }) => trainingSession(reportUnlessDisposed));
   session.catch((error) => report({ kind: 'failed', run: 0, message: lineOf(error) }));
+  const withSession = (use: (take: (command: Command) => void) => void) => session.then(use, () => {});
   return {
     send(command) {
-      session.then((take) => take(command));
+      withSession((take) => take(command));
     },
     dispose() {
-      session.then((take) => take({ kind: 'stop' }));
+      withSession((take) => take({ kind: 'stop' }));
       disposed = true;
     },
   };

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { earlyStopping, minimumSharpness } from 'tfjs-sharpness';
+import { earlyStopping, minimumSharpness, type SharpnessCallback } from 'tfjs-sharpness';
 import type { Settings } from '../settings.js';
 import { endingInWords } from './ending.js';
 import { experiment } from './experiment.js';
@@ -21,7 +21,6 @@ const schedules = { epoch: { epochs: 1 }, batches: { batches: 10 }, share: { ove
 
 /** One training, and its network, which can be rescaled until `dispose`. */
 export interface TrainingRun {
-  readonly number: number;
   /** Trains to the end. It never rejects: what went wrong is reported. */
   train(): Promise<void>;
   pause(): void;
@@ -70,6 +69,8 @@ export async function trainingRun(
   let wake = () => {};
   let working: Promise<void> = Promise.resolve();
   let training = false;
+  let sharpness: SharpnessCallback | undefined;
+  const disposal = new AbortController();
 
   async function picture(): Promise<void> {
     const output = tf.tidy(() => model.predict(shownX, { batchSize: 4096 }) as tf.Tensor);
@@ -87,8 +88,15 @@ export async function trainingRun(
         if (found === undefined) {
           throw new Error(`there is no layer '${layer}'.`);
         }
-        report({ kind: 'rescaled', run: number, rescaled: await rescaled(model, found, factor, part) });
+        report({
+          kind: 'rescaled',
+          run: number,
+          rescaled: await rescaled(model, found, factor, part, disposal.signal),
+        });
       } catch (error) {
+        if (disposal.signal.aborted) {
+          return;
+        }
         report({
           kind: 'not rescaled',
           run: number,
@@ -101,7 +109,7 @@ export async function trainingRun(
   async function fit(): Promise<void> {
     const perEpoch = Math.ceil(train.labels.length / settings.batchSize);
     let [epoch, step, loss, lastPicture, lastBatch] = [0, 0, 0, 0, 0];
-    const sharpness = minimumSharpness({ data: { xs: x, ys: y }, every: schedules[settings.every], memoryMB: 32 });
+    sharpness = minimumSharpness({ data: { xs: x, ys: y }, every: schedules[settings.every], memoryMB: 32 });
     sharpness.readings$.subscribe((reading) => report({ kind: 'reading', run: number, reading }));
     sharpness.problems$.subscribe(({ message }) => report({ kind: 'problem', run: number, message }));
     const stopping = earlyStopping({
@@ -187,7 +195,6 @@ export async function trainingRun(
   });
 
   return {
-    number,
     async train() {
       training = true;
       working = fit().catch((error) => report({ kind: 'failed', run: number, message: lineOf(error) }));
@@ -218,8 +225,16 @@ export async function trainingRun(
     },
     async dispose() {
       stopped = true;
+      // A reading of a network that is not wanted any more would be waited for.
+      wanted = undefined;
+      disposal.abort();
+      sharpness?.dispose();
       wake();
-      await working;
+      let waitedFor: Promise<void>;
+      do {
+        waitedFor = working;
+        await waitedFor;
+      } while (waitedFor !== working);
       model.dispose();
       model.optimizer?.dispose();
       tf.dispose([x, y, testX, testY, shownX, part]);
