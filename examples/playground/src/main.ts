@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
-import type { SharpnessReading } from 'tfjs-sharpness';
+import type { Problem, SharpnessReading } from 'tfjs-sharpness';
 import { type RecordedRun, readingsCsv } from './readings-csv.js';
-import { hashOf, type Settings, settingsOfHash } from './settings.js';
+import { hashOf, remarksOn, type Settings, settingsOfHash } from './settings.js';
 import type { Command, Report } from './training/messages.js';
 import { pageTrainer, type Trainer, workerTrainer } from './training/trainer.js';
 import { element } from './views/elements.js';
@@ -18,6 +18,11 @@ type State = 'idle' | 'starting' | 'training' | 'paused';
 /** What the page remembers of a run. */
 interface ShownRun extends RecordedRun {
   readonly readings$: Subject<SharpnessReading>;
+  readonly problems$: Subject<Problem>;
+  /** Whether anybody knows why there may be no reading. */
+  isExplained: boolean;
+  /** Why the last reading that was due was not tried. */
+  skipped?: string;
 }
 
 let state: State = 'idle';
@@ -33,7 +38,9 @@ const trainers = new Map<Place, Trainer>();
 const start = element('start', HTMLButtonElement);
 const pause = element('pause', HTMLButtonElement);
 const stop = element('stop', HTMLButtonElement);
+/** Said by screen readers; what changes all the time stands in `progress`. */
 const status = element('status', HTMLParagraphElement);
+const progress = element('progress', HTMLParagraphElement);
 const notice = element('notice', HTMLParagraphElement);
 const csv = element('csv', HTMLButtonElement);
 const text = (id: string, value: string) => {
@@ -70,9 +77,30 @@ function trainer(where: Place): Trainer {
 
 const send = (command: Command) => trainer(place).send(command);
 
+let said: readonly string[] = [];
 function say(lines: readonly string[]): void {
+  said = lines;
   notice.textContent = lines.join('\n');
   notice.hidden = lines.length === 0;
+}
+
+/** One more line, and the two before it. */
+function sayAlso(line: string): void {
+  if (!said.includes(line)) {
+    say([...said, line].slice(-3));
+  }
+}
+
+/** A trainer that cannot be used any more; the next one begins with nothing. */
+function discard(where: Place): void {
+  trainers.get(where)?.dispose();
+  trainers.delete(where);
+}
+
+/** What a run says is all. */
+function complete(run: ShownRun | undefined): void {
+  run?.readings$.complete();
+  run?.problems$.complete();
 }
 
 /** A worker may have other backends than the page. */
@@ -89,7 +117,7 @@ function settled(about: readonly string[]): void {
   notes = about;
   lookForBackends();
   const conflict = form.conflict();
-  say(conflict === undefined ? notes : [...notes, conflict]);
+  say([...notes, ...(conflict === undefined ? remarksOn(form.read().settings) : [conflict])]);
   start.disabled = conflict !== undefined || state === 'starting';
 }
 
@@ -100,7 +128,10 @@ function enter(next: State): void {
   start.disabled = next === 'starting' || form.conflict() !== undefined;
   pause.disabled = next === 'idle' || next === 'starting';
   pause.textContent = next === 'paused' ? 'Resume' : 'Pause';
-  stop.disabled = pause.disabled;
+  stop.disabled = next === 'idle';
+  if (next === 'idle' || next === 'starting') {
+    progress.textContent = '';
+  }
 }
 
 /** Settings of the address: at the beginning, and after the back button. */
@@ -138,7 +169,7 @@ function take(report: Report, from: Place): void {
       text('loss', short(report.loss));
       text('accuracy', percent(report.accuracy));
       if (state === 'training') {
-        status.textContent = `Epoch ${report.epoch + 1} of ${run!.settings.epochs}, step ${report.step}.`;
+        progress.textContent = `Epoch ${report.epoch + 1} of ${run!.settings.epochs}, step ${report.step}.`;
       }
       break;
     case 'epoch': {
@@ -171,26 +202,44 @@ function take(report: Report, from: Place): void {
       rescaling.fail(report.message);
       break;
     case 'problem':
-      say([report.message]);
+      run!.problems$.next(report.problem);
+      // One that was skipped is a mark in the chart: `in a fifth of the time` skips as it should.
+      if (report.problem.kind === 'failed') {
+        run!.isExplained = true;
+        sayAlso(report.problem.message);
+      } else {
+        run!.skipped = report.problem.message;
+      }
+      break;
+    case 'warning':
+      sayAlso(report.message);
       break;
     case 'ended':
       status.textContent = report.message;
       document.body.dataset.tensors = String(report.tensors);
-      run!.readings$.complete();
-      if (run!.readings.length === 0) {
-        say(['No reading was due in so short a training: measure after every epoch, or train for more epochs.']);
+      complete(run);
+      if (run!.readings.length === 0 && !run!.isExplained) {
+        sayAlso(
+          run!.skipped ??
+            'No reading was due in so short a training: measure after every epoch, or train for more epochs.',
+        );
       }
       enter('idle');
       break;
     case 'failed':
       say([report.message]);
-      status.textContent = 'Training has ended.';
-      rescaling.begin([]);
-      run?.readings$.complete();
-      if (from === 'worker') {
-        trainers.get(from)?.dispose();
-        trainers.delete(from);
+      if (from === 'worker' || report.run === 0) {
+        discard(from);
       }
+      // Another place, where backends were looked for.
+      if (from !== place) {
+        break;
+      }
+      if (state !== 'idle') {
+        status.textContent = 'Training has ended.';
+      }
+      rescaling.begin([]);
+      complete(run);
       enter('idle');
       break;
   }
@@ -207,10 +256,18 @@ element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   }
   place = settings.place;
   number++;
-  runs.at(-1)?.readings$.complete();
-  const run = { number, settings, readings: [], epochs: [], readings$: new Subject<SharpnessReading>() };
+  complete(runs.at(-1));
+  const run: ShownRun = {
+    number,
+    settings,
+    readings: [],
+    epochs: [],
+    readings$: new Subject(),
+    problems$: new Subject(),
+    isExplained: false,
+  };
   runs.push(run);
-  curves.addRun(`run ${number}`, run.readings$);
+  curves.addRun(`run ${number}`, run);
   losses.clear();
   accuracies.clear();
   for (const id of ['ms', 'trace', 'loss', 'accuracy', 'test-accuracy']) {
@@ -218,7 +275,7 @@ element('settings', HTMLFormElement).addEventListener('submit', (event) => {
   }
   text('ms-remarks', '');
   rescaling.begin([]);
-  say(about);
+  say([...about, ...remarksOn(settings)]);
   enter('starting');
   status.textContent = 'Starting …';
   send({ kind: 'start', run: number, settings });
@@ -230,6 +287,16 @@ pause.addEventListener('click', () => {
   status.textContent = paused ? 'Paused.' : 'Training.';
 });
 stop.addEventListener('click', () => {
+  const run = runs.at(-1);
+  if (state === 'starting') {
+    // What it waits for may never come.
+    discard(place);
+    complete(run);
+    status.textContent = 'Stopped before it had begun.';
+    enter('idle');
+    return;
+  }
+  run!.isExplained = true;
   send({ kind: 'stop' });
   status.textContent = 'Stopping …';
 });

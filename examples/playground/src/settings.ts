@@ -104,6 +104,13 @@ export function hashOf(settings: Settings): string {
   return new URLSearchParams(changed.map((name) => [name, String(settings[name])])).toString();
 }
 
+/** What is slow or differs with these settings, though they can be trained with. */
+export function remarksOn({ optimizer, backend }: Settings): string[] {
+  return optimizer === 'penalty' && backend === 'webgpu'
+    ? ['The penalty waits for the GPU in every second step, which takes long on WebGPU: wasm or WebGL may be faster.']
+    : [];
+}
+
 /** Why these settings cannot be trained with, in one line that says what to choose; `undefined` where they can. */
 export function conflictOf({ data, network, backend }: Settings): string | undefined {
   if (network === 'cnn' && data !== 'digits') {

@@ -4,6 +4,7 @@ import {
   conflictOf,
   defaults,
   hashOf,
+  remarksOn,
   type Settings,
   settingsOfHash,
 } from '../../../examples/playground/src/settings.js';
@@ -31,6 +32,14 @@ describe('settings of the playground', () => {
     ['toString=1', "There is no setting 'toString'."],
   ])('of an address that says %s are the usual ones, and a line says so', (hash, line) => {
     expect(settingsOfHash(`#${hash}`)).toEqual({ settings: defaults, notes: [line] });
+  });
+
+  test('that train slowly are told of', () => {
+    expect(remarksOn(defaults)).toEqual([]);
+    expect(remarksOn({ ...defaults, optimizer: 'penalty', backend: 'webgl' })).toEqual([]);
+    expect(remarksOn({ ...defaults, optimizer: 'penalty', backend: 'webgpu' })).toEqual([
+      expect.stringMatching(/wasm or WebGL may be faster/),
+    ]);
   });
 
   test('that cannot be trained with are known', () => {

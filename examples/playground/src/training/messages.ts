@@ -1,4 +1,4 @@
-import type { SharpnessReading } from 'tfjs-sharpness';
+import type { Problem, SharpnessReading } from 'tfjs-sharpness';
 import type { BackendName, Settings } from '../settings.js';
 
 /** What the page asks of the training, wherever that runs. */
@@ -83,7 +83,9 @@ export type Report =
   | { readonly kind: 'epoch'; readonly run: number; readonly end: EpochEnd }
   | { readonly kind: 'reading'; readonly run: number; readonly reading: SharpnessReading }
   | { readonly kind: 'outlook'; readonly run: number; readonly outlook: Outlook }
-  | { readonly kind: 'problem'; readonly run: number; readonly message: string }
+  | { readonly kind: 'problem'; readonly run: number; readonly problem: Problem }
+  /** Training goes on, and is not what was asked for. */
+  | { readonly kind: 'warning'; readonly run: number; readonly message: string }
   | { readonly kind: 'rescaled'; readonly run: number; readonly rescaled: Rescaled }
   | { readonly kind: 'not rescaled'; readonly run: number; readonly message: string }
   /** `tensors`: how many there are in all, for who looks for leaks. */

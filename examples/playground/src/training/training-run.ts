@@ -8,6 +8,7 @@ import { lineOf } from './line-of-error.js';
 import type { Report } from './messages.js';
 import { network } from './networks.js';
 import { optimizer } from './optimizer.js';
+import { hearPackageWarnings } from './package-warnings.js';
 import { rescaled } from './rescaling.js';
 import type { Samples } from './samples.js';
 
@@ -111,7 +112,9 @@ export async function trainingRun(
     let [epoch, step, loss, lastPicture, lastBatch] = [0, 0, 0, 0, 0];
     sharpness = minimumSharpness({ data: { xs: x, ys: y }, every: schedules[settings.every], memoryMB: 32 });
     sharpness.readings$.subscribe((reading) => report({ kind: 'reading', run: number, reading }));
-    sharpness.problems$.subscribe(({ message }) => report({ kind: 'problem', run: number, message }));
+    sharpness.problems$.subscribe(({ kind, step, epoch, message }) =>
+      report({ kind: 'problem', run: number, problem: { kind, step, epoch, message } }),
+    );
     const stopping = earlyStopping({
       monitor: 'minimumSharpness',
       startFromAccuracy: 0.5,
@@ -159,6 +162,7 @@ export async function trainingRun(
       },
       'never', // frames do not come in a hidden tab: `turn` yields in their place
     );
+    const leaveWarnings = hearPackageWarnings((message) => report({ kind: 'warning', run: number, message }));
     try {
       await picture();
       await model.fit(x, y, {
@@ -171,6 +175,7 @@ export async function trainingRun(
         callbacks: [sharpness, ...(settings.earlyStopping ? [stopping] : []), progress],
       });
     } finally {
+      leaveWarnings();
       sharpness.dispose();
     }
     await picture();

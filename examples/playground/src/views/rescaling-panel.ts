@@ -1,4 +1,5 @@
 import type { Rescaled } from '../training/messages.js';
+import { type Decades, decadesOf, shareOf } from './decades.js';
 import { element } from './elements.js';
 import { short } from './numbers.js';
 
@@ -9,10 +10,11 @@ export interface RescalingPanel {
   fail(message: string): void;
 }
 
-/** Powers of ten that the bars have room for: a factor of 1000 multiplies a trace by 10^6 at most. */
-const DECADES = 8;
-/** Marks on their axis, in powers of ten from its left end. */
-const MARKS = [0, 2, 4, 6, 8];
+/** `10K`, and `1e-8` or `1e18` where words for it end. */
+const compact = (value: number) =>
+  value < 1e-3 || value >= 1e15
+    ? value.toExponential(0).replace('e+', 'e')
+    : value.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** The slider, and what becomes of trace, Minimum Sharpness and predictions. */
 export function rescalingPanel(wanted: (layer: string, factor: number) => void): RescalingPanel {
@@ -38,11 +40,10 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
   say();
 
   /** A bar from the left end of the axis, and a mark where the value was before. */
-  function bar(name: string, least: number, before: number, after: number): void {
-    const share = (value: number) => Math.max(0, Math.min(1, Math.log10(value / least) / DECADES)) * 100;
+  function bar(name: string, axis: Decades, before: number, after: number): void {
     const { style } = element(`${name}-bar`, HTMLSpanElement);
-    style.setProperty('--value', `${share(after)}%`);
-    style.setProperty('--before', `${share(before)}%`);
+    style.setProperty('--value', `${100 * shareOf(axis, after)}%`);
+    style.setProperty('--before', `${100 * shareOf(axis, before)}%`);
   }
 
   return {
@@ -52,7 +53,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       slider.value = '0';
       say();
       for (const name of ['trace', 'ms']) {
-        bar(name, 1, 1, 1);
+        bar(name, decadesOf([], []), 1, 1);
         text(`${name}-effect`, '–');
       }
       text('change-effect', '–');
@@ -63,13 +64,14 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
           : 'Move the slider, also while it trains.';
     },
     show({ before, after, change, factor, samples, layer }) {
-      const least = 10 ** Math.floor(Math.log10(Math.min(before.minimumSharpness, before.trace)) - 0.5);
+      const axis = decadesOf([before.trace, before.minimumSharpness], [after.trace, after.minimumSharpness]);
       const course = (from: number, to: number) => {
         const ratio = to / from;
-        return `${short(from)} → ${short(to)} (×${Math.abs(ratio - 1) < 0.005 ? '1.00' : short(ratio)})`;
+        const times = Number.isFinite(ratio) ? ` (×${Math.abs(ratio - 1) < 0.005 ? '1.00' : short(ratio)})` : '';
+        return `${short(from)} → ${short(to)}${times}`;
       };
-      bar('trace', least, before.trace, after.trace);
-      bar('ms', least, before.minimumSharpness, after.minimumSharpness);
+      bar('trace', axis, before.trace, after.trace);
+      bar('ms', axis, before.minimumSharpness, after.minimumSharpness);
       text('trace-effect', course(before.trace, after.trace));
       text('ms-effect', course(before.minimumSharpness, after.minimumSharpness));
       // Below this there is rounding only.
@@ -81,14 +83,18 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
           : `probabilities change by up to ${most}`,
       );
       marks.replaceChildren(
-        ...MARKS.map((exponent) => {
+        ...axis.marks.map((exponent) => {
           const mark = document.createElement('span');
           mark.className = 'bar-mark';
-          mark.textContent = (least * 10 ** exponent).toLocaleString('en', { notation: 'compact' });
-          mark.style.left = `${(100 * exponent) / DECADES}%`;
+          mark.textContent = compact(axis.least * 10 ** exponent);
+          mark.style.left = `${(100 * exponent) / axis.count}%`;
           return mark;
         }),
       );
+      if (!(before.trace > 0 && before.minimumSharpness > 0)) {
+        caption.textContent = `There is nothing to compare: the trace is ${short(before.trace)}, and Minimum Sharpness ${short(before.minimumSharpness)}. So it is where a network is saturated, its units are dead, or training broke it. Measured on ${samples} samples.`;
+        return;
+      }
       caption.textContent =
         factor === 1
           ? `As it was trained. Move the slider, also while it trains. Measured on ${samples} samples.`

@@ -1,10 +1,16 @@
-import type { Observable } from 'rxjs';
-import type { SharpnessReading } from 'tfjs-sharpness';
+import { from, type Observable } from 'rxjs';
+import type { Problem, SharpnessReading } from 'tfjs-sharpness';
 import { sharpnessChart } from 'tfjs-sharpness/chart';
+
+/** What a run says while it trains. */
+export interface RunStreams {
+  readonly readings$: Observable<SharpnessReading>;
+  readonly problems$: Observable<Problem>;
+}
 
 export interface SharpnessCurves {
   /** One more run. The two before it stay, in other colours. */
-  addRun(name: string, readings$: Observable<SharpnessReading>): void;
+  addRun(name: string, streams: RunStreams): void;
 }
 
 /** Runs that are compared. */
@@ -12,26 +18,22 @@ const SHOWN = 3;
 
 /** Minimum Sharpness with its 95% band and the plain trace, in the package's own chart. */
 export function sharpnessCurves(element: HTMLElement): SharpnessCurves {
-  let runs: { readonly name: string; readonly readings: SharpnessReading[] }[] = [];
-  const chartOf = (name: string) => sharpnessChart(element, undefined, { name, height: 240, layers: false });
+  let runs: { readonly name: string; readonly readings: SharpnessReading[]; readonly problems: Problem[] }[] = [];
+  const chartOf = (name: string, streams?: RunStreams) =>
+    sharpnessChart(element, streams, { name, height: 240, layers: false });
   let chart = chartOf('run 1');
   return {
-    addRun(name, readings$) {
-      const readings: SharpnessReading[] = [];
-      runs = [{ name, readings }, ...runs].slice(0, SHOWN);
+    addRun(name, streams) {
+      const run = { name, readings: [] as SharpnessReading[], problems: [] as Problem[] };
+      runs = [run, ...runs].slice(0, SHOWN);
       // The run that is under way is the first one, and so always of the same colour.
       chart.dispose();
-      chart = chartOf(name);
-      for (const before of runs.slice(1)) {
-        chart.addRun(before.name);
-        for (const reading of before.readings) {
-          chart.update(reading, before.name);
-        }
+      chart = chartOf(name, streams);
+      for (const { name, readings, problems } of runs.slice(1)) {
+        chart.addRun(name, { readings$: from(readings), problems$: from(problems) });
       }
-      readings$.subscribe((reading) => {
-        readings.push(reading);
-        chart.update(reading, name);
-      });
+      streams.readings$.subscribe((reading) => run.readings.push(reading));
+      streams.problems$.subscribe((problem) => run.problems.push(problem));
     },
   };
 }
