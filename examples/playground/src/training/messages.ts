@@ -8,7 +8,7 @@ export type Command =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'stop' }
-  /** A measurement with one layer's weights multiplied by `factor` and the next one's divided by it; they are put back. */
+  /** A measurement with one layer's weights and biases multiplied by `factor` and the next one's kernel divided by it; they are put back. */
   | { readonly kind: 'rescale'; readonly layer: string; readonly factor: number };
 
 /** A backend that the browser has, or why it has it not. */

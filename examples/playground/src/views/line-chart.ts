@@ -21,7 +21,7 @@ export interface Series {
 export function lineChart(element: HTMLElement, series: readonly Series[], { percentages = false } = {}): LineChart {
   let data: (number | null)[][] = [[], ...series.map(() => [])];
   const show = (value: number | null | undefined) =>
-    value === null || value === undefined ? '–' : percentages ? `${(100 * value).toFixed(0)}%` : short(value);
+    value === null || value === undefined ? '' : percentages ? `${(100 * value).toFixed(0)}%` : short(value);
   const axis = {
     stroke: () => colour('soft'),
     grid: { stroke: () => colour('line'), width: 0.75 },
@@ -32,9 +32,12 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
   const plot = new uPlot(
     {
       ...size(),
-      padding: [8, 16, 0, 0],
+      padding: [8, 20, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
       legend: { markers: { show: false } },
+      hooks: {
+        setCursor: [({ root, cursor }) => void root.toggleAttribute('data-pointed', cursor.idx != null)],
+      },
       scales: {
         x: { time: false, range: (_, __, max) => [0, Math.max(1, max ?? 1)] },
         y: percentages
@@ -46,7 +49,7 @@ export function lineChart(element: HTMLElement, series: readonly Series[], { per
         { ...axis, size: 46, values: (_, ticks) => ticks.map(show) },
       ],
       series: [
-        { label: 'epoch', value: (_, value) => (value === null ? '–' : value.toFixed(1).replace('.0', '')) },
+        { label: 'epoch', class: 'epoch', value: (_, value) => (value === null ? '' : String(value)) },
         ...series.map(({ label, colour: name, dashed }) => ({
           label,
           class: dashed ? 'dashed' : 'plain',

@@ -98,7 +98,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       caption.textContent =
         factor === 1
           ? `As it was trained. Move the slider, also while it trains. Measured on ${samples} samples.`
-          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the layer behind it divided by ${short(factor)}. It is the same network, and yet by its plain trace it would be ${short(after.trace / before.trace)} times as sharp. Minimum Sharpness is the smallest trace that any such rescaling can reach, so it stays. Measured on ${samples} samples.`;
+          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the weights that leave it divided by ${short(factor)}. It is the same network, and yet by its plain trace it would be ${short(after.trace / before.trace)} times as sharp. Minimum Sharpness is the smallest trace that any such rescaling can reach, so it stays. Measured on ${samples} samples.`;
     },
     fail(message) {
       caption.textContent = message;
