@@ -197,6 +197,16 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     expect(await page.isEnabled('#start')).toBe(true);
   });
 
+  it('starts also with a value that is out of range in a row that is hidden', async () => {
+    await open(`${quick}&optimizer=penalty`);
+    await page.fill('[name=lambda]', '50');
+    await page.selectOption('[name=optimizer]', 'sgd');
+    expect(await text('notice')).toContain("not '50'");
+    await trainAgain();
+    expect(await text('status')).toBe('Trained for 2 epochs.');
+    expect(await text('notice')).toContain("not '50'");
+  });
+
   it('says why a backend is not there', async () => {
     const other = await tab();
     await other.addInitScript(() =>
