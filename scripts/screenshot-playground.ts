@@ -40,7 +40,7 @@ async function trained(hash: string, exponent: number, options: BrowserContextOp
 try {
   const desk = await trained('epochs=20', 2, { viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
   const { y, height } = (await desk.locator('#rescaling').boundingBox())!;
-  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(y + height + 28) };
+  const clip = { x: 0, y: 0, width: 1280, height: Math.floor(y + height + 16) };
   await desk.screenshot({ path: join(root, 'docs/playground.png'), fullPage: true, clip });
 
   const phone = await trained('data=spirals&optimizer=sam&learningRate=0.3&batchSize=30&epochs=100&noise=0.05', 1, {
