@@ -10,6 +10,7 @@ const backendFree = [
   'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,chart,docs,native,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
+  'test/examples/playground/*.test.ts',
   'test/training/files/*.test.ts',
   'test/training/tensorboard/!(native-writer).test.ts',
   'test/{throws,warnings}.test.ts',
