@@ -24,8 +24,7 @@ export function sharpnessOf({ minimumSharpness, standardError, reliable }: Chart
 
 /** `Minimum Sharpness 27.42 ± 1.1, trace 31.2` */
 export function valuesOf(reading: ChartReading): string {
-  const trace = reading.trace === undefined ? '' : `, trace ${digits(reading.trace)}`;
-  return `Minimum Sharpness ${sharpnessOf(reading)}${trace}`;
+  return `Minimum Sharpness ${legendText(reading, true)}`;
 }
 
 /** `skipped: the loss of ... is not known` */

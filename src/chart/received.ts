@@ -55,7 +55,8 @@ export function receivedReading(given: ChartReading): ChartReading {
     assumptions: Array.isArray(assumptions) ? assumptions : undefined,
   };
   // In the order in which they came, which is that of the columns of files.
-  const all = Object.keys(given).map((key) => [key, { ...rest, ...known }[key as 'step']] as const);
+  const values: Readonly<Record<string, unknown>> = { ...rest, ...known };
+  const all = Object.keys(given).map((key) => [key, values[key]] as const);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as unknown as ChartReading;
 }
 

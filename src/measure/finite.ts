@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Walk } from '../network/walk.js';
 import { isSynchronous } from '../tfjs/backend.js';
 import { consecutiveRows } from '../tfjs/consecutive-rows.js';
 import { identityOfValues } from '../tfjs/value-identity.js';
 import type { Weight } from '../tfjs/weights.js';
 import type { Between } from '../traces/chunks.js';
-import { isTurnDue, nextTurn } from '../traces/event-loop.js';
+import { nextTurn, numbersInTurns } from '../traces/event-loop.js';
 
 /** Values known to be finite, by what stands for them. */
 const knownFinite = new WeakSet<object>();
@@ -43,7 +44,7 @@ async function allFinite(tensors: readonly tf.Tensor[], between: Between): Promi
   sums.dispose();
   for (const [i, x] of tensors.entries()) {
     if (isLarge[i] && x.dtype === 'float32') {
-      values[i] = await sumByRows(x, between);
+      values[i] = await numbersInTurns(summingByRows(x), between);
     }
   }
   return Promise.all(
@@ -57,14 +58,14 @@ async function allFinite(tensors: readonly tf.Tensor[], between: Between): Promi
   );
 }
 
-/** The sum of all elements; not a number where the tensor is disposed meanwhile. */
-async function sumByRows(x: tf.Tensor, between: Between): Promise<number> {
+/** Finds the sum of all elements; not a number where the tensor is disposed meanwhile. */
+function* summingByRows(x: tf.Tensor): Walk<number> {
   const [rows] = x.shape;
   const atOnce = Math.max(1, Math.floor((MOST_AT_ONCE * rows) / x.size));
   let sum = 0;
   for (let begin = 0; begin < rows; begin += atOnce) {
-    if (isTurnDue()) {
-      await between();
+    if (begin > 0) {
+      yield;
     }
     if (x.isDisposed) {
       return Number.NaN;

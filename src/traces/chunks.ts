@@ -340,5 +340,19 @@ export function samplesForTrial(inputs: readonly tf.Tensor[], count: number): tf
       );
 }
 
+/** Runs a chunk of `samplesForTrial`, which go afterwards. */
+export async function onSamplesForTrial<T>(
+  inputs: readonly tf.Tensor[],
+  count: number,
+  run: (samples: readonly tf.Tensor[]) => Promise<T>,
+): Promise<T> {
+  const samples = samplesForTrial(inputs, count);
+  try {
+    return await run(samples);
+  } finally {
+    tf.dispose(samples);
+  }
+}
+
 /** The shape of one sample of each input. */
 export const shapesOfSample = (inputs: readonly tf.Tensor[]) => inputs.map(({ shape }) => shape.slice(1));

@@ -23,8 +23,8 @@ import {
   chunksOf,
   fitting,
   fittingWork,
+  onSamplesForTrial,
   type StartedChunk,
-  samplesForTrial,
   samplesOf,
   shapesOfSample,
   twiceTried,
@@ -236,16 +236,13 @@ export function traceKernel(
     if (fit === 1 || !isSynchronous()) {
       return { samples: fit, columns };
     }
-    const samples = await twiceTried(async (count) => {
-      const some = samplesForTrial(inputs, count);
-      try {
+    const samples = await twiceTried((count) =>
+      onSamplesForTrial(inputs, count, async (some) => {
         const { found, steps } = await traceChunk(some, 0, count, columns, between, () => {});
         found.dispose();
         return { count, fit, steps };
-      } finally {
-        tf.dispose(some);
-      }
-    });
+      }),
+    );
     return { samples, columns };
   }
 

@@ -19,8 +19,8 @@ import {
   type ChunkedPass,
   chunksOf,
   fitting,
+  onSamplesForTrial,
   type StartedChunk,
-  samplesForTrial,
   samplesOf,
   shapesOfSample,
   trialOfSamples,
@@ -181,14 +181,9 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
         // What a trial has seen would count twice.
         const tried = newPass();
         try {
-          return await trialOfSamples(Number.POSITIVE_INFINITY, async (_, count) => {
-            const some = samplesForTrial(inputs, count);
-            try {
-              return await sizeChunk(tried, some, 0, count, between);
-            } finally {
-              tf.dispose(some);
-            }
-          });
+          return await trialOfSamples(Number.POSITIVE_INFINITY, (_, count) =>
+            onSamplesForTrial(inputs, count, (some) => sizeChunk(tried, some, 0, count, between)),
+          );
         } finally {
           tried.dispose();
         }
