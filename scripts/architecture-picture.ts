@@ -20,9 +20,11 @@ const entries: Readonly<Record<string, string>> = {
   // Its room has the same name.
   filesEntry: '/files',
   layers: '/layers',
+  chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
   files: 'saved models<br/>and data files',
+  chart: 'draws readings<br/>in a page',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',

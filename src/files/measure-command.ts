@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { MeasureOptions } from '../measure/options.js';
-import { csvFile, csvLine, csvRow } from '../training/files/csv.js';
+import { csvLine, readingRow } from '../measure/reading-row.js';
+import { csvFile } from '../training/files/csv.js';
 import { jsonLinesFile, jsonText } from '../training/files/json-lines.js';
 import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf } from '../warnings.js';
@@ -199,7 +200,7 @@ function printer(
           write(csvLine(columns));
           isFirst = false;
         }
-        const row = csvRow(reading);
+        const row = readingRow(reading);
         write(csvLine(columns.map((column) => row.get(column) ?? '')));
       },
       end: () => {},

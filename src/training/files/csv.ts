@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Observer } from 'rxjs';
 import { checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
-import { distinctNames } from '../../names.js';
+import { csvLine, readingRow } from '../../measure/reading-row.js';
 import type { Logged } from '../streams/epoch-logs.js';
 import { type FileEvents, fileObserver } from './file-observer.js';
 import { isBlank, linesFile } from './lines-file.js';
@@ -80,7 +80,7 @@ export function csvFile(events: FileEvents, absolute: string): (reading: object)
     return true;
   };
   return (reading) => {
-    const row = csvRow(reading as SharpnessReading & Partial<Logged>);
+    const row = readingRow(reading as SharpnessReading & Partial<Logged>);
     while (!append(row)) {
       // Once more, from what is there now.
     }
@@ -89,32 +89,6 @@ export function csvFile(events: FileEvents, absolute: string): (reading: object)
 
 /** The column that tells a file of readings from others. */
 const KEY = 'minimumSharpness' satisfies keyof SharpnessReading;
-
-/** What a reading says, by columns: whatever is a number, a flag or a text, also what operators have added. */
-export function csvRow(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
-  const { step, epoch, scales, parameters, assumptions, logs, ...rest } = reading;
-  if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
-    throw new Error('what came is no reading');
-  }
-  const values: [string, unknown][] = [
-    ...Object.entries({ step: step ?? '', epoch: epoch ?? '', ...rest }),
-    ...scales.map(({ layer, alpha }): [string, unknown] => [`alpha/${layer}`, alpha]),
-    ...parameters.map(({ name, trace }): [string, unknown] => [`trace/${name}`, trace]),
-    ...Object.entries(logs ?? {}).map(([name, value]): [string, unknown] => [`logs/${name}`, value]),
-    ['assumptions', assumptions.join(' ')],
-  ];
-  const cells = values.filter(([, value]) => ['number', 'boolean', 'string'].includes(typeof value));
-  const names = distinctNames(cells.map(([name]) => name));
-  return new Map(cells.map(([, value], i) => [names[i]!, String(value)]));
-}
-
-/** A line, without its break. */
-export function csvLine(cells: readonly string[]): string {
-  return cells
-    .map((cell) => cell.replace(/[\r\n]+/g, ' '))
-    .map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
-    .join(',');
-}
 
 /** The cells of a line, as this or another program has quoted them. None for an empty line. */
 function cellsOf(line: string): string[] {
