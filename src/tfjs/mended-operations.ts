@@ -128,7 +128,10 @@ function copied<T extends tf.Tensor>(
   size: readonly number[],
 ): T {
   const values = x.dataSync();
-  const found = tf.util.getTypedArrayFromDType(x.dtype as 'float32' | 'int32' | 'bool', tf.util.sizeFromShape([...size]));
+  const found = tf.util.getTypedArrayFromDType(
+    x.dtype as 'float32' | 'int32' | 'bool',
+    tf.util.sizeFromShape([...size]),
+  );
   const strides = tf.util.computeStrides(joined.map(({ axis, inner }) => x.shape[axis] * inner));
   const last = joined.length - 1;
   let place = 0;
