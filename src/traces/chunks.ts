@@ -275,13 +275,12 @@ export function fittingWork(few: Tried, more: Tried = few): number {
 const SECOND_TRIAL = 16;
 
 /**
- * How many to try after one: two at least, to see what grows. One alone makes what it takes whatever the number look like its own: so twice as
- * many as by that.
+ * How many to try after one: two at least, to see what grows, and no more than take as long as a step may.
  *
  * @param fit how many fit the memory.
  */
 export function secondTrial(one: Tried, fit: number): number {
-  return Math.min(SECOND_TRIAL, fit, 2 * fittingWork(one));
+  return Math.min(SECOND_TRIAL, fit, Math.max(2, fittingWork(one)));
 }
 
 /** A chunk that was tried. */
