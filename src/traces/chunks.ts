@@ -55,7 +55,7 @@ export interface ChunkedPass<Started extends StartedChunk, Read> {
   /** Runs the samples `begin`, ..., `begin + count - 1`. When it throws, it leaves nothing behind. */
   start(begin: number, count: number, size: ChunkSize, between: Between): Started | Promise<Started>;
   /** @param values the numbers of `found`. */
-  read(started: Started, values: Float32Array): Read | Promise<Read>;
+  read(started: Started, values: Float32Array, between: Between): Read | Promise<Read>;
   /** Told that chunks that were started are thrown away, and are started again: what they have left elsewhere does not count. */
   forget?(): void;
 }
@@ -123,7 +123,7 @@ export async function* chunksOf<Started extends StartedChunk, Read>(
           await device.check();
           remembered.set(size);
         }
-        read = await pass.read(first.started, values[0]);
+        read = await pass.read(first.started, values[0], orOver);
         await device.check();
       } catch (error) {
         // What leaves the range of float32 does so in chunks of any size.

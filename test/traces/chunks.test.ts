@@ -367,11 +367,11 @@ it('tries again in halves where a chunk cannot be used once it is read, unless i
     pass.start(begin, count, { ...size, columns: [7] }, between);
   const read =
     (error: Error): typeof pass.read =>
-    (chunk, values) => {
+    (chunk, values, between) => {
       if (values.length > 3) {
         throw error;
       }
-      return pass.read(chunk, values);
+      return pass.read(chunk, values, between);
     };
   const chunks: number[][] = [];
   for await (const chunk of chunksOf({ ...pass, start, read: read(new Error('OOM when allocating tensor')) })) {
