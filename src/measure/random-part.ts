@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { isStop, type Walk } from '../network/walk.js';
 import { gatherRows } from '../traces/pairs/input-rows.js';
 import { uniforms } from '../traces/sampling/uniform.js';
 
@@ -13,18 +14,44 @@ export interface RandomPart {
   readonly places: readonly number[];
 }
 
+/** Numbers of about the same size stand in one of so many heaps, so that few have to be sorted. */
+const HEAPS = 2 ** 16;
+const heapOf = (number: number) => Math.floor(number * HEAPS);
+
 /**
- * A part of fixed size of a set of known size, every one alike probable.
+ * A part of fixed size of a set of known size, every one alike probable, piece by piece.
  *
  * @throws RangeError with one line if fewer than 2 samples are in it, which say nothing of their spread.
  */
-export function partOfSet(share: number, samples: number, seed: number): RandomPart {
+export function* partOfSet(share: number, samples: number, seed: number): Walk<RandomPart> {
   const size = Math.round(share * samples);
   checkSize(size, samples);
   const uniform = uniforms(seed);
-  const numbers = Float64Array.from({ length: samples }, (_, n) => uniform(FIRST_OF_SAMPLES + n));
-  const threshold = numbers.slice().sort()[size - 1];
-  return { population: samples, places: Array.from(numbers.keys()).filter((n) => numbers[n] <= threshold) };
+  const numbers = new Float64Array(samples);
+  const inHeap = new Uint32Array(HEAPS);
+  for (let n = 0; n < samples; n++) {
+    numbers[n] = uniform(FIRST_OF_SAMPLES + n);
+    inHeap[heapOf(numbers[n])]++;
+    if (isStop(n)) {
+      yield;
+    }
+  }
+  let last = 0;
+  let before = 0;
+  while (before + inHeap[last] < size) {
+    before += inHeap[last++];
+  }
+  const threshold = numbers.filter((number) => heapOf(number) === last).sort()[size - before - 1];
+  const places: number[] = [];
+  for (let n = 0; n < samples; n++) {
+    if (numbers[n] <= threshold) {
+      places.push(n);
+    }
+    if (isStop(n)) {
+      yield;
+    }
+  }
+  return { population: samples, places };
 }
 
 /** Draws from batches of an unknown number: every sample on its own, so that parts of the same size are alike probable. */

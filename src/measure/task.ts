@@ -4,7 +4,7 @@ import { checkSameEngine } from '../tfjs/copies.js';
 import { withDeviceErrors } from '../tfjs/device-errors.js';
 import { defaultMemoryMB } from '../tfjs/device-memory.js';
 import type { Pause } from '../traces/chunks.js';
-import { isTurnDue, nextTurn } from '../traces/event-loop.js';
+import { isTurnDue, nextTurn, numbersInTurns } from '../traces/event-loop.js';
 import { watchForEnd } from './dataset-end.js';
 import { checkFiniteInputs, checkFiniteWeights } from './finite.js';
 import { checkEnds, type DatasetInputs, isDataset } from './inputs.js';
@@ -93,13 +93,13 @@ interface OwnedData extends Data {
 async function tensorData(
   subject: Subject,
   inputs: unknown,
-  { part = 1, seed = 0, labels, sampleWeight }: MeasureOptions,
+  { part = 1, seed = 0, labels, sampleWeight, signal }: MeasureOptions,
   checkBatch: RunBatch,
 ): Promise<OwnedData> {
   const { inputs: given, ...own } = subject.item(inputs);
   checkSameEngine(subject.weights, given);
   const [samples] = given[0].shape;
-  const drawn = part < 1 ? partOfSet(part, samples, seed) : null;
+  const drawn = part < 1 ? await numbersInTurns(partOfSet(part, samples, seed), turn(signal)) : null;
   const ofLoss = await subject.lossInputs(given, {
     labels: eitherOf('labels', own.labels, labels),
     sampleWeight: eitherOf('sampleWeight', own.sampleWeight, sampleWeight),
@@ -204,10 +204,7 @@ function datasetData(
 /** What is looked at before a batch is measured: whether it is finite, and with the first one, whether the network can be measured. */
 function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>, { signal }: MeasureOptions): RunBatch {
   let first = true;
-  const between = async () => {
-    await nextTurn();
-    throwIfAborted(signal);
-  };
+  const between = turn(signal);
   return async (batch) => {
     const inputs = batch.slice(0, subject.inputNames.length);
     await checkFiniteInputs(subject.inputNames, inputs, between);
@@ -216,6 +213,14 @@ function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>, {
       checkRepeatableForward(subject.graph, batch);
     }
     first = false;
+  };
+}
+
+/** A turn of the event loop, in which the measurement may be stopped. */
+function turn(signal: AbortSignal | undefined): () => Promise<void> {
+  return async () => {
+    await nextTurn();
+    throwIfAborted(signal);
   };
 }
 

@@ -145,15 +145,8 @@ const cloned = <Delta extends Numbers>(delta: Delta): Delta =>
     ? tf.clone(delta)
     : Object.fromEntries(Object.entries(delta).map(([part, each]) => [part, tf.clone(each)]))) as Delta;
 
-/** `sendingBack` at once, whatever the deltas are made of. */
-export function sendBackAs<Delta extends Numbers, Left extends Numbers>(
-  ...all: Parameters<typeof sendingBackAs<Delta, Left>>
-): Map<Parameter, Left> {
-  return atOnce(sendingBackAs<Delta, Left>(...all));
-}
-
-/** `sendBackAs`, layer by layer. The tape has to live until it is over. */
-function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
+/** `sendingBack`, whatever the deltas are made of. The tape has to live until it is over. */
+export function* sendingBackAs<Delta extends Numbers, Left extends Numbers>(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,

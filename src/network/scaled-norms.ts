@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { MemoryGauge } from '../tfjs/memory-gauge.js';
 import { identityOfValues } from '../tfjs/value-identity.js';
-import { sendBackAs } from './backward.js';
+import { sendingBackAs } from './backward.js';
 import { aligned, type Scaled, scaledTo, sumOf } from './block-floating-point.js';
 import type { Graph } from './graph.js';
 import type { CallWithDelta, Operation, Parameter, ParameterRole, RecordedCall } from './layers/operation.js';
 import type { StepPlan, Tape } from './tape.js';
+import type { Walk } from './walk.js';
 
 /** How large numbers are kept on the way, as exponents of two. */
 export interface Magnitudes {
@@ -51,14 +52,14 @@ export async function largestWeights(plan: readonly StepPlan[]): Promise<Map<Ope
 }
 
 /**
- * `squaredNorms` in block floating point: every sample's deltas are scaled by powers of two from layer to layer, so that neither
+ * `sendingNormsBack` in block floating point: every sample's deltas are scaled by powers of two from layer to layer, so that neither
  * they nor their squares leave the range of float32, and so are the inputs of kernels before they are squared.
  *
  * @param outputDeltas disposed here.
  * @param weights what `largestWeights` found.
  * @returns for each trained parameter that a delta reached, one column: [N].
  */
-export function scaledNorms(
+export function scalingNorms(
   graph: Graph,
   plan: readonly StepPlan[],
   tape: Tape,
@@ -67,8 +68,8 @@ export function scaledNorms(
   gauge: MemoryGauge,
   weights: ReadonlyMap<Operation, LargestWeights>,
   { travelling, squared }: Magnitudes,
-): Map<Parameter, Scaled> {
-  return sendBackAs<Scaled, Scaled>(graph, plan, tape, outputDeltas, gauge, {
+): Walk<Map<Parameter, Scaled>> {
+  return sendingBackAs<Scaled, Scaled>(graph, plan, tape, outputDeltas, gauge, {
     back(operation, call, delta) {
       // So that the products with the kernel get the magnitude that is wanted, whatever the kernel's.
       const kernel = weights.get(operation)?.kernel || 1;

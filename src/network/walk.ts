@@ -4,6 +4,12 @@
  */
 export type Walk<T> = Generator<void, T, void>;
 
+/** Numbers between two stops of a walk over many: about a millisecond. */
+const NUMBERS = 2 ** 16;
+
+/** Whether a walk over numbers stops after this one. */
+export const isStop = (place: number) => place % NUMBERS === NUMBERS - 1;
+
 /** All of it, without a stop. */
 export function atOnce<T>(walk: Walk<T>): T {
   let each = walk.next();

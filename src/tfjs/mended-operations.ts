@@ -100,18 +100,84 @@ export function stridedSlice<T extends tf.Tensor>(
 
 /*
  * wasm moves what stands together along the last axis in one piece, and takes ten times as long where that is a few channels: axes that
- * stay whole join the one before them there.
+ * stay whole join the one before them there. The cpu backend moves number by number, each with arrays of its own for the place.
  */
 
 /** `tf.slice`, where most axes stay whole. */
 export function cut<T extends tf.Tensor>(x: T, begin: readonly number[], size: readonly number[]): T {
-  if (backendName() !== 'wasm') {
+  const backend = backendName();
+  if (backend !== 'wasm' && backend !== 'cpu') {
     return tf.slice(x, [...begin], [...size]);
   }
   const joined = joinWholeAxes(x.shape, (axis) => size[axis] === x.shape[axis]);
   const first = joined.map(({ axis, inner }) => begin[axis] * inner);
   const length = joined.map(({ axis, inner }) => size[axis] * inner);
-  return tf.reshape(tf.slice(joinAxes(x, joined), first, length), [...size]) as T;
+  // What stands together as a whole is not copied there. A gradient takes operations that tf.js knows.
+  const isCopied = backend === 'cpu' && joined.length > 1 && tf.engine().state.gradientDepth === 0;
+  return isCopied
+    ? copied(x, joined, first, length, size)
+    : (tf.reshape(tf.slice(joinAxes(x, joined), first, length), [...size]) as T);
+}
+
+/** Reads the numbers from where the cpu backend has them, run by run. */
+function copied<T extends tf.Tensor>(
+  x: T,
+  joined: readonly JoinedAxes[],
+  first: readonly number[],
+  length: readonly number[],
+  size: readonly number[],
+): T {
+  const values = x.dataSync();
+  const found = tf.util.getTypedArrayFromDType(
+    x.dtype as 'float32' | 'int32' | 'bool',
+    tf.util.sizeFromShape([...size]),
+  );
+  const strides = tf.util.computeStrides(joined.map(({ axis, inner }) => x.shape[axis] * inner));
+  const last = joined.length - 1;
+  let place = 0;
+  const copy = (axis: number, from: number) => {
+    if (axis === last) {
+      for (let i = from + first[last]; i < from + first[last] + length[last]; i++) {
+        found[place++] = values[i];
+      }
+      return;
+    }
+    for (let i = first[axis]; i < first[axis] + length[axis]; i++) {
+      copy(axis + 1, from + i * strides[axis]);
+    }
+  };
+  copy(0, 0);
+  return tf.tensor(found, [...size], x.dtype) as T;
+}
+
+/** `tf.split` along an axis, into parts so many places long. */
+export function parts(x: tf.Tensor, lengths: readonly number[], axis: number): tf.Tensor[] {
+  if (backendName() !== 'cpu') {
+    return tf.split(x, [...lengths], axis);
+  }
+  let end = 0;
+  return lengths.map((length) => {
+    const begin = x.shape.map((_, i) => (i === axis ? end : 0));
+    end += length;
+    return cut(
+      x,
+      begin,
+      x.shape.map((all, i) => (i === axis ? length : all)),
+    );
+  });
+}
+
+/** `tf.unstack` along an axis that is not the last. */
+export function places(x: tf.Tensor, axis: number): tf.Tensor[] {
+  if (backendName() !== 'cpu') {
+    return tf.unstack(x, axis);
+  }
+  const shape = x.shape.filter((_, i) => i !== axis);
+  return parts(
+    x,
+    Array.from({ length: x.shape[axis] }, () => 1),
+    axis,
+  ).map((each) => tf.reshape(each, shape));
 }
 
 /** `tf.pad`, where most axes stay as they are. */

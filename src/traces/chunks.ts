@@ -55,7 +55,7 @@ export interface ChunkedPass<Started extends StartedChunk, Read> {
   /** Runs the samples `begin`, ..., `begin + count - 1`. When it throws, it leaves nothing behind. */
   start(begin: number, count: number, size: ChunkSize, between: Between): Started | Promise<Started>;
   /** @param values the numbers of `found`. */
-  read(started: Started, values: Float32Array): Read | Promise<Read>;
+  read(started: Started, values: Float32Array, between: Between): Read | Promise<Read>;
   /** Told that chunks that were started are thrown away, and are started again: what they have left elsewhere does not count. */
   forget?(): void;
 }
@@ -123,7 +123,7 @@ export async function* chunksOf<Started extends StartedChunk, Read>(
           await device.check();
           remembered.set(size);
         }
-        read = await pass.read(first.started, values[0]);
+        read = await pass.read(first.started, values[0], orOver);
         await device.check();
       } catch (error) {
         // What leaves the range of float32 does so in chunks of any size.
@@ -275,13 +275,12 @@ export function fittingWork(few: Tried, more: Tried = few): number {
 const SECOND_TRIAL = 16;
 
 /**
- * How many to try after one: two at least, to see what grows. One alone makes what it takes whatever the number look like its own: so twice as
- * many as by that.
+ * How many to try after one: two at least, to see what grows, and no more than take as long as a step may.
  *
  * @param fit how many fit the memory.
  */
 export function secondTrial(one: Tried, fit: number): number {
-  return Math.min(SECOND_TRIAL, fit, 2 * fittingWork(one));
+  return Math.min(SECOND_TRIAL, fit, Math.max(2, fittingWork(one)));
 }
 
 /** A chunk that was tried. */

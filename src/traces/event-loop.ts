@@ -55,6 +55,17 @@ export function isTurnDue(): boolean {
   return now - lastTurn + longest > turnMs();
 }
 
+/** A turn of the event loop where one is due, ahead of work on tensors of a graph that is no walk: see `inTurns`. */
+export async function turnWhereDue(
+  { checkUnmoved }: Pick<Graph, 'checkUnmoved'>,
+  between: () => Promise<void>,
+): Promise<void> {
+  if (isSynchronous() && isTurnDue()) {
+    await between();
+    checkUnmoved?.();
+  }
+}
+
 /**
  * Runs a walk on the tensors of a graph, between whose steps the event loop has its turn where that is due. Not on a GPU, where a step
  * is over once it has been launched.

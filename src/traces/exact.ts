@@ -29,7 +29,7 @@ import {
   shapesOfSample,
   twiceTried,
 } from './chunks.js';
-import { inTurns } from './event-loop.js';
+import { inTurns, turnWhereDue } from './event-loop.js';
 import { inFloatRange, outputsNotFinite, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
 
 /** Squared gradient norms of consecutive samples, summed over all columns. */
@@ -147,6 +147,7 @@ export function traceKernel(
     gauge: MemoryGauge,
     between: Between,
   ): Promise<tf.Tensor2D> {
+    await turnWhereDue(graph, between);
     const delta = gaugedTidy(gauge, () => deltasByColumn(head, tape.outputs, first, count));
     const ofDeltas = new Map<Operation, tf.Tensor>();
     const outputDeltas = new Map([[head.output, delta]]);
@@ -270,6 +271,7 @@ export function traceKernel(
     begin: number,
     samples: number,
     columnsAtOnce: readonly number[],
+    between: Between,
   ) {
     const slices = samplesOf(inputs, begin, samples);
     const passesOf = (tape: Tape) =>
@@ -288,7 +290,7 @@ export function traceKernel(
         });
       });
     try {
-      return await scaledTraces(graph, plan, parameters, slices, passesOf);
+      return await scaledTraces(graph, plan, parameters, slices, passesOf, between);
     } finally {
       tf.dispose(slices);
     }
@@ -298,7 +300,7 @@ export function traceKernel(
   function reader(inputs: readonly tf.Tensor[]): ChunkedPass<SummedChunk, TraceChunk>['read'] {
     // Rows of blocks that are known to be 0, and not to have underflowed.
     const quiet = new Set<number>();
-    return async ({ begin, samples, columns, columnsAtOnce }, found) => {
+    return async ({ begin, samples, columns, columnsAtOnce }, found, between) => {
       const pairs = samples * columns;
       const size = measured.length * samples;
       const values = found.subarray(0, size);
@@ -318,7 +320,7 @@ export function traceKernel(
       if (isFlat || heads.length === 0 || inFloatRange(values, samples, quiet)) {
         return { samples, norms: rowsOf(values, parameters.length, samples), pairs, ...loss };
       }
-      const norms = await scaledChunk(inputs, begin, samples, columnsAtOnce);
+      const norms = await scaledChunk(inputs, begin, samples, columnsAtOnce, between);
       norms.forEach((ofBlock, b) => {
         if (ofBlock.every((norm) => norm === 0)) {
           quiet.add(b);

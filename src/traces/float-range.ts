@@ -2,9 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Scaled, scaledTo } from '../network/block-floating-point.js';
 import type { Graph } from '../network/graph.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
-import { type LargestWeights, largestWeights, type Magnitudes, scaledNorms } from '../network/scaled-norms.js';
-import { record, type StepPlan, type Tape } from '../network/tape.js';
+import { type LargestWeights, largestWeights, type Magnitudes, scalingNorms } from '../network/scaled-norms.js';
+import { recording, type StepPlan, type Tape } from '../network/tape.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
+import type { Between } from './chunks.js';
+import { inTurns } from './event-loop.js';
 
 /*
  * Squares of small deltas leave the range of float32 long before deltas do: 1e-25 squared is 0. So the norms of each chunk are
@@ -91,6 +93,7 @@ const SMALLEST_PRODUCT = 2 ** -105;
  *
  * @param inputs of the chunk; they stay the caller's.
  * @param passesOf the columns, for the tape of these inputs.
+ * @param between called where a turn of the event loop is due. What it throws ends the work.
  * @returns for each parameter, one number a sample.
  * @throws RangeError with one line that names the layer where this cannot be had.
  */
@@ -100,10 +103,11 @@ export async function scaledTraces(
   parameters: readonly Parameter[],
   inputs: tf.Tensor[],
   passesOf: (tape: Tape) => readonly ScaledPass[],
+  between: Between,
 ): Promise<Float64Array[]> {
   const weights = await largestWeights(plan);
   const gauge = memoryGauge();
-  const tape = record(graph, plan, inputs, gauge);
+  const tape = await inTurns(graph, recording(graph, plan, inputs, gauge), between);
   try {
     await checkForward(graph, plan, tape, weights);
     const passes = passesOf(tape);
@@ -112,11 +116,13 @@ export async function scaledTraces(
     for (const magnitudes of attempts) {
       const found = parameters.map(() => new Float64Array(inputs[0].shape[0]));
       for (const { columns, deltas } of passes) {
+        await between();
         graph.checkUnmoved?.();
         const scaled = new Map(
           tf.tidy(() => deltas().map(([output, each]): [number, Scaled] => [output, scaledTo(0, each)])),
         );
-        const norms = scaledNorms(graph, plan, tape, scaled, columns, gauge, weights, magnitudes);
+        const walk = scalingNorms(graph, plan, tape, scaled, columns, gauge, weights, magnitudes);
+        const norms = await inTurns(graph, walk, between);
         await addNorms(found, parameters, norms);
       }
       // The one nearest to the output is where it begins.

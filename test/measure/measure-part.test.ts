@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { estimateSharpness, measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { checkMeasureOptions, type MeasureOptions } from '../../src/measure/options.js';
 import { partOfSet } from '../../src/measure/random-part.js';
+import { atOnce } from '../../src/network/walk.js';
 import { minimumSharpness } from '../../src/training/minimum-sharpness.js';
 
 const layers = tfl.layers;
@@ -46,7 +47,7 @@ describe('a part of the samples', () => {
       const ofPart = await measureSharpness(model, x, { ...softmax, part: 0.25, seed: 3 });
       expect(random).not.toHaveBeenCalled();
       vi.restoreAllMocks();
-      const { places } = partOfSet(0.25, 200, 3);
+      const { places } = atOnce(partOfSet(0.25, 200, 3));
       const rows = tf.gather(x, places as number[]);
       const chosen = await measureSharpness(model, rows, softmax);
       const minibatch = await estimateSharpness(model, rows, softmax);
@@ -131,7 +132,7 @@ describe('a part of the samples', () => {
   it('takes weights of samples along, and is the whole set at 1', () =>
     withoutLeak(60, async (model, x) => {
       const sampleWeight = Array.from({ length: 60 }, (_, n) => n % 4);
-      const { places } = partOfSet(0.5, 60, 2);
+      const { places } = atOnce(partOfSet(0.5, 60, 2));
       const rows = tf.gather(x, places as number[]);
       const chosen = await measureSharpness(model, rows, {
         ...softmax,

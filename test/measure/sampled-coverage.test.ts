@@ -5,13 +5,14 @@ import { record } from '../../benchmarks/coverage-replay.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import { partOfSet } from '../../src/measure/random-part.js';
 import type { LossName } from '../../src/network/output-hessian.js';
+import { atOnce } from '../../src/network/walk.js';
 import { minimizeOverScales } from '../../src/symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../../src/symmetry/scale-symmetry.js';
 import { type PairSample, SampledTraces } from '../../src/traces/pairs/sampled-traces.js';
 import type { Draw } from '../../src/traces/sampling/draw.js';
-import { paretoSample } from '../../src/traces/sampling/pareto.js';
 import { PriorityReservoir } from '../../src/traces/sampling/priority.js';
 import { uniform } from '../../src/traces/sampling/uniform.js';
+import { paretoSample } from '../traces/sampling/pareto-sample.js';
 
 /*
  * Whether the errors that sampled readings state are true, over 400 seeds. The kernel runs once, on all pairs of a network;
@@ -107,7 +108,7 @@ function studyOfPart({ sizes, closedForm, traces, exact }: Population, share: nu
   const truth = sum(exact);
   let [intervals, covered, coveredWithout] = [0, 0, 0];
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const { places } = partOfSet(share, SAMPLES, seed);
+    const { places } = atOnce(partOfSet(share, SAMPLES, seed));
     const pairs = places.flatMap((n) => Array.from({ length: columns }, (_, k) => n * columns + k));
     const ofPart = Float32Array.from(pairs, (pair) => sizes[pair]);
     const { indices, inclusion } = paretoSample(ofPart, count, (i) => uniform(seed, i));

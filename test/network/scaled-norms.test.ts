@@ -3,8 +3,9 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { squaredNorms } from '../../src/network/backward.js';
 import { trainedParameters, unfold } from '../../src/network/graph.js';
-import { largestWeights, scaledNorms } from '../../src/network/scaled-norms.js';
+import { largestWeights, scalingNorms } from '../../src/network/scaled-norms.js';
 import { planSteps, record } from '../../src/network/tape.js';
+import { atOnce } from '../../src/network/walk.js';
 import { memoryGauge } from '../../src/tfjs/memory-gauge.js';
 
 const COLUMNS = 2;
@@ -45,7 +46,7 @@ it.each(Object.keys(networks))('are the norms of deltas far out of the range of 
     const exponent = tf.tensor1d([300, 0, -1000]);
     const deltas = new Map([[0, { tensor: delta.clone(), exponent }]]);
     const magnitudes = { travelling, squared: 10 };
-    const found = scaledNorms(graph, plan, tape, deltas, COLUMNS, gauge, weights, magnitudes);
+    const found = atOnce(scalingNorms(graph, plan, tape, deltas, COLUMNS, gauge, weights, magnitudes));
     for (const parameter of trainedParameters(graph)) {
       const expected = plain.get(parameter)!.dataSync();
       const norm = found.get(parameter)!;

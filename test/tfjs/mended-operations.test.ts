@@ -8,6 +8,8 @@ import {
   meanOf,
   oneHot,
   pad,
+  parts,
+  places,
   repeatPixels,
   spreadAxis,
   stridedSlice,
@@ -213,5 +215,48 @@ describe.each<[string, [number, number][]]>([
           .arraySync(),
       ).toEqual(tf.pad(delta, zeros).arraySync());
     });
+  });
+});
+
+describe.each(['float32', 'int32', 'bool'] as const)('%s: along each axis', (dtype) => {
+  const x = () => tf.cast(tf.randomUniform([3, 4, 5], 0, 3, 'int32', 1), dtype);
+
+  it('parts are those of tf.split', () => {
+    tf.tidy(() => {
+      for (const [axis, lengths] of [
+        [1, 2],
+        [3, 1],
+        [2, 0, 3],
+      ].entries()) {
+        const found = parts(x(), lengths, axis);
+        const split = tf.split(x(), lengths, axis);
+        expect(found.map(({ shape, dtype }) => [shape, dtype])).toEqual(split.map(({ shape }) => [shape, dtype]));
+        expect(found.map((each) => each.arraySync())).toEqual(split.map((each) => each.arraySync()));
+      }
+    });
+  });
+
+  it('places are those of tf.unstack', () => {
+    tf.tidy(() => {
+      for (const axis of [0, 1]) {
+        expect(places(x(), axis).map((each) => each.arraySync())).toEqual(
+          tf.unstack(x(), axis).map((each) => each.arraySync()),
+        );
+      }
+    });
+  });
+});
+
+it('parts and places have gradients', () => {
+  tf.tidy(() => {
+    const x = tf.randomNormal([2, 3, 4], 0, 1, 'float32', 1);
+    const cubes = (pieces: (y: tf.Tensor) => tf.Tensor[]) =>
+      tf.grad((y: tf.Tensor) => tf.addN(pieces(y).map((each, i) => tf.sum(tf.mul(tf.pow(each, 3), i + 1)))));
+    for (const [found, right] of [
+      [cubes((y) => parts(y, [1, 3], 2)), cubes((y) => tf.split(y, [1, 3], 2))],
+      [cubes((y) => places(y, 1)), cubes((y) => tf.unstack(y, 1))],
+    ] as const) {
+      expect(found(x).arraySync()).toEqual(right(x).arraySync());
+    }
   });
 });

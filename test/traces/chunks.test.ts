@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
-import { isGpu } from '../../src/tfjs/backend.js';
+import { isGpu, isSynchronous } from '../../src/tfjs/backend.js';
 import {
   type ChunkedPass,
   chunksOf,
@@ -367,11 +367,11 @@ it('tries again in halves where a chunk cannot be used once it is read, unless i
     pass.start(begin, count, { ...size, columns: [7] }, between);
   const read =
     (error: Error): typeof pass.read =>
-    (chunk, values) => {
+    (chunk, values, between) => {
       if (values.length > 3) {
         throw error;
       }
-      return pass.read(chunk, values);
+      return pass.read(chunk, values, between);
     };
   const chunks: number[][] = [];
   for await (const chunk of chunksOf({ ...pass, start, read: read(new Error('OOM when allocating tensor')) })) {
@@ -461,6 +461,7 @@ describe.skipIf(isGpu())('fittingWork', () => {
 it('tries two at least, and no more than a few or than fit', () => {
   const one = (ms: number) => ({ count: 1, steps: [ms] });
   expect([secondTrial(one(0), 100), secondTrial(one(1000), 100), secondTrial(one(1000), 1)]).toEqual([16, 2, 1]);
+  expect(secondTrial(one(10), 100)).toBe(isSynchronous() ? fittingWork(one(10)) : 16);
 });
 
 it('repeats samples for a trial where there are too few', () => {

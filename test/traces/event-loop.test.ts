@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Walk } from '../../src/network/walk.js';
-import { inTurns, isTurnDue, nextTurn, turnMs } from '../../src/traces/event-loop.js';
+import { isSynchronous } from '../../src/tfjs/backend.js';
+import { inTurns, isTurnDue, nextTurn, turnMs, turnWhereDue } from '../../src/traces/event-loop.js';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -123,4 +124,16 @@ describe('inTurns', () => {
     };
     expect(await walked([60, 60], async () => {}, moved)).toEqual({ found: 'moved', events });
   });
+});
+
+it('turnWhereDue gives a turn where one is due, behind which weights are looked at', async () => {
+  const pass = await fakeClock();
+  const done: string[] = [];
+  const graph = { checkUnmoved: () => void done.push('checked') };
+  const between = async () => void done.push('turn');
+  await turnWhereDue(graph, between);
+  expect(done).toEqual([]);
+  pass(120);
+  await turnWhereDue(graph, between);
+  expect(done).toEqual(isSynchronous() ? ['turn', 'checked'] : []);
 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { maxPoolBack } from '../../tfjs/gradient-kernels.js';
-import { cut, largestShifted, pad, repeatPixels, withShape } from '../../tfjs/mended-operations.js';
+import { cut, largestShifted, pad, parts, repeatPixels, withShape } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
 import type { Operation } from './operation.js';
@@ -26,15 +26,18 @@ const LOWEST = -3.4e38;
 /** That of an image which windows side by side cover, [h, w] of them. */
 const coveredBy = (image: tf.Tensor4D, size: Pair, [h, w]: Pair) => fitTo(image, [h * size[0], w * size[1]], 0, 0);
 
+/** [B, P, C] -> [B, 1, C] of each position. */
+const everyPlace = (x: tf.Tensor) => parts(x, Array<number>(x.shape[1] as number).fill(1), 1);
+
 /** What each tap of the window sees of an image, [N, h, w, C] a tap, row by row. */
 function tapsOf(image: tf.Tensor4D, { size, strides }: Windows, [h, w]: Pair): tf.Tensor[] {
   const [samples, , , channels] = image.shape;
   if (size[0] === strides[0] && size[1] === strides[1]) {
     // Windows that stand side by side: cutting up is much faster than strided slices.
     const covered = coveredBy(image, size, [h, w]);
-    const rows = tf.split(tf.reshape(covered, [samples * h, size[0], w * size[1] * channels]), size[0], 1);
+    const rows = everyPlace(tf.reshape(covered, [samples * h, size[0], w * size[1] * channels]));
     return rows.flatMap((row) => {
-      const taps = tf.split(tf.reshape(row, [samples * h * w, size[1], channels]), size[1], 1);
+      const taps = everyPlace(tf.reshape(row, [samples * h * w, size[1], channels]));
       return taps.map((tap) => tf.reshape(tap, [samples, h, w, channels]));
     });
   }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { concatenationAxis, layerAxis } from '../../tfjs/layer-axis.js';
+import { parts } from '../../tfjs/mended-operations.js';
 import { callsOf } from '../../tfjs/model-graph.js';
 import { multiplyEachColumn } from './columns.js';
 import { firstMatches } from './first-matches.js';
@@ -123,7 +124,7 @@ export function concatenation(layer: Layer, description: string, axis: number): 
     },
     backward({ inputShapes }, delta) {
       const along = axisOf(delta.rank);
-      return tf.split(
+      return parts(
         delta,
         inputShapes.map((shape) => shape[along]),
         along,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { cut } from '../../tfjs/mended-operations.js';
 import type { Layer, Operation } from './operation.js';
 import { byPlace } from './sensitivity.js';
 
@@ -38,10 +39,7 @@ export function outputPart(layer: Layer, shapes: readonly tfl.Shape[], part: num
     piecewiseLinear: true,
     parameters: [],
     forward: ([x]) => ({
-      output: tf.reshape(tf.slice(x, [0, begin], [x.shape[0], width]), [
-        x.shape[0],
-        ...(shapes[part].slice(1) as number[]),
-      ]),
+      output: tf.reshape(cut(x, [0, begin], [x.shape[0], width]), [x.shape[0], ...(shapes[part].slice(1) as number[])]),
       saved: [],
     }),
     backward: (_call, delta) => [

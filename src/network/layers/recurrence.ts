@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { places } from '../../tfjs/mended-operations.js';
 import { multiplyEachColumn } from './columns.js';
 import { sumOfOuterProducts } from './kernel-and-bias.js';
 import type { CallWithDelta, Forward, Layer, Operation, RecordedCall } from './operation.js';
@@ -30,7 +31,7 @@ const inOrder = (steps: number, backwards: boolean) =>
   Array.from({ length: steps }, (_, t) => (backwards ? steps - 1 - t : t));
 
 /** [B, T, C] -> [B, C] of each time. */
-const everyTime = (x: tf.Tensor) => tf.unstack(x, 1) as tf.Tensor2D[];
+const everyTime = (x: tf.Tensor) => places(x, 1) as tf.Tensor2D[];
 
 /** [B, C] of each time step, given in the order in which they were taken: [B, T, C]. */
 const byTime = (xs: readonly tf.Tensor[], order: readonly number[]) =>

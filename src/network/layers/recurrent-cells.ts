@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { parts } from '../../tfjs/mended-operations.js';
 import { timesTransposed } from '../../tfjs/products.js';
 import { type ActivationFunction, derivativeOf, scaleOfActivation } from './activation.js';
 import type { Layer } from './operation.js';
@@ -90,7 +91,7 @@ export const oneMinus = (x: tf.Tensor) => tf.sub(1, x);
 export const partsOf = (x: tf.Tensor, units: number, widths: readonly number[]): tf.Tensor[] =>
   widths.length === 1
     ? [x]
-    : tf.split(
+    : parts(
         x,
         widths.map((width) => width * units),
         x.rank - 1,

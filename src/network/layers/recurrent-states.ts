@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { pad } from '../../tfjs/mended-operations.js';
+import { cut, pad } from '../../tfjs/mended-operations.js';
 import type { Layer, Operation } from './operation.js';
 import { byPlace } from './sensitivity.js';
 
@@ -24,7 +24,7 @@ export function placesOf(layer: Layer, description: string, begin: number, end?:
     forward([x]) {
       const [samples, places, units] = x.shape as [number, number, number];
       const [from, to] = range(places);
-      const some = tf.slice(x as tf.Tensor3D, [0, from, 0], [samples, to - from, units]);
+      const some = cut(x, [0, from, 0], [samples, to - from, units]);
       return { output: end === undefined ? tf.reshape(some, [samples, units]) : some, saved: [] };
     },
     backward({ inputShapes: [[, places, units]] }, delta) {

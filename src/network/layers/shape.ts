@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { cut } from '../../tfjs/mended-operations.js';
 import { channelsFirst } from './channels-first.js';
 import { callLayer } from './generic.js';
 import type { Operation } from './operation.js';
@@ -89,7 +90,7 @@ export const zeroPadding: LayerRule = (anyLayer) => {
     ...linear,
     forward: ([x]) => ({ output: tf.pad(x, [[0, 0], vertical, horizontal, [0, 0]]), saved: [] }),
     backward: ({ inputShapes }, delta) => [
-      tf.slice(delta, [0, vertical[0], horizontal[0], 0], [delta.shape[0], ...inputShapes[0].slice(1)]),
+      cut(delta, [0, vertical[0], horizontal[0], 0], [delta.shape[0], ...inputShapes[0].slice(1)]),
     ],
   };
   return [image(operation, layer.dataFormat)];
@@ -106,7 +107,7 @@ export const cropping: LayerRule = (anyLayer) => {
     forward: ([x]) => {
       const [samples, height, width, channels] = x.shape as number[];
       const size = [samples, height - vertical[0] - vertical[1], width - horizontal[0] - horizontal[1], channels];
-      return { output: tf.slice(x, [0, vertical[0], horizontal[0], 0], size), saved: [] };
+      return { output: cut(x, [0, vertical[0], horizontal[0], 0], size), saved: [] };
     },
     backward: (_call, delta) => [tf.pad(delta, [[0, 0], vertical, horizontal, [0, 0]])],
   };

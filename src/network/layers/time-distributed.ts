@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { cut } from '../../tfjs/mended-operations.js';
 import { callsOf, isModel, type ModelLayer } from '../../tfjs/model-graph.js';
 import { generic } from './generic.js';
 import type { CallWithDelta, Layer, Operation, RecordedCall } from './operation.js';
@@ -20,7 +21,7 @@ function foldSteps(x: tf.Tensor): tf.Tensor {
 function timeStep(x: tf.Tensor, samples: number, steps: number, t: number): tf.Tensor {
   const [rows, ...shape] = x.shape as number[];
   const byStep: tf.Tensor3D = tf.reshape(x, [samples, steps, -1]);
-  return tf.reshape(tf.slice(byStep, [0, t, 0], [samples, 1, byStep.shape[2]]), [rows / steps, ...shape]);
+  return tf.reshape(cut(byStep, [0, t, 0], [samples, 1, byStep.shape[2]]), [rows / steps, ...shape]);
 }
 
 /** [N * T, ...] -> [N, T, ...]. */

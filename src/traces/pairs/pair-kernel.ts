@@ -189,7 +189,7 @@ export function pairKernel(
   }
 
   /** The same in block floating point. */
-  async function scaledChunk(rows: RowsOf, begin: number, count: number): Promise<Float64Array[]> {
+  async function scaledChunk(rows: RowsOf, begin: number, count: number, between: Between): Promise<Float64Array[]> {
     const { inputs, columns } = rows(begin, count);
     const passesOf = ({ outputs }: Tape) => {
       const deltas: ScaledPass['deltas'] = () => {
@@ -202,7 +202,7 @@ export function pairKernel(
       return [{ columns: 1, deltas }];
     };
     try {
-      return await scaledTraces(graph, plan, parameters, inputs, passesOf);
+      return await scaledTraces(graph, plan, parameters, inputs, passesOf, between);
     } finally {
       tf.dispose(inputs);
     }
@@ -220,8 +220,10 @@ export function pairKernel(
         shapes,
         start: (begin, count, _, between) => traceChunk(rows, begin, count, between),
         trial: (between) => trialOfSamples(length, (begin, count) => traceChunk(rows, begin, count, between)),
-        read: ({ rows: meanings, begin, count }, values) =>
-          inFloatRange(values, count, new Set()) ? normsOf(values, meanings, count) : scaledChunk(rows, begin, count),
+        read: ({ rows: meanings, begin, count }, values, between) =>
+          inFloatRange(values, count, new Set())
+            ? normsOf(values, meanings, count)
+            : scaledChunk(rows, begin, count, between),
       };
       return chunksOf(pass, between);
     },

@@ -165,7 +165,11 @@ export function drawnPairs(
         },
         async add(inputs, pause) {
           const before = stream.samples;
-          await stream.add(inputs.slice(0, inputsOfPairs), () => sizesOf(inputs, (done) => pause(before + done)));
+          await stream.add(
+            inputs.slice(0, inputsOfPairs),
+            () => sizesOf(inputs, (done) => pause(before + done)),
+            () => pause(before + inputs[0].shape[0]),
+          );
         },
         dispose,
         async finish(size, pause) {

@@ -25,7 +25,7 @@ import {
   shapesOfSample,
   trialOfSamples,
 } from '../chunks.js';
-import { inTurns } from '../event-loop.js';
+import { inTurns, turnWhereDue } from '../event-loop.js';
 import type { SampleLosses } from '../exact.js';
 import { closedFormOperations } from './closed-form.js';
 import { sizeMixture } from './size-mixture.js';
@@ -108,6 +108,7 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
     try {
       const tape = await inTurns(ordered, recording(ordered, forwardPlan, slices, gauge, pass), between);
       try {
+        await turnWhereDue(ordered, between);
         let meaning: SizedChunk['meaning'] | undefined;
         const found = gaugedTidy(gauge, () => {
           const weights = curvatureOfSamples(heads, tape.outputs);

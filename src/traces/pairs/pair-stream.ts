@@ -1,5 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { isStop, type Walk } from '../../network/walk.js';
 import { isGpu } from '../../tfjs/backend.js';
+import type { Between } from '../chunks.js';
+import { numbersInTurns } from '../event-loop.js';
 import { PriorityReservoir } from '../sampling/priority.js';
 import { uniforms } from '../sampling/uniform.js';
 import type { PairSource } from './growing-sample.js';
@@ -49,8 +52,9 @@ export interface PairStream {
    * Takes a batch in.
    *
    * @param sizesOf the sizes of its pairs.
+   * @param between called where a turn of the event loop is due. What it throws ends the pass.
    */
-  add(inputs: readonly tf.Tensor[], sizesOf: () => Promise<SizedBatch>): Promise<void>;
+  add(inputs: readonly tf.Tensor[], sizesOf: () => Promise<SizedBatch>, between?: Between): Promise<void>;
   /** What was kept, once all batches have come. */
   source(): PairSource;
 }
@@ -76,7 +80,7 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
     get samples() {
       return samples;
     },
-    async add(inputs, sizesOf) {
+    async add(inputs, sizesOf, between = async () => {}) {
       if (samples === 0 && capacity === undefined) {
         reservoir = new PriorityReservoir(capacityFor(inputs, budgetBytes));
       }
@@ -88,12 +92,18 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
         kind,
       }));
       const uniform = uniforms(seed);
-      batch.sizes.forEach((size, i) => {
-        reservoir.offer(size, uniform(pairs + i), () => ({
-          sample: streamed[Math.floor(i / batch.columns)],
-          column: i % batch.columns,
-        }));
-      });
+      const offering = function* (): Walk<void> {
+        for (const [i, size] of batch.sizes.entries()) {
+          reservoir.offer(size, uniform(pairs + i), () => ({
+            sample: streamed[Math.floor(i / batch.columns)],
+            column: i % batch.columns,
+          }));
+          if (isStop(i)) {
+            yield;
+          }
+        }
+      };
+      await numbersInTurns(offering(), between);
       reservoir.compact();
       const kept = [...new Set(reservoir.items.map(({ sample }) => sample).filter(({ rows }) => !rows))];
       const rows = await readRows(

@@ -1,9 +1,5 @@
-import { atOnce, type Walk } from '../../network/walk.js';
+import { isStop, type Walk } from '../../network/walk.js';
 import type { Draw } from './draw.js';
-
-/** Items between two stops: about a millisecond. */
-const ITEMS = 2 ** 16;
-const isStop = (i: number) => i % ITEMS === ITEMS - 1;
 
 /**
  * The factor c for which inclusion probabilities pi_i = min(1, c x_i) add up to the number of items wanted.
@@ -12,12 +8,7 @@ const isStop = (i: number) => i % ITEMS === ITEMS - 1;
  * @param count the sum of the pi_i, above 0.
  * @returns c; Infinity when no more than `count` sizes are above 0, so that all of these are certain.
  */
-export function inclusionFactor(sizes: ArrayLike<number>, count: number): number {
-  return atOnce(findingFactor(sizes, count));
-}
-
-/** `inclusionFactor`, piece by piece. */
-function* findingFactor(sizes: ArrayLike<number>, count: number): Walk<number> {
+export function* findingFactor(sizes: ArrayLike<number>, count: number): Walk<number> {
   let factor = 0;
   // Each round makes those certain that the factor of the round before takes above 1; the factor only grows.
   for (let certain = -1; ; ) {
@@ -57,11 +48,6 @@ function* findingFactor(sizes: ArrayLike<number>, count: number): Walk<number> {
  * @param count a whole number, at least 1.
  * @param uniform U_i of (0, 1) for each item.
  */
-export function paretoSample(...all: Parameters<typeof paretoSampling>): Draw {
-  return atOnce(paretoSampling(...all));
-}
-
-/** `paretoSample`, piece by piece: a set may have millions of pairs. */
 export function* paretoSampling(
   sizes: ArrayLike<number>,
   count: number,

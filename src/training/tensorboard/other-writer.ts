@@ -11,21 +11,29 @@ export function numberOfFile(opened: number, thread = threadId): number {
   return FILES_OF_A_THREAD * (1 + thread) + opened;
 }
 
+/** Who else writes to a folder. */
+export interface OtherWriter {
+  readonly kind: 'process' | 'thread';
+  /** What it is, for messages. */
+  readonly name: string;
+}
+
 /**
  * Another process of this machine, or another thread of this one, that has an event file of the folder open for writing, by the names of
  * the files, which hold their numbers, and by /proc. A process that was killed has none open, nor has one that got its id. Where there is
  * no /proc, other than on Linux, none is found.
  *
- * @returns what it is, for messages.
  * @throws what `readdirSync` throws.
  */
-export function otherWriter(logdir: string): string | undefined {
+export function otherWriter(logdir: string): OtherWriter | undefined {
   for (const name of readdirSync(logdir)) {
     const [, host, id, number] = /\btfevents\.\d+\.(.+)\.(\d+)\.(\d+)(?:\.v2)?$/.exec(name) ?? [];
     const thread = Math.floor(Number(number) / FILES_OF_A_THREAD) - 1;
     const isOther = Number(id) !== process.pid || (thread >= 0 && thread !== threadId);
     if (host === hostname() && isOther && isOpenIn(Number(id), join(logdir, name))) {
-      return Number(id) === process.pid ? `thread ${thread} of this program` : `process ${id}`;
+      return Number(id) === process.pid
+        ? { kind: 'thread', name: `thread ${thread} of this program` }
+        : { kind: 'process', name: `process ${id}` };
     }
   }
   return undefined;

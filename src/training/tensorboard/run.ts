@@ -109,9 +109,8 @@ function openAlone(logdir: string): EventFile {
   const other = otherWriter(logdir);
   if (other !== undefined) {
     file.discard();
-    throw new Error(
-      `${other} is writing to it: give each ${other.startsWith('thread') ? 'thread' : 'program'} a folder of its own`,
-    );
+    const each = other.kind === 'thread' ? 'thread' : 'program';
+    throw new Error(`${other.name} is writing to it: give each ${each} a folder of its own`);
   }
   return file;
 }

@@ -3,7 +3,7 @@ import type { ClosedFormTraces } from '../../../src/traces/pairs/closed-form.js'
 import { growingSample, type PairSource, type SampleSize } from '../../../src/traces/pairs/growing-sample.js';
 import type { PairKernel, PairRows } from '../../../src/traces/pairs/pair-kernel.js';
 import type { SampledTraces } from '../../../src/traces/pairs/sampled-traces.js';
-import { paretoSample } from '../../../src/traces/sampling/pareto.js';
+import { paretoSample } from '../sampling/pareto-sample.js';
 
 const PAIRS = 100;
 const [sampled, none]: ClosedFormTraces[] = [

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { atOnce } from '../../../src/network/walk.js';
 import { type PairStreamOptions, pairStream } from '../../../src/traces/pairs/pair-stream.js';
 import type { SizedBatch } from '../../../src/traces/pairs/sized-batch.js';
@@ -70,6 +70,23 @@ describe('pairStream', () => {
     expect(indices.map(source.sampleOf).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 18 }, (_, i) => Math.floor(i / 2)),
     );
+  });
+
+  it('has a turn of the event loop on its way through many pairs, which may end it', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 200;
+      return now;
+    });
+    const stream = pairStream({ ...defaults, capacity: 4 });
+    const inputs = [tf.zeros([2 ** 16, 1])];
+    const sizesOf = async () => ({ samples: 2 ** 16, columns: COLUMNS, sizes: new Float32Array(2 ** 17).fill(1) });
+    const between = vi.fn(async () => {});
+    await stream.add(inputs, sizesOf, between);
+    expect(between).toHaveBeenCalledTimes(2);
+    await expect(stream.add(inputs, sizesOf, () => Promise.reject(new Error('enough')))).rejects.toThrow('enough');
+    tf.dispose(inputs);
+    clock.mockRestore();
   });
 
   it('keeps samples of several shapes and types apart', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PairSample, SampledTraces } from '../../../src/traces/pairs/sampled-traces.js';
-import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import { paretoSample } from '../sampling/pareto-sample.js';
 
 /** Part of a set: sizes, two sampled parameters that go together, and one known from the forward pass. */
 function part(samples: number, offset: number) {

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { atOnce } from '../../../src/network/walk.js';
 import { tensorPairs } from '../../../src/traces/pairs/tensor-pairs.js';
-import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import { paretoSample } from '../sampling/pareto-sample.js';
 
 describe('tensorPairs', () => {
   const [samples, columns] = [20, 3];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { errorOfTotal, estimateTotal } from '../../../src/traces/sampling/horvitz-thompson.js';
-import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 import { studentTQuantile } from '../../../src/traces/sampling/student-t.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import { paretoSample } from './pareto-sample.js';
 
 /** Standard normal numbers, by Box and Muller. */
 const normal = (seed: number, i: number) =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { inclusionFactor, paretoSample, paretoSampling } from '../../../src/traces/sampling/pareto.js';
+import { paretoSampling } from '../../../src/traces/sampling/pareto.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import { inclusionFactor, paretoSample } from './pareto-sample.js';
 
 /** Skewed sizes: the largest is 1, the smallest far below. */
 const skewed = (length: number, decay: number) => Array.from({ length }, (_, i) => Math.exp(-decay * i));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { estimateTotal, varianceOfTotal } from '../../../src/traces/sampling/horvitz-thompson.js';
-import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 import { varianceOfPart } from '../../../src/traces/sampling/two-phase.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
+import { paretoSample } from './pareto-sample.js';
 
 const normal = (seed: number, i: number) =>
   Math.sqrt(-2 * Math.log(uniform(seed, 2 * i))) * Math.cos(2 * Math.PI * uniform(seed, 2 * i + 1));

@@ -51,7 +51,7 @@ async function opened(redirection: '>' | '<') {
 
 it.skipIf(process.platform !== 'linux')('a living process that has its file open is found, until it ends', async () => {
   const child = await opened('>');
-  expect(otherWriter(logdir)).toBe(`process ${child.pid}`);
+  expect(otherWriter(logdir)).toEqual({ kind: 'process', name: `process ${child.pid}` });
   // One of its files lies where this process may not look.
   const stat = vi.mocked(fs.statSync) as unknown as ReturnType<typeof vi.fn>;
   const actual = stat.getMockImplementation() as typeof fs.statSync;
@@ -61,7 +61,7 @@ it.skipIf(process.platform !== 'linux')('a living process that has its file open
     }
     return actual(path);
   });
-  expect(otherWriter(logdir)).toBe(`process ${child.pid}`);
+  expect(otherWriter(logdir)).toEqual({ kind: 'process', name: `process ${child.pid}` });
   stat.mockImplementation(actual);
   await child.end();
   expect(otherWriter(logdir)).toBeUndefined();
@@ -80,7 +80,7 @@ it.skipIf(process.platform !== 'linux')(
     const own = [open(0), open(17), open(numberOfFile(0)), open(numberOfFile(7))];
     expect(otherWriter(logdir)).toBeUndefined();
     const other = open(numberOfFile(3, 5));
-    expect(otherWriter(logdir)).toBe('thread 5 of this program');
+    expect(otherWriter(logdir)).toEqual({ kind: 'thread', name: 'thread 5 of this program' });
     fs.closeSync(other);
     expect(otherWriter(logdir)).toBeUndefined();
     own.map(fs.closeSync);
