@@ -45,7 +45,7 @@ export function chartFigure(
   });
   // Not by an attribute, which a Content-Security-Policy may forbid.
   main.style.height = `${height}px`;
-  const dashed = trace ? ' Dashed: plain trace.' : '';
+  const dashed = trace ? ' Dashed, or pale: plain trace.' : '';
   const key = `Over training batches. Band: 95% interval; ring: an error that is not reliable.${dashed} Triangle: a problem.`;
   appendedElement(element, 'p', key, { class: 'key' });
   const group = (name: string, words: string, to = element) =>
