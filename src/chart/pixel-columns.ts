@@ -59,7 +59,7 @@ export interface LineShapes {
   readonly strokes: readonly (readonly (readonly [number, number])[])[];
   /** Columns that the line goes through to and fro, as bars: left, top, width, height. Stroked, they would take a page ten times as long. */
   readonly bars: readonly (readonly [number, number, number, number])[];
-  /** Values alone between gaps. */
+  /** Values alone between gaps: a line from a pixel to itself would not be seen. */
   readonly dots: readonly (readonly [number, number])[];
 }
 
@@ -82,7 +82,7 @@ export function lineShapes(
   const dots: [number, number][] = [];
   const taken = new Set<string>();
   for (const piece of pieces) {
-    if (piece.length === 1 && piece[0]!.count === 1) {
+    if (piece.length === 1 && yOf(piece[0]!.least) === yOf(piece[0]!.most)) {
       const [x, y] = [piece[0]!.x, yOf(piece[0]!.first)];
       const place = `${Math.round(x / CLOSE)} ${Math.round(y / CLOSE)}`;
       if (!taken.has(place)) {

@@ -31,7 +31,7 @@ export interface PlotSettings extends PlotLook {
   readonly title: string;
   readonly rows: AlignedRows;
   /** Triangles at the foot. */
-  readonly marks: readonly Mark[];
+  readonly marks: Iterable<Mark>;
   readonly size: { readonly width: number; readonly height: number };
   /** Ticks further apart. */
   readonly isSmall: boolean;
@@ -105,10 +105,10 @@ function unscaled(over: HTMLElement, event: MouseEvent): MouseEvent {
 
 /** Rings and marks closer than this many pixels would hide each other: the first is drawn. */
 const CLOSE = 4;
-function whereFree(): (x: number, kind: string) => boolean {
-  const taken = new Set<string>();
-  return (x, kind) => {
-    const place = `${Math.round(x / CLOSE)} ${kind}`;
+function whereFree(): (x: number) => boolean {
+  const taken = new Set<number>();
+  return (x) => {
+    const place = Math.round(x / CLOSE);
     const isFree = !taken.has(place);
     taken.add(place);
     return isFree;
@@ -213,12 +213,19 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
       const isFree = whereFree();
       rows.columns[rings]?.forEach((value, row) => {
         const x = typeof value === 'number' ? u.valToPos(rows.x[row]!, 'x') : 0;
-        if (typeof value === 'number' && isFree(x, color)) {
+        if (typeof value === 'number' && isFree(x)) {
           found.push({ x, y: u.valToPos(value, 'y'), color });
         }
       });
       return found;
     });
+  /** Marks, from the left of that area. */
+  const marksOf = (u: uPlot) => {
+    const isFree = { failed: whereFree(), skipped: whereFree() };
+    return [...marks]
+      .map(({ at, kind, text }) => ({ x: u.valToPos(at, 'x'), kind, text }))
+      .filter(({ x, kind }) => isFree[kind](x));
+  };
   const drawRings = (u: uPlot) => {
     const { ctx, bbox } = u;
     const { pxRatio } = uPlot;
@@ -241,18 +248,15 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
     const { ctx, bbox } = u;
     const foot = bbox.top + bbox.height;
     const half = 5 * uPlot.pxRatio;
-    const isFree = whereFree();
     ctx.save();
-    for (const { at, kind } of marks) {
-      const x = Math.round(u.valToPos(at, 'x', true));
-      if (isFree(x / uPlot.pxRatio, kind)) {
-        ctx.fillStyle = theme[kind];
-        ctx.beginPath();
-        ctx.moveTo(x, foot - 1.8 * half);
-        ctx.lineTo(x + half, foot);
-        ctx.lineTo(x - half, foot);
-        ctx.fill();
-      }
+    for (const { x, kind } of marksOf(u)) {
+      const at = Math.round(bbox.left + x * uPlot.pxRatio);
+      ctx.fillStyle = theme[kind];
+      ctx.beginPath();
+      ctx.moveTo(at, foot - 1.8 * half);
+      ctx.lineTo(at + half, foot);
+      ctx.lineTo(at - half, foot);
+      ctx.fill();
     }
     ctx.restore();
   };
@@ -364,7 +368,7 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
           ticks[side].map(({ value, text }) => ({ side, at: along(side, value), text })),
         ),
         rings: ringsOf(u).map(({ x, y, color }) => ({ at: [left + x, top + y], color })),
-        marks: marks.map(({ at, kind, text }) => ({ at: along('bottom', at), color: theme[kind], text })),
+        marks: marksOf(u).map(({ x, kind, text }) => ({ at: left + x, color: theme[kind], text })),
       };
     },
     dispose: () => u.destroy(),
