@@ -3,6 +3,8 @@ import { addonPath } from './src/native/addon.js';
 
 /** Heavy: they install packages into empty projects. `npm run test:package`. */
 const packaging = ['test/packaging/**/*.test.ts'];
+/** They draw in a browser, and never touch tf.js in Node: one process can run many. */
+const pages = ['test/chart/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/{abort-signals,mirror,names}.test.ts',
@@ -48,6 +50,8 @@ function project(name: string, include: string[], exclude: string[]): TestProjec
       include,
       exclude: ['**/node_modules/**', ...exclude],
       setupFiles: [`test/setup/${name}.ts`],
+      // Tests in a browser belong to it alone.
+      ...(name === 'cpu' && { globalSetup: ['test/setup/browsers.ts'] }),
       // Processes, not threads: one process cannot load the native addon twice.
       pool: 'forks',
       env: { TF_CPP_MIN_LOG_LEVEL: '2' },
@@ -61,7 +65,18 @@ const native = addonPath('@tensorflow/tfjs-node') !== undefined;
 const demandingOnCpu = !native && process.env.TFJS_SHARPNESS_NATIVE !== 'follows';
 
 const projects: TestProjectConfiguration[] = [
-  project('cpu', ['test/**/*.test.ts'], [...packaging, ...(demandingOnCpu ? [] : demanding)]),
+  project('cpu', ['test/**/*.test.ts'], [...packaging, ...pages, ...(demandingOnCpu ? [] : demanding)]),
+  {
+    test: {
+      name: 'pages',
+      include: pages,
+      globalSetup: ['test/setup/browsers.ts'],
+      pool: 'forks',
+      isolate: false,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+    },
+  },
   project('wasm', kernel, packaging),
   { test: { name: 'packaging', include: packaging, pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } },
 ];

@@ -17,8 +17,7 @@ const entries: Readonly<Record<string, string>> = {
   streams: '/streams',
   control: '/control',
   node: '/node',
-  // Its room has the same name.
-  filesEntry: '/files',
+  files: '/files',
   layers: '/layers',
   chart: '/chart',
 };
@@ -40,16 +39,19 @@ const [begin, end] = ['<!-- picture: npx tsx scripts/architecture-picture.ts -->
 
 type Arrows = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** An entry's box has a name of its own: its room may be named as the entry is. */
+const entryBox = (entry: string) => `${entry}_entry`;
+
 /** The room, or the entry, that a file of src/ belongs to; undefined where it is not drawn. */
 function boxOf(path: string): string | undefined {
-  const name = path === 'src/files.ts' ? 'filesEntry' : /^src\/([\w-]+)/.exec(path)?.[1];
-  if (name === undefined || everywhere.includes(name)) {
+  const [, name = '', isRoom] = /^src\/([\w-]+)(\/)?/.exec(path) ?? [];
+  if (!isRoom && everywhere.includes(name)) {
     return undefined;
   }
-  if (!Object.hasOwn(rooms, name) && !Object.hasOwn(entries, name)) {
+  if (!Object.hasOwn(isRoom ? rooms : entries, name)) {
     throw new Error(`${path} is neither in a room nor an entry that scripts/architecture-picture.ts knows.`);
   }
-  return name;
+  return isRoom ? name : entryBox(name);
 }
 
 /** Which box imports from which. Types alone make no arrow from an entry: they come with the functions that need them. */
@@ -58,7 +60,9 @@ async function imports(): Promise<Arrows> {
   const { output } = await cruise(['src'], { ...options, includeOnly: '^src' }, undefined, {
     tsConfig: extractTSConfig('./tsconfig.json'),
   });
-  const arrows = new Map([...Object.keys(entries), ...Object.keys(rooms)].map((box) => [box, new Set<string>()]));
+  const arrows = new Map(
+    [...Object.keys(entries).map(entryBox), ...Object.keys(rooms)].map((box) => [box, new Set<string>()]),
+  );
   for (const { source, dependencies } of (output as ICruiseResult).modules) {
     const from = boxOf(source);
     for (const { resolved, dependencyTypes } of dependencies) {
@@ -82,7 +86,7 @@ function isImplied(arrows: Arrows, from: string, to: string): boolean {
 function entryBoxes(arrows: Arrows): string[][] {
   const boxes = new Map<string, string[]>();
   for (const entry of Object.keys(entries)) {
-    const key = [...(arrows.get(entry) ?? [])].sort().join();
+    const key = [...(arrows.get(entryBox(entry)) ?? [])].sort().join();
     boxes.set(key, [...(boxes.get(key) ?? []), entry]);
   }
   return [...boxes.values()];
@@ -95,12 +99,12 @@ export async function withArchitecturePicture(page: string): Promise<string> {
   const arrowsFrom = (box: string) => Object.keys(rooms).filter((room) => arrows.get(box)?.has(room));
   const lines = [
     'flowchart TD',
-    ...shared.map((box) => `  ${box[0]}["${box.map((entry) => entries[entry]).join('<br/>')}"]:::entry`),
+    ...shared.map((box) => `  ${entryBox(box[0]!)}["${box.map((entry) => entries[entry]).join('<br/>')}"]:::entry`),
     ...Object.entries(rooms).map(([name, text]) => `  ${name}["<b>${name}/</b><br/>${text}"]`),
     // The lowest room first: so drawn, no two arrows cross.
     ...shared.flatMap(([first]) =>
-      arrowsFrom(first)
-        .map((room) => `  ${first} --> ${room}`)
+      arrowsFrom(entryBox(first!))
+        .map((room) => `  ${entryBox(first!)} --> ${room}`)
         .reverse(),
     ),
     // Between rooms, an arrow that a longer way implies is left out.

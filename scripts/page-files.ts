@@ -4,9 +4,9 @@
  * - tfjs-sharpness.min.js for a script tag: the global tfSharpness, on the page's global tf;
  * - tfjs-sharpness.esm.js for an import map: an ES module on what the page maps @tensorflow/tfjs-core and tfjs-layers to.
  *
- * Each has what all entries for a browser export, and RxJS and uPlot within.
+ * Each has what all entries for a browser export, and RxJS and uPlot within, whose licences go along in tfjs-sharpness.LICENSE.txt.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -46,6 +46,8 @@ import { checkVersion } from './tfjs/page-global.js';
 checkVersion(version_core);
 `;
 
+const LICENCES = 'tfjs-sharpness.LICENSE.txt';
+
 const files: Readonly<Record<string, BuildOptions>> = {
   'tfjs-sharpness.min.js': {
     stdin: { contents: entries.join('\n'), resolveDir: dist },
@@ -67,11 +69,29 @@ function withoutPackedSources(text: string): string {
   return JSON.stringify({ ...map, sourcesContent });
 }
 
+/** The packages that were bundled, by their paths. */
+function packagesIn(paths: readonly string[]): string[] {
+  const names = paths.flatMap((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
+  return [...new Set(names)].sort();
+}
+
+/** The text of a package's licence, which has to go along with its code. */
+function licenceOf(name: string): string {
+  const folder = join(root, 'node_modules', name);
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  if (file === undefined) {
+    throw new Error(`page-files: ${name} is bundled, and has no text of its licence to go along.`);
+  }
+  return `${name} ${versionOf(name)}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+}
+
+const bundled = new Set<string>();
 for (const [name, options] of Object.entries(files)) {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     ...options,
     outfile: join(dist, name),
     write: false,
+    metafile: true,
     bundle: true,
     minify: true,
     platform: 'browser',
@@ -81,10 +101,13 @@ for (const [name, options] of Object.entries(files)) {
     sourcemap: 'linked',
     legalComments: 'none',
     banner: {
-      js: `/*! tfjs-sharpness ${version}, MIT licence; with RxJS ${versionOf('rxjs')}, https://www.apache.org/licenses/LICENSE-2.0, and uPlot ${versionOf('uplot')}, (c) Leon Sorokin, MIT licence, https://github.com/leeoniya/uPlot/blob/master/LICENSE */`,
+      js: `/*! tfjs-sharpness ${version}, MIT licence; with RxJS ${versionOf('rxjs')} and uPlot ${versionOf('uplot')}: licences in ${LICENCES} */`,
     },
     logLevel: 'warning',
   });
+  for (const packaged of packagesIn(Object.keys(metafile.inputs))) {
+    bundled.add(packaged);
+  }
   for (const { path, text } of outputFiles) {
     writeFileSync(path, path.endsWith('.map') ? withoutPackedSources(text) : text);
   }
@@ -94,3 +117,4 @@ for (const [name, options] of Object.entries(files)) {
     `${basename(dirname(outputFiles[0]!.path))}/${name}: ${kB(contents.length)}, ${kB(brotliCompressSync(contents).length)} by Brotli`,
   );
 }
+writeFileSync(join(dist, LICENCES), [...bundled].map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`));

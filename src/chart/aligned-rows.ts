@@ -62,22 +62,3 @@ export function alignedRows(): AlignedRows {
     lastAtOrBefore,
   };
 }
-
-/** The rows of values alone between two gaps, which a line does not show. */
-export function aloneBetweenGaps(column: readonly Cell[]): number[] {
-  const found: number[] = [];
-  /** Since the last gap: the first row with a value, and how many there are. */
-  let [first, count] = [0, 0];
-  for (let row = 0; row <= column.length; row++) {
-    const value = row < column.length ? column[row] : null;
-    if (value === null) {
-      if (count === 1) {
-        found.push(first);
-      }
-      count = 0;
-    } else if (value !== undefined && ++count === 1) {
-      first = row;
-    }
-  }
-  return found;
-}

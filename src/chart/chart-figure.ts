@@ -20,7 +20,7 @@ export interface ChartFigure {
 /** @param id of its own in the page. */
 export function chartFigure(
   page: Document,
-  { title, height, trace, layers, theme }: Omit<Required<ChartOptions>, 'name' | 'scale'>,
+  { title, height, trace, layers, theme }: Omit<Required<ChartOptions>, 'name' | 'scale' | 'announce'>,
   id: string,
 ): ChartFigure {
   const element = page.createElement('figure');
@@ -45,8 +45,8 @@ export function chartFigure(
   });
   // Not by an attribute, which a Content-Security-Policy may forbid.
   main.style.height = `${height}px`;
-  const dashed = trace ? ' Dashed: plain trace.' : '';
-  const key = `Over training batches. Band: 95% interval; ring: an error that is not reliable.${dashed} Triangle: a problem.`;
+  const dashed = trace ? ' Dashed, or pale: plain trace.' : '';
+  const key = `Over training batches. Band: 95% interval; ring: an error that is not reliable.${dashed} Triangle: a problem, or a network that has collapsed.`;
   appendedElement(element, 'p', key, { class: 'key' });
   const group = (name: string, words: string, to = element) =>
     appendedElement(to, 'div', '', { class: name, tabindex: '0', role: 'group', 'aria-label': words });

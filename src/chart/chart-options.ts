@@ -16,6 +16,8 @@ export interface ChartOptions {
   readonly layers?: boolean;
   /** `'auto'`, the default, is what the reader's system prefers. The visor of tfjs-vis is always light, and so is paper. */
   readonly theme?: 'auto' | 'light' | 'dark';
+  /** Whether screen readers say what came last, every five seconds at most. Default true. */
+  readonly announce?: boolean;
 }
 
 const known: Readonly<Record<keyof ChartOptions, true>> = {
@@ -26,6 +28,7 @@ const known: Readonly<Record<keyof ChartOptions, true>> = {
   trace: true,
   layers: true,
   theme: true,
+  announce: true,
 };
 
 /**
@@ -44,6 +47,7 @@ export function checkedChartOptions(options: ChartOptions): Required<ChartOption
     trace = true,
     layers = true,
     theme = 'auto',
+    announce = true,
   } = options;
   checkText('sharpnessChart: name', name);
   checkText('sharpnessChart: title', title);
@@ -52,5 +56,6 @@ export function checkedChartOptions(options: ChartOptions): Required<ChartOption
   checkOneOf('sharpnessChart: theme', theme, ['auto', 'light', 'dark']);
   checkBoolean('sharpnessChart: trace', trace);
   checkBoolean('sharpnessChart: layers', layers);
-  return { name, title, height, scale, trace, layers, theme };
+  checkBoolean('sharpnessChart: announce', announce);
+  return { name, title, height, scale, trace, layers, theme, announce };
 }

@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
-import { type AlignedRows, aloneBetweenGaps } from './aligned-rows.js';
+import type { AlignedRows } from './aligned-rows.js';
 import { logRange, logTicks, paddedRange, roundTicks, tickText } from './axis-ticks.js';
+import { bandOutlines, lineShapes, pixelColumns } from './pixel-columns.js';
 import type { Mark } from './recorded-runs.js';
 import type { Theme } from './style.js';
 import type { DrawnPlot, DrawnSeries } from './svg.js';
@@ -30,7 +31,7 @@ export interface PlotSettings extends PlotLook {
   readonly title: string;
   readonly rows: AlignedRows;
   /** Triangles at the foot. */
-  readonly marks: readonly Mark[];
+  readonly marks: Iterable<Mark>;
   readonly size: { readonly width: number; readonly height: number };
   /** Ticks further apart. */
   readonly isSmall: boolean;
@@ -54,7 +55,30 @@ export interface Plot {
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const BAND = '2e'; // opacity of 18%
+const DASHES = '8e'; // 5 of 9 parts, as dashes have them: where a dashed line is too dense for these
 const RING = 4;
+const WIDTH = 2;
+const DOT = 2.5;
+/** Pixels of a file's columns in one of the page, as many as its picture has. */
+const FILE_RATIO = 2;
+
+const scaleOf = { left: 'y', right: 'right' } as const;
+const denseColor = ({ color, dash }: PlotLine) => (dash ? color + DASHES : color);
+const filled = (color: string, pieces: DrawnSeries['pieces']): DrawnSeries => ({
+  color,
+  width: 0,
+  dash: [],
+  pieces,
+  filled: true,
+});
+
+/** The area inside the axes, in CSS pixels. */
+function areaOf({ bbox }: uPlot): DrawnPlot['area'] {
+  const [left, top, width, height] = [bbox.left, bbox.top, bbox.width, bbox.height].map(
+    (side) => side / uPlot.pxRatio,
+  ) as [number, number, number, number];
+  return { left, top, width, height };
+}
 
 const within = (min: number | null, max: number | null): min is number =>
   Number.isFinite(min) && Number.isFinite(max) && min !== null && max !== null;
@@ -81,14 +105,21 @@ function unscaled(over: HTMLElement, event: MouseEvent): MouseEvent {
 
 /** Rings and marks closer than this many pixels would hide each other: the first is drawn. */
 const CLOSE = 4;
-function whereFree(): (x: number, kind: string) => boolean {
-  const taken = new Set<string>();
-  return (x, kind) => {
-    const place = `${Math.round(x / CLOSE)} ${kind}`;
+function whereFree(): (x: number) => boolean {
+  const taken = new Set<number>();
+  return (x) => {
+    const place = Math.round(x / CLOSE);
     const isFree = !taken.has(place);
     taken.add(place);
     return isFree;
   };
+}
+
+function moveAlong(path: Path2D, [first, ...rest]: readonly (readonly [number, number])[]): void {
+  path.moveTo(...first!);
+  for (const point of rest) {
+    path.lineTo(...point);
+  }
 }
 
 /** Makes a plot in `place`, whose size is the caller's concern. */
@@ -98,21 +129,65 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const columns = lines.flatMap(({ column, band }) => [column, ...(band ? [band.high, band.low] : [])]);
   const data = () => [rows.x, ...columns.map((column) => rows.columns[column]!)] as uPlot.AlignedData;
   const series: uPlot.Series[] = [{}];
-  const bands: uPlot.Band[] = [];
-  for (const { column, color, width = 2, dash, axis = 'left', band } of lines) {
-    const scale = axis === 'left' ? 'y' : 'right';
-    const points: uPlot.Series.Points = {
-      size: 5,
-      fill: theme.background,
-      ...(dash && { show: false }),
-      filter: (_, __, isShown) => (isShown ? null : aloneBetweenGaps(rows.columns[column]!)),
+  /** Shapes of a plot, in pixels of which a CSS pixel has `ratio`. */
+  const shapesIn = (u: uPlot, ratio: number) => {
+    const { left, top, width } = areaOf(u);
+    const { min, max } = u.scales.x as { min: number; max: number };
+    const scaled = width / (max - min);
+    const columns = (column: number) =>
+      pixelColumns(rows.x, rows.columns[column]!, (x) => Math.round(ratio * (left + (x - min) * scaled)));
+    const yOf = (scale: string) => (value: number) => Math.round(ratio * (top + u.valToPos(value, scale)));
+    return {
+      ofLine: ({ column, axis = 'left', width = WIDTH }: PlotLine) =>
+        lineShapes(columns(column), yOf(scaleOf[axis]), width * ratio),
+      ofBand: ({ high, low }: NonNullable<PlotLine['band']>) =>
+        bandOutlines(columns(high), columns(low), yOf(scaleOf.left), WIDTH * ratio),
     };
-    series.push({ scale, stroke: color, width, points, ...(dash && { dash: [...dash] }) });
+  };
+  /** uPlot's own paths have four points for each column of pixels, which take long to stroke. */
+  const lineOf = (u: uPlot, line: PlotLine): uPlot.Series.Paths => {
+    const { strokes, bars, dots } = shapesIn(u, uPlot.pxRatio).ofLine(line);
+    const [stroke, fill] = [new Path2D(), new Path2D()];
+    for (const points of strokes) {
+      moveAlong(stroke, points);
+    }
+    for (const bar of bars) {
+      fill.rect(...bar);
+    }
+    for (const [x, y] of dots) {
+      fill.moveTo(x + DOT * uPlot.pxRatio, y);
+      fill.arc(x, y, DOT * uPlot.pxRatio, 0, 2 * Math.PI);
+    }
+    return { stroke, fill, flags: 0 };
+  };
+  const bandOf = (u: uPlot, band: NonNullable<PlotLine['band']>): uPlot.Series.Paths => {
+    const fill = new Path2D();
+    for (const outline of shapesIn(u, uPlot.pxRatio).ofBand(band)) {
+      moveAlong(fill, outline);
+      fill.closePath();
+    }
+    return { stroke: null, fill, flags: 0 };
+  };
+  for (const line of lines) {
+    const { color, width = WIDTH, dash, axis = 'left', band } = line;
+    const scale = scaleOf[axis];
+    const points: uPlot.Series.Points = { size: 5, fill: theme.background, ...(dash && { show: false }) };
+    series.push({
+      scale,
+      stroke: color,
+      width,
+      fill: denseColor(line),
+      points: { ...points, filter: () => null },
+      paths: (u) => lineOf(u, line),
+      ...(dash && { dash: [...dash] }),
+    });
     if (band) {
-      const edge = { scale, width: 0, stroke: 'transparent', points: { show: false } };
-      // A band that reaches down to 0 would take all decades of a logarithmic axis.
-      series.push(edge, { ...edge, auto: !isLog });
-      bands.push({ series: [series.length - 2, series.length - 1], fill: color + BAND });
+      const edge = { scale, width: 0, points: { show: false } };
+      series.push(
+        { ...edge, fill: color + BAND, paths: (u) => bandOf(u, band) },
+        // A band that reaches down to 0 would take all decades of a logarithmic axis.
+        { ...edge, auto: !isLog, paths: () => null },
+      );
     }
   }
 
@@ -138,12 +213,19 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
       const isFree = whereFree();
       rows.columns[rings]?.forEach((value, row) => {
         const x = typeof value === 'number' ? u.valToPos(rows.x[row]!, 'x') : 0;
-        if (typeof value === 'number' && isFree(x, color)) {
+        if (typeof value === 'number' && isFree(x)) {
           found.push({ x, y: u.valToPos(value, 'y'), color });
         }
       });
       return found;
     });
+  /** Marks, from the left of that area. */
+  const marksOf = (u: uPlot) => {
+    const isFree = { failed: whereFree(), skipped: whereFree() };
+    return [...marks]
+      .map(({ at, kind, text }) => ({ x: u.valToPos(at, 'x'), kind, text }))
+      .filter(({ x, kind }) => isFree[kind](x));
+  };
   const drawRings = (u: uPlot) => {
     const { ctx, bbox } = u;
     const { pxRatio } = uPlot;
@@ -166,18 +248,15 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
     const { ctx, bbox } = u;
     const foot = bbox.top + bbox.height;
     const half = 5 * uPlot.pxRatio;
-    const isFree = whereFree();
     ctx.save();
-    for (const { at, kind } of marks) {
-      const x = Math.round(u.valToPos(at, 'x', true));
-      if (isFree(x / uPlot.pxRatio, kind)) {
-        ctx.fillStyle = theme[kind];
-        ctx.beginPath();
-        ctx.moveTo(x, foot - 1.8 * half);
-        ctx.lineTo(x + half, foot);
-        ctx.lineTo(x - half, foot);
-        ctx.fill();
-      }
+    for (const { x, kind } of marksOf(u)) {
+      const at = Math.round(bbox.left + x * uPlot.pxRatio);
+      ctx.fillStyle = theme[kind];
+      ctx.beginPath();
+      ctx.moveTo(at, foot - 1.8 * half);
+      ctx.lineTo(at + half, foot);
+      ctx.lineTo(at - half, foot);
+      ctx.fill();
     }
     ctx.restore();
   };
@@ -230,7 +309,6 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
           : []),
       ],
       series,
-      bands,
       hooks: {
         draw: [drawRings, drawMarks],
         setCursor: [({ cursor: { idx } }) => onCursor?.(idx ?? null)],
@@ -243,26 +321,6 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
   const draw = () => u.batch(() => u.setData(data()));
   // A new plot waits for a microtask, and has no scales until then, which a file that is written at once needs.
   draw();
-  const area = () => {
-    const [left, top, width, height] = (['left', 'top', 'width', 'height'] as const).map(
-      (side) => u.bbox[side] / uPlot.pxRatio,
-    ) as [number, number, number, number];
-    return { left, top, width, height };
-  };
-  /** Points of a column between its gaps. */
-  const piecesOf = (column: number, scale: string): [number, number][][] => {
-    const { left, top } = area();
-    const pieces: [number, number][][] = [[]];
-    rows.columns[column]!.forEach((value, row) => {
-      if (value === null) {
-        pieces.push([]);
-      } else if (value !== undefined) {
-        pieces.at(-1)!.push([left + u.valToPos(rows.x[row]!, 'x'), top + u.valToPos(value, scale)]);
-      }
-    });
-    // A path of one point has no length, and round ends show it.
-    return pieces.filter((piece) => piece.length > 0).map((piece) => (piece.length > 1 ? piece : [...piece, ...piece]));
-  };
   return {
     draw,
     setSize: ({ width, height }) => u.setSize({ width, height }),
@@ -274,18 +332,30 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
       setCursor({ left, top: row === null ? -10 : 10 }, true, true);
     },
     drawn() {
-      const drawnSeries = lines.flatMap(({ column, color, width = 2, dash = [], axis: side, band }): DrawnSeries[] => {
-        const scale = side === 'right' ? 'right' : 'y';
-        const line = { color, width, dash, pieces: piecesOf(column, scale), filled: false };
-        if (!band) {
-          return [line];
-        }
-        const high = piecesOf(band.high, scale);
-        const low = piecesOf(band.low, scale);
-        const pieces = high.map((piece, i) => [...piece, ...[...(low[i] ?? [])].reverse()]);
-        return [{ color: color + BAND, width: 0, dash: [], pieces, filled: true }, line];
+      const shapes = shapesIn(u, FILE_RATIO);
+      const piece = (points: readonly (readonly [number, number])[]) =>
+        points.map(([x, y]) => [x / FILE_RATIO, y / FILE_RATIO] as const);
+      const series = lines.flatMap((line): DrawnSeries[] => {
+        const { color, width = WIDTH, dash = [], band } = line;
+        const { strokes, bars, dots } = shapes.ofLine(line);
+        const corners = bars.map(([x, y, wide, high]) =>
+          piece([
+            [x, y],
+            [x + wide, y],
+            [x + wide, y + high],
+            [x, y + high],
+          ]),
+        );
+        // A path of one point has no length, and round ends show it.
+        const points = dots.map((dot) => piece([dot, dot]));
+        return [
+          ...(band ? [filled(color + BAND, shapes.ofBand(band).map(piece))] : []),
+          filled(denseColor(line), corners),
+          { color, width, dash, pieces: strokes.map(piece), filled: false },
+          { color: denseColor(line), width: 2 * DOT, dash: [], pieces: points, filled: false },
+        ];
       });
-      const { left, top, ...rest } = area();
+      const { left, top, ...rest } = areaOf(u);
       const along = (side: Tick['side'], value: number) =>
         side === 'bottom' ? left + u.valToPos(value, 'x') : top + u.valToPos(value, side === 'left' ? 'y' : 'right');
       return {
@@ -293,12 +363,12 @@ export function plotIn(place: HTMLElement, settings: PlotSettings): Plot {
         width: u.width,
         height: u.height,
         area: { left, top, ...rest },
-        series: drawnSeries,
+        series,
         ticks: (['left', 'right', 'bottom'] as const).flatMap((side) =>
           ticks[side].map(({ value, text }) => ({ side, at: along(side, value), text })),
         ),
         rings: ringsOf(u).map(({ x, y, color }) => ({ at: [left + x, top + y], color })),
-        marks: marks.map(({ at, kind, text }) => ({ at: along('bottom', at), color: theme[kind], text })),
+        marks: marksOf(u).map(({ x, kind, text }) => ({ at: left + x, color: theme[kind], text })),
       };
     },
     dispose: () => u.destroy(),

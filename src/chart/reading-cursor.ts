@@ -4,7 +4,9 @@ import type { AlignedRows } from './aligned-rows.js';
 export interface ReadingCursor {
   /** The row that the keys have moved to; undefined while what came last is shown. */
   selected(): number | undefined;
-  /** Back to what came last, without a word. */
+  /** Back to what came last, as Escape goes. */
+  leave(): void;
+  /** The same without calling `moved`: the pointer has moved the cursor already. */
   release(): void;
 }
 
@@ -55,6 +57,7 @@ export function readingCursor(
   place.addEventListener('blur', leave);
   return {
     selected,
+    leave,
     release() {
       at = undefined;
     },

@@ -7,6 +7,8 @@ export type ChartReading = Pick<SharpnessReading, 'minimumSharpness'> & Partial<
 /** Half the 95% interval in standard errors: Student's quantile for the fewest degrees of freedom that a reliable reading has, 20. */
 export const HALF_INTERVAL = 2.086;
 
+const COLLAPSED = 'the network has collapsed, so that a small value is no sign of a good minimum';
+
 /** A number in few digits, as Infinity and NaN too. */
 export const digits = (value: number, count = 4): string => String(Number(value.toPrecision(count)));
 
@@ -15,11 +17,29 @@ export function whenOf(step: number, epoch?: number): string {
   return epoch === undefined ? `batch ${digits(step, 15)}` : `batch ${digits(step, 15)}, epoch ${epoch + 1}`;
 }
 
-/** `27.42 ± 1.1`, with half the 95% interval. */
-export function sharpnessOf({ minimumSharpness, standardError, reliable }: ChartReading): string {
+/** `27.42 ± 1.1`, with half the 95% interval; and what makes it no number to go by. */
+export function sharpnessOf({ minimumSharpness, standardError, reliable, collapsed }: ChartReading): string {
   const error = standardError !== undefined && standardError > 0;
   const half = error ? ` ± ${digits(HALF_INTERVAL * standardError, 2)}` : '';
-  return `${digits(minimumSharpness)}${half}${error && reliable === false ? ', error not reliable' : ''}`;
+  const doubt = error && reliable === false ? ', error not reliable' : '';
+  return `${digits(minimumSharpness)}${half}${doubt}${collapsed ? ', collapsed' : ''}`;
+}
+
+/**
+ * What is to be marked of a reading: a value that is not finite, where the line breaks, or a network that has collapsed. Undefined where
+ * nothing is.
+ */
+export function markOf(
+  { minimumSharpness, trace = 0, collapsed }: ChartReading,
+  hasTrace: boolean,
+): (Pick<Problem, 'kind'> & { readonly text: string }) | undefined {
+  if (!Number.isFinite(minimumSharpness)) {
+    return { kind: 'failed', text: `Minimum Sharpness is ${minimumSharpness}` };
+  }
+  if (hasTrace && !Number.isFinite(trace)) {
+    return { kind: 'failed', text: `the trace is ${trace}` };
+  }
+  return collapsed ? { kind: 'skipped', text: COLLAPSED } : undefined;
 }
 
 /** `Minimum Sharpness 27.42 ± 1.1, trace 31.2` */
@@ -30,9 +50,15 @@ export function valuesOf(reading: ChartReading): string {
 /** `skipped: the loss of ... is not known` */
 export const problemLine = ({ kind, message }: Pick<Problem, 'kind' | 'message'>): string => `${kind}: ${message}`;
 
+/** What a chart shows of a layer. */
+export interface LayerNumbers {
+  trace?: number;
+  alpha?: number;
+}
+
 /** The trace of each layer, the sum over its weight tensors, and its alpha where its scale is free; in the order of the network. */
-export function layersOf(reading: ChartReading): Map<string, { trace?: number; alpha?: number }> {
-  const layers = new Map<string, { trace?: number; alpha?: number }>();
+export function layersOf(reading: ChartReading): Map<string, LayerNumbers> {
+  const layers = new Map<string, LayerNumbers>();
   const at = (layer: string) => {
     const found = layers.get(layer) ?? {};
     layers.set(layer, found);
@@ -55,8 +81,14 @@ export function legendText(reading: ChartReading, hasTrace: boolean): string {
 }
 
 /** ` trace 12.3, alpha 0.98` */
-export function layerText(values: { readonly trace?: number; readonly alpha?: number } | undefined): string {
-  const trace = values?.trace === undefined ? [] : [`trace ${digits(values.trace, 3)}`];
-  const alpha = values?.alpha === undefined ? [] : [`alpha ${digits(values.alpha, 3)}`];
-  return ` ${[...trace, ...alpha].join(', ')}`;
+export function layerText({ trace, alpha }: LayerNumbers): string {
+  const words = [
+    trace === undefined ? '' : `trace ${digits(trace, 3)}`,
+    alpha === undefined ? '' : `alpha ${digits(alpha, 3)}`,
+  ];
+  return ` ${words.filter((each) => each !== '').join(', ')}`;
 }
+
+/** ` 12.3, α 0.98`: the same where several runs stand in one line. */
+export const shortLayerText = (numbers: LayerNumbers): string =>
+  layerText(numbers).replace('trace ', '').replace('alpha', 'α');

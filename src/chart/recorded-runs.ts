@@ -1,6 +1,6 @@
 import type { Problem } from '../training/problems.js';
 import { type AlignedRows, alignedRows } from './aligned-rows.js';
-import { type ChartReading, HALF_INTERVAL, layersOf, problemLine, whenOf } from './reading-words.js';
+import { type ChartReading, HALF_INTERVAL, layersOf, markOf, problemLine, whenOf } from './reading-words.js';
 import type { ChartProblem } from './received.js';
 import { noValues, type ValueSpan, widen } from './value-span.js';
 
@@ -33,7 +33,7 @@ export interface RecordedRuns {
   readonly rows: AlignedRows;
   /** In the order in which they came. */
   readonly entries: readonly Entry[];
-  readonly marks: readonly Mark[];
+  readonly marks: Iterable<Mark>;
   /** Of Minimum Sharpness, and of the trace where it is drawn. */
   readonly span: ValueSpan;
   /** Of each layer's trace, in the order in which layers came. */
@@ -67,7 +67,8 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
   const rows = alignedRows();
   const runs: MutableRun[] = [];
   const entries: Entry[] = [];
-  const marks: Mark[] = [];
+  /** By what they tell of: a reading that is replaced takes its mark along. */
+  const marks = new Map<ChartReading | ChartProblem, Mark>();
   const atStep = new Map<number, Entry[]>();
   let latest: Entry | undefined;
   const span = noValues();
@@ -85,16 +86,24 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
     ...Object.values(columns),
     ...[...own.values()].flatMap(({ trace, alpha }) => (alpha === undefined ? [trace] : [trace, alpha])),
   ];
+  /** Takes out what the run had at a row, but not from the entries. */
+  const forget = (run: MutableRun, row: number) => {
+    const step = rows.x[row]!;
+    const reading = run.readings.get(step);
+    if (reading) {
+      run.readings.delete(step);
+      marks.delete(reading);
+      for (const column of columnsOf(run)) {
+        rows.columns[column]![row] = undefined;
+      }
+    }
+  };
   /** Takes out what the run had between its last reading and this one, when its steps had gone back before. */
   const passAgain = (run: MutableRun, step: number) => {
     if (step > run.last && run.last < run.furthest) {
       const end = rows.lastAtOrBefore(step);
       for (let row = rows.lastAtOrBefore(run.last) + 1; row < end; row++) {
-        if (run.readings.delete(rows.x[row]!)) {
-          for (const column of columnsOf(run)) {
-            rows.columns[column]![row] = undefined;
-          }
-        }
+        forget(run, row);
       }
     }
     run.last = step;
@@ -117,18 +126,21 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
   };
   const takeReading = (run: MutableRun, step: number, reading: ChartReading) => {
     passAgain(run, step);
-    run.readings.set(step, reading);
     const row = rows.lastAtOrBefore(step);
+    forget(run, row);
+    run.readings.set(step, reading);
     const { minimumSharpness: value, standardError = 0, reliable = true, trace } = reading;
     const { columns } = run;
     // An error that cannot be trusted makes no 95% interval.
     const half = reliable ? HALF_INTERVAL * standardError : Number.NaN;
+    const isBand = Number.isFinite(value + half) && Number.isFinite(value - half);
     put(columns.value, row, value, span);
-    put(columns.high, row, value + half);
-    put(columns.low, row, value - half);
+    put(columns.high, row, isBand ? value + half : Number.NaN);
+    put(columns.low, row, isBand ? value - half : Number.NaN);
     rows.columns[columns.unreliable]![row] = reliable || !Number.isFinite(value) ? undefined : value;
-    if (!Number.isFinite(value)) {
-      marks.push({ at: step, kind: 'failed', text: `${whenOf(step, reading.epoch)}: Minimum Sharpness is ${value}` });
+    const mark = markOf(reading, drawn.trace);
+    if (mark) {
+      marks.set(reading, { at: step, kind: mark.kind, text: `${whenOf(step, reading.epoch)}: ${mark.text}` });
     }
     if (trace !== undefined) {
       put(columns.trace, row, trace, drawn.trace ? span : undefined);
@@ -142,7 +154,7 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
     runs,
     rows,
     entries,
-    marks,
+    marks: { [Symbol.iterator]: () => marks.values() },
     span,
     layers,
     addRun(name) {
@@ -184,7 +196,7 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
           takeReading(runs[run.index]!, step, reading);
         } else {
           const text = `${whenOf(step, problem.epoch)}: ${problemLine(problem)}`;
-          marks.push({ at: step, kind: problem.kind, text });
+          marks.set(problem, { at: step, kind: problem.kind, text });
         }
       }
     },

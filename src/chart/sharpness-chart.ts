@@ -6,12 +6,13 @@ import { chartFigure } from './chart-figure.js';
 import { type ChartOptions, checkedChartOptions } from './chart-options.js';
 import { type ChartSource, streamsOf } from './chart-source.js';
 import { framePace } from './frame-pace.js';
+import { type LayerValues, layerValuesIn } from './layer-values.js';
 import { legendIn } from './legend.js';
 import { type Panel, panelIn } from './panel.js';
 import { pictureOf } from './picture.js';
 import { colorOf, DASH, layerLines, sharpnessLines } from './plot-lines.js';
 import { readingCursor } from './reading-cursor.js';
-import { type ChartReading, layersOf, layerText, legendText, problemLine } from './reading-words.js';
+import { type ChartReading, layersOf, legendText, problemLine } from './reading-words.js';
 import { csvOf } from './readings-csv.js';
 import { fillTable } from './readings-table.js';
 import { receivedProblem, receivedReading } from './received.js';
@@ -33,7 +34,7 @@ export interface SharpnessChart {
    * Adds a reading by hand, of a worker for example.
    *
    * @param run the run that it belongs to, the first one where it is not given. A new name begins a new run.
-   * @throws Error with one line where it is no reading.
+   * @throws Error with one line where it is no reading, and for a name that is empty.
    */
   update(reading: ChartReading, run?: string): void;
   /**
@@ -42,7 +43,11 @@ export interface SharpnessChart {
    * @throws Error with one line for a name that is taken or empty, and for a source that has no readings.
    */
   addRun(name: string, source?: ChartSource): void;
-  /** The chart as a picture, at twice its size in CSS pixels. */
+  /**
+   * The chart as a PNG file, at twice its size in CSS pixels.
+   *
+   * @throws Error with one line where the page may not make pictures, or the browser none that large: it rejects.
+   */
   toPNG(): Promise<Blob>;
   /** The chart as an SVG file: lines are paths, words are text. */
   toSVG(): string;
@@ -50,7 +55,7 @@ export interface SharpnessChart {
    * Every reading as one row, in the columns of `csvWriter` of `tfjs-sharpness/node`; with several runs, the name of the run comes first.
    */
   toCSV(): string;
-  /** Removes the chart from the page and ends its subscriptions. */
+  /** Removes the chart from the page and ends its subscriptions; what comes later is nothing. Files can still be made. */
   dispose(): void;
 }
 
@@ -61,6 +66,8 @@ const LAYER_SIZE = { width: 216, height: 144 };
 const MAIN_WIDTH = 640;
 
 let charts = 0;
+/** uPlot keeps what it knows of a key for ever: those of charts that are gone are used again. */
+const freeKeys: string[] = [];
 
 /**
  * A live chart in a page: Minimum Sharpness over training batches with its 95% band, the plain trace, and one small plot a layer for its
@@ -92,7 +99,7 @@ export function sharpnessChart(
   const { name, title, height, scale } = settings;
   const page = parent.ownerDocument;
   const view = page.defaultView ?? globalThis.window;
-  const key = `tfjs-sharpness-${++charts}`;
+  const key = freeKeys.pop() ?? `tfjs-sharpness-${++charts}`;
 
   const record = recordedRuns(settings);
   const { rows, runs } = record;
@@ -121,7 +128,7 @@ export function sharpnessChart(
       showValues(row ?? rowShown());
     },
   });
-  const layers = new Map<string, { readonly panel: Panel; readonly values: HTMLElement }>();
+  const layers = new Map<string, { readonly panel: Panel; readonly values: LayerValues }>();
   const panels = () => [main, ...[...layers.values()].map(({ panel }) => panel)];
   const lastSteps = new Map<Run, number>();
   const subscriptions: Unsubscribable[] = [];
@@ -135,7 +142,9 @@ export function sharpnessChart(
     showSlider();
   });
   const news = announcement(() => {
-    figure.said.textContent = textOfLatest(record);
+    if (settings.announce) {
+      figure.said.textContent = textOfLatest(record);
+    }
     showSlider();
     if (figure.details.open) {
       fillTable(figure.table, record);
@@ -143,7 +152,8 @@ export function sharpnessChart(
   });
   /** Whose values to show where nothing is pointed at; -1 where there is none. */
   const rowShown = () => cursor.selected() ?? record.latestRow();
-  const showValues = (row: number) => {
+  /** @param isAll also of layers out of sight. */
+  const showValues = (row: number, isAll = false) => {
     if (row < 0) {
       return;
     }
@@ -155,10 +165,14 @@ export function sharpnessChart(
       const reading = record.lastReading(run, row);
       legend.say(run, reading ? legendText(reading, settings.trace) : 'no reading yet');
     }
-    for (const [layer, { values }] of layers) {
-      const run = runs.find((each) => each.layers.has(layer));
-      const reading = run && record.lastReading(run, row);
-      values.textContent = reading ? layerText(layersOf(reading).get(layer)) : '';
+    const inLayers = runs.map((run) => {
+      const reading = record.lastReading(run, row);
+      return { name: run.name, color: colorOf(run, theme.now()), of: reading && layersOf(reading) };
+    });
+    for (const [layer, { panel, values }] of layers) {
+      if (isAll || panel.isSeen) {
+        values.say(inLayers.flatMap(({ of, ...run }) => (of?.has(layer) ? [{ ...run, values: of.get(layer)! }] : [])));
+      }
     }
   };
   const showSlider = () => {
@@ -174,6 +188,10 @@ export function sharpnessChart(
   const isLog = (span: ValueSpan) => scale === 'log' || (scale === 'auto' && isWide(span));
   /** @param isAll also what is out of sight. */
   const draw = (isAll = false) => {
+    // uPlot would keep a plot that is made out of the page.
+    if (!isAll && !figure.element.isConnected) {
+      return;
+    }
     const now = theme.now();
     if (isAll || main.isSeen) {
       main.draw({ lines: sharpnessLines(record, now, settings.trace), isLog: isLog(record.span), theme: now });
@@ -187,7 +205,7 @@ export function sharpnessChart(
     if (selected !== undefined) {
       main.plot?.point(selected);
     } else if (!isPointing) {
-      showValues(rowShown());
+      showValues(rowShown(), isAll);
     }
   };
   const absorb = (count: number) => {
@@ -223,13 +241,12 @@ export function sharpnessChart(
   };
 
   const add = (entry: Entry) => {
-    queue.push(entry);
-    schedule();
+    if (!isDisposed) {
+      queue.push(entry);
+      schedule();
+    }
   };
   const addReading = (run: Run, reading: ChartReading) => {
-    if (isDisposed) {
-      return;
-    }
     const received = receivedReading(reading);
     // One after the last: an earlier step would replace what was drawn.
     const step = received.step ?? (lastSteps.get(run) ?? 0) + 1;
@@ -248,6 +265,9 @@ export function sharpnessChart(
   };
   const addRun = (runName: string, from?: ChartSource) => {
     const streams = streamsOf(from);
+    if (isDisposed) {
+      return;
+    }
     const run = newRun(runName);
     if (streams) {
       const addProblem = (given: unknown) => {
@@ -262,7 +282,14 @@ export function sharpnessChart(
     }
   };
 
-  figure.element.addEventListener('pointermove', () => cursor.release());
+  figure.element.addEventListener('pointermove', ({ target }) => {
+    // Over a plot, uPlot moves its cursor; elsewhere it would stay where the keys have put it.
+    if ((target as Element).closest('.u-over')) {
+      cursor.release();
+    } else {
+      cursor.leave();
+    }
+  });
   figure.details.addEventListener('toggle', () => {
     if (figure.details.open) {
       fillTable(figure.table, record);
@@ -270,7 +297,13 @@ export function sharpnessChart(
       figure.table.replaceChildren();
     }
   });
+  /** Sizes change also where the chart is taken out of the page, and put into it, wherever that is scrolled to. */
   const sizes = new view.ResizeObserver(() => {
+    if (figure.element.isConnected) {
+      theme.follow();
+    } else {
+      letGo();
+    }
     for (const panel of panels()) {
       panel.fit();
     }
@@ -281,16 +314,6 @@ export function sharpnessChart(
   });
   const sights = new view.IntersectionObserver((changes) => {
     for (const { target, isIntersecting } of changes) {
-      if (target === figure.element) {
-        if (isIntersecting) {
-          theme.follow();
-        } else {
-          theme.leave();
-        }
-        if (!figure.element.isConnected) {
-          letGo();
-        }
-      }
       const panel = panels().find(({ place }) => place === target);
       if (panel) {
         panel.isSeen = isIntersecting;
@@ -309,13 +332,15 @@ export function sharpnessChart(
     }
   };
   const watch = ({ place }: Panel) => {
-    sizes.observe(place);
-    sights.observe(place);
+    if (!isDisposed) {
+      sizes.observe(place);
+      sights.observe(place);
+    }
   };
   function addLayer(layer: string): void {
     const { place, values } = figure.addLayer(layer);
     const panel = panelIn(place, { title: layer, rows, marks: [], size: LAYER_SIZE, isSmall: true, key });
-    layers.set(layer, { panel, values });
+    layers.set(layer, { panel, values: layerValuesIn(values) });
     watch(panel);
   }
 
@@ -323,7 +348,6 @@ export function sharpnessChart(
   parent.append(figure.element);
   adoptStyle(figure.element);
   theme.follow();
-  sights.observe(figure.element);
   watch(main);
   draw();
 
@@ -331,7 +355,7 @@ export function sharpnessChart(
     absorb(queue.length);
     draw(true);
     const { background, ink, grid, quiet } = theme.now();
-    return svgOf({
+    const svg = svgOf({
       title,
       legend: [
         ...runs.map((run) => ({ name: run.name, color: colorOf(run, theme.now()), dash: [] })),
@@ -341,10 +365,17 @@ export function sharpnessChart(
       main: main.plot!.drawn(),
       layers: [...layers.values()].map(({ panel }) => panel.plot!.drawn()),
     });
+    if (!figure.element.isConnected) {
+      letGo();
+    }
+    return svg;
   };
   return {
     element: figure.element,
     update(reading, runName = name) {
+      if (isDisposed) {
+        return;
+      }
       addReading(runs.find((run) => run.name === runName) ?? newRun(runName), reading);
     },
     addRun,
@@ -356,7 +387,11 @@ export function sharpnessChart(
       return csvOf(record);
     },
     dispose() {
+      if (isDisposed) {
+        return;
+      }
       isDisposed = true;
+      freeKeys.push(key);
       for (const subscription of subscriptions) {
         subscription.unsubscribe();
       }

@@ -64,6 +64,8 @@ overflow-x:auto;overflow-y:hidden;overscroll-behavior-x:contain}
 .tfjs-sharpness-chart .layer{min-width:0;overflow:hidden}
 .tfjs-sharpness-chart .layer p{margin:0;height:20px;font-size:12px;line-height:20px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .tfjs-sharpness-chart .layer b{font-weight:600}
+.tfjs-sharpness-chart .color{display:inline-block;width:8px;height:8px;margin-inline-start:8px;border-radius:2px;forced-color-adjust:none}
+.tfjs-sharpness-chart .color[hidden]{display:none}
 .tfjs-sharpness-chart details{margin-top:8px}
 .tfjs-sharpness-chart summary{cursor:pointer;color:var(--quiet);width:max-content;max-width:100%;padding:2px 0}
 .tfjs-sharpness-chart .table{max-height:280px;overflow:auto}

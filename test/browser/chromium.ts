@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserServer, chromium } from 'playwright-core';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
@@ -16,16 +16,23 @@ const emulation = [
   '--use-webgpu-adapter=swiftshader',
 ];
 
-/** A headless Chromium without a GPU; SwiftShader emulates one, unless only a page is drawn, which is slow on that. */
-export const launched = (gpu: 'emulated' | 'none' = 'emulated'): Promise<Browser> =>
-  chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      ...(gpu === 'emulated' ? emulation : ['--disable-gpu']),
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-    ],
-  });
+/** SwiftShader emulates a GPU, unless only a page is drawn, which is slow on that. */
+export type Gpu = 'emulated' | 'none';
+
+const headless = (gpu: Gpu) => ({
+  executablePath,
+  args: [
+    '--no-sandbox',
+    ...(gpu === 'emulated' ? emulation : ['--disable-gpu']),
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+  ],
+});
+
+/** A headless Chromium on a machine without a GPU. */
+export const launched = (gpu: Gpu = 'emulated'): Promise<Browser> => chromium.launch(headless(gpu));
+
+/** The same, which other processes connect to. */
+export const served = (gpu: Gpu): Promise<BrowserServer> => chromium.launchServer(headless(gpu));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { alignedRows, aloneBetweenGaps, type Cell } from '../../src/chart/aligned-rows.js';
+import { alignedRows } from '../../src/chart/aligned-rows.js';
 
 it('steps in any order and in lots of any size make ascending rows, each once, with what was put there', () => {
   fc.assert(
@@ -37,21 +37,4 @@ it('a column that comes later is as long as the others, and arrays stay the same
   expect(rows.x).toBe(x);
   expect(rows.columns[0]).toBe(first);
   expect([x.length, first!.length, rows.columns[later]!.length]).toEqual([3, 3, 3]);
-});
-
-it('a value is alone between two gaps, where rows of other runs are none', () => {
-  const cases: [Cell[], number[]][] = [
-    [[], []],
-    [[null], []],
-    [[1], [0]],
-    [[1, 2], []],
-    [
-      [null, 1, undefined, null, 2],
-      [1, 4],
-    ],
-    [[1, undefined, 2, null, undefined, null, 3, null], [6]],
-  ];
-  for (const [column, alone] of cases) {
-    expect(aloneBetweenGaps(column), String(column)).toEqual(alone);
-  }
 });

@@ -10,6 +10,7 @@ it('every option has a default', () => {
     trace: true,
     layers: true,
     theme: 'auto',
+    announce: true,
   });
 });
 
@@ -21,6 +22,7 @@ it.each([
   [{ name: '' }, 'name must be a non-empty string'],
   [{ title: 3 }, 'title must be a non-empty string'],
   [{ layers: 'no' }, 'layers must be true or false'],
+  [{ announce: 0 }, 'announce must be true or false'],
 ])('%j is refused', (options, message) => {
   expect(() => checkedChartOptions(options as never)).toThrow(message);
 });

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
-import { launched, ORIGIN } from '../browser/chromium.js';
+import { ORIGIN } from '../browser/chromium.js';
+import { sharedBrowser } from '../browser/shared-browser.js';
 
 /** Pages of a headless Chromium with charts in them. */
 export interface ChartBrowser {
@@ -16,8 +17,26 @@ const html = (head: string) => `<!doctype html><html lang="en"><meta charset="ut
 <style>body{margin:24px;font-family:system-ui,sans-serif}@media (max-width:500px){body{margin:8px}}</style>
 <h1>A training</h1><main></main><p id="below">Below the chart.</p>`;
 
+const bundles = new Map<string, Promise<string>>();
+
+async function bundled(module: string, plugins: Plugin[]): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(module, import.meta.url))],
+    plugins,
+    bundle: true,
+    write: false,
+    format: 'iife',
+    platform: 'browser',
+    // Its own d3 and vega come in many files.
+    alias: { '@tensorflow/tfjs-vis': '@tensorflow/tfjs-vis/dist/tfjs-vis.umd.min.js' },
+    define: { global: 'globalThis' },
+    logLevel: 'error',
+  });
+  return outputFiles[0]!.text;
+}
+
 /**
- * A browser for the tests of a file.
+ * A browser for the tests of a file; files share it, and each has pages of its own.
  *
  * @param module which sets the global `page`, beside this file.
  */
@@ -26,20 +45,10 @@ export function chartBrowser(module = 'chart-page.ts', plugins: Plugin[] = []): 
   let text: string;
   const said: string[] = [];
   beforeAll(async () => {
-    const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL(module, import.meta.url))],
-      plugins,
-      bundle: true,
-      write: false,
-      format: 'iife',
-      platform: 'browser',
-      // Its own d3 and vega come in many files.
-      alias: { '@tensorflow/tfjs-vis': '@tensorflow/tfjs-vis/dist/tfjs-vis.umd.min.js' },
-      define: { global: 'globalThis' },
-      logLevel: 'error',
-    });
-    text = outputFiles[0]!.text;
-    browser = await launched('none');
+    const bundle = bundles.get(module) ?? bundled(module, plugins);
+    bundles.set(module, bundle);
+    text = await bundle;
+    browser = await sharedBrowser('none');
   });
   afterAll(() => browser?.close());
   return {

@@ -51,7 +51,7 @@ it('what is not finite breaks the line and is marked, as problems are', () => {
     { run, step: 2, problem: { kind: 'skipped', message: 'no labels.', epoch: 0 } },
   ]);
   expect(column(run.columns.value)).toEqual([null, null]);
-  expect(marks).toEqual([
+  expect([...marks]).toEqual([
     { at: 1, kind: 'failed', text: 'batch 1: Minimum Sharpness is NaN' },
     { at: 2, kind: 'failed', text: 'batch 2, epoch 1: Minimum Sharpness is Infinity' },
     { at: 2, kind: 'skipped', text: 'batch 2, epoch 1: skipped: no labels.' },
