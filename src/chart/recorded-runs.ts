@@ -1,6 +1,7 @@
+import { halfInterval } from '../measure/half-interval.js';
 import type { Problem } from '../training/problems.js';
 import { type AlignedRows, alignedRows } from './aligned-rows.js';
-import { type ChartReading, HALF_INTERVAL, layersOf, problemLine, whenOf } from './reading-words.js';
+import { type ChartReading, layersOf, problemLine, whenOf } from './reading-words.js';
 import type { ChartProblem } from './received.js';
 import { noValues, type ValueSpan, widen } from './value-span.js';
 
@@ -122,7 +123,7 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
     const { minimumSharpness: value, standardError = 0, reliable = true, trace } = reading;
     const { columns } = run;
     // An error that cannot be trusted makes no 95% interval.
-    const half = reliable ? HALF_INTERVAL * standardError : Number.NaN;
+    const half = reliable ? halfInterval({ standardError }) : Number.NaN;
     put(columns.value, row, value, span);
     put(columns.high, row, value + half);
     put(columns.low, row, value - half);

@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs';
 import type { Problem, SharpnessReading } from 'tfjs-sharpness';
+import { halfInterval } from 'tfjs-sharpness/chart';
 import { type RecordedRun, readingsCsv } from './readings-csv.js';
 import { hashOf, remarksOn, type Settings, settingsOfHash } from './settings.js';
 import type { Command, Report } from './training/messages.js';
@@ -187,7 +188,7 @@ function take(report: Report, from: Place): void {
       run!.readings.push(report.reading);
       run!.readings$.next(report.reading);
       text('ms', short(minimumSharpness, 4));
-      text('ms-remarks', sharpnessRemarks(report.reading));
+      text('ms-remarks', sharpnessRemarks(report.reading, halfInterval(report.reading)));
       text('trace', short(trace));
       csv.disabled = false;
       break;
