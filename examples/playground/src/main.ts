@@ -82,6 +82,7 @@ let said: readonly string[] = [];
 function say(lines: readonly string[]): void {
   said = lines;
   notice.textContent = lines.join('\n');
+  notice.classList.remove('late');
   notice.hidden = lines.length === 0;
 }
 
@@ -160,7 +161,7 @@ function take(report: Report, from: Place): void {
   switch (report.kind) {
     case 'started': {
       const { settings } = run!;
-      rescaling.begin(report.layers);
+      rescaling.begin(report.layers, report.samples);
       picture.begin(report.scene);
       enter('training');
       status.textContent = `${report.weights.toLocaleString('en')} weights, ${report.samples.toLocaleString('en')} samples, on ${settings.backend}, ${from === 'worker' ? 'in a worker' : 'in this page'}.`;
