@@ -8,3 +8,4 @@ export type { ChartOptions } from './chart/chart-options.js';
 export type { ChartSource } from './chart/chart-source.js';
 export type { ChartReading } from './chart/reading-words.js';
 export { type ChartPlace, type SharpnessChart, sharpnessChart } from './chart/sharpness-chart.js';
+export { halfInterval } from './measure/half-interval.js';

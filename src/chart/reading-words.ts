@@ -1,11 +1,9 @@
+import { halfInterval } from '../measure/half-interval.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import type { Problem } from '../training/problems.js';
 
 /** A reading as a chart takes it: operators and workers may have left parts of it behind. */
 export type ChartReading = Pick<SharpnessReading, 'minimumSharpness'> & Partial<SharpnessReading>;
-
-/** Half the 95% interval in standard errors: Student's quantile for the fewest degrees of freedom that a reliable reading has, 20. */
-export const HALF_INTERVAL = 2.086;
 
 const COLLAPSED = 'the network has collapsed, so that a small value is no sign of a good minimum';
 
@@ -20,7 +18,7 @@ export function whenOf(step: number, epoch?: number): string {
 /** `27.42 ± 1.1`, with half the 95% interval; and what makes it no number to go by. */
 export function sharpnessOf({ minimumSharpness, standardError, reliable, collapsed }: ChartReading): string {
   const error = standardError !== undefined && standardError > 0;
-  const half = error ? ` ± ${digits(HALF_INTERVAL * standardError, 2)}` : '';
+  const half = error ? ` ± ${digits(halfInterval({ standardError }), 2)}` : '';
   const doubt = error && reliable === false ? ', error not reliable' : '';
   return `${digits(minimumSharpness)}${half}${doubt}${collapsed ? ', collapsed' : ''}`;
 }

@@ -1,6 +1,7 @@
+import { halfInterval } from '../measure/half-interval.js';
 import type { Problem } from '../training/problems.js';
 import { type AlignedRows, alignedRows } from './aligned-rows.js';
-import { type ChartReading, HALF_INTERVAL, layersOf, markOf, problemLine, whenOf } from './reading-words.js';
+import { type ChartReading, layersOf, markOf, problemLine, whenOf } from './reading-words.js';
 import type { ChartProblem } from './received.js';
 import { noValues, type ValueSpan, widen } from './value-span.js';
 
@@ -132,7 +133,7 @@ export function recordedRuns(drawn: { readonly trace: boolean; readonly layers: 
     const { minimumSharpness: value, standardError = 0, reliable = true, trace } = reading;
     const { columns } = run;
     // An error that cannot be trusted makes no 95% interval.
-    const half = reliable ? HALF_INTERVAL * standardError : Number.NaN;
+    const half = reliable ? halfInterval({ standardError }) : Number.NaN;
     const isBand = Number.isFinite(value + half) && Number.isFinite(value - half);
     put(columns.value, row, value, span);
     put(columns.high, row, isBand ? value + half : Number.NaN);

@@ -74,7 +74,7 @@ function listenersOf(device: WebGpuDevice) {
  * does not listen, and goes on with zeros; so it does when WebGL has lost its context.
  *
  * @throws Error with one line where the device has reported an error meanwhile after which nobody has computed anew
- *   (`deviceErrors`), and where WebGL's context is gone.
+ *   (`deviceErrors`), and where it is lost, or WebGL's context.
  */
 export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
   const device = webGpuDevice();
@@ -99,6 +99,8 @@ export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
       throw new Error(refusalOf(broken));
     }
     return result;
+  } catch (error) {
+    throw (await isLost(device, error)) ? new Error(lossOf('WebGPU device')) : error;
   } finally {
     stop();
     running.delete(own);
@@ -154,15 +156,24 @@ async function hearOut(device: WebGpuDevice | null): Promise<void> {
 /** @throws Error with one line where the GPU has lost all tensors, the model's own included. */
 export function checkContext(): void {
   if (webGl()?.isContextLost()) {
-    throw new Error(
-      'The WebGL context is lost, and with it the weights of the model: load it again, on a page loaded anew.',
-    );
+    throw new Error(lossOf('WebGL context'));
   }
 }
 
 function webGl() {
   return backendName() === 'webgl' ? (tf.backend() as unknown as WebGlBackend).gpgpu.gl : null;
 }
+
+/** Whether the device is lost. What waits for it then fails with an AbortError before the loss is told; what comes later, in any way. */
+async function isLost({ lost }: WebGpuDevice, error: unknown): Promise<boolean> {
+  const isAborted = (error as Error | undefined)?.name === 'AbortError';
+  return Promise.race([lost.then(() => true), passed(isAborted ? 100 : 0).then(() => false)]);
+}
+
+const lossOf = (what: string) =>
+  `The ${what} is lost, and with it the weights of the model: load it again, on a page loaded anew.`;
+
+const passed = (milliseconds: number) => new Promise<void>((go) => setTimeout(go, milliseconds));
 
 function refusalOf({ message }: Reported): string {
   return `The WebGPU device reported '${lineOf(message)}', so that what it computed cannot be trusted: lower memoryMB, or give fewer samples at once.`;

@@ -32,6 +32,7 @@ export interface WebGpuDevice {
   ): void;
   pushErrorScope(filter: 'validation'): void;
   popErrorScope(): Promise<unknown>;
+  readonly lost: Promise<unknown>;
 }
 
 interface GpuBuffer {

@@ -11,6 +11,16 @@ describe('on WebGPU', () => {
     await expect(withDeviceErrors(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
+  it('says that the device is lost, where what waits for it says something else', async () => {
+    const { device } = fake.backend;
+    const unmapped = () => Promise.reject(new DOMException('Buffer was unmapped', 'AbortError'));
+    await expect(withDeviceErrors(unmapped)).rejects.toThrow('Buffer was unmapped');
+    const waiting = withDeviceErrors(unmapped);
+    setTimeout(device.lose, 10);
+    await expect(waiting).rejects.toThrow(/^The WebGPU device is lost[^\n]*: load it again/);
+    await expect(withDeviceErrors(() => Promise.reject(new RangeError('no buffer')))).rejects.toThrow(/device is lost/);
+  });
+
   it('refuses what was found while the device reported an error, in one line', async () => {
     const { device } = fake.backend;
     const failing = withDeviceErrors(async () => {

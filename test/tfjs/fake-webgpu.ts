@@ -9,6 +9,10 @@ export class Device extends EventTarget {
     maxStorageBufferBindingSize: 4000,
   };
   readonly #late: string[] = [];
+  lose = () => {};
+  readonly lost = new Promise<void>((go) => {
+    this.lose = go;
+  });
   pushErrorScope() {}
   async popErrorScope() {
     for (const message of this.#late.splice(0)) {

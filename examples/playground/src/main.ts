@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs';
 import type { Problem, SharpnessReading } from 'tfjs-sharpness';
+import { halfInterval } from 'tfjs-sharpness/chart';
 import { type RecordedRun, readingsCsv } from './readings-csv.js';
 import { hashOf, remarksOn, type Settings, settingsOfHash } from './settings.js';
 import type { Command, Report } from './training/messages.js';
@@ -81,6 +82,7 @@ let said: readonly string[] = [];
 function say(lines: readonly string[]): void {
   said = lines;
   notice.textContent = lines.join('\n');
+  notice.classList.remove('late');
   notice.hidden = lines.length === 0;
 }
 
@@ -159,7 +161,7 @@ function take(report: Report, from: Place): void {
   switch (report.kind) {
     case 'started': {
       const { settings } = run!;
-      rescaling.begin(report.layers);
+      rescaling.begin(report.layers, report.samples);
       picture.begin(report.scene);
       enter('training');
       status.textContent = `${report.weights.toLocaleString('en')} weights, ${report.samples.toLocaleString('en')} samples, on ${settings.backend}, ${from === 'worker' ? 'in a worker' : 'in this page'}.`;
@@ -187,7 +189,7 @@ function take(report: Report, from: Place): void {
       run!.readings.push(report.reading);
       run!.readings$.next(report.reading);
       text('ms', short(minimumSharpness, 4));
-      text('ms-remarks', sharpnessRemarks(report.reading));
+      text('ms-remarks', sharpnessRemarks(report.reading, halfInterval(report.reading)));
       text('trace', short(trace));
       csv.disabled = false;
       break;

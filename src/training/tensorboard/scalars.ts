@@ -1,3 +1,4 @@
+import { halfInterval } from '../../measure/half-interval.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { distinctNames } from '../../names.js';
 import type { ControlledValue } from '../control/steer.js';
@@ -29,12 +30,6 @@ const descriptions = {
   control: 'The value that a controller has set as of this reading.',
 };
 
-/**
- * Half the 95% interval in standard errors: the quantile of Student's distribution with 20 degrees of freedom, the fewest that a reliable
- * reading has. With more the interval covers a little more than 95%.
- */
-const HALF_INTERVAL = 2.086;
-
 /** The tags of Minimum Sharpness and of the ends of its interval. */
 export function intervalTags(prefix: string): { value: string; lower: string; upper: string } {
   return { value: `${prefix}/minimum`, lower: `${prefix}_interval/lower`, upper: `${prefix}_interval/upper` };
@@ -55,7 +50,7 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
 export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
   const { minimumSharpness, standardError, trace, scales, parameters } = reading;
   const tags = intervalTags(prefix);
-  const half = HALF_INTERVAL * standardError;
+  const half = halfInterval(reading);
   const layers = distinctNames(scales.map(({ layer }) => layer));
   const names = distinctNames(parameters.map(({ name }) => asLastPart(name)));
   return [

@@ -13,9 +13,9 @@ test('numbers are short, and what is not finite is named', () => {
 });
 
 test('behind Minimum Sharpness stands half its 95% interval, and what makes it doubtful', () => {
-  const reading = { standardError: 0.55, reliable: true, collapsed: false };
-  expect(sharpnessRemarks(reading)).toBe('± 1.1');
-  expect(sharpnessRemarks({ ...reading, reliable: false })).toBe('± 1.1, error not reliable');
-  expect(sharpnessRemarks({ ...reading, standardError: 0 })).toBe('');
-  expect(sharpnessRemarks({ ...reading, standardError: 0, collapsed: true })).toBe('the network has collapsed');
+  const reading = { reliable: true, collapsed: false };
+  expect(sharpnessRemarks(reading, 1.147)).toBe('± 1.1');
+  expect(sharpnessRemarks({ ...reading, reliable: false }, 1.147)).toBe('± 1.1, error not reliable');
+  expect(sharpnessRemarks(reading, 0)).toBe('');
+  expect(sharpnessRemarks({ ...reading, collapsed: true }, 0)).toBe('the network has collapsed');
 });

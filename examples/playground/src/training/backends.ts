@@ -1,6 +1,5 @@
 import wasmPlain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import wasmSimd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
-import wasmThreads from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
 import * as tf from '@tensorflow/tfjs-core';
 import { type BackendName, backendNames } from '../settings.js';
 import type { BackendState } from './messages.js';
@@ -47,10 +46,13 @@ const load: Record<BackendName, () => Promise<unknown>> = {
   async wasm() {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     if (!wasmLoaded) {
+      // Where a server isolates its pages, tf.js begins threads with the text of a function, which fails once a bundler has given
+      // names in it anew. The networks here are too small for threads.
+      tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
       setWasmPaths({
         'tfjs-backend-wasm.wasm': wasmPlain,
         'tfjs-backend-wasm-simd.wasm': wasmSimd,
-        'tfjs-backend-wasm-threaded-simd.wasm': wasmThreads,
+        'tfjs-backend-wasm-threaded-simd.wasm': wasmSimd,
       });
       wasmLoaded = true;
     }

@@ -52,6 +52,8 @@ export interface EpochEnd {
 
 /** What rescaling does: measured before and after, on the same samples, every column of each. */
 export interface Rescaled {
+  /** Whether the network had collapsed before: then nothing can be compared. */
+  readonly collapsed: boolean;
   readonly layer: string;
   readonly factor: number;
   readonly before: { readonly trace: number; readonly minimumSharpness: number };

@@ -12,14 +12,19 @@ export async function rescaled(
   model: tfl.LayersModel,
   { name, layer, next }: Rescalable,
   factor: number,
-  x: tf.Tensor2D,
+  { x, y }: { readonly x: tf.Tensor2D; readonly y: tf.Tensor2D },
   signal: AbortSignal,
 ): Promise<Rescaled> {
   const measured = async () => {
-    const { trace, minimumSharpness } = await measureSharpness(model, x, { method: 'exact', memoryMB: 32, signal });
-    return { trace, minimumSharpness };
+    const { trace, minimumSharpness, collapsed } = await measureSharpness(model, x, {
+      labels: y, // with the loss it is known whether the network has collapsed
+      method: 'exact',
+      memoryMB: 32,
+      signal,
+    });
+    return { trace, minimumSharpness, collapsed: collapsed === true };
   };
-  const before = await measured();
+  const { collapsed, ...before } = await measured();
   const expected = model.predict(x) as tf.Tensor;
   const kept = [layer, next].map((each) => each.getWeights().map((weight) => tf.clone(weight)));
   try {
@@ -29,7 +34,7 @@ export async function rescaled(
     const largest = tf.tidy(() => tf.max(tf.abs(tf.sub(model.predict(x) as tf.Tensor, expected))));
     const [change] = await largest.data();
     largest.dispose();
-    return { layer: name, factor, before, after, change, samples: x.shape[0] };
+    return { layer: name, factor, collapsed, before, after, change, samples: x.shape[0] };
   } finally {
     try {
       layer.setWeights(kept[0]);

@@ -62,7 +62,10 @@ export async function trainingRun(
   const { x, y } = tensorsOf(train);
   const { x: testX, y: testY } = tensorsOf(test);
   const shownX = tf.tensor2d(shown, [shown.length / train.width, train.width]);
-  const part = tf.slice(x, 0, Math.min(RESCALED, x.shape[0]));
+  const part = tf.tidy(() => ({
+    x: tf.slice(x, 0, Math.min(RESCALED, x.shape[0])),
+    y: tf.slice(y, 0, Math.min(RESCALED, x.shape[0])),
+  }));
 
   let [paused, stopped] = [false, false];
   let wanted: { readonly layer: string; readonly factor: number } | undefined;
@@ -242,7 +245,7 @@ export async function trainingRun(
       } while (waitedFor !== working);
       model.dispose();
       model.optimizer?.dispose();
-      tf.dispose([x, y, testX, testY, shownX, part]);
+      tf.dispose([x, y, testX, testY, shownX, part.x, part.y]);
     },
   };
 }

@@ -13,18 +13,18 @@ export function short(value: number, digits = 3): string {
 
 export const percent = (share: number): string => (Number.isFinite(share) ? `${(100 * share).toFixed(1)}%` : '–');
 
-/** Half the 95% interval in standard errors, as in the package's chart: Student's quantile for 20 degrees of freedom. */
-const HALF_INTERVAL = 2.086;
-
-/** What is to be said behind a value of Minimum Sharpness: half its 95% interval, as the chart below has it, and what makes it doubtful. */
-export function sharpnessRemarks({
-  standardError,
-  reliable,
-  collapsed,
-}: Pick<SharpnessReading, 'standardError' | 'reliable' | 'collapsed'>): string {
-  const hasError = standardError > 0;
+/**
+ * What is to be said behind a value of Minimum Sharpness: half its 95% interval, and what makes it doubtful.
+ *
+ * @param half that of the chart below.
+ */
+export function sharpnessRemarks(
+  { reliable, collapsed }: Pick<SharpnessReading, 'reliable' | 'collapsed'>,
+  half: number,
+): string {
+  const hasError = half > 0;
   return [
-    hasError ? `± ${short(HALF_INTERVAL * standardError, 2)}` : '',
+    hasError ? `± ${short(half, 2)}` : '',
     hasError && !reliable ? 'error not reliable' : '',
     collapsed ? 'the network has collapsed' : '',
   ]

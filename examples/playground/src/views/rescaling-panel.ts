@@ -4,8 +4,8 @@ import { element } from './elements.js';
 import { short } from './numbers.js';
 
 export interface RescalingPanel {
-  /** The layers of a new network; none: there is no network. */
-  begin(layers: readonly string[]): void;
+  /** The layers of a new network, and how many samples it is trained on; no layers: there is no network. */
+  begin(layers: readonly string[], samples?: number): void;
   show(rescaled: Rescaled): void;
   fail(message: string): void;
 }
@@ -23,6 +23,8 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
   const output = element('factor', HTMLOutputElement);
   const caption = element('rescaling-caption', HTMLParagraphElement);
   const marks = element('bar-marks', HTMLDivElement);
+  /** Samples that are trained on. */
+  let trained = 0;
   const factor = () => 10 ** Number(slider.value);
   const text = (id: string, value: string) => {
     element(id, HTMLElement).textContent = value;
@@ -47,7 +49,8 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
   }
 
   return {
-    begin(layers) {
+    begin(layers, samples = 0) {
+      trained = samples;
       layer.replaceChildren(...layers.map((name) => new Option(name.replaceAll('_', ' '), name)));
       layer.disabled = slider.disabled = layers.length === 0;
       slider.value = '0';
@@ -63,7 +66,7 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
           ? 'Start training first: there is no network yet.'
           : 'Move the slider, also while it trains.';
     },
-    show({ before, after, change, factor, samples, layer }) {
+    show({ collapsed, before, after, change, factor, samples, layer }) {
       const axis = decadesOf([before.trace, before.minimumSharpness], [after.trace, after.minimumSharpness]);
       const course = (from: number, to: number) => {
         const ratio = to / from;
@@ -75,12 +78,12 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
       text('trace-effect', course(before.trace, after.trace));
       text('ms-effect', course(before.minimumSharpness, after.minimumSharpness));
       // Below this there is rounding only.
-      const most = change.toLocaleString('en', { maximumSignificantDigits: 1 });
+      const most = change.toExponential(0);
       text(
         'change-effect',
         change < 1e-5
-          ? `the same for all ${samples} samples (to ${change === 0 ? 'the last digit' : most})`
-          : `probabilities change by up to ${most}`,
+          ? `the same for all ${samples} samples (${change === 0 ? 'to the last digit' : `within ${most}`})`
+          : `probabilities change by up to ${short(change, 1)}`,
       );
       marks.replaceChildren(
         ...axis.marks.map((exponent) => {
@@ -91,14 +94,17 @@ export function rescalingPanel(wanted: (layer: string, factor: number) => void):
           return mark;
         }),
       );
-      if (!(before.trace > 0 && before.minimumSharpness > 0)) {
-        caption.textContent = `There is nothing to compare: the trace is ${short(before.trace)}, and Minimum Sharpness ${short(before.minimumSharpness)}. So it is where a network is saturated, its units are dead, or training broke it. Measured on ${samples} samples.`;
+      if (collapsed || !(before.trace > 0 && before.minimumSharpness > 0)) {
+        caption.textContent =
+          'There is nothing to compare: the network has collapsed. Its units are dead or saturated, so that its loss is flat and high, and no minimum. A lower learning rate may help.';
         return;
       }
+      const basis =
+        samples < trained ? ` Measured on ${samples} of the samples, so these numbers are not quite those above.` : '';
       caption.textContent =
         factor === 1
-          ? `As it was trained. Move the slider, also while it trains. Measured on ${samples} samples.`
-          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the weights that leave it divided by ${short(factor)}. It is the same network, and yet by its plain trace it would be ${short(after.trace / before.trace)} times as sharp. Minimum Sharpness is the smallest trace that any such rescaling can reach, so it stays. Measured on ${samples} samples.`;
+          ? `As it was trained. Move the slider, also while it trains.${basis}`
+          : `${layer.replaceAll('_', ' ')} times ${short(factor)}, the weights that leave it divided by ${short(factor)}. It answers as before, so it can be neither sharper nor flatter; and yet its plain trace is ${short(after.trace / before.trace)} times what it was. Minimum Sharpness is the smallest trace that any such rescaling can reach: it belongs to the network, not to the numbers that it is written in.${basis}`;
     },
     fail(message) {
       caption.textContent = message;

@@ -60,7 +60,7 @@ function drawPoints(canvas: HTMLCanvasElement, points: Points, outlook: Outlook 
       }
       image.data[4 * cell + 3] = 255;
     }
-    const small = new OffscreenCanvas(GRID, GRID);
+    const small = smallCanvas(GRID);
     small.getContext('2d')!.putImageData(image, 0, 0);
     context.imageSmoothingQuality = 'high';
     context.drawImage(small, 0, 0, side, side);
@@ -88,7 +88,7 @@ function drawDigits(canvas: HTMLCanvasElement, { pixels, labels }: DigitImages, 
   const context = canvas.getContext('2d')!;
   context.clearRect(0, 0, canvas.width, canvas.height);
   const ink = channels(colour('ink'));
-  const small = new OffscreenCanvas(28, 28);
+  const small = smallCanvas(28);
   let right = 0;
   labels.forEach((label, i) => {
     const [left, top] = [(i % columns) * (cell + 8), Math.floor(i / columns) * (cell + below)];
@@ -119,6 +119,13 @@ function drawDigits(canvas: HTMLCanvasElement, { pixels, labels }: DigitImages, 
 function largest({ probabilities, classes }: Outlook, row: number): number {
   const own = probabilities.subarray(row * classes, (row + 1) * classes);
   return own.indexOf(Math.max(...own));
+}
+
+/** Of that side, in no page. Safari has had a context of an `OffscreenCanvas` for a shorter time than all else here. */
+function smallCanvas(side: number): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  resize(canvas, side, side);
+  return canvas;
 }
 
 /** A canvas that is given a size is empty, also where the size is the same. */
