@@ -88,22 +88,32 @@ Needs linux x64, Python with pip, make and a C++ compiler. Run again it does wha
   .allowExcessArguments(false)
   .action(({ gpu }: { gpu: boolean }) => native(gpu));
 
+const words = process.argv.slice(2);
+
 /** Each is loaded when it is called. */
 const commands: readonly {
   readonly name: string;
   readonly summary: string;
+  /** Whether it appends to files by --csv and --jsonl. */
+  readonly appends?: true;
   readonly load: () => Promise<(command: Command, complain: (line: string, exitCode: number) => void) => void>;
 }[] = [
   {
     name: 'measure',
     summary: 'measures saved models on data files',
+    appends: true,
     load: async () => (await import('./files/measure-arguments.js')).measureArguments,
+  },
+  {
+    name: 'compare',
+    summary: 'compares saved models, or readings of them',
+    load: async () => (await import('./files/compare-arguments.js')).compareArguments,
   },
 ];
 
 for (const { name, summary, load } of commands) {
   const command = program.command(name).summary(summary);
-  if (process.argv.includes(name)) {
+  if (words.includes(name)) {
     (await load())(command, complain);
   }
 }
@@ -113,12 +123,13 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', () => {});
 }
 
-if (process.argv.length <= 2) {
+if (words.length === 0) {
   process.stderr.write(program.helpInformation());
   process.exitCode = WRONG_INPUT;
 } else {
   try {
-    await program.parseAsync([...process.argv.slice(0, 2), ...withFormats(process.argv.slice(2))]);
+    const appends = commands.some(({ name, appends }) => appends && name === words[0]);
+    await program.parseAsync(appends ? withFormats(words) : words, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { knownFiles, measuringOptions } from './measuring-arguments.js';
+import type { Complain } from './measuring-run.js';
 
 /** The words of `npx tfjs-sharpness measure`. */
-export function measureArguments(command: Command, complain: (line: string, exitCode: number) => void): void {
+export function measureArguments(command: Command, complain: Complain): void {
   command
     .description(`Measures saved models. ${knownFiles}`)
     .argument('<model...>', 'models, each measured on the same data');

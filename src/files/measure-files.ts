@@ -115,6 +115,21 @@ export async function* measureFiles(
   models: string | readonly string[],
   options: MeasureFilesOptions = {},
 ): AsyncGenerator<FileReading | FileProblem> {
+  const measure = await fileMeasurer(options);
+  for (const model of [models].flat() as string[]) {
+    yield await measure(model);
+  }
+}
+
+/** Measures one model after the other. @param onRead is called when the files of the model have been read, and may throw. */
+export type FileMeasurer = (model: string, onRead?: () => void) => Promise<FileReading | FileProblem>;
+
+/**
+ * What measures models by the same options: it keeps the data from one to the next.
+ *
+ * @throws Error with one line as `measureFiles` does.
+ */
+export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMeasurer> {
   checkOptions(options);
   let isStarted =
     options.backend === undefined &&
@@ -131,7 +146,7 @@ export async function* measureFiles(
     await loadModule(path);
   }
   const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
-  for (const model of [models].flat() as string[]) {
+  return async (model, onRead) => {
     const problemOf = (error: unknown): FileProblem => {
       if (options.signal?.aborted) {
         throw error;
@@ -141,21 +156,19 @@ export async function* measureFiles(
     let content: ReadModel;
     try {
       content = await readModelFile(model, options.randomWeights ? { randomWeights: options.seed ?? 0 } : {});
+      onRead?.();
       await readAhead(options, read);
     } catch (error) {
-      yield problemOf(error);
-      continue;
+      return problemOf(error);
     }
     // A wrong file is told without what TensorFlow says at its start.
     await start();
-    let result: FileReading | FileProblem;
     try {
-      result = await measureFile(model, content, options, read);
+      return await measureFile(model, content, options, read);
     } catch (error) {
-      result = problemOf(error);
+      return problemOf(error);
     }
-    yield result;
-  }
+  };
 }
 
 /** Data files are read once for all models, those whose numbers mean nothing without a shape once for each shape. */

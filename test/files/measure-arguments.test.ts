@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { compareArguments } from '../../src/files/compare-arguments.js';
 import { measureArguments } from '../../src/files/measure-arguments.js';
 
-const commands = { measure: measureArguments };
+const commands = { measure: measureArguments, compare: compareArguments };
 
 test.each(Object.entries(commands))('each option of %s has an example', (name, add) => {
   const command = new Command(name);
