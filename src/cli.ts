@@ -109,6 +109,11 @@ const commands: readonly {
     summary: 'compares saved models, or readings of them',
     load: async () => (await import('./files/compare-arguments.js')).compareArguments,
   },
+  {
+    name: 'describe',
+    summary: 'says which scales of saved models are free',
+    load: async () => (await import('./files/describe-arguments.js')).describeArguments,
+  },
 ];
 
 for (const { name, summary, load } of commands) {

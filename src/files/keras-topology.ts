@@ -133,6 +133,10 @@ function checkOrigin(layer: Json, name: string): void {
 const activationLayers = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'];
 
 function plainValue(key: string, value: unknown, name: string, context: Context): unknown {
+  if (key === 'unit_forget_bias' && !context.withInitializers) {
+    // tf.js never frees what it makes that initial bias of.
+    return false;
+  }
   if (!isObject(value)) {
     return value;
   }

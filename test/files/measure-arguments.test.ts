@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { compareArguments } from '../../src/files/compare-arguments.js';
+import { describeArguments } from '../../src/files/describe-arguments.js';
 import { measureArguments } from '../../src/files/measure-arguments.js';
 
-const commands = { measure: measureArguments, compare: compareArguments };
+const commands = { measure: measureArguments, compare: compareArguments, describe: describeArguments };
 
 test.each(Object.entries(commands))('each option of %s has an example', (name, add) => {
   const command = new Command(name);
