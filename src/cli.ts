@@ -114,6 +114,12 @@ const commands: readonly {
     summary: 'says which scales of saved models are free',
     load: async () => (await import('./files/describe-arguments.js')).describeArguments,
   },
+  {
+    name: 'watch',
+    summary: 'measures the checkpoints of a running training',
+    appends: true,
+    load: async () => (await import('./files/watch-arguments.js')).watchArguments,
+  },
 ];
 
 for (const { name, summary, load } of commands) {

@@ -112,14 +112,23 @@ export async function* measureFiles(
   models: string | readonly string[],
   options: MeasureFilesOptions = {},
 ): AsyncGenerator<FileReading | FileProblem> {
-  const measure = await fileMeasurer(options);
+  const { measure } = await fileMeasurer(options);
   for (const model of [models].flat() as string[]) {
     yield await measure(model);
   }
 }
 
-/** Measures one model after the other. @param onRead is called when the files of the model have been read, and may throw. */
-export type FileMeasurer = (model: string, onRead?: () => void) => Promise<FileReading | FileProblem>;
+/** Measures one model after the other. */
+export interface FileMeasurer {
+  /** @param onRead is called when the files of the model have been read, and may throw. */
+  measure(model: string, onRead?: () => void): Promise<FileReading | FileProblem>;
+  /**
+   * Reads the data, as far as they can be read without a model.
+   *
+   * @throws Error with one line for files that are not there, or wrong.
+   */
+  readData(): Promise<void>;
+}
 
 /**
  * What measures models by the same options: it keeps the data from one to the next.
@@ -131,7 +140,7 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
   const start = backendStart(options.backend);
   await loadModules(options.require ?? [], start);
   const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
-  return async (model, onRead) => {
+  const measure: FileMeasurer['measure'] = async (model, onRead) => {
     const problemOf = (error: unknown): FileProblem => {
       if (options.signal?.aborted) {
         throw error;
@@ -154,6 +163,7 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
       return problemOf(error);
     }
   };
+  return { measure, readData: () => readAhead(options, read) };
 }
 
 /** Data files are read once for all models, those whose numbers mean nothing without a shape once for each shape. */

@@ -3,8 +3,14 @@ import { expect, test } from 'vitest';
 import { compareArguments } from '../../src/files/compare-arguments.js';
 import { describeArguments } from '../../src/files/describe-arguments.js';
 import { measureArguments } from '../../src/files/measure-arguments.js';
+import { watchArguments } from '../../src/files/watch-arguments.js';
 
-const commands = { measure: measureArguments, compare: compareArguments, describe: describeArguments };
+const commands = {
+  measure: measureArguments,
+  compare: compareArguments,
+  describe: describeArguments,
+  watch: watchArguments,
+};
 
 test.each(Object.entries(commands))('each option of %s has an example', (name, add) => {
   const command = new Command(name);
