@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { FAILED, signals, WRONG_INPUT } from './files/failure.js';
 import { lineOf } from './warnings.js';
 
@@ -33,17 +33,6 @@ async function native(gpu: boolean): Promise<void> {
     process.kill(process.pid, ended);
   }
 }
-
-const numberOf = (text: string): number => {
-  const parts = text.split('/').map(Number);
-  const value = parts.length === 2 ? parts[0]! / parts[1]! : parts[0]!;
-  if (parts.length > 2 || text.trim() === '' || !Number.isFinite(value)) {
-    throw new InvalidArgumentError('it is not a number');
-  }
-  return value;
-};
-
-const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** A file may follow --csv and --jsonl, and so may a model: it is a file by its ending. */
 function withFormats(words: readonly string[]): string[] {
@@ -99,65 +88,59 @@ Needs linux x64, Python with pip, make and a C++ compiler. Run again it does wha
   .allowExcessArguments(false)
   .action(({ gpu }: { gpu: boolean }) => native(gpu));
 
-program
-  .command('measure')
-  .summary('measures saved models on data files')
-  .description(
-    `Measures saved models: model.json of tf.js layers (a file, a folder or a URL), and .keras archives. Data are .npy, .npz, .csv, .json,
-IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class, or a .js module that exports them.`,
-  )
-  .argument('<model...>', 'models, each measured on the same data')
-  .option('--data <file>', 'samples; of several inputs NAME=FILE each: --data left=a.npy --data right=b.npy', append)
-  .option('--random <n>', 'so many random samples instead, by --seed: --random 100', numberOf)
-  .option('--limit <n>', 'at most so many samples, the first; of images as many of each class: --limit 1000', numberOf)
-  .option('--scale <factor>', 'what the data are multiplied by: --scale 1/255', numberOf)
-  .option(
-    '--labels <file>',
-    'labels, which give the loss as well; of several outputs NAME=FILE each: --labels y.npy',
-    append,
-  )
-  .option('--expect <file>', 'predictions of Keras, compared with those of tf.js first: --expect y_pred.npy')
-  .option('--loss <name>', 'default what the file says, else by the last activation: --loss meanSquaredError')
-  .option('--output <name>', 'one output of several: --output class')
-  .option('--random-weights', 'weights as of a new model, by --seed; none are read')
-  .option('--require <module>', 'a module that registers layers of your own: --require ./layers.mjs', append)
-  .addOption(
-    new Option('--backend <name>', 'default tensorflow where it is built, else wasm').choices([
-      'tensorflow',
-      'wasm',
-      'cpu',
-    ]),
-  )
-  .option('--method <name>', 'exact, or so many pairs: --method exact, --method pairs=256 (default exact)')
-  .option('--tolerance <share>', 'relative standard error to reach: --tolerance 0.05', numberOf)
-  .option('--seed <n>', 'chooses pairs, random samples and weights: --seed 1', numberOf)
-  .option('--memory <mb>', 'memory for tensors in MB: --memory 512', numberOf)
-  .option('--json', 'print the reading as JSON; of several models a list')
-  .option('--csv [file.csv]', 'print rows of CSV, or append them to a file: --csv readings.csv')
-  .option('--jsonl [file.jsonl]', 'print JSON lines, or append them to a file: --jsonl readings.jsonl')
-  .addHelpText(
-    'after',
-    `
-Examples:
-  npx tfjs-sharpness measure model.keras --data x.npy
-  npx tfjs-sharpness measure checkpoints/*/model.json --data test.npz --limit 2000 --json > readings.json`,
-  )
-  .action(async (models: string[], options: object) => {
-    const { measureCommand } = await import('./files/measure-command.js');
-    await measureCommand(models, options, complain);
-  });
+const words = process.argv.slice(2);
+
+/** Each is loaded when it is called. */
+const commands: readonly {
+  readonly name: string;
+  readonly summary: string;
+  /** Whether it appends to files by --csv and --jsonl. */
+  readonly appends?: true;
+  readonly load: () => Promise<(command: Command, complain: (line: string, exitCode: number) => void) => void>;
+}[] = [
+  {
+    name: 'measure',
+    summary: 'measures saved models on data files',
+    appends: true,
+    load: async () => (await import('./files/measure-arguments.js')).measureArguments,
+  },
+  {
+    name: 'compare',
+    summary: 'compares saved models, or readings of them',
+    load: async () => (await import('./files/compare-arguments.js')).compareArguments,
+  },
+  {
+    name: 'describe',
+    summary: 'says which scales of saved models are free',
+    load: async () => (await import('./files/describe-arguments.js')).describeArguments,
+  },
+  {
+    name: 'watch',
+    summary: 'measures the checkpoints of a running training',
+    appends: true,
+    load: async () => (await import('./files/watch-arguments.js')).watchArguments,
+  },
+];
+
+for (const { name, summary, load } of commands) {
+  const command = program.command(name).summary(summary);
+  if (words.includes(name)) {
+    (await load())(command, complain);
+  }
+}
 
 // A reader that has gone (`| head`, a terminal that was closed) is no reason to stop half-way.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', () => {});
 }
 
-if (process.argv.length <= 2) {
+if (words.length === 0) {
   process.stderr.write(program.helpInformation());
   process.exitCode = WRONG_INPUT;
 } else {
   try {
-    await program.parseAsync([...process.argv.slice(0, 2), ...withFormats(process.argv.slice(2))]);
+    const appends = commands.some(({ name, appends }) => appends && name === words[0]);
+    await program.parseAsync(appends ? withFormats(words) : words, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : WRONG_INPUT;

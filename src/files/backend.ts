@@ -46,6 +46,23 @@ export async function startBackend(wanted?: FileBackend): Promise<FileBackend> {
   return name;
 }
 
+/**
+ * What starts a backend when it is first called: the one that is wanted; else the one that is running, where there is one.
+ *
+ * @throws Error with one line, when it is called, as `startBackend` does.
+ */
+export function backendStart(wanted: FileBackend | undefined): () => Promise<void> {
+  let isStarted =
+    wanted === undefined &&
+    ['tensorflow', 'wasm', 'cpu', 'webgl', 'webgpu'].some((name) => tf.findBackendFactory(name));
+  return async () => {
+    if (!isStarted) {
+      await startBackend(wanted);
+      isStarted = true;
+    }
+  };
+}
+
 /** The cpu backend advertises the native one, in four lines, as soon as it is given a tensor. */
 function quietly(action: () => void): void {
   const was = tf.env().getBool('PROD');

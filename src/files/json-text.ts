@@ -1,3 +1,9 @@
+/** An object of JSON. */
+export type Json = { [key: string]: unknown };
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /**
  * Parses a JSON file.
  *

@@ -1,9 +1,7 @@
 /// <reference path="./jsfive.d.ts" />
 import { File, type Hdf5Item } from 'jsfive';
-import { parseJson } from './json-text.js';
+import { type Json, parseJson } from './json-text.js';
 import { unzip } from './zip.js';
-
-type Json = { readonly [key: string]: unknown };
 
 /** Values of one weight. */
 export interface KerasWeight {

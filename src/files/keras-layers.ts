@@ -1,4 +1,4 @@
-import { isObject, type Json } from './keras-masks.js';
+import { isObject, type Json } from './json-text.js';
 
 /** A layer as Keras has written it. */
 export interface Repair {

@@ -1,16 +1,13 @@
+import { isObject, type Json } from './json-text.js';
+
 /**
  * Masks in the models that Keras writes. Keras 3 writes a mask as operations on the input of the Embedding or Masking layer that makes
  * it (NotEqual, Any) and as an argument of the calls that read it; tf.js makes the same mask itself when it runs those layers. Any other
  * mask tf.js would pass over.
  */
 
-export type Json = { [key: string]: unknown };
-
 /** Where a tensor comes from. */
 export type History = readonly [layer: unknown, call: unknown, output: unknown, ...rest: unknown[]];
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const recurrent = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional'];
 /** Layers that hand a mask on, step by step, in Keras and in tf.js. */

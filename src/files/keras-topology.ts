@@ -2,8 +2,9 @@
 import '@tensorflow/tfjs-layers';
 import * as tf from '@tensorflow/tfjs-core';
 import { isBuiltInLayer, registerBuiltInLayers } from './built-in-layers.js';
+import { isObject, type Json } from './json-text.js';
 import { repair } from './keras-layers.js';
-import { type History, isObject, type Json, tensorsOf, withoutOwnMasks } from './keras-masks.js';
+import { type History, tensorsOf, withoutOwnMasks } from './keras-masks.js';
 
 /**
  * What tf.js cannot read of the models that Keras writes, put into the words that it knows. Keras 3: shapes of inputs (`batch_shape`),
@@ -133,6 +134,10 @@ function checkOrigin(layer: Json, name: string): void {
 const activationLayers = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'];
 
 function plainValue(key: string, value: unknown, name: string, context: Context): unknown {
+  if (key === 'unit_forget_bias' && !context.withInitializers) {
+    // tf.js never frees what it makes that initial bias of.
+    return false;
+  }
   if (!isObject(value)) {
     return value;
   }

@@ -1,8 +1,6 @@
 import type { io } from '@tensorflow/tfjs-core';
-import { parseJson } from './json-text.js';
+import { isObject, type Json, parseJson } from './json-text.js';
 import type { Place } from './place.js';
-
-type Json = { readonly [key: string]: unknown };
 
 /** What a model's file holds, before tf.js has read it. */
 export interface ModelContent {
@@ -13,9 +11,6 @@ export interface ModelContent {
   /** `training_config` or `compile_config`. */
   readonly training?: unknown;
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const bytesOf: Readonly<Record<string, number>> = {
   float32: 4,
@@ -60,24 +55,11 @@ export async function readLayersModel(
   if (!withWeights) {
     return content;
   }
-  const { weightsManifest } = file;
-  if (!Array.isArray(weightsManifest) || weightsManifest.length === 0) {
-    throw new Error(
-      `'${name}' has no weightsManifest, so that its weights are missing: --random-weights measures it as it begins.`,
-    );
-  }
   const shards: Uint8Array[] = [];
-  const specs: io.WeightsManifestEntry[] = [];
-  for (const group of weightsManifest as unknown[]) {
-    if (!isObject(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
-      throw new Error(`'${name}': its weightsManifest is damaged: every group has paths and weights.`);
-    }
-    const needed = (group.weights as unknown[]).reduce<number>((sum, weight) => sum + sizeOf(name, weight), 0);
+  const groups = weightGroups(name, file);
+  for (const { paths, bytes: needed } of groups) {
     let found = 0;
-    for (const path of group.paths as unknown[]) {
-      if (typeof path !== 'string' || path === '') {
-        throw new Error(`'${name}': its weightsManifest is damaged: a path is ${JSON.stringify(path)}.`);
-      }
+    for (const path of paths) {
       const shard = await place.read(path);
       if (found === 0 && shard.length !== needed && isPage(shard)) {
         throw new Error(`'${path}' is not weights but a page of HTML: a server that has no such file may answer so.`);
@@ -87,13 +69,44 @@ export async function readLayersModel(
     }
     if (found !== needed) {
       throw new Error(
-        `${group.paths.map((path) => `'${path}'`).join(', ')}: ${found} bytes of weights, but '${name}' speaks of ${needed}: ` +
+        `${paths.map((path) => `'${path}'`).join(', ')}: ${found} bytes of weights, but '${name}' speaks of ${needed}: ` +
           `${found < needed ? 'cut off' : 'of another model'}; copy the files again.`,
       );
     }
-    specs.push(...(group.weights as io.WeightsManifestEntry[]));
   }
-  return { ...content, weights: { specs, data: joined(shards) } };
+  return { ...content, weights: { specs: groups.flatMap(({ weights }) => weights), data: joined(shards) } };
+}
+
+/** Weights that lie in files of their own. */
+export interface WeightGroup {
+  readonly paths: readonly string[];
+  readonly weights: io.WeightsManifestEntry[];
+  /** How many all files have together. */
+  readonly bytes: number;
+}
+
+/**
+ * What a parsed model.json says of its weights.
+ *
+ * @throws Error with one line where it says nothing, or what it says is damaged.
+ */
+export function weightGroups(name: string, { weightsManifest }: Json): WeightGroup[] {
+  if (!Array.isArray(weightsManifest) || weightsManifest.length === 0) {
+    throw new Error(
+      `'${name}' has no weightsManifest, so that its weights are missing: --random-weights measures it as it begins.`,
+    );
+  }
+  return (weightsManifest as unknown[]).map((group) => {
+    if (!isObject(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
+      throw new Error(`'${name}': its weightsManifest is damaged: every group has paths and weights.`);
+    }
+    const bytes = (group.weights as unknown[]).reduce<number>((sum, weight) => sum + sizeOf(name, weight), 0);
+    const broken = (group.paths as unknown[]).findIndex((path) => typeof path !== 'string' || path === '');
+    if (broken >= 0) {
+      throw new Error(`'${name}': its weightsManifest is damaged: a path is ${JSON.stringify(group.paths[broken])}.`);
+    }
+    return { paths: group.paths as string[], weights: group.weights as io.WeightsManifestEntry[], bytes };
+  });
 }
 
 const isPage = (bytes: Uint8Array) => /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(bytes.subarray(0, 64)));
@@ -101,7 +114,7 @@ const isPage = (bytes: Uint8Array) => /^\s*<(!doctype|html)/i.test(new TextDecod
 function sizeOf(name: string, weight: unknown): number {
   const { shape, dtype, quantization } = (isObject(weight) ? weight : {}) as Json;
   const stored = isObject(quantization) ? quantization.dtype : dtype;
-  const each = bytesOf[String(stored)];
+  const each = Object.hasOwn(bytesOf, String(stored)) ? bytesOf[String(stored)] : undefined;
   if (
     !isObject(weight) ||
     typeof weight.name !== 'string' ||

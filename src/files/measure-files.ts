@@ -1,7 +1,3 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../checks.js';
@@ -10,9 +6,10 @@ import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
 import { printable, type SharpnessReading } from '../measure/reading.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { lineOf } from '../warnings.js';
-import { type FileBackend, fileBackends, startBackend } from './backend.js';
+import { backendStart, type FileBackend, fileBackends } from './backend.js';
 import { dependsOnShape, isModule, readDataFile, readDataModule } from './data-file.js';
-import { Failure, isFailure } from './failure.js';
+import { isFailure } from './failure.js';
+import { loadModules } from './layer-modules.js';
 import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
 import { modelLabels, withoutLabels } from './model-labels.js';
@@ -115,23 +112,35 @@ export async function* measureFiles(
   models: string | readonly string[],
   options: MeasureFilesOptions = {},
 ): AsyncGenerator<FileReading | FileProblem> {
-  checkOptions(options);
-  let isStarted =
-    options.backend === undefined &&
-    ['tensorflow', 'wasm', 'cpu', 'webgl', 'webgpu'].some((name) => tf.findBackendFactory(name));
-  const start = async () => {
-    if (!isStarted) {
-      await startBackend(options.backend);
-      isStarted = true;
-    }
-  };
-  for (const path of options.require ?? []) {
-    // It may compute.
-    await start();
-    await loadModule(path);
-  }
-  const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
+  const { measure } = await fileMeasurer(options);
   for (const model of [models].flat() as string[]) {
+    yield await measure(model);
+  }
+}
+
+/** Measures one model after the other. */
+export interface FileMeasurer {
+  /** @param onRead is called when the files of the model have been read, and may throw. */
+  measure(model: string, onRead?: () => void): Promise<FileReading | FileProblem>;
+  /**
+   * Reads the data, as far as they can be read without a model.
+   *
+   * @throws Error with one line for files that are not there, or wrong.
+   */
+  readData(): Promise<void>;
+}
+
+/**
+ * What measures models by the same options: it keeps the data from one to the next.
+ *
+ * @throws Error with one line as `measureFiles` does.
+ */
+export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMeasurer> {
+  checkOptions(options);
+  const start = backendStart(options.backend);
+  await loadModules(options.require ?? [], start);
+  const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
+  const measure: FileMeasurer['measure'] = async (model, onRead) => {
     const problemOf = (error: unknown): FileProblem => {
       if (options.signal?.aborted) {
         throw error;
@@ -141,21 +150,20 @@ export async function* measureFiles(
     let content: ReadModel;
     try {
       content = await readModelFile(model, options.randomWeights ? { randomWeights: options.seed ?? 0 } : {});
+      onRead?.();
       await readAhead(options, read);
     } catch (error) {
-      yield problemOf(error);
-      continue;
+      return problemOf(error);
     }
     // A wrong file is told without what TensorFlow says at its start.
     await start();
-    let result: FileReading | FileProblem;
     try {
-      result = await measureFile(model, content, options, read);
+      return await measureFile(model, content, options, read);
     } catch (error) {
-      result = problemOf(error);
+      return problemOf(error);
     }
-    yield result;
-  }
+  };
+  return { measure, readData: () => readAhead(options, read) };
 }
 
 /** Data files are read once for all models, those whose numbers mean nothing without a shape once for each shape. */
@@ -336,34 +344,5 @@ function checkOptions(options: MeasureFilesOptions): void {
   }
   if (backend !== undefined) {
     checkOneOf('backend', backend, fileBackends);
-  }
-}
-
-async function loadModule(path: string): Promise<void> {
-  const isFile = existsSync(path);
-  try {
-    // The user's own packages lie in the user's folder.
-    const found = isFile ? resolve(path) : createRequire(resolve('package.json')).resolve(path);
-    checkSameLayers(path, found);
-    await import(pathToFileURL(found).href);
-  } catch (error) {
-    throw error instanceof Failure ? error : new Error(`cannot load '${path}': ${lineOf(error)}`, { cause: error });
-  }
-}
-
-/** Each copy of tf.js' core has its own classes of layers. */
-function checkSameLayers(path: string, module: string): void {
-  const core = '@tensorflow/tfjs-core';
-  let theirs: string;
-  try {
-    theirs = createRequire(module).resolve(core);
-  } catch {
-    return;
-  }
-  if (theirs !== createRequire(import.meta.url).resolve(core)) {
-    throw new Failure(
-      `'${path}' would register its layers in another copy of ${core} than the one that measures: ` +
-        'npm install tfjs-sharpness in its project, and run it there.',
-    );
   }
 }

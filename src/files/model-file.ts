@@ -23,6 +23,8 @@ export interface FileModel {
 export interface LoadOptions {
   /** The weights are drawn as those of a new model, by this seed, and not read. */
   readonly randomWeights?: number;
+  /** Whether the weights do not matter: they are 0, and not read. */
+  readonly withoutWeights?: boolean;
 }
 
 type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
@@ -51,8 +53,9 @@ export interface ReadModel {
  *
  * @throws Error with one line that says what is wrong with the file.
  */
-export async function readModelFile(path: string, { randomWeights }: LoadOptions = {}): Promise<ReadModel> {
-  const withWeights = randomWeights === undefined;
+export async function readModelFile(path: string, options: LoadOptions = {}): Promise<ReadModel> {
+  const { randomWeights, withoutWeights = false } = options;
+  const withWeights = randomWeights === undefined && !withoutWeights;
   const { name, place } = locate(path, 'model.json');
   const bytes = await place.read(name);
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
@@ -73,8 +76,8 @@ export async function readModelFile(path: string, { randomWeights }: LoadOptions
   } else {
     content = await readLayersModel(name, place, bytes, withWeights);
   }
-  const { model: topology, notes } = readTopology(content.topology, !withWeights);
-  if (!withWeights) {
+  const { model: topology, notes } = readTopology(content.topology, randomWeights !== undefined);
+  if (randomWeights !== undefined) {
     seedInitializers(topology, randomWeights);
   }
   return { topology, training: content.training, notes, weights: kerasWeights ?? content.weights };

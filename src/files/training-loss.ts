@@ -1,16 +1,12 @@
 import type { Losses, LossWeights, NamedLoss } from '../measure/loss.js';
 import { lossNameOf } from '../measure/loss.js';
+import { isObject } from './json-text.js';
 
 /** What a file says of the loss that its model was trained by. */
 export interface TrainingLoss {
   readonly loss: Losses;
   readonly lossWeights?: LossWeights;
 }
-
-type Json = { readonly [key: string]: unknown };
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * The loss of a `training_config` (Keras 2, tf.js) or `compile_config` (Keras 3): a name in camel or snake case, an object of a class

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { type Json, withoutOwnMasks } from '../../src/files/keras-masks.js';
+import type { Json } from '../../src/files/json-text.js';
+import { withoutOwnMasks } from '../../src/files/keras-masks.js';
 import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
 
 const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });

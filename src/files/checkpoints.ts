@@ -1,0 +1,119 @@
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isObject } from './json-text.js';
+import { weightGroups } from './layers-model.js';
+
+/** A saved model in a folder, as its files are now. */
+export interface Checkpoint {
+  /** Its model.json or archive, in the folder that was named. */
+  readonly path: string;
+  /** When the last of its files was written, in ms. */
+  readonly savedMs: number;
+  /** When the last of its files was written or put there, in ms. */
+  readonly changedMs: number;
+  /** Of sizes and times of all its files: another one, once something is written. */
+  readonly state: string;
+  /** What it lacks to be whole, undefined where nothing does. */
+  readonly lacks?: string;
+}
+
+/** What a model.json says of the files beside it. */
+interface Parsed {
+  readonly state: string;
+  readonly groups: readonly { readonly paths: readonly string[]; readonly bytes: number }[];
+  readonly lacks?: string;
+}
+
+/** The saved models of a folder and of those in it. */
+export interface CheckpointFolder {
+  /**
+   * @returns in the order of the time at which they were written; of one time by their numbers.
+   * @throws what Node throws where the folder cannot be read.
+   */
+  find(): Checkpoint[];
+  /** One of them as it is now; undefined where it is gone. */
+  look(path: string): Checkpoint | undefined;
+}
+
+/**
+ * Looks for `model.json` of tf.js with its shards, and `.keras` archives. Names that begin with a dot are left out. No more is read than
+ * what is new of model.json files: shards are known by their sizes.
+ */
+export function checkpointFolder(folder: string): CheckpointFolder {
+  const known = new Map<string, Parsed>();
+  const parse = (path: string, state: string): Parsed => {
+    const found = known.get(path);
+    const parsed = found?.state === state ? found : { state, ...contentOf(path) };
+    known.set(path, parsed);
+    return parsed;
+  };
+  const look = (path: string): Checkpoint | undefined => {
+    const own = statSync(path, { throwIfNoEntry: false });
+    if (!own?.isFile()) {
+      return undefined;
+    }
+    const { groups, lacks } = path.endsWith('.keras') ? archive(path, own.size) : parse(path, stateOf(own));
+    const shards = groups.flatMap(({ paths, bytes }) => {
+      const found = paths.map((name) => ({
+        name,
+        stats: statSync(join(dirname(path), name), { throwIfNoEntry: false }),
+      }));
+      const size = found.reduce((sum, { stats }) => sum + (stats?.size ?? 0), 0);
+      return found.map((each) => ({ ...each, isShort: size < bytes }));
+    });
+    const missing = shards.find(({ stats }) => stats === undefined);
+    const short = shards.find(({ isShort }) => isShort);
+    const lack =
+      lacks ?? (missing ? `'${missing.name}' is not there` : short ? `'${short.name}' is cut off` : undefined);
+    const files = [own, ...shards.flatMap(({ stats }) => stats ?? [])];
+    return {
+      path,
+      savedMs: Math.max(...files.map(({ mtimeMs }) => mtimeMs)),
+      changedMs: Math.max(...files.map(({ mtimeMs, ctimeMs }) => Math.max(mtimeMs, ctimeMs))),
+      state: files.map(stateOf).join(),
+      ...(lack !== undefined && { lacks: lack }),
+    };
+  };
+  return {
+    look,
+    find: () =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /(^|[/\\])(model\.json|[^/\\]*\.keras)$/.test(name) && !/(^|[/\\])\./.test(name))
+        .flatMap((name) => look(join(folder, name)) ?? [])
+        .sort((a, b) => a.savedMs - b.savedMs || a.path.localeCompare(b.path, 'en', { numeric: true })),
+  };
+}
+
+const stateOf = ({ size, mtimeMs, ctimeMs, ino }: { size: number; mtimeMs: number; ctimeMs: number; ino: number }) =>
+  [size, mtimeMs, ctimeMs, ino].join(':');
+
+/** What is wrong otherwise is for the reading to say. */
+function contentOf(path: string): Omit<Parsed, 'state'> {
+  let file: unknown;
+  try {
+    file = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return { groups: [], lacks: 'it is no JSON' };
+  }
+  try {
+    return { groups: isObject(file) ? weightGroups(path, file) : [] };
+  } catch {
+    return { groups: [] };
+  }
+}
+
+/** The end of a zip archive, which is written last: a record of 22 bytes. */
+function archive(path: string, size: number): Omit<Parsed, 'state'> {
+  const end = Buffer.alloc(22);
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      readSync(descriptor, end, 0, 22, Math.max(0, size - 22));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return { groups: [], lacks: 'it cannot be read' };
+  }
+  return { groups: [], ...(end.readUInt32LE(0) !== 0x06054b50 && { lacks: 'it is cut off' }) };
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import type { MeasureOptions } from '../measure/options.js';
+import { lineOf } from '../warnings.js';
+import type { FileBackend } from './backend.js';
+import { FAILED, isFailure, signals, WRONG_INPUT } from './failure.js';
+import { type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
+import { progressLine } from './progress-line.js';
+
+/** Options of the command line that all commands which measure have, as words and numbers. */
+export interface MeasuringWords {
+  readonly data?: readonly string[];
+  readonly random?: number;
+  readonly limit?: number;
+  readonly scale?: number;
+  readonly labels?: readonly string[];
+  readonly expect?: string;
+  readonly loss?: string;
+  readonly output?: string;
+  readonly randomWeights?: boolean;
+  readonly require?: readonly string[];
+  readonly backend?: FileBackend;
+  readonly method?: string;
+  readonly tolerance?: number;
+  readonly seed?: number;
+  readonly memory?: number;
+}
+
+/** Says a line on standard error and sets the exit code. */
+export type Complain = (line: string, exitCode: number) => void;
+
+/** Where readings go. */
+export interface ReadingPrinter {
+  one(reading: FileReading): void;
+  /** Also where a signal ends the program. @param done all readings, each of which `one` has had. */
+  end(done: readonly FileReading[]): void;
+}
+
+/**
+ * Measures models for a command: one line on standard error for each that is wrong, and a line of progress on a terminal. A signal ends the
+ * program at once: what is done is printed, and the reading that is on its way is lost.
+ */
+export async function measuringRun(
+  models: readonly string[],
+  words: MeasuringWords,
+  print: ReadingPrinter,
+  complain: Complain,
+): Promise<void> {
+  const done: FileReading[] = [];
+  const progress = progressLine(process.stderr);
+  const stop = (name: NodeJS.Signals) => {
+    endSignals();
+    progress.end();
+    print.end(done);
+    process.kill(process.pid, name);
+  };
+  const endSignals = () => {
+    for (const name of signals) {
+      process.off(name, stop);
+    }
+  };
+  for (const name of signals) {
+    process.on(name, stop);
+  }
+  try {
+    const results = measureFiles(models, {
+      ...measuringOptions(words),
+      onProgress: (each) => progress.show(each),
+      onNote: (model, note) => {
+        progress.end();
+        console.error(`tfjs-sharpness: ${model}: ${note}`);
+      },
+    });
+    for await (const result of results) {
+      progress.end();
+      if ('problem' in result) {
+        complain(`${result.model}: ${result.problem}`, result.kind === 'failure' ? FAILED : WRONG_INPUT);
+      } else {
+        done.push(result);
+        print.one(result);
+      }
+    }
+    print.end(done);
+  } catch (error) {
+    progress.end();
+    complainOf(error, complain);
+  } finally {
+    endSignals();
+  }
+}
+
+/** What was thrown, in its line and with its exit code. */
+export function complainOf(error: unknown, complain: Complain): void {
+  complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
+}
+
+/**
+ * Options of `measureFiles` by the words of the command line.
+ *
+ * @throws Error with one line for words that mean nothing.
+ */
+export function measuringOptions(words: MeasuringWords): MeasureFilesOptions {
+  const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed } = words;
+  return {
+    ...(data && { data: namedFiles('--data', data) }),
+    ...(labels && { labels: namedFiles('--labels', labels) }),
+    random,
+    limit,
+    scale,
+    expect,
+    output,
+    randomWeights,
+    require,
+    backend,
+    seed,
+    // Any text: what is no loss is refused with those that are.
+    loss: loss as MeasureOptions['loss'],
+    memoryMB: words.memory,
+    method: methodOf(words),
+  };
+}
+
+function namedFiles(option: string, given: readonly string[]): string | { [input: string]: string } {
+  // A file may be called epoch=10.npy.
+  if (given.length === 1 && (existsSync(given[0]!) || !/^[^=#?]+=/.test(given[0]!))) {
+    return given[0]!;
+  }
+  const files = new Map<string, string>();
+  for (const each of given) {
+    const at = each.indexOf('=');
+    if (at < 1) {
+      throw new Error(`${option} ${each}: of several files each is given with its name, ${option} NAME=FILE.`);
+    }
+    const name = each.slice(0, at);
+    if (files.has(name)) {
+      throw new Error(`${option} ${each}: '${name}' has a file already, ${files.get(name)}.`);
+    }
+    files.set(name, each.slice(at + 1));
+  }
+  return Object.fromEntries(files);
+}
+
+function methodOf({ method, tolerance }: MeasuringWords) {
+  if (tolerance !== undefined) {
+    if (method !== undefined) {
+      throw new Error('--tolerance is a method: leave --method out.');
+    }
+    return { tolerance };
+  }
+  const [, kind, count] = /^(exact|pairs|hutchinson)(?:=(\d+))?$/.exec(method ?? 'exact') ?? [];
+  if (kind === undefined || (kind === 'exact') !== (count === undefined)) {
+    throw new Error(`--method ${method} is not known: exact, pairs=256 or hutchinson=30.`);
+  }
+  return kind === 'exact'
+    ? ('exact' as const)
+    : kind === 'pairs'
+      ? { pairs: Number(count) }
+      : { hutchinson: Number(count) };
+}

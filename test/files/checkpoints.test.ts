@@ -1,0 +1,50 @@
+import { cpSync, mkdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { checkpointFolder } from '../../src/files/checkpoints.js';
+import { denseModel, saveModel, testFolder } from './saved-model.js';
+
+const folder = testFolder();
+
+test('whole ones, those on their way, and those that are none; by time and then by number', async () => {
+  const root = folder.at('run');
+  for (const name of ['e10', 'e9', 'e1', '.hidden', 'cut', 'bare', 'text']) {
+    await saveModel(denseModel(), folder.at('run', name));
+  }
+  cpSync('test/fixtures/keras3/reg.keras', folder.at('run', 'a.keras'));
+  cpSync('test/fixtures/keras3/reg.keras', folder.at('run', 'b.keras'));
+  truncateSync(folder.at('run', 'b.keras'), 4000);
+  truncateSync(folder.at('run', 'cut', 'weights.bin'), 5);
+  rmSync(folder.at('run', 'bare', 'weights.bin'));
+  writeFileSync(folder.at('run', 'text', 'model.json'), '{"modelTopology": {');
+  writeFileSync(folder.at('run', 'log.json'), '{}');
+  mkdirSync(folder.at('run', 'c.keras'));
+  for (const name of ['e10', 'e9']) {
+    utimesSync(folder.at('run', name, 'model.json'), 100, 100);
+    utimesSync(folder.at('run', name, 'weights.bin'), 200, 200);
+  }
+  utimesSync(folder.at('run', 'e1', 'model.json'), 50, 50);
+  utimesSync(folder.at('run', 'e1', 'weights.bin'), 300, 300);
+  const { find, look } = checkpointFolder(root);
+  const found = find();
+  expect(found.slice(0, 3).map(({ path, savedMs }) => [path, savedMs])).toEqual([
+    [folder.at('run', 'e9', 'model.json'), 200_000],
+    [folder.at('run', 'e10', 'model.json'), 200_000],
+    [folder.at('run', 'e1', 'model.json'), 300_000],
+  ]);
+  expect(Object.fromEntries(found.map(({ path, lacks }) => [path.slice(root.length + 1), lacks]))).toEqual({
+    'e1/model.json': undefined,
+    'e9/model.json': undefined,
+    'e10/model.json': undefined,
+    'a.keras': undefined,
+    'b.keras': 'it is cut off',
+    'cut/model.json': "'weights.bin' is cut off",
+    'bare/model.json': "'weights.bin' is not there",
+    'text/model.json': 'it is no JSON',
+  });
+  // Another state once a shard is written.
+  const before = look(found[0]!.path)!;
+  expect(look(found[0]!.path)).toEqual(before);
+  utimesSync(folder.at('run', 'e9', 'weights.bin'), 201, 201);
+  expect(look(found[0]!.path)!.state).not.toBe(before.state);
+  expect(look(folder.at('run', 'none.keras'))).toBeUndefined();
+});

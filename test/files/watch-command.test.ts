@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import { type WatchCommandOptions, watchCommand } from '../../src/files/watch-command.js';
+import { denseModel, npy, saveModel, testFolder } from './saved-model.js';
+
+const folder = testFolder();
+
+function start(file: string, ...words: string[]): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', join(process.cwd(), file), ...words], { stdio: 'inherit' });
+}
+
+const ended = (child: ChildProcess) =>
+  new Promise<[code: number | null, signal: string | null]>((resolve) =>
+    child.once('close', (code, signal) => resolve([code, signal])),
+  );
+
+interface Line {
+  model: string;
+  step: number;
+  savedMs: number;
+  minimumSharpness: number;
+}
+
+test('a training saves, and watch is killed and begun again: each checkpoint is measured once', async () => {
+  const [run, jsonl] = [folder.at('run'), folder.at('r.jsonl')];
+  writeFileSync(folder.at('x.npy'), npy([2, 3], [1, 2, 3, 0, 1, 0]));
+  const lines = (): Line[] =>
+    existsSync(jsonl)
+      ? readFileSync(jsonl, 'utf8')
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => JSON.parse(line))
+      : [];
+  const words = ['watch', run, '--data', folder.at('x.npy'), '--backend', 'cpu'];
+  const watch = () => start('src/cli.ts', ...words, '--jsonl', jsonl, '--tensorboard', folder.at('logs'));
+  const first = watch();
+  const training = start('test/files/saving-training.ts', run, '4');
+  const trained = ended(training);
+  while (lines().length === 0) {
+    await pause(20);
+  }
+  const killed = ended(first);
+  first.kill('SIGKILL');
+  await killed;
+  expect(await trained).toEqual([0, null]);
+  const second = watch();
+  const all = ['epoch-1', 'epoch-2', 'epoch-3', 'epoch-4', 'last'].map((name) => join(run, name, 'model.json'));
+  const newest = () => lines().findLast(({ model }) => model === all[4]);
+  while (new Set(lines().map(({ model }) => model)).size < 5) {
+    await pause(20);
+  }
+  const stopped = ended(second);
+  second.kill('SIGINT');
+  expect(await stopped).toEqual([null, 'SIGINT']);
+  const found = lines();
+  const keys = found.map(({ model, savedMs }) => `${model} ${savedMs}`);
+  expect(new Set(keys).size).toBe(keys.length);
+  const epochs = found.filter(({ model }) => model !== all[4]);
+  expect(epochs.map(({ model }) => model).sort()).toEqual(all.slice(0, 4));
+  expect(epochs.every(({ model, step }) => model.includes(`epoch-${step}/`))).toBe(true);
+  // The last that was overwritten is the last epoch's.
+  const last = epochs.find(({ step }) => step === 4)!;
+  expect(newest()!.minimumSharpness).toBe(last.minimumSharpness);
+  expect(readdirSync(folder.at('logs')).length).toBeGreaterThan(0);
+}, 120_000);
+
+async function run(path: string, options: WatchCommandOptions) {
+  const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const complaints: [string, number][] = [];
+  const random = options.data === undefined && { random: 3 };
+  await watchCommand(path, { backend: 'cpu', once: true, ...random, ...options }, (line, code) =>
+    complaints.push([line, code]),
+  );
+  const printed = out.mock.calls.map(([text]) => String(text)).join('');
+  vi.restoreAllMocks();
+  return { out: printed, complaints };
+}
+
+test('lines on standard output, and steps that are counted on', async () => {
+  await saveModel(denseModel(), folder.at('two', 'best'), { loss: 'mse' });
+  await saveModel(denseModel(), folder.at('two', 'e7'), { loss: 'mse' });
+  const { out, complaints } = await run(folder.at('two'), { jsonl: '-' });
+  expect(complaints).toEqual([]);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ step }) => step)).toEqual([0, 7]);
+  expect((await run(folder.at('two'), {})).out).toMatch(
+    /^\S+best\/model\.json: Minimum Sharpness [\d.]+ at batch 0 \(.*\n\S+/,
+  );
+});
+
+test('a damaged one costs a line, and wrong words and data one before anything is measured', async () => {
+  mkdirSync(folder.at('bad'));
+  writeFileSync(folder.at('bad', 'model.json'), '<html>');
+  const bad = folder.at('bad', 'model.json');
+  expect((await run(folder.at('bad'), {})).complaints).toEqual([[`${bad}: it is not whole: it is no JSON.`, 2]]);
+  expect((await run('none', {})).complaints).toEqual([["'none' is no folder: there is none of that name.", 2]]);
+  expect((await run(folder.at('bad'), { data: ['none.npy'] })).complaints).toEqual([
+    ["cannot read 'none.npy': there is no such file.", 2],
+  ]);
+  expect((await run(folder.at('bad'), { jsonl: 's3://a/b.jsonl' })).complaints).toHaveLength(1);
+});
