@@ -1,5 +1,5 @@
 import { color } from './chart-colors.js';
-import type { ValueAxis } from './value-axis.js';
+import { axisLabels, type ValueAxis } from './value-axis.js';
 
 /** A checkpoint's value with its interval. */
 export interface CheckpointDot {
@@ -28,7 +28,7 @@ export function checkpointChart(
     field: 'value',
     type: 'quantitative',
     scale: { ...axis.scale, domain: [left, right], nice: false },
-    axis: { title: 'Minimum Sharpness', values: [...axis.ticks], format: '~g', labelOverlap: true },
+    axis: { title: 'Minimum Sharpness', ...axisLabels(axis), labelOverlap: true },
   } as const;
   const y = {
     field: 'row',

@@ -66,31 +66,31 @@ function readingOf(cells: ReadonlyMap<string, string>): object {
   for (const [column, cell] of cells) {
     const [, group, name] = /^(alpha|trace|logs)\/(.*)$/s.exec(column) ?? [];
     if (group === undefined) {
-      fields[column] = column === 'assumptions' ? (cell === '' ? [] : [cell]) : valueOf(column, cell);
+      fields[column] = column === 'assumptions' ? (cell === '' ? [] : [cell]) : valueIn(column, cell);
     } else if (cell !== '' && group === 'alpha') {
-      scales.push({ layer: name, alpha: numberOf(cell) });
+      scales.push({ layer: name, alpha: numberIn(cell) });
     } else if (cell !== '' && group === 'trace') {
-      parameters.push({ name, layer: name!.replace(/\/[^/]*$/, ''), trace: numberOf(cell) });
+      parameters.push({ name, layer: name!.replace(/\/[^/]*$/, ''), trace: numberIn(cell) });
     } else if (cell !== '') {
-      logs[name!] = numberOf(cell);
+      logs[name!] = numberIn(cell);
     }
   }
   // pandas leaves cells of NaN empty.
   return { ...fields, minimumSharpness: fields.minimumSharpness ?? Number.NaN, scales, parameters, logs };
 }
 
-function valueOf(column: string, cell: string): unknown {
+function valueIn(column: string, cell: string): unknown {
   if (cell === '') {
     return undefined;
   }
   if (texts.includes(column)) {
     return cell;
   }
-  return /^(true|false)$/i.test(cell) ? cell.toLowerCase() === 'true' : (numberOf(cell) ?? cell);
+  return /^(true|false)$/i.test(cell) ? cell.toLowerCase() === 'true' : (numberIn(cell) ?? cell);
 }
 
 /** pandas writes inf, and NaN where it is told to. */
-function numberOf(cell: string): number | undefined {
+function numberIn(cell: string): number | undefined {
   const [, sign, word] = /^\s*([+-]?)(inf|infinity|nan)\s*$/i.exec(cell) ?? [];
   if (word !== undefined) {
     return word.toLowerCase() === 'nan'

@@ -36,6 +36,17 @@ const config = {
   },
 } as const;
 
+/** What Vega writes for its own style sheets and events, labels that it hides since they would overlap, and empty frames. */
+const withoutMeaning = new RegExp(
+  [
+    '<text[^>]* opacity="0"[^>]*>[^<]*</text>',
+    '<path aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>',
+    ' (?:class|role|aria-roledescription|aria-hidden|pointer-events|stroke-miterlimit|font-family)="[^"]*"',
+    ' (?:opacity="1"|stroke-dasharray="")',
+  ].join('|'),
+  'g',
+);
+
 /**
  * @returns what draws, by Vega-Lite.
  * @throws Error with one line that names the install where Vega is not there.
@@ -53,17 +64,19 @@ export async function chartDrawing(): Promise<DrawChart> {
     view.finalize();
     const id = `chart-${++count}`;
     const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg)!;
-    return svg
-      .replace(
-        /^<svg[^>]*>/,
-        `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
-          `aria-labelledby="${id}-title ${id}-desc"><title id="${id}-title">${xml(title)}</title>` +
-          `<desc id="${id}-desc">${xml(description)}</desc>`,
-      )
-      .replace(
-        / (?:class="[^"]*"|role="graphics-[^"]*"|aria-roledescription="[^"]*"|pointer-events="none"|stroke-miterlimit="4")/g,
-        '',
-      )
-      .replace(/\d+\.\d{3,}/g, (number) => String(Math.round(Number(number) * 100) / 100));
+    return (
+      svg
+        .replace(withoutMeaning, '')
+        // In tags alone: labels are numbers too.
+        .replace(/<[^>]*>/g, (tag) =>
+          tag.replace(/\d+\.\d{3,}/g, (number) => String(Math.round(Number(number) * 100) / 100)),
+        )
+        .replace(
+          /^<svg[^>]*>/,
+          `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
+            `font-family="${SANS}" aria-labelledby="${id}-title ${id}-desc"><title id="${id}-title">${xml(title)}</title>` +
+            `<desc id="${id}-desc">${xml(description)}</desc>`,
+        )
+    );
   };
 }

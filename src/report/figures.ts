@@ -73,8 +73,8 @@ export async function figuresOf(runs: readonly ShownRun[], draw: DrawChart): Pro
     );
   }
   const groups = [
-    ...(await smallCharts(trained, 'over training batches', draw)),
-    ...(await smallCharts(saved, 'over the numbers of checkpoints', draw)),
+    ...(await smallCharts(trained, saved.length > 0 ? ', of trainings' : '', draw)),
+    ...(await smallCharts(saved, trained.length > 0 ? ', of checkpoints' : '', draw)),
   ];
   return { main, groups };
 }
@@ -221,16 +221,16 @@ function keyOf(runs: readonly ShownRun[], intervals: readonly ('band' | 'bar')[]
   ];
 }
 
-async function smallCharts(runs: readonly ShownRun[], over: string, draw: DrawChart): Promise<FigureGroup[]> {
+async function smallCharts(runs: readonly ShownRun[], whose: string, draw: DrawChart): Promise<FigureGroup[]> {
   if (!runs.some(({ run }) => run.points.length > 1)) {
     return [];
   }
   const [from, to] = endsOf(runs.flatMap(({ run }) => [run.points[0]!, run.points.at(-1)!]));
   const { traces, alphas } = layerQuantities(runs);
   const groups: [string, Quantity[]][] = [
-    [`Beside it, ${over}`, besides(runs)],
-    [`Traces of layers, ${over}`, traces],
-    [`Alphas, the factors of layers at the minimum, ${over}`, alphas],
+    [`Trace, loss and what was logged${whose}`, besides(runs)],
+    [`Traces of layers${whose}`, traces],
+    [`Alphas of layers${whose}`, alphas],
   ];
   const drawn: FigureGroup[] = [];
   for (const [title, all] of groups) {
@@ -301,6 +301,6 @@ async function smallChart(
   return {
     title: name,
     wide,
-    key: infinite > 0 ? [{ shape: 'diamond', words: counted(infinite, 'value') + ' without end' }] : [],
+    key: infinite > 0 ? [{ shape: 'diamond', words: `${counted(infinite, 'value')} not finite` }] : [],
   };
 }

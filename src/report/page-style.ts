@@ -34,16 +34,17 @@ figcaption{font-weight:600;font-size:15px}
 table{border-collapse:collapse;font-size:14px;line-height:1.4;width:100%}
 caption{text-align:start;color:var(--quiet);padding:8px 0}
 th,td{padding:5px 0 5px 20px;text-align:end;vertical-align:baseline;white-space:nowrap}
-th.text,td.text{text-align:start;white-space:normal;min-width:9ch;max-width:44ch}
+th.text,td.text,th.name,td.name{text-align:start}
+td.name{white-space:normal;overflow-wrap:break-word;max-width:44ch}
 th:first-child,td:first-child{padding-inline-start:4px}
 th:last-child,td:last-child{padding-inline-end:4px}
-thead th{position:sticky;top:0;background:var(--background);font-weight:600;white-space:normal;min-width:7ch;box-shadow:inset 0 -1px var(--quiet);vertical-align:bottom}
+thead th{position:sticky;top:0;background:var(--background);font-weight:600;white-space:normal;overflow-wrap:normal;box-shadow:inset 0 -1px var(--quiet);vertical-align:bottom}
 tbody tr+tr td{border-top:1px solid var(--grid)}
 tbody tr:hover td{background:color-mix(in srgb,var(--grid) 45%,transparent)}
 th button{all:unset;box-sizing:border-box;cursor:pointer;font:inherit;text-align:inherit;width:100%;min-height:24px}
-th button::after{content:"\\2195";color:var(--quiet);font-weight:400;padding-inline-start:5px}
-th[aria-sort=ascending] button::after{content:"\\2191";color:inherit}
-th[aria-sort=descending] button::after{content:"\\2193";color:inherit}
+th button::after{content:"\\a0\\2195";color:var(--quiet);font-weight:400;white-space:nowrap}
+th[aria-sort=ascending] button::after{content:"\\a0\\2191";color:inherit}
+th[aria-sort=descending] button::after{content:"\\a0\\2193";color:inherit}
 :focus-visible,th button:focus-visible{outline:2px solid var(--ink);outline-offset:2px}
 ul.plain{margin:12px 0 0;padding-inline-start:20px;max-width:80ch}
 ul.plain li{margin:7px 0}
@@ -73,6 +74,7 @@ h2{break-after:avoid;margin-top:28px}
 figure,.runs li,tr{break-inside:avoid}
 .scroll{max-height:none;overflow:visible}
 table{font-size:8.5pt}
+th,td{padding-inline-start:10px}
 thead th{position:static}
 th button::after{content:""}
 }

@@ -79,7 +79,7 @@ export function runRecorder(): RunRecorder {
     const received = receivedReading(kept as unknown as ChartReading);
     const { logs, loss, ...reading } = received as ChartReading & { readonly logs?: Fields };
     log(reading.step, logs);
-    log(reading.step, { 'loss of the samples measured': loss });
+    log(reading.step, { 'loss, measured': loss });
     // The same sentences come with all readings: once is enough.
     const key = JSON.stringify(reading.assumptions ?? []);
     const assumptions = sentences.get(key) ?? reading.assumptions?.map(String) ?? [];

@@ -12,7 +12,8 @@ interface Cell {
 
 interface Column {
   readonly title: string;
-  readonly isText?: boolean;
+  /** Text that is short, or the name of something; else numbers. */
+  readonly kind?: 'text' | 'name';
   cell(shown: ShownRun, point: RunPoint): Cell | undefined;
 }
 
@@ -32,13 +33,15 @@ const textCell = (text: string | undefined): Cell | undefined =>
 export function reportTable(runs: readonly ShownRun[], caption: string): string {
   const { hasSteps } = runs[0]!.run;
   const columns: Column[] = [
-    ...(runs.length > 1 ? [{ title: 'Run', isText: true, cell: ({ run }: ShownRun) => textCell(run.name) }] : []),
+    ...(runs.length > 1
+      ? [{ title: 'Run', kind: 'name' as const, cell: ({ run }: ShownRun) => textCell(run.name) }]
+      : []),
     hasSteps
       ? { title: 'Batch', cell: (_, { at }) => numberCell(at, 15) }
       : { title: 'Number', cell: (_, { at }) => numberCell(at, 15) },
     hasSteps
       ? { title: 'Epoch', cell: (_, { reading: { epoch } }) => numberCell(epoch === undefined ? undefined : epoch + 1) }
-      : { title: 'Checkpoint', isText: true, cell: ({ run }, point) => textCell(placeOf(run, point)) },
+      : { title: 'Checkpoint', kind: 'name', cell: ({ run }, point) => textCell(placeOf(run, point)) },
     { title: 'Minimum Sharpness', cell: (_, { reading }) => numberCell(reading.minimumSharpness) },
     {
       title: 'Half the 95% interval',
@@ -46,13 +49,13 @@ export function reportTable(runs: readonly ShownRun[], caption: string): string 
         high === undefined || standardError === undefined ? undefined : numberCell(HALF_INTERVAL * standardError, 3),
     },
     { title: 'Trace', cell: (_, { reading }) => numberCell(reading.trace) },
-    { title: 'Loss', cell: (_, { reading }) => numberCell(reading.loss) },
+    { title: 'loss, measured', cell: (_, { reading }) => numberCell(reading.loss) },
     ...logColumns(runs),
     { title: 'Samples', cell: (_, { reading }) => numberCell(reading.samples, 15) },
-    { title: 'Method', isText: true, cell: (_, { reading }) => textCell(reading.method) },
+    { title: 'Method', kind: 'text', cell: (_, { reading }) => textCell(reading.method) },
     {
       title: 'Remarks',
-      isText: true,
+      kind: 'text',
       cell: (_, { flaws }) => textCell(flaws.map((flaw) => flawWords[flaw]).join(', ')),
     },
   ];
@@ -61,11 +64,9 @@ export function reportTable(runs: readonly ShownRun[], caption: string): string 
   );
   const used = columns.map((_, i) => rows.some((row) => row[i] !== undefined));
   const of = <T>(list: readonly T[]) => list.filter((_, i) => used[i]);
-  const isText = columns.map((column) => column.isText === true);
-  const head = of(columns).map(
-    ({ title, isText: text }) => `<th scope="col"${text ? ' class="text"' : ''}>${xml(title)}</th>`,
-  );
-  const body = rows.map((row) => `<tr>${of(row.map((cell, i) => cellHtml(cell, isText[i]!))).join('')}</tr>`);
+  const kinds = columns.map(({ kind }) => kind);
+  const head = of(columns).map(({ title, kind }) => `<th scope="col"${classOf(kind)}>${xml(title)}</th>`);
+  const body = rows.map((row) => `<tr>${of(row.map((cell, i) => cellHtml(cell, kinds[i]))).join('')}</tr>`);
   const label = xml(caption);
   return (
     `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table class="sorted"><caption>${label}</caption>` +
@@ -73,19 +74,18 @@ export function reportTable(runs: readonly ShownRun[], caption: string): string 
   );
 }
 
-function cellHtml(cell: Cell | undefined, isText: boolean): string {
-  const kind = isText ? ' class="text"' : '';
-  if (cell === undefined) {
-    return `<td${kind}></td>`;
-  }
-  const sort = cell.value === undefined ? '' : ` data-value="${cell.value}"`;
-  return `<td${kind}${sort}>${isText ? `<bdi>${xml(cell.text)}</bdi>` : xml(cell.text)}</td>`;
+const classOf = (kind: Column['kind']) => (kind === undefined ? '' : ` class="${kind}"`);
+
+function cellHtml(cell: Cell | undefined, kind: Column['kind']): string {
+  const { text = '', value } = cell ?? {};
+  const sort = value === undefined ? '' : ` data-value="${value}"`;
+  return `<td${classOf(kind)}${sort}>${kind === 'name' ? `<bdi>${xml(text)}</bdi>` : xml(text)}</td>`;
 }
 
 /** What was logged at the steps of readings. */
 function logColumns(runs: readonly ShownRun[]): Column[] {
   const names = [...new Set(runs.flatMap(({ run }) => [...run.logged.keys()]))].filter(
-    (name) => !name.startsWith('loss of '),
+    (name) => name !== 'loss, measured',
   );
   const at = new Map(
     runs.map(({ run, index }) => [

@@ -61,7 +61,7 @@ export function besides(runs: readonly ShownRun[]): Quantity[] {
         : shown.run.points.flatMap(({ at, reading: { loss } }) => (loss === undefined ? [] : [{ at, value: loss }]));
       return [
         ...(traces.length > 0 ? [['trace', shown, traces] as const] : []),
-        ...(losses.length > 0 ? [['loss', shown, losses] as const] : []),
+        ...(losses.length > 0 ? [['loss, measured', shown, losses] as const] : []),
         ...[...shown.run.logged].map(([name, points]) => [name, shown, points] as const),
       ];
     }),

@@ -1,5 +1,5 @@
 import { color } from './chart-colors.js';
-import type { ValueAxis } from './value-axis.js';
+import { axisLabels, type ValueAxis } from './value-axis.js';
 
 /** A value of a line, in its own color. */
 export interface LinePoint {
@@ -39,8 +39,8 @@ export interface StepChart {
   readonly isJoined: boolean;
 }
 
-/** Lines with more points show none of them. */
-const DOTTED = 60;
+/** Lines with more points than one every so many pixels show none of them. */
+const DOT_EVERY = 14;
 
 /** A chart over steps, or over numbers of checkpoints: bands, lines, points and signs, in this order. */
 export function stepChart({ size, lines, signs, across, axis, from, to, isJoined }: StepChart): object {
@@ -69,7 +69,7 @@ export function stepChart({ size, lines, signs, across, axis, from, to, isJoined
     field: 'value',
     type: 'quantitative',
     scale: { ...axis.scale, domain: [...axis.domain], nice: false },
-    axis: { title: null, values: [...axis.ticks], format: '~g' },
+    axis: { title: null, ...axisLabels(axis) },
   } as const;
   const own = { field: 'color', type: 'nominal', scale: null, legend: null } as const;
   const pieces = lines.map(piecesOf);
@@ -86,7 +86,9 @@ export function stepChart({ size, lines, signs, across, axis, from, to, isJoined
   const dots = lines.flatMap((line, i) => {
     const all = pieces[i]!;
     // A point between two gaps makes no line.
-    return (isJoined && line.points.length > DOTTED ? all.filter((piece) => piece.length === 1) : all).flat();
+    return (
+      isJoined && line.points.length > size.width / DOT_EVERY ? all.filter((piece) => piece.length === 1) : all
+    ).flat();
   });
   return {
     ...size,

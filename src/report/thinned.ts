@@ -10,13 +10,13 @@ export interface Thinned<Point> {
  * part those with the least and the greatest value stay, of each kind. So do the first and the last of all.
  *
  * @param points ascending by `at`.
- * @param kindOf what must not be lost among the others, for example that a reading is not reliable.
+ * @param kindFor what must not be lost among the others, for example that a reading is not reliable.
  */
 export function thinned<Point extends { readonly at: number }>(
   points: readonly Point[],
   pieces: number,
-  valueOf: (point: Point) => number,
-  kindOf: (point: Point) => string = () => '',
+  valueFor: (point: Point) => number,
+  kindFor: (point: Point) => string = () => '',
 ): Thinned<Point> {
   const total = points.length;
   if (total <= 2 * pieces) {
@@ -34,14 +34,14 @@ export function thinned<Point extends { readonly at: number }>(
   };
   for (const point of points) {
     const piece = Math.min(pieces - 1, Math.floor((point.at - from) / width));
-    const kind = kindOf(point);
+    const kind = kindFor(point);
     const end = ends.get(kind);
     if (end?.piece !== piece) {
       keep(kind);
       ends.set(kind, { piece, least: point, greatest: point });
-    } else if (valueOf(point) < valueOf(end.least)) {
+    } else if (valueFor(point) < valueFor(end.least)) {
       end.least = point;
-    } else if (valueOf(point) > valueOf(end.greatest)) {
+    } else if (valueFor(point) > valueFor(end.greatest)) {
       end.greatest = point;
     }
   }

@@ -1,4 +1,4 @@
-import { logRange, logTicks, paddedRange, roundTicks } from '../chart/axis-ticks.js';
+import { logRange, logTicks, paddedRange, roundTicks, tickText } from '../chart/axis-ticks.js';
 import { isWide, noValues, widen } from '../chart/value-span.js';
 
 /** An axis of values: its ends, how it is divided, and where it is labelled. */
@@ -49,4 +49,10 @@ export function valueAxis(values: Iterable<number>, marks: Iterable<number>, tic
   return hasZero
     ? { domain: [0, to], scale: { type: 'symlog', constant: lowest }, ticks: [0, ...labels] }
     : { domain: [from, to], scale: { type: 'log' }, ticks: labels };
+}
+
+/** How Vega-Lite labels it: at its ticks, in few digits. */
+export function axisLabels({ ticks }: ValueAxis): { readonly values: number[]; readonly labelExpr: string } {
+  const labels = Object.fromEntries(ticks.map((tick) => [String(tick), tickText(tick)]));
+  return { values: [...ticks], labelExpr: `${JSON.stringify(labels)}['' + datum.value]` };
 }
