@@ -17,12 +17,14 @@ const entries: Readonly<Record<string, string>> = {
   streams: '/streams',
   control: '/control',
   node: '/node',
-  // Its room has the same name.
+  // Their rooms have the same names.
   filesEntry: '/files',
+  reportEntry: '/report',
   layers: '/layers',
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
+  report: 'a page<br/>of readings',
   files: 'saved models<br/>and data files',
   chart: 'draws readings<br/>in a page',
   training: 'while a model trains',
@@ -42,7 +44,7 @@ type Arrows = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The room, or the entry, that a file of src/ belongs to; undefined where it is not drawn. */
 function boxOf(path: string): string | undefined {
-  const name = path === 'src/files.ts' ? 'filesEntry' : /^src\/([\w-]+)/.exec(path)?.[1];
+  const name = /^src\/([\w-]+)/.exec(path.replace(/^src\/(files|report)\.ts$/, 'src/$1Entry'))?.[1];
   if (name === undefined || everywhere.includes(name)) {
     return undefined;
   }

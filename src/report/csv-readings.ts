@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { counted } from '../names.js';
-import type { Take } from './report-file.js';
+import type { Take } from './report-run.js';
 
 /** Columns whose cells are text, whatever they say. */
 const texts = ['model', 'method', 'run'];

@@ -73,7 +73,8 @@ export async function chartDrawing(): Promise<DrawChart> {
         )
         .replace(
           /^<svg[^>]*>/,
-          `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
+          () =>
+            `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" ` +
             `font-family="${SANS}" aria-labelledby="${id}-title ${id}-desc"><title id="${id}-title">${xml(title)}</title>` +
             `<desc id="${id}-desc">${xml(description)}</desc>`,
         )

@@ -10,7 +10,7 @@ import {
   type Summary_Value,
 } from '../training/tensorboard/event_pb.js';
 import { tfRecords } from '../training/tensorboard/record.js';
-import type { Take } from './report-file.js';
+import type { Take } from './report-run.js';
 
 /** Whether a file is one that TensorBoard reads: by its name, or since it begins as a file of records does. */
 export function isEventFile(name: string, bytes: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import { counted } from '../names.js';
-import type { Take } from './report-file.js';
+import type { Take } from './report-run.js';
 
 const NEWLINE = 10;
 

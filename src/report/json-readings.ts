@@ -1,5 +1,5 @@
 import { lineOf } from '../warnings.js';
-import type { Take } from './report-file.js';
+import type { Take } from './report-run.js';
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -6,11 +6,8 @@ import { readCsvReadings } from './csv-readings.js';
 import { eventFilesIn, isEventFile, readEventFiles } from './event-files.js';
 import { readJsonLines } from './json-lines.js';
 import { readJson } from './json-readings.js';
-import { type ReportRun, runRecorder } from './report-run.js';
+import { type ReportRun, runRecorder, type Take } from './report-run.js';
 import { shortNames } from './short-names.js';
-
-/** What readers of files give objects to: `part` tells runs of one file from each other. */
-export type Take = (object: object, part?: string) => void;
 
 /** What was found at a path. */
 export interface ReportFile {

@@ -46,6 +46,9 @@ export interface ReportRun {
   readonly others: number;
 }
 
+/** What readers of files give objects to: `part` tells runs of one file from each other. */
+export type Take = (object: object, part?: string) => void;
+
 /** Takes what JSON lines hold, in their order, and makes a run of it. */
 export interface RunRecorder {
   take(object: object): void;
