@@ -66,16 +66,15 @@ export async function readEventFiles(paths: readonly string[], take: Take): Prom
       notes.push(`the last ${counted(cut, 'byte')} of '${paths[i]}' left out: a record there is cut off or broken`);
     }
   }
-  // The longest first: of 'a' and 'a_trace' both may be prefixes.
   const prefixes = new Map(
     [...tags]
-      .flatMap((tag) => (tag.endsWith('/minimum') ? [tag.slice(0, -'/minimum'.length)] : []))
-      .sort((a, b) => b.length - a.length)
-      .map((name): [string, Prefix] => [name, { assumptions: [], readings: [] }]),
+      .filter((tag) => tag.endsWith(MINIMUM))
+      .map((tag): [string, Prefix] => [tag.slice(0, -MINIMUM.length), { assumptions: [], readings: [] }]),
   );
-  const prefixOf = new Map(
-    [...tags].map((tag) => [tag, [...prefixes.keys()].find((prefix) => isUnder(tag, prefix))] as const),
-  );
+  // The longest: of 'a' and 'a_trace' both may be prefixes.
+  const prefixFor = (tag: string) =>
+    [...prefixes.keys()].filter((prefix) => isUnder(tag, prefix)).sort((a, b) => b.length - a.length)[0];
+  const prefixOf = new Map([...tags].map((tag) => [tag, prefixFor(tag)] as const));
   for (const bytes of files) {
     eachEvent(bytes, (event) => {
       takeEvent(event, prefixes, prefixOf);
@@ -90,6 +89,7 @@ export async function readEventFiles(paths: readonly string[], take: Take): Prom
   return others.length > 0 ? [...notes, `other tags left out: ${enumerateNames(others)}`] : notes;
 }
 
+const MINIMUM = '/minimum';
 const isLayout = (tag: string) => tag.startsWith('custom_scalars__');
 const groups = /^(?:\/|_(?:interval|alpha|trace|logs|control)\/)/;
 const isUnder = (tag: string, prefix: string) => tag.startsWith(prefix) && groups.test(tag.slice(prefix.length));
@@ -178,7 +178,7 @@ function assumptionsOf({ value }: Summary_Value): string[] {
 function objectOf({ step, values, assumptions }: EventReading): object {
   const under = (prefix: string) =>
     [...values].flatMap(([tag, value]) => (tag.startsWith(prefix) ? [[tag.slice(prefix.length), value] as const] : []));
-  const minimum = values.get('/minimum');
+  const minimum = values.get(MINIMUM);
   const logs = Object.fromEntries([
     ...under('_logs/'),
     ...under('_control/').map(([name, value]) => [`set: ${name}`, value] as const),

@@ -1,13 +1,19 @@
 import { digits, sharpnessOf, whenOf } from '../chart/reading-words.js';
-import { counted, enumerate } from '../names.js';
+import { counted } from '../names.js';
 import type { Flaw, ReportRun, RunPoint } from './report-run.js';
 import { shortNames } from './short-names.js';
 
-/** What flaws are called, of a reading and of several. */
+/** What flaws are called. */
 export const flawWords: Readonly<Record<Flaw, string>> = {
   infinite: 'no finite number',
   collapsed: 'collapsed',
   unreliable: 'error not reliable',
+};
+
+const countedFlaws: Readonly<Record<Flaw, string>> = {
+  infinite: 'without a finite number',
+  collapsed: 'collapsed',
+  unreliable: 'with an error that is not reliable',
 };
 
 /** `batch 375, epoch 3`, or the name of a checkpoint. */
@@ -19,7 +25,7 @@ export function placeOf(run: ReportRun, { at, reading, model }: RunPoint): strin
 const sound = (points: readonly RunPoint[]) =>
   points.filter(({ flaws }) => !flaws.includes('infinite') && !flaws.includes('collapsed'));
 
-/** `60 readings; the last 27.42 ± 1.1 (batch 375), the least 20.1 ± 0.9 (batch 100); 2 with an error that is not reliable` */
+/** `last 27.42 ± 1.1 (batch 375), least 20.1 ± 0.9 (batch 100); 60 readings, 2 with an error that is not reliable; 1 problem` */
 export function summaryOf(run: ReportRun): string {
   const { points, problems } = run;
   const said = (point: RunPoint) => `${sharpnessOf(point.reading)} (${placeOf(run, point)})`;
@@ -29,9 +35,9 @@ export function summaryOf(run: ReportRun): string {
     undefined,
   );
   const hasFlaw = (flaw: Flaw) => points.filter(({ flaws }) => flaws.includes(flaw)).length;
-  const flawed = (Object.keys(flawWords) as Flaw[]).flatMap((flaw) => {
+  const flawed = (Object.keys(countedFlaws) as Flaw[]).flatMap((flaw) => {
     const count = hasFlaw(flaw);
-    return count > 0 ? [`${count} ${flawWords[flaw]}`] : [];
+    return count > 0 ? [`${count} ${countedFlaws[flaw]}`] : [];
   });
   const values =
     points.length === 1
@@ -39,8 +45,7 @@ export function summaryOf(run: ReportRun): string {
       : [...(run.hasSteps ? [`last ${said(last)}`] : []), ...(least ? [`least ${said(least)}`] : [])].join(', ');
   return [
     ...(values === '' ? [] : [values]),
-    counted(points.length, run.hasSteps ? 'reading' : 'checkpoint'),
-    ...(flawed.length > 0 ? [`of which ${enumerate(flawed)}`] : []),
+    [counted(points.length, run.hasSteps ? 'reading' : 'checkpoint'), ...flawed].join(', '),
     ...(problems.length > 0 ? [counted(problems.length, 'problem')] : []),
   ].join('; ');
 }
