@@ -18,10 +18,12 @@ const entries: Readonly<Record<string, string>> = {
   control: '/control',
   node: '/node',
   files: '/files',
+  report: '/report',
   layers: '/layers',
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
+  report: 'a page<br/>of readings',
   files: 'saved models<br/>and data files',
   chart: 'draws readings<br/>in a page',
   training: 'while a model trains',

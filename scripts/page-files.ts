@@ -23,7 +23,7 @@ const versionOf = (name: string) =>
   (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
 
 /** What neither is a module nor runs in a page. */
-const elsewhere = ['./files', './node', './package.json'];
+const elsewhere = ['./files', './node', './report', './package.json'];
 const entries = Object.entries(exports).flatMap(([entry, files]) =>
   typeof files === 'object' && !elsewhere.includes(entry) ? [`export * from './${basename(files.default)}';`] : [],
 );

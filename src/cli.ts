@@ -120,6 +120,11 @@ const commands: readonly {
     appends: true,
     load: async () => (await import('./files/watch-arguments.js')).watchArguments,
   },
+  {
+    name: 'report',
+    summary: 'makes a page of readings: one HTML file',
+    load: async () => (await import('./report/report-arguments.js')).reportArguments,
+  },
 ];
 
 for (const { name, summary, load } of commands) {

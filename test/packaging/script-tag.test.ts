@@ -137,7 +137,7 @@ describe.skipIf(!hasChromium && !process.env.CI)('the files for pages without a 
       exports: Record<string, { default: string } | string>;
     };
     const files = Object.entries(exports).flatMap(([entry, each]) =>
-      typeof each === 'object' && !['./files', './node'].includes(entry) ? [each.default] : [],
+      typeof each === 'object' && !['./files', './node', './report'].includes(entry) ? [each.default] : [],
     );
     const modules = await Promise.all(files.map((file): Promise<object> => import(join(root, file))));
     expect(names.sort()).toEqual(modules.flatMap((each) => Object.keys(each)).sort());
@@ -269,7 +269,7 @@ function subpaths(): ImportMap {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: object };
   return Object.fromEntries(
     Object.keys(exports).flatMap((entry) =>
-      ['.', './files', './node', './package.json'].includes(entry)
+      ['.', './files', './node', './report', './package.json'].includes(entry)
         ? []
         : [[`tfjs-sharpness${entry.slice(1)}`, mapOfPage()['tfjs-sharpness']!]],
     ),

@@ -24,3 +24,23 @@ export function tfRecord(data: Uint8Array): Uint8Array {
   view.setUint32(12 + data.length, maskedCrc32c(data), true);
   return record;
 }
+
+/**
+ * The records of a TFRecord file, up to the first that is cut off or has a wrong checksum.
+ *
+ * @returns at the end, how many bytes are left behind the last whole record.
+ */
+export function* tfRecords(bytes: Uint8Array): Generator<Uint8Array, number> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at + 16 <= bytes.length && view.getUint32(at + 8, true) === maskedCrc32c(bytes.subarray(at, at + 8))) {
+    const length = Number(view.getBigUint64(at, true));
+    const end = at + 12 + length;
+    if (end + 4 > bytes.length || view.getUint32(end, true) !== maskedCrc32c(bytes.subarray(at + 12, end))) {
+      break;
+    }
+    yield bytes.subarray(at + 12, end);
+    at = end + 4;
+  }
+  return bytes.length - at;
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tfRecord } from '../../../src/training/tensorboard/record.js';
+import { tfRecord, tfRecords } from '../../../src/training/tensorboard/record.js';
 import { crc32c, readRecords } from './event-reader.js';
 
 describe('tfRecord', () => {
@@ -21,5 +21,31 @@ describe('tfRecord', () => {
         expect(readRecords(file).map((record) => [...record])).toEqual(payloads.map((payload) => [...payload]));
       }),
     );
+  });
+});
+
+describe('records that are read', () => {
+  const data = [new Uint8Array([1, 2, 3]), new Uint8Array(0), new Uint8Array(300).fill(7)];
+  const file = Buffer.concat(data.map(tfRecord));
+  const read = (bytes: Uint8Array) => {
+    const records = tfRecords(bytes);
+    const found: Uint8Array[] = [];
+    for (let next = records.next(); ; next = records.next()) {
+      if (next.done) {
+        return { found, left: next.value };
+      }
+      found.push(new Uint8Array(next.value));
+    }
+  };
+
+  it('are those that were written', () => {
+    expect(read(file)).toEqual({ found: data, left: 0 });
+  });
+
+  it('end where one is cut off or damaged', () => {
+    expect(read(file.subarray(0, file.length - 1))).toMatchObject({ found: { length: 2 }, left: 315 });
+    const damaged = Buffer.from(file);
+    damaged[13] = 99;
+    expect(read(damaged)).toMatchObject({ found: [], left: file.length });
   });
 });

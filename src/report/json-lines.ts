@@ -1,0 +1,53 @@
+import { counted } from '../names.js';
+import type { Take } from './report-run.js';
+
+const NEWLINE = 10;
+
+/**
+ * Reads JSON lines: an object each. Lines that are broken, as the last one of a program that was killed, are counted and left out.
+ *
+ * @returns what was left out, one sentence each; undefined where the text is no JSON lines but JSON as a whole: an array, or an object
+ *   over several lines.
+ */
+export function readJsonLines(text: Uint8Array, take: Take): string[] | undefined {
+  const decoder = new TextDecoder();
+  let whole = 0;
+  const broken: number[] = [];
+  let number = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf(NEWLINE, at);
+    const line = decoder.decode(text.subarray(at, end < 0 ? text.length : end));
+    at = end < 0 ? text.length : end + 1;
+    number++;
+    if (/^[\s\0]*$/.test(line)) {
+      continue;
+    }
+    const value = objectOf(line);
+    if (value !== undefined) {
+      whole++;
+      take(value);
+    } else if (whole === 0 && broken.length === 0 && !looksLikeLine(line)) {
+      return undefined;
+    } else {
+      broken.push(number);
+    }
+  }
+  return broken.length === 0
+    ? []
+    : [`${counted(broken.length, 'broken line')} left out, the first is line ${broken[0]}`];
+}
+
+/** An array, which is the whole file, is no line. */
+function objectOf(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A first line that is broken: an object that goes on beyond its name, whereas JSON over several lines has one name or bracket a line. */
+function looksLikeLine(line: string): boolean {
+  return /^\s*\{\s*"[^"]*"\s*:.*,\s*"/.test(line);
+}
