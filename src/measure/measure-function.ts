@@ -75,6 +75,7 @@ export const functionOptionNames = {
   memoryMB: true,
   sampleWeight: true,
   labels: true,
+  eigenvalues: true,
   signal: true,
   onProgress: true,
 } satisfies Record<keyof MeasureFunctionOptions, true>;

@@ -22,6 +22,7 @@ import { cheapestShare } from './cheapest-share.js';
 import { announcedWhereLong } from './long-reading.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
 import type { Task } from './task.js';
+import type { TopEigenvalues } from './top-eigenvalues.js';
 
 /** Traces and the errors of what is made of them. */
 export interface Estimate {
@@ -40,6 +41,8 @@ export interface Estimate {
   readonly loss?: LossSums | undefined;
   /** Error of sum_b factors_b T_b. */
   errorOf(factors: readonly number[]): { readonly standardError: number; readonly reliable: boolean };
+  /** Where they were asked for, and can be had. */
+  readonly topEigenvalues?: TopEigenvalues | undefined;
   /** What to say where an error is not reliable. */
   readonly unreliable: string;
 }

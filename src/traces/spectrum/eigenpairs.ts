@@ -7,7 +7,7 @@ export interface Eigenpair {
 }
 
 /** Of the largest eigenvalue: residuals ||K u - lambda u|| below this are none, for matrices of float32 products. */
-const TOLERANCE = 1e-9;
+const TOLERANCE = 1e-5;
 /** Below this part of its length, what is left of a vector beside a basis is rounding. */
 const INDEPENDENT = 1e-10;
 /** Smaller matrices are diagonalised as a whole. */
@@ -105,12 +105,14 @@ function jacobi(a: Float64Array, size: number): Eigenpair[] {
         beside += i === j ? 0 : a[i * size + j] ** 2;
       }
     }
-    if (beside <= 1e-28 * all) {
+    if (beside <= 1e-24 * all) {
       break;
     }
     for (let p = 0; p < size; p++) {
       for (let q = p + 1; q < size; q++) {
-        rotate(a, v, size, p, q);
+        if (a[p * size + q] ** 2 > (1e-26 * all) / size ** 2) {
+          rotate(a, v, size, p, q);
+        }
       }
     }
   }
@@ -123,9 +125,6 @@ function jacobi(a: Float64Array, size: number): Eigenpair[] {
 /** The rotation of rows and columns p and q that makes a_pq 0. */
 function rotate(a: Float64Array, v: Float64Array, size: number, p: number, q: number): void {
   const apq = a[p * size + q];
-  if (apq === 0) {
-    return;
-  }
   const tau = (a[q * size + q] - a[p * size + p]) / (2 * apq);
   const t = (tau >= 0 ? 1 : -1) / (Math.abs(tau) + Math.hypot(1, tau));
   const c = 1 / Math.hypot(1, t);

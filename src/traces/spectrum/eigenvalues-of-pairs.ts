@@ -4,10 +4,12 @@ import { topEigenpairs } from './eigenpairs.js';
 import type { PairGrams } from './pair-grams.js';
 
 /** Pairs that were drawn, with the probabilities of that: what an estimate made of them goes by. */
-export type DrawnPairs = Pick<PairSample, 'samples' | 'inclusion'> & {
-  /** Where the samples are a random part of those that the estimate speaks for: how many these are, and the sample of each pair. */
-  readonly part?: { readonly population: number; readonly sampleOf: readonly number[] };
-};
+export interface DrawnPairs extends Pick<PairSample, 'samples' | 'inclusion'> {
+  /** The sample of each pair. */
+  readonly sampleOf: readonly number[];
+  /** Where the samples are a random part of those that the estimate speaks for: how many these are. */
+  readonly population?: number | undefined;
+}
 
 /** An eigenvalue, estimated from pairs. */
 export interface EstimatedEigenvalue {
@@ -36,7 +38,7 @@ export function eigenvaluesOfPairs(
   count: number,
 ): EstimatedEigenvalue[] {
   const { pairs, products, units } = grams;
-  const { samples, inclusion } = drawn;
+  const { samples, inclusion, sampleOf, population } = drawn;
   const roots = inclusion.map((pi, i) => units[i] / Math.sqrt(samples * pi));
   const matrix = new Float64Array(pairs * pairs);
   products.forEach((ofBlock, b) => {
@@ -51,7 +53,7 @@ export function eigenvaluesOfPairs(
     closedForm: found.map(() => null),
     inclusion,
     traces: found.map(({ value, vector }) => inclusion.map((pi, i) => samples * pi * value * vector[i] ** 2)),
-    ...(drawn.part && { part: { ...drawn.part, closedForm: found.map(() => []) } }),
+    ...(population !== undefined && { part: { population, sampleOf, closedForm: found.map(() => []) } }),
   };
   const estimated = new SampledTraces([sample]);
   return found.map(({ value, vector }, j) => ({
