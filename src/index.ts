@@ -33,6 +33,7 @@ export {
   mergeSharpnessSamples,
   sampleSharpness,
 } from './measure/sharpness-sample.js';
+export type { Eigenvalue, TopEigenvalues } from './measure/top-eigenvalues.js';
 export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
 export type { LayerScale } from './symmetry/scale-minimum.js';

@@ -330,9 +330,9 @@ export const OF_GAUSS_NEWTON =
 export const UNRELIABLE_EIGENVALUES =
   'Some standard errors of eigenvalues are not reliable, because they rest on a few of what was drawn, or on a minibatch.';
 
-/** Where they cannot be had. @param why with its end. */
+/** Where they cannot be had, one sentence. @param why in words that end it, without the full stop. */
 export function eigenvaluesLeftOut(why: string): string {
-  return `The eigenvalues are left out: ${why}`;
+  return `The eigenvalues are left out: ${why}.`;
 }
 
 /** Of standard errors that are not reliable. */

@@ -116,7 +116,7 @@ async function orLeftOut(find: () => Promise<Found>): Promise<Found> {
     if (!(error instanceof RangeError)) {
       throw error;
     }
-    return { assumptions: [eigenvaluesLeftOut(error.message)] };
+    return { assumptions: [eigenvaluesLeftOut(error.message.replace(/\.$/, ''))] };
   }
 }
 

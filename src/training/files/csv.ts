@@ -9,7 +9,8 @@ import { isBlank, linesFile } from './lines-file.js';
 
 /**
  * An observer that appends each reading to a CSV file, as one row: `step`, `epoch`, `minimumSharpness` and every other number, flag and
- * text of the reading, then `alpha/<layer>`, `trace/<parameter>`, and the `assumptions` in one cell. With the epoch's loss and
+ * text of the reading, then `eigenvalue/<rank>` and `balancedEigenvalue/<rank>` where there are some, `alpha/<layer>`, `trace/<parameter>`, and the
+ * `assumptions` in one cell. With the epoch's loss and
  * accuracy, as `logs/<name>`:
  *
  * ```ts
@@ -85,12 +86,17 @@ const KEY = 'minimumSharpness' satisfies keyof SharpnessReading;
 
 /** What a reading says, by columns: whatever is a number, a flag or a text, also what operators have added. */
 function rowOf(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
-  const { step, epoch, scales, parameters, assumptions, logs, ...rest } = reading;
+  const { step, epoch, scales, parameters, assumptions, logs, topEigenvalues, ...rest } = reading;
   if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
     throw new Error('what came is no reading');
   }
   const values: [string, unknown][] = [
     ...Object.entries({ step: step ?? '', epoch: epoch ?? '', ...rest }),
+    ...(topEigenvalues?.given ?? []).map(({ value }, i): [string, unknown] => [`eigenvalue/${i + 1}`, value]),
+    ...(topEigenvalues?.balanced ?? []).map(({ value }, i): [string, unknown] => [
+      `balancedEigenvalue/${i + 1}`,
+      value,
+    ]),
     ...scales.map(({ layer, alpha }): [string, unknown] => [`alpha/${layer}`, alpha]),
     ...parameters.map(({ name, trace }): [string, unknown] => [`trace/${name}`, trace]),
     ...Object.entries(logs ?? {}).map(([name, value]): [string, unknown] => [`logs/${name}`, value]),

@@ -45,7 +45,9 @@ it('has the error of a total over pairs, to first order', () => {
   expect(value).toBeCloseTo(sum(e) / 50, 8);
   expect(error.standardError).toBeCloseTo(Math.sqrt(variance) / 50, 8);
   // Of a part, the choice of samples adds to it.
-  const [part] = eigenvaluesOfPairs(same, { ...drawn, population: 5000 }, [1], 1);
-  expect(part!.value).toBeCloseTo(value, 8);
-  expect(part!.error.standardError).toBeGreaterThan(error.standardError);
+  const every = { ...drawn, inclusion: inclusion.map(() => 1) };
+  expect(eigenvaluesOfPairs(same, every, [1], 1)[0]!.error.standardError).toBe(0);
+  const [part] = eigenvaluesOfPairs(same, { ...every, population: 5000 }, [1], 1);
+  expect(part!.value).toBeCloseTo(sum(e.map((each, i) => each * inclusion[i]!)) / 50, 8);
+  expect(part!.error.standardError).toBeGreaterThan(0.1);
 });

@@ -72,7 +72,7 @@ it('takes tokens for rows of the unit matrix', () => {
   tf.tidy(() => {
     const tokens = tf.tensor2d([0, 2, 2, 1, 2, 0], [2, 3], 'int32');
     const deltas = noise([2, 3, 4], 5);
-    const inputs = tf.oneHot(tokens, 3).toFloat() as tf.Tensor3D;
+    const inputs = tf.cast(tf.oneHot(tokens, 3), 'float32') as tf.Tensor3D;
     const expected = gramOfProducts([{ inputs, deltas }], 2 ** 30).dataSync();
     for (const budget of [2 ** 30, 1]) {
       const found = gramOfProducts([{ inputs: { tokens }, deltas }], budget).dataSync();

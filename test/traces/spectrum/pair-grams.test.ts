@@ -100,7 +100,9 @@ it('says in one line where two pairs do not fit, leaves nothing behind, and know
   const stop = async () => {
     throw new Error('enough');
   };
-  await expect(pairGrams(graph, oneHead(outputHessians.softmaxCrossEntropy), 2 ** 30, 6, rowsOf, stop)).rejects.toThrow('enough');
+  await expect(pairGrams(graph, oneHead(outputHessians.softmaxCrossEntropy), 2 ** 30, 6, rowsOf, stop)).rejects.toThrow(
+    'enough',
+  );
   const flat = await pairGrams(graph, [], 2 ** 30, 6, rowsOf, noPause);
   expect(flat.products.every((ofBlock) => ofBlock.every((product) => product === 0))).toBe(true);
   expect(tf.memory().numTensors).toBe(numTensors);

@@ -40,16 +40,16 @@ it('takes every pair where there are few, and draws some of many', async () => {
 
 it('takes batches one by one, of which it keeps rows', async () => {
   const { model, x, graph } = network(100);
-  const pairs = spectrumPairs(graph, oneHead(outputHessians.softmaxCrossEntropy), draw);
   const { numTensors } = tf.memory();
+  const pairs = spectrumPairs(graph, oneHead(outputHessians.softmaxCrossEntropy), draw);
   for (let begin = 0; begin < 100; begin += 25) {
     const batch = tf.slice(x, begin, 25);
     await pairs.add([batch], noPause);
     batch.dispose();
   }
-  expect(tf.memory().numTensors).toBe(numTensors);
   const { grams, drawn } = await pairs.grams(null, noPause);
   pairs.dispose();
+  expect(tf.memory().numTensors).toBe(numTensors);
   expect(grams.pairs).toBe(200);
   expect(drawn.samples).toBe(100);
   expect(new Set(drawn.sampleOf).size).toBe(100);
