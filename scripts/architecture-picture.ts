@@ -18,8 +18,10 @@ const entries: Readonly<Record<string, string>> = {
   control: '/control',
   node: '/node',
   layers: '/layers',
+  chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
+  chart: 'draws readings<br/>in a page',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',

@@ -4,7 +4,7 @@
  * - tfjs-sharpness.min.js for a script tag: the global tfSharpness, on the page's global tf;
  * - tfjs-sharpness.esm.js for an import map: an ES module on what the page maps @tensorflow/tfjs-core and tfjs-layers to.
  *
- * Each has what all entries for a browser export, and RxJS within.
+ * Each has what all entries for a browser export, and RxJS and uPlot within.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -19,7 +19,8 @@ interface Manifest {
   readonly exports: Readonly<Record<string, { readonly default: string } | string>>;
 }
 const { version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
-const rxjs = JSON.parse(readFileSync(join(root, 'node_modules/rxjs/package.json'), 'utf8')) as { version: string };
+const versionOf = (name: string) =>
+  (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
 
 /** What neither is a module nor runs in a page. */
 const elsewhere = ['./node', './package.json'];
@@ -80,7 +81,7 @@ for (const [name, options] of Object.entries(files)) {
     sourcemap: 'linked',
     legalComments: 'none',
     banner: {
-      js: `/*! tfjs-sharpness ${version}, MIT licence; with RxJS ${rxjs.version}, https://www.apache.org/licenses/LICENSE-2.0 */`,
+      js: `/*! tfjs-sharpness ${version}, MIT licence; with RxJS ${versionOf('rxjs')}, https://www.apache.org/licenses/LICENSE-2.0, and uPlot ${versionOf('uplot')}, (c) Leon Sorokin, MIT licence, https://github.com/leeoniya/uPlot/blob/master/LICENSE */`,
     },
     logLevel: 'warning',
   });

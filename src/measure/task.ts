@@ -62,7 +62,7 @@ export async function withTask<T>(
   throwIfAborted(options.signal);
   const subject = atThisInstant(makeSubject());
   const { memoryMB = defaultMemoryMB(), seed = 0 } = options;
-  const checkBatch = batchCheck(subject, check);
+  const checkBatch = batchCheck(subject, check, options);
   // Also labels, weights and sums are numbers that an error of the device spoils.
   return withDeviceErrors(async () => {
     const data = isDataset(inputs)
@@ -202,11 +202,15 @@ function datasetData(
 }
 
 /** What is looked at before a batch is measured: whether it is finite, and with the first one, whether the network can be measured. */
-function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>): RunBatch {
+function batchCheck(subject: Subject, check: NonNullable<Assignment['check']>, { signal }: MeasureOptions): RunBatch {
   let first = true;
+  const between = async () => {
+    await nextTurn();
+    throwIfAborted(signal);
+  };
   return async (batch) => {
     const inputs = batch.slice(0, subject.inputNames.length);
-    await checkFiniteInputs(subject.inputNames, inputs);
+    await checkFiniteInputs(subject.inputNames, inputs, between);
     if (first) {
       check(inputs);
       checkRepeatableForward(subject.graph, batch);

@@ -25,8 +25,8 @@ export interface Lock {
 }
 
 /**
- * Does a piece of work while no other process does one under the same lock. The system gives the lock back when this process ends, however it ends: a killed one leaves no stale lock. Where nothing
- * can be written, there is nothing to guard, and no lock.
+ * Does a piece of work while no other process does one under the same lock. The system gives the lock back when this process ends,
+ * however it ends: a killed one leaves no stale lock. Where nothing can be written, there is nothing to guard, and no lock.
  * @throws what the work throws, what `signal` was aborted with, and errors of the file system
  */
 export async function withLock<T>(lock: Lock, work: () => Promise<T>): Promise<T> {

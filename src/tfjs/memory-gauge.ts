@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { watchKernels } from './kernel-work.js';
 import { replacing } from './replaced-method.js';
 import {
   allocatedBytes,
@@ -25,19 +26,29 @@ export interface MemoryGauge {
   peak: number;
   /** The largest part of a limit of a WebGPU device that a tensor or an operation takes; 0 on other backends. */
   deviceShare: number;
+  /** How long each scope took, one after the other, in the ms of `watchKernels`. */
+  readonly steps: number[];
 }
 
 /** @param budgetBytes what may be taken beyond what there is. */
 export function memoryGauge(budgetBytes = Number.POSITIVE_INFINITY): MemoryGauge {
   const { used, allocated } = bufferBytes();
   const mostAllocated = Math.max(allocated, used + budgetBytes);
-  return { before: tf.memory().numBytes, allocatedBefore: allocated, mostAllocated, peak: 0, deviceShare: 0 };
+  return {
+    before: tf.memory().numBytes,
+    allocatedBefore: allocated,
+    mostAllocated,
+    peak: 0,
+    deviceShare: 0,
+    steps: [],
+  };
 }
 
 /** Starts again, with what there is now still to be counted. */
 export function resetGauge(gauge: MemoryGauge): void {
   gauge.peak = 0;
   gauge.deviceShare = 0;
+  gauge.steps.length = 0;
 }
 
 /** The peak in bytes; where a limit of the device is nearer than the budget, what takes the same part of the budget. */
@@ -56,14 +67,26 @@ export function gaugedTidy<T extends tf.TensorContainer>(gauge: MemoryGauge, sco
   const see = (share: number) => {
     gauge.deviceShare = Math.max(gauge.deviceShare, share);
   };
-  const gauged: typeof trackTensor = (tensor, ...others) => {
+  const tracked: typeof trackTensor = (tensor, ...others) => {
     trackTensor.call(engine, tensor, ...others);
     gauge.peak = Math.max(gauge.peak, tf.memory().numBytes - gauge.before, allocatedBytes() - gauge.allocatedBefore);
     see((FLOAT_BYTES * tensor.size) / largest);
   };
-  const limited = () =>
-    leavingNothing(() => withinMemory(gauge.mostAllocated, () => watchDispatch(see, () => tf.tidy(scope))));
-  return replacing(engine, 'trackTensor', gauged, limited);
+  let took = 0;
+  const watched = () =>
+    watchKernels(
+      (ms) => {
+        took += ms;
+      },
+      () => watchDispatch(see, () => tf.tidy(scope)),
+    );
+  try {
+    return replacing(engine, 'trackTensor', tracked, () =>
+      leavingNothing(() => withinMemory(gauge.mostAllocated, watched)),
+    );
+  } finally {
+    gauge.steps.push(took);
+  }
 }
 
 /** The same for tensors by number. */

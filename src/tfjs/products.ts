@@ -115,7 +115,11 @@ export function normsOfGradients(inputs: KernelInputs, delta: tf.Tensor3D, colum
     // All columns of a sample in one product. XNNPACK copies the factor on the right, which is the smaller one.
     const width = columns * fanOut;
     const rows = inputs.byPosition();
-    const squaresOf = (x: tf.Tensor): tf.Tensor1D => tf.sum(tf.square(tf.reshape(x, [samples, -1])), 1);
+    // Row by row first: wasm adds one number after the other, and a sum of millions would leave the small ones out.
+    const squaresOf = (x: tf.Tensor): tf.Tensor1D => {
+      const ofRows = tf.sum(tf.square(x), -1);
+      return ofRows.rank === 1 ? (ofRows as tf.Tensor1D) : tf.sum(ofRows, 1);
+    };
     if (width < fanIn) {
       const beside = columnsBeside(delta, columns);
       const gradients = multiplySamples(tf.transpose(rows, [0, 2, 1]), beside);

@@ -2,8 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Head } from '../network/heads.js';
 import type { StepPlan } from '../network/tape.js';
 import { backendName, isSynchronous } from '../tfjs/backend.js';
+import { consecutiveRows } from '../tfjs/consecutive-rows.js';
 import { deviceErrors } from '../tfjs/device-errors.js';
 import { dropFreeBuffers } from '../tfjs/webgpu.js';
+import { gatherRows } from './pairs/input-rows.js';
 
 /** Backward rows run, and how many there will be, where that is known. */
 export interface RowsRun {
@@ -17,8 +19,14 @@ export type Pause = (samples: number, run?: RowsRun) => Promise<void>;
 /** The same within a chunk, between two pieces of it or two layers. */
 export type Between = () => Promise<void>;
 
-/** Longest time in ms that a piece of a chunk takes, where a smaller one exists. */
-const PIECE_MS = 100;
+/**
+ * How long a step of a chunk may take, the work on one layer, between two of which the event loop may have its turn: in the ms of
+ * `watchKernels`, so that a page on a slower machine still draws. tfjs-node, where there is no page, multiplies large batches faster.
+ */
+const STEP_MS = 20;
+const LONG_STEP_MS = 60;
+/** What a chunk takes whatever its size, calls of kernels and work on weights, is no more than one part in so many of all. */
+const WORTHWHILE = 10;
 
 /** How many samples, and columns of each head, fit the memory budget at once. */
 export interface ChunkSize {
@@ -234,41 +242,79 @@ export function fitting(budgetBytes: number, count: number, peak: number, smalle
   return Math.max(1, fit);
 }
 
+/** So many samples, or columns, and how long each step with them takes, in the ms of `watchKernels`. */
+export interface Tried {
+  readonly count: number;
+  readonly steps: readonly number[];
+}
+
 /**
- * How many take no longer than a piece may: a power of two, so that several processes cut alike.
+ * How many take no longer in any step than a step may, but for what that takes whatever their number; more, where chunks would be so small
+ * that this is a tenth of all they take. It is counted, not measured: chunks decide which numbers are added to which, and readings of
+ * several processes are to be the same to the last digit.
  *
- * @param ms that `count` took.
+ * @param few what one or a few took.
+ * @param more what more of them took, if there are more. Steps grow in proportion to what they take beyond those of no samples at all.
  */
-export function fittingTime(count: number, ms: number): number {
-  return isSynchronous() ? 2 ** Math.max(0, Math.floor(Math.log2((count * PIECE_MS) / ms))) : Number.POSITIVE_INFINITY;
+export function fittingWork(few: Tried, more: Tried = few): number {
+  const longest = backendName() === 'wasm' ? STEP_MS : LONG_STEP_MS;
+  const isLine = more.count > few.count && more.steps.length === few.steps.length;
+  const lines = more.steps.map((ms, i) => {
+    const slope = isLine ? Math.max(0, (ms - few.steps[i]) / (more.count - few.count)) : ms / more.count;
+    return { slope, always: Math.max(0, ms - more.count * slope) };
+  });
+  const sum = (of: readonly number[]) => of.reduce((total, each) => total + each, 0);
+  const inTime = Math.min(...lines.map(({ slope, always }) => Math.max(0, longest - always) / slope));
+  const worthwhile = ((WORTHWHILE - 1) * sum(lines.map(({ always }) => always))) / sum(lines.map(({ slope }) => slope));
+  const most = Math.max(inTime, worthwhile);
+  // Where it is a whole number but for its rounding, it is that number.
+  return isSynchronous() && !Number.isNaN(most) ? Math.max(1, Math.floor(most * (1 + 1e-9))) : Number.POSITIVE_INFINITY;
 }
 
 /** More than a few samples, for what does not grow with them. */
 const SECOND_TRIAL = 16;
 
 /**
+ * How many to try after one: two at least, to see what grows. One alone makes what it takes whatever the number look like its own: so twice as
+ * many as by that.
+ *
+ * @param fit how many fit the memory.
+ */
+export function secondTrial(one: Tried, fit: number): number {
+  return Math.min(SECOND_TRIAL, fit, 2 * fittingWork(one));
+}
+
+/** A chunk that was tried. */
+export interface TriedChunk extends Tried {
+  /** How many samples fit the budget if these take what they took. */
+  readonly fit: number;
+}
+
+/**
  * How many samples fit, from what one takes and then, more precisely, from what a few do.
  *
- * @param fitting how many fit, from a trial with so many.
+ * @param tried runs so many, or as many as there are.
  */
-export async function twiceTried(fitting: (samples: number) => number | Promise<number>): Promise<number> {
-  return fitting(Math.min(SECOND_TRIAL, await fitting(1)));
+export async function twiceTried(tried: (samples: number) => Promise<TriedChunk>): Promise<number> {
+  const one = await tried(1);
+  const few = await tried(secondTrial(one, one.fit));
+  return Math.min(few.fit, fittingWork(one, few));
 }
 
 /**
  * The trial of a pass whose chunks do not split the columns.
  *
  * @param length samples in all.
- * @param start starts a chunk, and says how many samples fit the budget if these take what they took.
  */
 export async function trialOfSamples(
   length: number,
-  start: (begin: number, count: number) => Promise<StartedChunk & { readonly fit: number }>,
+  start: (begin: number, count: number) => Promise<StartedChunk & Omit<TriedChunk, 'count'>>,
 ): Promise<ChunkSize> {
   const samples = await twiceTried(async (wanted) => {
-    const { found, fit } = await start(0, Math.min(wanted, length));
+    const count = Math.min(wanted, length);
+    const { found, fit, steps } = await start(0, count);
     found.dispose();
-    return fit;
+    return { count, fit, steps };
   });
   return { samples, columns: [] };
 }
@@ -280,7 +326,32 @@ export function nextChunk(remaining: number, most: number): number {
 
 /** Consecutive samples of each input; who asked disposes them. */
 export function samplesOf(inputs: readonly tf.Tensor[], begin: number, count: number): tf.Tensor[] {
-  return tf.tidy(() => inputs.map((x) => tf.slice(x, begin, count)));
+  return tf.tidy(() => inputs.map((x) => consecutiveRows(x, begin, count)));
+}
+
+/** So many samples of each input, the first ones, again and again where there are fewer: chunks are of one size for data of any. */
+export function samplesForTrial(inputs: readonly tf.Tensor[], count: number): tf.Tensor[] {
+  const [there] = inputs[0].shape;
+  return there >= count
+    ? samplesOf(inputs, 0, count)
+    : gatherRows(
+        inputs,
+        Array.from({ length: count }, (_, i) => i % there),
+      );
+}
+
+/** Runs a chunk of `samplesForTrial`, which go afterwards. */
+export async function onSamplesForTrial<T>(
+  inputs: readonly tf.Tensor[],
+  count: number,
+  run: (samples: readonly tf.Tensor[]) => Promise<T>,
+): Promise<T> {
+  const samples = samplesForTrial(inputs, count);
+  try {
+    return await run(samples);
+  } finally {
+    tf.dispose(samples);
+  }
 }
 
 /** The shape of one sample of each input. */

@@ -56,8 +56,8 @@ export function isTurnDue(): boolean {
 }
 
 /**
- * Runs a walk, between whose steps the event loop has its turn where that is due. Not on a GPU, where a step is over once it has been
- * launched.
+ * Runs a walk on the tensors of a graph, between whose steps the event loop has its turn where that is due. Not on a GPU, where a step
+ * is over once it has been launched.
  *
  * @param graph what has been computed is older than the turn.
  * @param between gives the turn; what it throws ends the walk.
@@ -68,15 +68,21 @@ export async function inTurns<T>(
   walk: Walk<T>,
   between: () => Promise<void>,
 ): Promise<T> {
-  if (!isSynchronous()) {
-    return atOnce(walk);
-  }
+  return isSynchronous()
+    ? numbersInTurns(walk, async () => {
+        await between();
+        checkUnmoved?.();
+      })
+    : atOnce(walk);
+}
+
+/** The same for a walk on plain numbers, which take their time whatever the backend. */
+export async function numbersInTurns<T>(walk: Walk<T>, between: () => Promise<void>): Promise<T> {
   let each = walk.next();
   while (!each.done) {
     if (isTurnDue()) {
       try {
         await between();
-        checkUnmoved?.();
       } catch (error) {
         walk.throw(error);
       }

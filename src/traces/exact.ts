@@ -14,6 +14,7 @@ import {
 import type { Operation, Parameter } from '../network/layers/operation.js';
 import { maximaFirst } from '../network/maxima-first.js';
 import { planSteps, recording, type Tape } from '../network/tape.js';
+import { isSynchronous } from '../tfjs/backend.js';
 import { gaugedTidy, loadOf, type MemoryGauge, memoryGauge, resetGauge } from '../tfjs/memory-gauge.js';
 import {
   type Between,
@@ -21,10 +22,12 @@ import {
   type ChunkSize,
   chunksOf,
   fitting,
-  fittingTime,
+  fittingWork,
+  onSamplesForTrial,
   type StartedChunk,
   samplesOf,
   shapesOfSample,
+  twiceTried,
 } from './chunks.js';
 import { inTurns } from './event-loop.js';
 import { inFloatRange, outputsNotFinite, rowsOf, type ScaledPass, scaledTraces } from './float-range.js';
@@ -66,12 +69,6 @@ export interface TraceKernel {
   ): AsyncGenerator<TraceChunk, void, void>;
 }
 
-/**
- * Where no more samples than this make a chunk anyway, its pieces are bounded in time. Small networks take longer in small pieces, and
- * their times say more of the other work of a machine than of theirs.
- */
-const FEW_SAMPLES = 8;
-
 /** A chunk of samples with all of its columns. */
 interface SummedChunk extends StartedChunk {
   /**
@@ -83,6 +80,8 @@ interface SummedChunk extends StartedChunk {
   readonly samples: number;
   readonly columns: number;
   readonly columnsAtOnce: readonly number[];
+  /** How long each step took: see `fittingWork`. */
+  readonly steps: readonly number[];
 }
 
 /**
@@ -90,11 +89,11 @@ interface SummedChunk extends StartedChunk {
  *
  *     t_{b,n} = sum_r || d(c_{n,r}^T z_n) / d theta_b ||^2,
  *
- * in chunks of samples, and pieces of their columns, that stay under a memory budget. Pieces of large networks take about a tenth of a
- * second, as far as smaller ones exist. What they cost is measured, not modelled, on one sample that is run in advance, first with one column. No tensor
- * grows faster than in proportion to its chunk, so that one sample that peaks at p bytes allows budget / p of them; the same holds
- * for columns. The size of the chunks is remembered with the weights, and the same for every reading, so that readings of the same
- * are the same to the last digit.
+ * in chunks of samples, and pieces of their columns, that stay under a memory budget and do not keep the event loop waiting
+ * (`fittingWork`), as far as smaller ones exist. What they cost is tried, not modelled, on one sample that is run in advance, first with
+ * one column, and on a few. No tensor grows faster than in proportion to its chunk, so that one sample that peaks at p bytes allows
+ * budget / p of them; the same holds for columns. The size of the chunks is remembered with the weights, and the same for every
+ * reading, so that readings of the same are the same to the last digit.
  *
  * @param withLoss whether the losses of the samples are asked for, from the same forward pass.
  */
@@ -203,7 +202,7 @@ export function traceKernel(
         const norms = sums ?? tf.zeros<tf.Rank.R2>([measured.length, samples]);
         sums = norms;
         if (!withLoss && !looksAtOutputs) {
-          return { found: norms, begin, samples, columns, columnsAtOnce };
+          return { found: norms, begin, samples, columns, columnsAtOnce, steps: gauge.steps };
         }
         const found = gaugedTidy(gauge, () => {
           const losses = withLoss ? [lossesOfSamples(allHeads, tape.outputs)] : [];
@@ -211,7 +210,7 @@ export function traceKernel(
           return tf.concat2d([norms, ...losses, ...zeros], 0);
         });
         norms.dispose();
-        return { found, begin, samples, columns, columnsAtOnce };
+        return { found, begin, samples, columns, columnsAtOnce, steps: gauge.steps };
       } catch (error) {
         sums?.dispose();
         throw error;
@@ -220,8 +219,8 @@ export function traceKernel(
   }
 
   /** How many columns of one sample make a piece, for each head, and how many samples a chunk. */
-  function trial(inputs: readonly tf.Tensor[], between: Between): Promise<ChunkSize> {
-    return withTape(inputs, 0, 1, between, async (tape, gauge) => {
+  async function trial(inputs: readonly tf.Tensor[], between: Between): Promise<ChunkSize> {
+    const { columns, fit } = await withTape(inputs, 0, 1, between, async (tape, gauge) => {
       const columns: number[] = [];
       let isWhole = true;
       let ofSample = loadOf(gauge, budgetBytes);
@@ -232,8 +231,19 @@ export function traceKernel(
         isWhole &&= atOnce === ofHead;
         ofSample = Math.max(ofSample, (load * atOnce) / count);
       }
-      return { samples: isWhole ? fitting(budgetBytes, 1, ofSample, false) : 1, columns };
+      return { columns, fit: isWhole ? fitting(budgetBytes, 1, ofSample, false) : 1 };
     });
+    if (fit === 1 || !isSynchronous()) {
+      return { samples: fit, columns };
+    }
+    const samples = await twiceTried((count) =>
+      onSamplesForTrial(inputs, count, async (some) => {
+        const { found, steps } = await traceChunk(some, 0, count, columns, between, () => {});
+        found.dispose();
+        return { count, fit, steps };
+      }),
+    );
+    return { samples, columns };
   }
 
   /** One column of a sample, then as many more as fit. */
@@ -241,28 +251,17 @@ export function traceKernel(
     const run = async (count: number) => {
       await between();
       resetGauge(gauge);
-      const begin = performance.now();
       const found = await normsOf(tape, head, ofHead - count, count, gauge, between);
       found.dispose();
-      return { count, ms: performance.now() - begin, load: loadOf(gauge, budgetBytes) };
+      return { count, steps: [...gauge.steps], load: loadOf(gauge, budgetBytes) };
     };
-    let piece = await run(1);
-    const isTimed = piece.load * ofHead * FEW_SAMPLES > budgetBytes;
-    const inTime = () => (isTimed ? fittingTime(piece.count, piece.ms) : Number.POSITIVE_INFINITY);
-    const most = Math.min(fitting(budgetBytes, 1, piece.load, true), ofHead - 1);
-    while (piece.count < most) {
-      if (inTime() < most) {
-        // The first run of a size sets kernels up.
-        piece = { ...piece, ms: Math.min(piece.ms, (await run(piece.count)).ms) };
-      }
-      const next = Math.min(most, inTime());
-      if (next <= piece.count) {
-        break;
-      }
-      piece = await run(next);
-    }
-    const { count, load } = piece;
-    return { ...piece, atOnce: Math.min(ofHead, inTime(), fitting(budgetBytes, count, load, count === 1)) };
+    const one = await run(1);
+    const most = Math.min(fitting(budgetBytes, 1, one.load, true), ofHead - 1);
+    const second = Math.min(most, Math.max(2, fittingWork(one)));
+    const few = second > 1 ? await run(second) : one;
+    const { count, load } = few;
+    const inMemory = fitting(budgetBytes, count, load, count === 1);
+    return { count, load, atOnce: Math.min(ofHead, inMemory, fittingWork(one, few)) };
   }
 
   /** All columns of one chunk of samples, in block floating point. */

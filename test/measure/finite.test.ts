@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { expect, it } from 'vitest';
-import { checkFiniteWeights } from '../../src/measure/finite.js';
+import { describe, expect, it, vi } from 'vitest';
+import { checkFiniteInputs, checkFiniteWeights } from '../../src/measure/finite.js';
 import { thisInstant } from '../../src/measure/instant.js';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 
@@ -45,4 +45,56 @@ it('speaks of the values at the call: what comes meanwhile is neither known to b
   set(3);
   await expect(broken).rejects.toThrow(/was changed during the measurement/);
   model.dispose();
+});
+
+describe('a large input', () => {
+  let now = 0;
+  /** How many turns the event loop is given, on a clock on which every look takes longer than it may wait. */
+  async function turnsOf(run: () => Promise<void>): Promise<number> {
+    now = Math.max(now, performance.now());
+    let turns = 0;
+    const next = globalThis.setImmediate;
+    vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 200;
+      return now;
+    });
+    vi.stubGlobal('setImmediate', (then: () => void) => {
+      turns++;
+      return next(then);
+    });
+    try {
+      await run();
+    } finally {
+      vi.unstubAllGlobals();
+      vi.restoreAllMocks();
+    }
+    return turns;
+  }
+  const rows = 9;
+  const large = (last: number) =>
+    tf.tidy(() => tf.concat([tf.zeros([rows - 1, 2 ** 20]), tf.fill([1, 2 ** 20], last)]) as tf.Tensor);
+
+  it('is looked at rows by rows, with turns in between, to its last one', async () => {
+    const [finite, broken] = [large(1), large(Number.NaN)];
+    const before = tf.memory().numTensors;
+    expect(await turnsOf(() => checkFiniteInputs(['x'], [finite]))).toBeGreaterThan(1);
+    expect(await turnsOf(() => checkFiniteInputs(['x'], [finite]))).toBe(0);
+    await expect(checkFiniteInputs(['x'], [broken])).rejects.toThrow("Input 'x' has a NaN");
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([finite, broken]);
+  });
+
+  it('is let go at any of them', async () => {
+    const x = large(1);
+    const before = tf.memory().numTensors;
+    const enough = async () => {
+      throw new Error('enough');
+    };
+    await turnsOf(() => expect(checkFiniteInputs(['x'], [x], enough)).rejects.toThrow('enough'));
+    const gone = async () => {
+      x.dispose();
+    };
+    await turnsOf(() => expect(checkFiniteInputs(['x'], [x], gone)).rejects.toThrow("Input 'x'"));
+    expect(tf.memory().numTensors).toBe(before - 1);
+  });
 });

@@ -418,7 +418,7 @@ it('flags a reading whose error a few pairs make', async () => {
 
 describe('options', () => {
   it.each<[unknown, RegExp]>([
-    ['sampled', /method: "sampled" is not known\. Pass 'exact', \{ pairs: 256 \}, .* or/],
+    ['sampled', /method: 'sampled' is not known\. Pass 'exact', \{ pairs: 256 \}, .* or/],
     [{}, /method: \{\} is not known/],
     [null, /method: null is not known/],
     [{ pairs: 3, tolerance: 0.1 }, /is not known/],

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfd from '@tensorflow/tfjs-data';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
 import type { MeasureOptions } from '../../src/measure/options.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
@@ -520,3 +520,55 @@ it.each<[string, MeasureOptions]>([
     model.dispose();
   },
 );
+
+describe('a share', () => {
+  const image = () =>
+    tfl.sequential({
+      layers: [
+        layers.conv2d({
+          name: 'image',
+          filters: 4,
+          kernelSize: 3,
+          activation: 'relu',
+          inputShape: [10, 10, 1],
+          kernelInitializer: he(1),
+        }),
+        layers.flatten({ name: 'flat' }),
+        layers.dense({ units: 5, kernelInitializer: he(2), name: 'classes' }),
+      ],
+    });
+
+  it.each([{ method: { pairs: 40 } }, { method: 'exact' }] as const)(
+    'is the same to the last digit in a process that has measured others before, at any speed: %o',
+    async ({ method }) => {
+      const shares = [50, 1, 90].map((samples, i) => tf.randomNormal([samples, 10, 10, 1], 0, 1, 'float32', i));
+      const [one, others] = [image(), [image(), image(), image()]];
+      const shareOf = async (model: tfl.LayersModel, i: number) => {
+        const options: MeasureOptions = { ...softmax, method, seed: i };
+        const { durationMs: _, ...share } = (await sampleSharpness(model, shares[i]!, options)) as SharpnessSample & {
+          durationMs?: number;
+        };
+        return sent(share as SharpnessSample);
+      };
+      let now = 0;
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+        now += 300;
+        return now;
+      });
+      const ofOne: SharpnessSample[] = [];
+      for (const i of [2, 1, 0]) {
+        ofOne.unshift(await shareOf(one, i));
+      }
+      clock.mockRestore();
+      const ofOthers = await Promise.all(others.map(shareOf));
+      expect(ofOthers).toEqual(ofOne);
+      const { durationMs: _a, ...merged } = mergeSharpnessSamples(one, ofOne, softmax);
+      const { durationMs: _b, ...again } = mergeSharpnessSamples(one, ofOthers, softmax);
+      expect(again).toEqual(merged);
+      tf.dispose(shares);
+      for (const model of [one, ...others]) {
+        model.dispose();
+      }
+    },
+  );
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { buildNative } from '../../src/native/build.js';
 import { ownFolder } from './own-folder.js';
+import { trainingPackage } from './training-package.js';
 
 const { folder, bin } = ownFolder();
 const say = () => {};
@@ -13,15 +14,7 @@ function installed(fit: string): void {
   mkdirSync(join(directory, 'lib/napi-v8'), { recursive: true });
   writeFileSync(join(directory, 'package.json'), '{}');
   writeFileSync(join(directory, 'lib/napi-v8/tfjs_binding.node'), '');
-  writeFileSync(
-    join(directory, 'index.js'),
-    `module.exports = {
-      sequential: () => ({ compile() {}, fit: async () => { ${fit} } }),
-      layers: { dense() {} },
-      ones() {},
-      backend: () => ({ binding: { TF_Version: '2.99' }, isUsingGpuDevice: false }),
-    };`,
-  );
+  writeFileSync(join(directory, 'index.js'), trainingPackage(fit));
 }
 
 describe('one line says what is missing', () => {

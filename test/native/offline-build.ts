@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterEach } from 'vitest';
 import { ownFolder } from './own-folder.js';
+import { trainingPackage } from './training-package.js';
 
 /** A pip that writes half of the wheel, waits until it may go on, and has a child of its own that never ends. */
 const pip = `
@@ -59,12 +60,7 @@ const tfjsNode = `
 const fs = require('node:fs');
 const addon = require('node:path').join(__dirname, 'lib/napi-v8/tfjs_binding.node');
 if (fs.readFileSync(addon, 'utf8') !== 'compiled') throw new Error('invalid ELF header');
-module.exports = {
-  sequential: () => ({ compile() {}, fit: async () => ({ history: { loss: [1] } }) }),
-  layers: { dense() {} },
-  ones() {},
-  backend: () => ({ binding: { TF_Version: '2.99' }, isUsingGpuDevice: false }),
-};`;
+${trainingPackage('return { history: { loss: [1] } };')}`;
 
 const nodePreGyp = `
 const fs = require('node:fs');

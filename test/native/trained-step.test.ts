@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { trainedStep } from '../../src/native/trained-step.js';
 import { ownFolder } from './own-folder.js';
+import { trainingPackage } from './training-package.js';
 
 const { folder } = ownFolder();
 
@@ -10,15 +11,7 @@ const { folder } = ownFolder();
 function packageWith(fit: string): string {
   const directory = join(folder(), 'tfjs-node');
   mkdirSync(directory);
-  writeFileSync(
-    join(directory, 'index.js'),
-    `module.exports = {
-      sequential: () => ({ compile() {}, fit: async () => { ${fit} } }),
-      layers: { dense() {} },
-      ones() {},
-      backend: () => ({ binding: { TF_Version: '2.99' }, isUsingGpuDevice: false }),
-    };`,
-  );
+  writeFileSync(join(directory, 'index.js'), trainingPackage(fit));
   return directory;
 }
 

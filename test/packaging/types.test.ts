@@ -15,6 +15,7 @@ afterAll(() => project?.remove());
 const source = `
   import * as tf from '@tensorflow/tfjs';
   import { earlyStopping, measureSharpness, minimumSharpness, type SharpnessReading } from 'tfjs-sharpness';
+  import { type SharpnessChart, sharpnessChart } from 'tfjs-sharpness/chart';
   import { type Controller, learningRateOf, type LowerWhenRisingState, lowerWhenRising, steer } from 'tfjs-sharpness/control';
   import { type LayerRule, registerLayerRule } from 'tfjs-sharpness/layers';
   import { tensorBoardWriter } from 'tfjs-sharpness/node';
@@ -31,6 +32,8 @@ const source = `
   sharpness.readings$.pipe(plateau({ patience: 3 }), withEpochLogs(sharpness.logs$)).subscribe(({ step, logs }) => [step?.toFixed(), logs.loss.toFixed()]);
   const controller: Controller<LowerWhenRisingState> = lowerWhenRising();
   steer(sharpness.readings$, controller, learningRateOf(model)).values$.subscribe(({ value }) => value.toFixed());
+  // Its types need no uPlot.
+  export const chart: SharpnessChart = sharpnessChart(document.querySelector<HTMLElement>('#sharpness'), sharpness);
   const rule: LayerRule = () => [];
   registerLayerRule('Passing', rule);
   export const value: number | undefined = sharpness.latest?.minimumSharpness;

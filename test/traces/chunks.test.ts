@@ -3,14 +3,17 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { measureSharpness } from '../../src/measure/measure-sharpness.js';
+import { isGpu } from '../../src/tfjs/backend.js';
 import {
   type ChunkedPass,
   chunksOf,
   fitting,
-  fittingTime,
+  fittingWork,
   nextChunk,
   type StartedChunk,
+  samplesForTrial,
   samplesOf,
+  secondTrial,
   shapesOfSample,
   trialOfSamples,
   twiceTried,
@@ -38,9 +41,9 @@ it('cuts samples into as few chunks as the largest allows, of about one size', (
 
 it('tries a few samples after one, but no more than fit', async () => {
   const tried: number[] = [];
-  const fits = (first: number) => (samples: number) => {
-    tried.push(samples);
-    return samples === 1 ? first : 1000;
+  const fits = (first: number) => async (count: number) => {
+    tried.push(count);
+    return { count, fit: count === 1 ? first : 1000, steps: [0] };
   };
   expect([await twiceTried(fits(100)), await twiceTried(fits(7))]).toEqual([1000, 1000]);
   expect(tried).toEqual([1, 16, 1, 7]);
@@ -385,7 +388,7 @@ it('finds by two trials how many samples fit, and disposes what they gave', asyn
   const tried: [number, number][] = [];
   const start = async (begin: number, count: number) => {
     tried.push([begin, count]);
-    return { found: tf.zeros([count]), fit: 40 };
+    return { found: tf.zeros([count]), fit: 40, steps: [0] };
   };
   expect(await trialOfSamples(100, start)).toEqual({ samples: 40, columns: [] });
   expect(await trialOfSamples(5, start)).toEqual({ samples: 40, columns: [] });
@@ -416,13 +419,63 @@ it('takes consecutive samples of every input, and none where one input is gone',
   x.dispose();
 });
 
-it('a piece takes a tenth of a second at most, and has a power of two of columns', () => {
-  expect([fittingTime(1, 1), fittingTime(8, 40), fittingTime(3, 500), fittingTime(5, 0)]).toEqual([
-    64,
-    16,
-    1,
-    Number.POSITIVE_INFINITY,
+describe.skipIf(isGpu())('fittingWork', () => {
+  const longest = tf.getBackend() === 'wasm' ? 20 : 60;
+  const steps = (count: number, ...lines: [always: number, each: number][]) => ({
+    count,
+    steps: lines.map(([always, each]) => (always * longest) / 20 + (each * longest * count) / 20),
+  });
+
+  it('is bounded by the longest step, in proportion', () => {
+    expect([fittingWork(steps(1, [0, 1], [0, 4])), fittingWork(steps(4, [0, 1], [0, 4]))]).toEqual([5, 5]);
+    expect(fittingWork(steps(1, [0, 1], [0, 4]), steps(2, [0, 1], [0, 4]))).toBe(5);
+    expect([fittingWork(steps(1, [0, 21])), fittingWork(steps(1, [0, 0]))]).toEqual([1, Number.POSITIVE_INFINITY]);
+    expect(fittingWork(steps(1))).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('knows what a step takes whatever the number from that of what it takes for each', () => {
+    // One of 10 that all take, and 0.5 for each: 20 hold the same number of samples, from whatever trials.
+    for (const count of [2, 3, 16, 20, 1000]) {
+      expect(fittingWork(steps(1, [10, 0.5], [0, 0.1]), steps(count, [10, 0.5], [0, 0.1]))).toBe(
+        Math.floor((9 * 10) / 0.6),
+      );
+      expect(fittingWork(steps(1, [1, 0.5], [0, 1]), steps(count, [1, 0.5], [0, 1]))).toBe(20);
+    }
+  });
+
+  it('does not cut so small that most of a chunk is what it takes whatever its size', () => {
+    expect(fittingWork(steps(1, [30, 10]), steps(2, [30, 10]))).toBe(27);
+    expect(fittingWork(steps(1, [0.001, 10]), steps(2, [0.001, 10]))).toBe(1);
+  });
+
+  it('is the same for trials of any number, in spite of rounding', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 2, max: 40 }), (most, count) => {
+        const each = 19 / most;
+        expect(fittingWork(steps(1, [1, each]), steps(count, [1, each]))).toBe(Math.max(most, Math.floor(9 / each)));
+      }),
+    );
+  });
+});
+
+it('tries two at least, and no more than a few or than fit', () => {
+  const one = (ms: number) => ({ count: 1, steps: [ms] });
+  expect([secondTrial(one(0), 100), secondTrial(one(1000), 100), secondTrial(one(1000), 1)]).toEqual([16, 2, 1]);
+});
+
+it('repeats samples for a trial where there are too few', () => {
+  const [x, y] = [tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.tensor1d([5, 6], 'int32')];
+  const values = (parts: tf.Tensor[]) => parts.map((part) => [...part.dataSync()]);
+  const [few, more] = [samplesForTrial([x, y], 1), samplesForTrial([x, y], 5)];
+  expect([values(few), values(more)]).toEqual([
+    [[1, 2], [5]],
+    [
+      [1, 2, 3, 4, 1, 2, 3, 4, 1, 2],
+      [5, 6, 5, 6, 5],
+    ],
   ]);
+  expect(shapesOfSample(more)).toEqual([[2], []]);
+  tf.dispose([x, y, few, more]);
 });
 
 describe('fitting', () => {

@@ -119,8 +119,17 @@ function elementwise(
   };
 }
 
-/** Softmax over the last axis, p = f(x): the delta is p (d - <d, p>). */
-function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.Tensor) => tf.Tensor): Operation {
+/**
+ * Softmax over the last axis, p = f(x): the delta is p (d - <d, p>).
+ *
+ * @param usesMask whether f takes the mask that is handed to the layer.
+ */
+function softmax(
+  layer: Layer,
+  description: string,
+  f: (x: tf.Tensor, mask?: tf.Tensor) => tf.Tensor,
+  usesMask: boolean,
+): Operation {
   return {
     layer,
     description,
@@ -129,7 +138,7 @@ function softmax(layer: Layer, description: string, f: (x: tf.Tensor, mask?: tf.
     differentiable: 'smooth',
     activation: 'softmax',
     parameters: [],
-    usesMask: true,
+    usesMask,
     forward([x], _recording, mask) {
       const p = f(x, mask);
       return { output: p, saved: [p] };
@@ -187,7 +196,7 @@ function activation(layer: Layer, f: ActivationFunction): Operation[] {
     return [elementwise(layer, description, (x) => f.apply(x), { ...known, activation: name }, derivatives[name])];
   }
   if (name === 'softmax') {
-    return [softmax(layer, description, (x) => f.apply(x))];
+    return [softmax(layer, description, (x) => f.apply(x), false)];
   }
   if (Object.hasOwn(activationLayers, name)) {
     return activationLayers[name](layer, f as unknown as Layer);
@@ -265,7 +274,7 @@ const softmaxOverAxes: ActivationLayer = (owner, layer) => {
   const axes = [(layer as Layer & { axis: number | number[] }).axis].flat();
   const f = (x: tf.Tensor, mask?: tf.Tensor) => callLayer(layer, [x], owner === layer ? mask : undefined);
   if (axes.length === 1) {
-    return [softmax(owner, 'Softmax', f)];
+    return [softmax(owner, 'Softmax', f, owner === layer)];
   }
   if (axes.includes(0)) {
     throw alongSamples(owner);

@@ -5,7 +5,16 @@ import type { Parameter } from '../../network/layers/operation.js';
 import { planSteps, recording, type Tape } from '../../network/tape.js';
 import { gaugedTensors, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import { variableOf } from '../../tfjs/weights.js';
-import { type Between, fitting, type Pause, samplesOf, valuesOf } from '../chunks.js';
+import {
+  type Between,
+  fitting,
+  fittingWork,
+  type Pause,
+  samplesOf,
+  secondTrial,
+  type Tried,
+  valuesOf,
+} from '../chunks.js';
 import { inTurns } from '../event-loop.js';
 import { traceKernel } from '../exact.js';
 import { checkFloatRange } from '../float-range.js';
@@ -104,6 +113,8 @@ export function hutchinsonTraces(
   const curvature = probeSums(probes, curved.length);
   let steps: readonly number[] | null = null;
   let chunkSize = 1;
+  /** What the first chunks took, of one sample and of a few. */
+  const tried: Tried[] = [];
   /** Backward rows run so far. */
   let rows = 0;
 
@@ -141,7 +152,13 @@ export function hutchinsonTraces(
           await ran();
         }
       }
-      chunkSize = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
+      const inMemory = fitting(budgetBytes, samples, loadOf(gauge, budgetBytes), samples === 1);
+      const [one, few] = tried;
+      if (!one || (!few && samples > one.count)) {
+        tried.push({ count: samples, steps: gauge.steps });
+      }
+      chunkSize =
+        tried.length < 2 ? secondTrial(tried[0], inMemory) : Math.min(inMemory, fittingWork(tried[0], tried[1]));
     } finally {
       tf.dispose([...residuals.values()]);
       tape?.dispose();

@@ -1,4 +1,6 @@
+import type { Walk } from '../../network/walk.js';
 import type { Pause } from '../chunks.js';
+import { numbersInTurns } from '../event-loop.js';
 import type { Draw } from '../sampling/draw.js';
 import type { ClosedFormTraces } from './closed-form.js';
 import type { PairKernel, PairRows } from './pair-kernel.js';
@@ -37,7 +39,7 @@ export interface PairSource {
   readonly largest: number;
   /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
   readonly allBeyond: boolean;
-  draw(count: number): Draw;
+  drawing(count: number): Walk<Draw>;
   /** Sample of a pair. */
   sampleOf(pair: number): number;
   rows(indices: readonly number[]): PairRows;
@@ -63,7 +65,9 @@ export async function growingSample(
     if (wanted > source.largest && source.allBeyond) {
       return null;
     }
-    const draw = source.draw(Math.min(wanted, source.largest));
+    const draw = await numbersInTurns(source.drawing(Math.min(wanted, source.largest)), () =>
+      pause(source.samples, { rows: known.size, totalRows: undefined }),
+    );
     const missing = draw.indices.filter((i) => !known.has(i));
     const total = known.size + missing.length;
     for (const { shapes, indices } of source.alike?.(missing) ?? [{ shapes: source.shapes, indices: missing }]) {

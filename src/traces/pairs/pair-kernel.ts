@@ -52,6 +52,8 @@ interface PairChunk extends StartedChunk {
   readonly count: number;
   /** How many pairs fit the budget at once. */
   readonly fit: number;
+  /** How long each step took: see `fittingWork`. */
+  readonly steps: readonly number[];
 }
 
 /**
@@ -148,7 +150,7 @@ export function pairKernel(
           ]);
           try {
             const fit = fitting(budgetBytes, count, loadOf(gauge, budgetBytes), count === 1);
-            return { found, rows: [...others, ...factors], begin, count, fit };
+            return { found, rows: [...others, ...factors], begin, count, fit, steps: gauge.steps };
           } catch (error) {
             found.dispose();
             throw error;

@@ -19,6 +19,7 @@ import {
   type ChunkedPass,
   chunksOf,
   fitting,
+  onSamplesForTrial,
   type StartedChunk,
   samplesOf,
   shapesOfSample,
@@ -67,6 +68,8 @@ interface SizedChunk extends StartedChunk {
   readonly meaning: (values: Float32Array) => PairSizes;
   /** How many samples fit at once. */
   readonly fit: number;
+  /** How long each step took: see `fittingWork`. */
+  readonly steps: readonly number[];
 }
 
 /** The event loop gets its turn between two batches. On a GPU, which works on behind, these limits do not hold. */
@@ -156,7 +159,7 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
                 inMemory,
                 fitting(LARGEST_BYTES, samples, gauge.peak, false),
               );
-          return { found, fit, meaning: meaning as SizedChunk['meaning'] };
+          return { found, fit, steps: gauge.steps, meaning: meaning as SizedChunk['meaning'] };
         } catch (error) {
           found.dispose();
           throw error;
@@ -178,7 +181,9 @@ export function pairSizing(graph: Graph, allHeads: readonly Head[], budgetBytes:
         // What a trial has seen would count twice.
         const tried = newPass();
         try {
-          return await trialOfSamples(length, (begin, count) => sizeChunk(tried, inputs, begin, count, between));
+          return await trialOfSamples(Number.POSITIVE_INFINITY, (_, count) =>
+            onSamplesForTrial(inputs, count, (some) => sizeChunk(tried, some, 0, count, between)),
+          );
         } finally {
           tried.dispose();
         }

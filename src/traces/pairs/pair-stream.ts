@@ -121,7 +121,11 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
           })),
         largest: reservoir.capacity,
         allBeyond: false,
-        draw: (count) => reservoir.draw(count),
+        // What is kept is little.
+        // biome-ignore lint/correctness/useYield: it is a walk of one piece.
+        *drawing(count) {
+          return reservoir.draw(count);
+        },
         sampleOf: (pair) => items[pair].sample.index,
         rows: (indices) => ({
           inputs: kindOfPair(indices[0]).map(({ shape, dtype }, i) =>

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { shapesOfSample } from '../chunks.js';
-import { paretoSample } from '../sampling/pareto.js';
+import { paretoSampling } from '../sampling/pareto.js';
 import { uniforms } from '../sampling/uniform.js';
 import type { PairSource } from './growing-sample.js';
 import { gatherRows } from './input-rows.js';
@@ -29,7 +29,7 @@ export function tensorPairs(
     shapes: shapesOfSample(inputs),
     largest: grows ? Math.floor(sizes.length / 2) : sizes.length - 1,
     allBeyond: true,
-    draw: (count) => paretoSample(sizes, count, uniforms(seed)),
+    drawing: (count) => paretoSampling(sizes, count, uniforms(seed)),
     sampleOf,
     rows: (pairs) => ({
       inputs: gatherRows(inputs, pairs.map(sampleOf)),

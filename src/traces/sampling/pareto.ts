@@ -1,4 +1,9 @@
+import { atOnce, type Walk } from '../../network/walk.js';
 import type { Draw } from './draw.js';
+
+/** Items between two stops: about a millisecond. */
+const ITEMS = 2 ** 16;
+const isStop = (i: number) => i % ITEMS === ITEMS - 1;
 
 /**
  * The factor c for which inclusion probabilities pi_i = min(1, c x_i) add up to the number of items wanted.
@@ -8,6 +13,11 @@ import type { Draw } from './draw.js';
  * @returns c; Infinity when no more than `count` sizes are above 0, so that all of these are certain.
  */
 export function inclusionFactor(sizes: ArrayLike<number>, count: number): number {
+  return atOnce(findingFactor(sizes, count));
+}
+
+/** `inclusionFactor`, piece by piece. */
+function* findingFactor(sizes: ArrayLike<number>, count: number): Walk<number> {
   let factor = 0;
   // Each round makes those certain that the factor of the round before takes above 1; the factor only grows.
   for (let certain = -1; ; ) {
@@ -18,6 +28,9 @@ export function inclusionFactor(sizes: ArrayLike<number>, count: number): number
         full++;
       } else {
         rest += sizes[i];
+      }
+      if (isStop(i)) {
+        yield;
       }
     }
     if (rest === 0) {
@@ -44,8 +57,17 @@ export function inclusionFactor(sizes: ArrayLike<number>, count: number): number
  * @param count a whole number, at least 1.
  * @param uniform U_i of (0, 1) for each item.
  */
-export function paretoSample(sizes: ArrayLike<number>, count: number, uniform: (index: number) => number): Draw {
-  const factor = inclusionFactor(sizes, count);
+export function paretoSample(...all: Parameters<typeof paretoSampling>): Draw {
+  return atOnce(paretoSampling(...all));
+}
+
+/** `paretoSample`, piece by piece: a set may have millions of pairs. */
+export function* paretoSampling(
+  sizes: ArrayLike<number>,
+  count: number,
+  uniform: (index: number) => number,
+): Walk<Draw> {
+  const factor = yield* findingFactor(sizes, count);
   const rank = (i: number) => {
     const u = uniform(i);
     const inclusion = factor * sizes[i];
@@ -59,6 +81,9 @@ export function paretoSample(sizes: ArrayLike<number>, count: number, uniform: (
     } else if (sizes[i] > 0) {
       open++;
     }
+    if (isStop(i)) {
+      yield;
+    }
   }
   const ranks = new Map<number, number>();
   // About `count` ranks are below 1, so most items need be neither kept nor sorted.
@@ -69,6 +94,9 @@ export function paretoSample(sizes: ArrayLike<number>, count: number, uniform: (
         if (q <= limit) {
           ranks.set(i, q);
         }
+      }
+      if (isStop(i)) {
+        yield;
       }
     }
   }

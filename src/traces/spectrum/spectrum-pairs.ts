@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { type Graph, trainedParameters } from '../../network/graph.js';
 import { curvedHeads, type Head, withoutSpareLabels } from '../../network/heads.js';
 import type { Between } from '../chunks.js';
+import { numbersInTurns } from '../event-loop.js';
 import type { PairSource } from '../pairs/growing-sample.js';
 import { forwardPasses } from '../pairs/pair-sampler.js';
 import { capacityFor, type PairStream, pairStream } from '../pairs/pair-stream.js';
@@ -65,9 +66,10 @@ export function spectrumPairs(graph: Graph, heads: readonly Head[], draw: Spectr
       if (!range.holds()) {
         throw new RangeError('what pairs are drawn by leaves the range of float32.');
       }
-      const all = source.draw(MOST_PAIRS);
+      const drawing = (count: number) => numbersInTurns(source.drawing(count), between);
+      const all = await drawing(MOST_PAIRS);
       const isAll = all.inclusion.every((pi) => pi === 1);
-      const { indices, inclusion } = isAll ? all : source.draw(Math.min(draw.pairs, MOST_PAIRS));
+      const { indices, inclusion } = isAll ? all : await drawing(Math.min(draw.pairs, MOST_PAIRS));
       if ((source.alike?.(indices) ?? []).length > 1) {
         throw new RangeError('samples of several shapes do not run together: pad them to one length.');
       }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Observer } from 'rxjs';
 import { checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
-import { distinctNames } from '../../names.js';
+import { csvLine, readingRow } from '../../measure/reading-row.js';
 import type { Logged } from '../streams/epoch-logs.js';
 import { fileObserver } from './file-observer.js';
 import { isBlank, linesFile } from './lines-file.js';
@@ -55,16 +55,16 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
       }
       const added = [...row.keys()].filter((name) => !columns.includes(name));
       const all = [...columns, ...added];
-      const cells = `${lineOf(all.map((name) => row.get(name) ?? ''))}\n`;
+      const cells = `${csvLine(all.map((name) => row.get(name) ?? ''))}\n`;
       if (columns.length === 0) {
-        file.append(`${lineOf(all)}\n${cells}`);
+        file.append(`${csvLine(all)}\n${cells}`);
       } else if (added.length === 0) {
         file.append(cells);
       } else {
         const [, ...lines] = readFileSync(absolute, 'utf8').split('\n');
         const rows = lines.filter((line) => !isBlank(line));
         const empty = ','.repeat(added.length);
-        const text = [lineOf(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n');
+        const text = [csvLine(all), ...rows.map((each) => each.replace(/\r$/, '') + empty), cells].join('\n');
         if (!file.replace(text)) {
           return false;
         }
@@ -73,7 +73,7 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
       return true;
     };
     return (reading) => {
-      const row = rowOf(reading as SharpnessReading & Partial<Logged>);
+      const row = readingRow(reading as SharpnessReading & Partial<Logged>);
       while (!append(row)) {
         // Once more, from what is there now.
       }
@@ -83,36 +83,6 @@ export function csvWriter(path: string): Observer<SharpnessReading | (SharpnessR
 
 /** The column that tells a file of readings from others. */
 const KEY = 'minimumSharpness' satisfies keyof SharpnessReading;
-
-/** What a reading says, by columns: whatever is a number, a flag or a text, also what operators have added. */
-function rowOf(reading: SharpnessReading & Partial<Logged>): Map<string, string> {
-  const { step, epoch, scales, parameters, assumptions, logs, topEigenvalues, ...rest } = reading;
-  if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
-    throw new Error('what came is no reading');
-  }
-  const values: [string, unknown][] = [
-    ...Object.entries({ step: step ?? '', epoch: epoch ?? '', ...rest }),
-    ...(topEigenvalues?.given ?? []).map(({ value }, i): [string, unknown] => [`eigenvalue/${i + 1}`, value]),
-    ...(topEigenvalues?.balanced ?? []).map(({ value }, i): [string, unknown] => [
-      `balancedEigenvalue/${i + 1}`,
-      value,
-    ]),
-    ...scales.map(({ layer, alpha }): [string, unknown] => [`alpha/${layer}`, alpha]),
-    ...parameters.map(({ name, trace }): [string, unknown] => [`trace/${name}`, trace]),
-    ...Object.entries(logs ?? {}).map(([name, value]): [string, unknown] => [`logs/${name}`, value]),
-    ['assumptions', assumptions.join(' ')],
-  ];
-  const cells = values.filter(([, value]) => ['number', 'boolean', 'string'].includes(typeof value));
-  const names = distinctNames(cells.map(([name]) => name));
-  return new Map(cells.map(([, value], i) => [names[i]!, String(value)]));
-}
-
-function lineOf(cells: readonly string[]): string {
-  return cells
-    .map((cell) => cell.replace(/[\r\n]+/g, ' '))
-    .map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
-    .join(',');
-}
 
 /** The cells of a line, as this or another program has quoted them. None for an empty line. */
 function cellsOf(line: string): string[] {

@@ -14,8 +14,8 @@ export interface RunWriter {
    *
    * @param text about the points, in Markdown. It is written under `<prefix>/reading` where it is another than the last, and with
    *   the first one, that TensorBoard's page of custom scalars shows the interval of `<prefix>/minimum`.
-   * @throws Error with one line where the file was removed and another process or thread writes to the folder now; what `openEventFile` and
-   *   `append` throw.
+   * @throws Error with one line where the file was removed and another process or thread writes to the folder now; what
+   *   `openEventFile` and `append` throw.
    */
   write(points: readonly ScalarPoint[], step: number, text?: string): void;
   /** Closes the event file, if this writer is the last. */
@@ -59,8 +59,8 @@ const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: ne
  * Joins the run of a folder, which is made where it is missing, with a new event file if this is the only writer.
  *
  * @param onRemoved told that the event file was removed and is made anew.
- * @throws Error with one line where a writer of this process has the same prefix there, or another process or thread writes to the folder; what
- *   `mkdirSync` and `openEventFile` throw.
+ * @throws Error with one line where a writer of this process has the same prefix there, or another process or thread writes to the
+ *   folder; what `mkdirSync` and `openEventFile` throw.
  */
 export function joinRun(folder: string, prefix: string, onRemoved: () => void): RunWriter {
   // Programs change their folder.

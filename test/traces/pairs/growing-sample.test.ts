@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ClosedFormTraces } from '../../../src/traces/pairs/closed-form.js';
 import { growingSample, type PairSource, type SampleSize } from '../../../src/traces/pairs/growing-sample.js';
 import type { PairKernel, PairRows } from '../../../src/traces/pairs/pair-kernel.js';
 import type { SampledTraces } from '../../../src/traces/pairs/sampled-traces.js';
+import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 
 const PAIRS = 100;
 const [sampled, none]: ClosedFormTraces[] = [
@@ -31,7 +32,7 @@ function problem(options: Partial<PairSource> = {}) {
     shapes: [[2]],
     largest: PAIRS,
     allBeyond: false,
-    draw: (count) => {
+    *drawing(count) {
       draws.push(count);
       const indices = Array.from({ length: count }, (_, i) => i);
       return { indices, inclusion: indices.map(() => count / PAIRS) };
@@ -47,6 +48,26 @@ const size = (pairs: number, enough: SampleSize['enough'] = () => true): SampleS
 const noPause = async () => {};
 
 describe('growingSample', () => {
+  it('is ended at a turn of the event loop while it draws, before anything is run', async () => {
+    const { kernel, source, run, draws } = problem({
+      *drawing(count) {
+        yield;
+        return paretoSample(new Float32Array(PAIRS).fill(1), count, () => 0.5);
+      },
+    });
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 200;
+      return now;
+    });
+    const pause = async () => {
+      throw new Error('enough');
+    };
+    await expect(growingSample(kernel, source, sampled!, size(60), pause)).rejects.toThrow('enough');
+    clock.mockRestore();
+    expect([draws, run]).toEqual([[], []]);
+  });
+
   it('stops where the first sample will do', async () => {
     const { kernel, source, run, draws } = problem();
     const pauses: number[] = [];

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '../../../src/network/walk.js';
 import { type PairStreamOptions, pairStream } from '../../../src/traces/pairs/pair-stream.js';
 import type { SizedBatch } from '../../../src/traces/pairs/sized-batch.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
@@ -40,7 +41,7 @@ describe('pairStream', () => {
       .sort((a, b) => b.priority - a.priority)
       .slice(0, 25)
       .map(({ pair }) => pair);
-    const { indices } = source.draw(25);
+    const { indices } = atOnce(source.drawing(25));
     const places = expected.map((pair) => Math.floor(pair / COLUMNS));
     expect(indices.map(source.sampleOf)).toEqual(places);
     const { inputs, columns } = source.rows(indices);
@@ -64,7 +65,7 @@ describe('pairStream', () => {
 
   it('is certain of every pair that it kept where it kept them all', async () => {
     const source = (await streamed([4, 5])).source();
-    const { indices, inclusion } = source.draw(100);
+    const { indices, inclusion } = atOnce(source.drawing(100));
     expect(inclusion).toEqual(Array(18).fill(1));
     expect(indices.map(source.sampleOf).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 18 }, (_, i) => Math.floor(i / 2)),
@@ -86,7 +87,7 @@ describe('pairStream', () => {
       tf.dispose(inputs);
     }
     const source = stream.source();
-    const { indices } = source.draw(16);
+    const { indices } = atOnce(source.drawing(16));
     const groups = source.alike!(indices);
     expect(groups.map(({ shapes: [shape] }) => shape)).toEqual(expect.arrayContaining([[2], [3], [2]]));
     expect(groups.flatMap((group) => [...group.indices]).sort((a, b) => a - b)).toEqual(indices);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '../../../src/network/walk.js';
 import { tensorPairs } from '../../../src/traces/pairs/tensor-pairs.js';
 import { paretoSample } from '../../../src/traces/sampling/pareto.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
@@ -14,7 +15,7 @@ describe('tensorPairs', () => {
     const before = tf.memory().numTensors;
     const source = tensorPairs(inputs, batch, 8, true, undefined);
     expect(source).toMatchObject({ samples: 20, shapes: [[2], []], allBeyond: true, population: undefined });
-    const draw = source.draw(12);
+    const draw = atOnce(source.drawing(12));
     expect(draw).toEqual(paretoSample(sizes, 12, (i) => uniform(8, i)));
     const { inputs: rows, columns: ofPairs } = source.rows(draw.indices);
     const places = draw.indices.map((pair) => Math.floor(pair / 3));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inclusionFactor, paretoSample } from '../../../src/traces/sampling/pareto.js';
+import { inclusionFactor, paretoSample, paretoSampling } from '../../../src/traces/sampling/pareto.js';
 import { uniform } from '../../../src/traces/sampling/uniform.js';
 
 /** Skewed sizes: the largest is 1, the smallest far below. */
@@ -66,5 +66,19 @@ describe('paretoSample', () => {
 
   it('finds enough items where ranks are high', () => {
     expect(paretoSample([1, 1, 1, 1], 3, () => 1 - 1e-9).indices).toHaveLength(3);
+  });
+
+  it('stops between pieces of a large set, and draws the same', () => {
+    const sizes = skewed(300_000, 1e-5);
+    const u = (i: number) => uniform(5, i);
+    const walk = paretoSampling(sizes, 100, u);
+    let stops = 0;
+    let each = walk.next();
+    for (; !each.done; each = walk.next()) {
+      stops++;
+    }
+    // Four pieces for the factor, found in two rounds, for what is certain, and for the ranks.
+    expect(stops).toBeGreaterThanOrEqual(4 * 3);
+    expect(each.value).toEqual(paretoSample(sizes, 100, u));
   });
 });

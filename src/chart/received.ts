@@ -1,0 +1,73 @@
+import type { Problem } from '../training/problems.js';
+import { lineOf } from '../warnings.js';
+import type { ChartReading } from './reading-words.js';
+
+/** A problem as a chart takes it. */
+export type ChartProblem = Pick<Problem, 'kind' | 'message'> & Partial<Pick<Problem, 'epoch'>>;
+
+/**
+ * A number, also as JSON brings it: what is not finite is null there, or text where `jsonLinesWriter` wrote it. Undefined for all else.
+ */
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') {
+    return value;
+  }
+  if (value === null) {
+    return Number.NaN;
+  }
+  return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number(value) : undefined;
+}
+
+const finiteOf = (value: unknown) => (Number.isFinite(value) ? (value as number) : undefined);
+const listOf = (value: unknown): Readonly<Record<string, unknown>>[] =>
+  Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : [];
+
+/**
+ * What came as a reading, with its numbers as numbers and its lists as lists. What else it holds stays, for files.
+ *
+ * @throws Error with one line where it has no Minimum Sharpness.
+ */
+export function receivedReading(given: ChartReading): ChartReading {
+  const minimumSharpness = numberOf(given?.minimumSharpness);
+  if (minimumSharpness === undefined) {
+    throw new Error('sharpnessChart: what came is no reading, for it has no number minimumSharpness.');
+  }
+  const { step, epoch, standardError, reliable, trace, collapsed, parameters, scales, assumptions, ...rest } = given;
+  const known = {
+    step: finiteOf(step),
+    epoch: finiteOf(epoch),
+    minimumSharpness,
+    standardError: numberOf(standardError),
+    reliable: typeof reliable === 'boolean' ? reliable : undefined,
+    trace: numberOf(trace),
+    collapsed: typeof collapsed === 'boolean' ? collapsed : undefined,
+    parameters: listOf(parameters).map((each) => ({
+      ...each,
+      name: String(each.name),
+      layer: String(each.layer),
+      trace: numberOf(each.trace) ?? Number.NaN,
+    })),
+    scales: listOf(scales).map((each) => ({
+      ...each,
+      layer: String(each.layer),
+      alpha: numberOf(each.alpha) ?? Number.NaN,
+    })),
+    assumptions: Array.isArray(assumptions) ? assumptions : undefined,
+  };
+  // In the order in which they came, which is that of the columns of files.
+  const values: Readonly<Record<string, unknown>> = { ...rest, ...known };
+  const all = Object.keys(given).map((key) => [key, values[key]] as const);
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as unknown as ChartReading;
+}
+
+/** What came as a problem, in one line. */
+export function receivedProblem(given: unknown): ChartProblem & { readonly step?: number } {
+  const { kind, step, epoch, message } = (given ?? {}) as Readonly<Record<string, unknown>>;
+  const [at, during] = [finiteOf(step), finiteOf(epoch)];
+  return {
+    kind: kind === 'skipped' ? kind : 'failed',
+    message: lineOf(message ?? given),
+    ...(at !== undefined && { step: at }),
+    ...(during !== undefined && { epoch: during }),
+  };
+}

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { csvOf } from '../../src/chart/readings-csv.js';
+import { recordedRuns } from '../../src/chart/recorded-runs.js';
+
+it('each reading is a row, as it came; columns are those of all; with several runs their names come first', () => {
+  const record = recordedRuns({ trace: true, layers: true });
+  const one = record.addRun('SAM, "1"');
+  record.take([
+    { run: one, step: 2, reading: { minimumSharpness: 3.5, standardError: 0.25 } },
+    { run: one, step: 2, problem: { kind: 'failed', message: 'no' } },
+    { run: one, step: 1, reading: { minimumSharpness: Number.NaN, scales: [{ layer: 'a', alpha: 2 }] } },
+  ]);
+  expect(csvOf(record).split('\n')).toEqual([
+    'step,epoch,minimumSharpness,standardError,assumptions,alpha/a',
+    '2,,3.5,0.25,,',
+    '1,,NaN,,,2',
+    '',
+  ]);
+  record.addRun('other');
+  expect(csvOf(record).split('\n')[1]).toBe('"SAM, ""1""",2,,3.5,0.25,,');
+});
