@@ -5,6 +5,7 @@
  * @module tfjs-sharpness
  */
 export { type DescribeOptions, describeSymmetries } from './measure/describe-symmetries.js';
+export type { Eigenvalue, TopEigenvalues } from './measure/eigenvalue.js';
 export type {
   DatasetInputs,
   LabelledInputs,
@@ -33,7 +34,6 @@ export {
   mergeSharpnessSamples,
   sampleSharpness,
 } from './measure/sharpness-sample.js';
-export type { Eigenvalue, TopEigenvalues } from './measure/top-eigenvalues.js';
 export type { LossFactor, LossName } from './network/output-hessian.js';
 export type { PinnedLayer, ScaleGroup, SymmetryDescription } from './symmetry/description.js';
 export type { LayerScale } from './symmetry/scale-minimum.js';

@@ -19,10 +19,10 @@ import {
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
 import { cheapestShare } from './cheapest-share.js';
+import type { TopEigenvalues } from './eigenvalue.js';
 import { announcedWhereLong } from './long-reading.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
 import type { Task } from './task.js';
-import type { TopEigenvalues } from './top-eigenvalues.js';
 
 /** Traces and the errors of what is made of them. */
 export interface Estimate {

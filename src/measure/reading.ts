@@ -14,9 +14,9 @@ import {
   SATURATED,
 } from './assumptions.js';
 import { isConstant, isSaturated } from './collapse.js';
+import type { TopEigenvalues } from './eigenvalue.js';
 import { type Estimate, factorsOf } from './methods.js';
 import type { Subject } from './subject.js';
-import type { TopEigenvalues } from './top-eigenvalues.js';
 
 /** The trace of one weight tensor. */
 export interface ParameterTrace {

@@ -10,34 +10,10 @@ import {
 import type { PairGrams } from '../traces/spectrum/pair-grams.js';
 import { type SpectrumPairs, spectrumPairs } from '../traces/spectrum/spectrum-pairs.js';
 import { eigenvaluesLeftOut, OF_GAUSS_NEWTON, UNRELIABLE_EIGENVALUES } from './assumptions.js';
+import type { Eigenvalue } from './eigenvalue.js';
 import { type Estimate, factorsOf, type Method } from './methods.js';
 import { isSampled, type MeasureOptions } from './options.js';
 import type { Task } from './task.js';
-
-/** One eigenvalue of the Gauss-Newton matrix. */
-export interface Eigenvalue {
-  readonly value: number;
-  /** One standard error of `value`; 0 where every pair of sample and column was taken. */
-  readonly standardError: number;
-  /** Whether `standardError` can be trusted, as that of the reading. */
-  readonly reliable: boolean;
-}
-
-/**
- * The largest eigenvalues of the Gauss-Newton matrix of all trained weights, by falling value:
- *
- *     G = (1/N) sum_n J_n^T H_n J_n,
- *
- * with J_n the Jacobian of sample n's outputs by the weights, and H_n the Hessian of its loss in these.
- */
-export interface TopEigenvalues {
-  /** With the weights as they stand: how sharp the loss is for plain gradient descent. */
-  readonly given: readonly Eigenvalue[];
-  /** At the rescaling that attains Minimum Sharpness: the same whatever the scales of the layers. */
-  readonly balanced: readonly Eigenvalue[];
-  /** Pairs of sample and column that they come from. */
-  readonly pairs: number;
-}
 
 /** Pairs that are drawn where the method does not say. */
 const PAIRS = 512;
