@@ -22,12 +22,14 @@ const SMALL = 48;
  * Golub, Van Loan, "Matrix Computations", 4th ed., 10.3.6.
  *
  * @param matrix [size, size], row by row.
- * @returns fewer than `count` where the matrix is smaller.
+ * @param beside how many more to give, as near to their limits as they have come by then.
+ * @returns fewer where the matrix is smaller.
  */
-export function topEigenpairs(matrix: Float64Array, size: number, count: number): Eigenpair[] {
+export function topEigenpairs(matrix: Float64Array, size: number, count: number, beside = 0): Eigenpair[] {
   const wanted = Math.min(count, size);
+  const given = Math.min(count + beside, size);
   if (size <= SMALL) {
-    return jacobi(matrix.slice(), size).slice(0, wanted);
+    return jacobi(matrix.slice(), size).slice(0, given);
   }
   const block = wanted + 3;
   const uniform = uniforms(0);
@@ -47,9 +49,9 @@ export function topEigenpairs(matrix: Float64Array, size: number, count: number)
     }
     const isComplete = added.length === 0 || basis.length === size;
     if (isComplete || basis.length >= nextLook) {
-      const found = ritzPairs(basis, products, wanted);
+      const found = ritzPairs(basis, products, given);
       const largest = found[0].value;
-      if (isComplete || found.every(({ residual }) => residual <= TOLERANCE * largest)) {
+      if (isComplete || found.slice(0, wanted).every(({ residual }) => residual <= TOLERANCE * largest)) {
         return found.map(({ value, vector }) => ({ value, vector }));
       }
       nextLook = Math.ceil(1.5 * basis.length);

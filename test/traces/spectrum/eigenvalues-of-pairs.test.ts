@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { uniforms } from '../../../src/traces/sampling/uniform.js';
 import { eigenvaluesOfPairs } from '../../../src/traces/spectrum/eigenvalues-of-pairs.js';
 import type { PairGrams } from '../../../src/traces/spectrum/pair-grams.js';
 
@@ -50,4 +51,39 @@ it('has the error of a total over pairs, to first order', () => {
   const [part] = eigenvaluesOfPairs(same, { ...every, population: 5000 }, [1], 1);
   expect(part!.value).toBeCloseTo(sum(e.map((each, i) => each * inclusion[i]!)) / 50, 8);
   expect(part!.error.standardError).toBeGreaterThan(0.1);
+});
+
+it('counts in the error what neighbours push an eigenvalue off by, and flags what few pairs say', () => {
+  // Noise of variance 1 / pi in every entry of the diagonal, and beside it: random gradients in two dimensions, and all along one.
+  const estimate = (pairs: number, pi: number, second: number) => {
+    const uniform = uniforms(5);
+    const gradients = Array.from({ length: pairs }, (_, i) => [
+      uniform(2 * i) - 0.5,
+      second * (uniform(2 * i + 1) - 0.5),
+    ]);
+    const products = Float32Array.from({ length: pairs ** 2 }, (_, place) => {
+      const [a, b] = [gradients[Math.floor(place / pairs)]!, gradients[place % pairs]!];
+      return a[0]! * b[0]! + a[1]! * b[1]!;
+    });
+    const ofPairs = { pairs, parameters: [], products: [products], units: new Float64Array(pairs).fill(1) };
+    const inclusion = gradients.map(() => pi);
+    return eigenvaluesOfPairs(ofPairs, { samples: pairs, inclusion, sampleOf: inclusion.map((_, i) => i) }, [1], 2);
+  };
+  const [alone] = estimate(200, 0.2, 0);
+  const [beside, below] = estimate(200, 0.2, 0.9);
+  expect(beside!.value / alone!.value).toBeLessThan(1.1);
+  // By the four moments of uniform numbers: the spread along an axis, and that between the two of them.
+  const between = (Math.sqrt(0.8 * 200) * 0.9 * (1 / 12)) / 0.2 / 200;
+  const gap = beside!.value - below!.value;
+  const push = (gap - Math.sqrt(Math.max(0, gap ** 2 - 4 * between ** 2))) / 2;
+  const along = (error: { standardError: number }) => Math.sqrt(error.standardError ** 2 - push ** 2);
+  expect(push).toBeGreaterThan(0.2 * beside!.error.standardError);
+  expect(along(beside!.error) / alone!.error.standardError).toBeGreaterThan(0.85);
+  expect(along(beside!.error) / alone!.error.standardError).toBeLessThan(1.15);
+  expect(beside!.error.margin / beside!.error.standardError).toBeCloseTo(
+    alone!.error.margin / alone!.error.standardError,
+    1,
+  );
+  expect(alone!.error.reliable).toBe(true);
+  expect(estimate(45, 0.2, 0)[0]!.error.reliable).toBe(false);
 });
