@@ -19,6 +19,11 @@ export interface TopEigenvalues {
   readonly given: readonly Eigenvalue[];
   /** At the rescaling that attains Minimum Sharpness: the same whatever the scales of the layers. */
   readonly balanced: readonly Eigenvalue[];
+  /**
+   * Below this the largest of `given` leaves plain gradient descent stable: 2 / learning rate of the optimizer that the model is compiled with, with
+   * momentum m 2 (1 + m) / learning rate. Undefined for other optimizers, and where there is none.
+   */
+  readonly stableBelow?: number;
   /** Pairs of sample and column that they come from. */
   readonly pairs: number;
 }

@@ -1,5 +1,6 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { inputNames } from '../tfjs/model-graph.js';
+import { edgeOfStability } from './edge-of-stability.js';
 import type { DatasetInputs, LabelledInputs, TensorInputs } from './inputs.js';
 import { lossForm } from './loss-inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
@@ -72,6 +73,7 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
     },
     inputs,
     options,
+    stableBelow: edgeOfStability(model?.optimizer),
     check: (batch) => checkMaskedForward(model, batch),
   };
 }
@@ -92,7 +94,7 @@ export async function measureBy(
       // They are differences that such rounding drowns.
       await checkProductsRoundNothing('method: { hutchinson }');
     }
-    const whole = withTopEigenvalues(withRoundingError(method), assignment.options, isMinibatch);
+    const whole = withTopEigenvalues(withRoundingError(method), assignment, isMinibatch);
     return readingOf(task.subject, await whole(task), start);
   });
 }

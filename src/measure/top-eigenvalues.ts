@@ -10,10 +10,10 @@ import {
 import type { PairGrams } from '../traces/spectrum/pair-grams.js';
 import { type SpectrumPairs, spectrumPairs } from '../traces/spectrum/spectrum-pairs.js';
 import { eigenvaluesLeftOut, OF_GAUSS_NEWTON, UNRELIABLE_EIGENVALUES } from './assumptions.js';
-import type { Eigenvalue } from './eigenvalue.js';
+import type { Eigenvalue, TopEigenvalues } from './eigenvalue.js';
 import { type Estimate, factorsOf, type Method } from './methods.js';
 import { isSampled, type MeasureOptions } from './options.js';
-import type { Task } from './task.js';
+import type { Assignment, Task } from './task.js';
 
 /** Pairs that are drawn where the method does not say. */
 const PAIRS = 512;
@@ -32,7 +32,7 @@ const MINIBATCHES = 2 ** 20;
  */
 export function withTopEigenvalues(
   method: Method,
-  { eigenvalues, method: how, seed = 0 }: MeasureOptions,
+  { options: { eigenvalues, method: how, seed = 0 }, stableBelow }: Assignment,
   isMinibatch: boolean,
 ): Method {
   if (eigenvalues === undefined) {
@@ -52,7 +52,18 @@ export function withTopEigenvalues(
         const { grams, drawn } = await pairs.grams(data.tensors, between);
         checkRange(grams, estimate);
         const of = isMinibatch ? { ...drawn, population: MINIBATCHES * drawn.samples } : drawn;
-        return topEigenvalues(grams, of, estimate, subject.symmetry, eigenvalues, isMinibatch);
+        const { topEigenvalues, assumptions } = topEigenvaluesOf(
+          grams,
+          of,
+          estimate,
+          subject.symmetry,
+          eigenvalues,
+          isMinibatch,
+        );
+        return {
+          topEigenvalues: { ...topEigenvalues, ...(stableBelow !== undefined && { stableBelow }) },
+          assumptions,
+        };
       });
       return { ...estimate, ...found, assumptions: [...estimate.assumptions, ...found.assumptions] };
     } finally {
@@ -82,7 +93,10 @@ function collecting(task: Task, pairs: SpectrumPairs): Task {
   };
 }
 
-type Found = Pick<Estimate, 'topEigenvalues' | 'assumptions'>;
+interface Found {
+  readonly topEigenvalues?: TopEigenvalues;
+  readonly assumptions: readonly string[];
+}
 
 /** What cannot be had is left out, and the reading says why: the rest of it stands. */
 async function orLeftOut(find: () => Promise<Found>): Promise<Found> {
@@ -113,14 +127,14 @@ function checkRange({ pairs, products, parameters }: PairGrams, { traces, minimu
 }
 
 /** Both spectra, from pairs that were drawn. */
-function topEigenvalues(
+function topEigenvaluesOf(
   grams: PairGrams,
   drawn: DrawnPairs,
   estimate: Estimate,
   symmetry: ScaleSymmetry,
   count: number,
   isMinibatch: boolean,
-): Found {
+): Required<Found> {
   const errorOfScales = scaleErrors(estimate, symmetry);
   const spectrum = (factors: readonly number[], errorOf: typeof errorOfScales): Eigenvalue[] =>
     eigenvaluesOfPairs(grams, drawn, factors, count).map((each) => {

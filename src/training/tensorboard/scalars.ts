@@ -24,6 +24,8 @@ const descriptions = {
     "The factor by which the rescaling that attains `minimum` multiplies this layer's kernel. 0, or infinite (a gap in the line), where the minimum is approached and never attained.",
   topEigenvalue:
     'The largest eigenvalue of the Gauss-Newton matrix with the weights as they stand. Plain gradient descent is stable where it is below 2 / learning rate.',
+  edgeOfStability:
+    '2 / learning rate, with momentum m 2 (1 + m) / learning rate: plain gradient descent is stable where `top_eigenvalue` is below it.',
   balancedEigenvalue: 'The same at the rescaling that attains `minimum`: it does not change when layers are rescaled.',
   lower:
     'Where the 95% interval of `minimum` begins, at 0 or above. It is that of a reliable reading; the text `reading` says where one is not.',
@@ -46,8 +48,8 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
 /**
  * What a reading puts into TensorBoard, four groups of charts:
  *
- * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`, and where the reading has eigenvalues `<prefix>/top_eigenvalue` and
- *   `<prefix>/top_eigenvalue_balanced`
+ * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`, and where the reading has eigenvalues `<prefix>/top_eigenvalue`,
+ *   `<prefix>/top_eigenvalue_balanced` and, of SGD with or without momentum, `<prefix>/edge_of_stability`
  * - `<prefix>_interval/lower`, `<prefix>_interval/upper`: 2.086 standard errors around `minimum`
  * - `<prefix>_alpha/<layer>`
  * - `<prefix>_trace/<parameter>`
@@ -76,6 +78,15 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
       value,
       description: descriptions.balancedEigenvalue,
     })),
+    ...(topEigenvalues?.stableBelow === undefined
+      ? []
+      : [
+          {
+            tag: `${prefix}/edge_of_stability`,
+            value: topEigenvalues.stableBelow,
+            description: descriptions.edgeOfStability,
+          },
+        ]),
     { tag: tags.lower, value: Math.max(0, minimumSharpness - half), description: descriptions.lower },
     { tag: tags.upper, value: minimumSharpness + half, description: descriptions.upper },
     ...scales.map(({ alpha }, i) => ({
