@@ -4,6 +4,7 @@
 /** Each room and the rooms below it. Imports point downwards only. */
 const below = {
   chart: ['training', 'measure', 'symmetry', 'traces', 'network', 'tfjs'],
+  measures: ['measure', 'symmetry', 'traces', 'network', 'tfjs'],
   training: ['measure', 'symmetry', 'traces', 'network', 'tfjs'],
   measure: ['symmetry', 'traces', 'network', 'tfjs'],
   symmetry: ['network', 'tfjs'],

@@ -18,10 +18,12 @@ const entries: Readonly<Record<string, string>> = {
   control: '/control',
   node: '/node',
   layers: '/layers',
+  measures: '/measures',
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
   chart: 'draws readings<br/>in a page',
+  measures: 'what MS is<br/>compared with',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',
