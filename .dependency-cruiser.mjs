@@ -6,6 +6,7 @@ const below = {
   report: ['files', 'chart', 'training', 'measure', 'symmetry', 'traces', 'network', 'tfjs'],
   files: ['training', 'measure', 'symmetry', 'traces', 'network', 'tfjs', 'native'],
   chart: ['training', 'measure', 'symmetry', 'traces', 'network', 'tfjs'],
+  measures: ['measure', 'symmetry', 'traces', 'network', 'tfjs'],
   training: ['measure', 'symmetry', 'traces', 'network', 'tfjs'],
   measure: ['symmetry', 'traces', 'network', 'tfjs'],
   symmetry: ['network', 'tfjs'],

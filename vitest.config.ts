@@ -39,7 +39,7 @@ const kernel = [
 const demanding = [
   'test/brute-force/reference.test.ts',
   'test/examples/architectures.test.ts',
-  'test/measure/{coverage,sampled-coverage,keras,memory}.test.ts',
+  'test/measure/{coverage,eigenvalue-coverage,sampled-coverage,keras,memory}.test.ts',
 ];
 
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */

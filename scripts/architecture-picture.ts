@@ -20,12 +20,14 @@ const entries: Readonly<Record<string, string>> = {
   files: '/files',
   report: '/report',
   layers: '/layers',
+  measures: '/measures',
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
   report: 'a page<br/>of readings',
   files: 'saved models<br/>and data files',
   chart: 'draws readings<br/>in a page',
+  measures: 'what MS is<br/>compared with',
   training: 'while a model trains',
   measure: 'from options<br/>to one reading',
   symmetry: 'which rescalings,<br/>and the least trace',

@@ -5,6 +5,7 @@
  * @module tfjs-sharpness
  */
 export { type DescribeOptions, describeSymmetries } from './measure/describe-symmetries.js';
+export type { Eigenvalue, TopEigenvalues } from './measure/eigenvalue.js';
 export type {
   DatasetInputs,
   LabelledInputs,

@@ -14,6 +14,7 @@ export type {
   NamedPlace,
   NamedScales,
   Operation,
+  OuterProducts,
   Owner,
   Parameter,
   ParameterRole,

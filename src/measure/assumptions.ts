@@ -324,6 +324,17 @@ export function roundedProducts(bits: number, probes: number): string {
   );
 }
 
+/** Where eigenvalues were asked for. */
+export const OF_GAUSS_NEWTON =
+  'The eigenvalues are those of the Gauss-Newton matrix: the Hessian has another part, which is small where the loss has been fitted.';
+export const UNRELIABLE_EIGENVALUES =
+  'Some standard errors of eigenvalues are not reliable, because they rest on a few of what was drawn, or on a minibatch.';
+
+/** Where they cannot be had, one sentence. @param why in words that end it, without the full stop. */
+export function eigenvaluesLeftOut(why: string): string {
+  return `The eigenvalues are left out: ${why}.`;
+}
+
 /** Of standard errors that are not reliable. */
 export const UNRELIABLE_MINIBATCH =
   'The standard error is not reliable, because the minibatch has just been trained on, where the loss is flatter: pass data.';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkKnownOptions } from '../checks.js';
-import { perSampleNorms, throughTfjs } from '../network/layers/generic.js';
+import { perSampleGradients, throughTfjs } from '../network/layers/generic.js';
 import type { Operation, Parameter, ParameterRole } from '../network/layers/operation.js';
 import type { LossFactor } from '../network/output-hessian.js';
 import { scaleSymmetry } from '../symmetry/scale-symmetry.js';
@@ -75,6 +75,7 @@ export const functionOptionNames = {
   memoryMB: true,
   sampleWeight: true,
   labels: true,
+  eigenvalues: true,
   signal: true,
   onProgress: true,
 } satisfies Record<keyof MeasureFunctionOptions, true>;
@@ -192,7 +193,7 @@ function subjectOfFunction(
   const operation: Operation = {
     ...throughTfjs(owner, 'function', call, { scale: {}, piecewiseLinear: false }),
     parameters,
-    squaredNorms: perSampleNorms(call, parameters, () => {
+    ...perSampleGradients(call, parameters, () => {
       throw new Error(
         'for a sample its output depends on none of the variables, or not by operations of tf.js: use them inside of the function, ' +
           'and let no dataSync stand between.',

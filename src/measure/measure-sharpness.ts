@@ -1,5 +1,6 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { inputNames } from '../tfjs/model-graph.js';
+import { edgeOfStability } from './edge-of-stability.js';
 import type { DatasetInputs, LabelledInputs, TensorInputs } from './inputs.js';
 import { lossForm } from './loss-inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
@@ -9,6 +10,7 @@ import { readingOf, type SharpnessReading } from './reading.js';
 import { checkProductsRoundNothing, withRoundingError } from './rounded-products.js';
 import { checkModel, subjectOfModel } from './subject.js';
 import { type Assignment, withTask } from './task.js';
+import { withTopEigenvalues } from './top-eigenvalues.js';
 
 /** What can be measured: tensors of samples, alone or with labels and weights, or a batched dataset of either. */
 export type SharpnessInputs = TensorInputs | LabelledInputs | DatasetInputs;
@@ -59,7 +61,7 @@ export function estimateSharpness(
   } catch (error) {
     return Promise.reject(error);
   }
-  return measureBy(minibatchTraces, modelAssignment(model, inputs, options));
+  return measureBy(minibatchTraces, modelAssignment(model, inputs, options), true);
 }
 
 /** A model and its data. */
@@ -71,18 +73,28 @@ export function modelAssignment(model: tfl.LayersModel, inputs: unknown, options
     },
     inputs,
     options,
+    stableBelow: edgeOfStability(model?.optimizer),
     check: (batch) => checkMaskedForward(model, batch),
   };
 }
 
-/** Measures whatever a subject is made of. */
-export async function measureBy(method: Method, assignment: Assignment): Promise<SharpnessReading> {
+/**
+ * Measures whatever a subject is made of.
+ *
+ * @param isMinibatch whether the data stands for a larger set.
+ */
+export async function measureBy(
+  method: Method,
+  assignment: Assignment,
+  isMinibatch = false,
+): Promise<SharpnessReading> {
   const start = performance.now();
   return withTask(assignment, async (task) => {
     if (isHutchinson(assignment.options.method)) {
       // They are differences that such rounding drowns.
       await checkProductsRoundNothing('method: { hutchinson }');
     }
-    return readingOf(task.subject, await withRoundingError(method)(task), start);
+    const whole = withTopEigenvalues(withRoundingError(method), assignment, isMinibatch);
+    return readingOf(task.subject, await whole(task), start);
   });
 }

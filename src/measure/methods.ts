@@ -19,6 +19,7 @@ import {
   UNRELIABLE_SAMPLE,
 } from './assumptions.js';
 import { cheapestShare } from './cheapest-share.js';
+import type { TopEigenvalues } from './eigenvalue.js';
 import { announcedWhereLong } from './long-reading.js';
 import { isHutchinson, isSampled, type MeasureMethod, type MeasureOptions, type SampledMethod } from './options.js';
 import type { Task } from './task.js';
@@ -40,6 +41,8 @@ export interface Estimate {
   readonly loss?: LossSums | undefined;
   /** Error of sum_b factors_b T_b. */
   errorOf(factors: readonly number[]): { readonly standardError: number; readonly reliable: boolean };
+  /** Where they were asked for, and can be had. */
+  readonly topEigenvalues?: TopEigenvalues | undefined;
   /** What to say where an error is not reliable. */
   readonly unreliable: string;
 }

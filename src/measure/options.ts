@@ -106,6 +106,12 @@ export interface MeasureOptions {
    * layer that is set free afterwards is not. Of a model that is not compiled it is what `trainable` says.
    */
   readonly countFrozen?: boolean;
+  /**
+   * How many of the largest eigenvalues of the Gauss-Newton matrix to find too, from 1 to 32; see `reading.topEigenvalues`. They come
+   * from as many pairs as `{ pairs }` says, at most 1,024, otherwise from 512, which are drawn by their curvature after a forward pass; of no more than
+   * 1,024 pairs in all, from every pair. Not with `{ hutchinson }`.
+   */
+  readonly eigenvalues?: number;
   /** Stops a measurement at the event loop's next turn; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
@@ -137,6 +143,7 @@ export const measureOptionNames = {
   classWeight: true,
   labels: true,
   countFrozen: true,
+  eigenvalues: true,
   signal: true,
   onProgress: true,
 } satisfies Record<keyof MeasureOptions, true>;
@@ -157,6 +164,7 @@ export function checkMeasureOptions(options: MeasureOptions): void {
     sampleWeight,
     classWeight,
     countFrozen,
+    eigenvalues,
     signal,
     onProgress,
   } = options;
@@ -189,6 +197,15 @@ export function checkMeasureOptions(options: MeasureOptions): void {
   }
   if (countFrozen !== undefined) {
     checkBoolean('countFrozen', countFrozen);
+  }
+  if (eigenvalues !== undefined) {
+    checkWhole('eigenvalues', eigenvalues, { atLeast: 1, atMost: 32 }, 'pass how many are wanted, for example 5');
+    if (isHutchinson(method)) {
+      throw new Error(
+        "eigenvalues are those of the Gauss-Newton matrix: they go with method: 'exact', { pairs } or { tolerance }, not with " +
+          '{ hutchinson }.',
+      );
+    }
   }
   // Not `throwIfAborted`, which a signal of React Native has not.
   if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {

@@ -3,19 +3,24 @@ import type { SharpnessReading } from './reading.js';
 
 /**
  * What a reading says, by columns of a table: whatever is a number, a flag or a text, also what operators have added; then
- * `alpha/<layer>`, `trace/<parameter>`, `logs/<name>`, and the assumptions in one cell.
+ * `eigenvalue/<k>` and `balancedEigenvalue/<k>`, `alpha/<layer>`, `trace/<parameter>`, `logs/<name>`, and the assumptions in one cell.
  *
  * @throws Error with one line where it is no reading.
  */
 export function readingRow(
   reading: SharpnessReading & { readonly logs?: Readonly<Record<string, number>> },
 ): Map<string, string> {
-  const { step, epoch, scales, parameters, assumptions, logs, ...rest } = reading;
+  const { step, epoch, scales, parameters, assumptions, logs, topEigenvalues, ...rest } = reading;
   if (typeof rest.minimumSharpness !== 'number' || !scales || !parameters || !assumptions) {
     throw new Error('what came is no reading');
   }
   const values: [string, unknown][] = [
     ...Object.entries({ step: step ?? '', epoch: epoch ?? '', ...rest }),
+    ...(topEigenvalues?.given ?? []).map(({ value }, i): [string, unknown] => [`eigenvalue/${i + 1}`, value]),
+    ...(topEigenvalues?.balanced ?? []).map(({ value }, i): [string, unknown] => [
+      `balancedEigenvalue/${i + 1}`,
+      value,
+    ]),
     ...scales.map(({ layer, alpha }): [string, unknown] => [`alpha/${layer}`, alpha]),
     ...parameters.map(({ name, trace }): [string, unknown] => [`trace/${name}`, trace]),
     ...Object.entries(logs ?? {}).map(([name, value]): [string, unknown] => [`logs/${name}`, value]),

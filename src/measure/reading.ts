@@ -14,6 +14,7 @@ import {
   SATURATED,
 } from './assumptions.js';
 import { isConstant, isSaturated } from './collapse.js';
+import type { TopEigenvalues } from './eigenvalue.js';
 import { type Estimate, factorsOf } from './methods.js';
 import type { Subject } from './subject.js';
 
@@ -75,6 +76,11 @@ export interface SharpnessReading {
    */
   readonly collapsed?: boolean;
   /**
+   * The largest eigenvalues of the Gauss-Newton matrix, where `eigenvalues` asked for them; undefined where they cannot be had, which
+   * `assumptions` say.
+   */
+  readonly topEigenvalues?: TopEigenvalues;
+  /**
    * How it was measured: `'exact'`, every column of every sample that was run; `'sampled'`, from pairs that were drawn, at least of some
    * weight tensor or in some share; `'hutchinson'`, with random probes. It is what `{ tolerance }` chose.
    */
@@ -116,6 +122,7 @@ export function printable<Reading extends SharpnessReading>(reading: Reading): R
 /** Minimum Sharpness 27.42 ± 0.55 at batch 375, epoch 3 (trace 31.2, 4000 samples, sampled with 256 rows) */
 function lineOfReading(reading: SharpnessReading): string {
   const { minimumSharpness, standardError, trace, samples, pairs, step, epoch, method, reliable } = reading;
+  const top = reading.topEigenvalues?.given[0];
   const when = [
     ...(step === undefined ? [] : [`batch ${step}`]),
     ...(epoch === undefined ? [] : [`epoch ${epoch + 1}`]), // as tf.js' own output counts
@@ -123,6 +130,7 @@ function lineOfReading(reading: SharpnessReading): string {
   const error = standardError > 0 ? ` ± ${digits(standardError, 2)}` : '';
   const how = [
     `trace ${digits(trace)}`,
+    ...(top ? [`top eigenvalue ${digits(top.value)}`] : []),
     `${samples} samples`,
     method === 'exact' ? 'exact' : `${method} with ${pairs} rows`,
     ...(reliable ? [] : ['error not reliable']),
@@ -164,6 +172,7 @@ function measured(subject: Omit<Subject, 'source'>, estimate: Estimate, start: n
     samples: estimate.samples,
     ...(loss && { loss: loss.value }),
     ...(collapsed !== undefined && { collapsed }),
+    ...(estimate.topEigenvalues && { topEigenvalues: estimate.topEigenvalues }),
     method: estimate.method,
     pairs: estimate.pairs,
     exact: notExact.length === 0,

@@ -32,7 +32,7 @@ export type MergeOptions = Pick<MeasureOptions, 'loss' | 'lossWeights' | 'countF
  * Measures one share of the data, to be put together with others: several machines can measure one training set, each its own
  * share of it, disjoint from the others.
  *
- * @param options as for `measureSharpness`, with `method: { tolerance: 0.02 }` by default, and without `{ hutchinson }`. Shares
+ * @param options as for `measureSharpness`, with `method: { tolerance: 0.02 }` by default, without `{ hutchinson }` and `eigenvalues`. Shares
  *   must be drawn independently: give each a `seed` of its own.
  * @returns plain data: `JSON.parse(JSON.stringify(sample))` is the same sample. It takes a few numbers for each pair drawn
  *   and weight tensor; with `part`, also two or so for each sample run.
@@ -52,6 +52,11 @@ export async function sampleSharpness(
   checkMeasureOptions(options);
   if (isHutchinson(method)) {
     throw new Error("method: { hutchinson } cannot be merged. Pass 'exact', { pairs: 256 } or { tolerance: 0.01 }.");
+  }
+  if (options.eigenvalues !== undefined) {
+    throw new Error(
+      'eigenvalues cannot be merged from those of shares: ask measureSharpness for them, on all of the data.',
+    );
   }
   return withTask(modelAssignment(model, inputs, { ...options, method }), async (task) => {
     await checkProductsRoundNothing('sampleSharpness');

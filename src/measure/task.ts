@@ -44,6 +44,8 @@ export interface Assignment {
   readonly makeSubject: () => Subject;
   readonly inputs: unknown;
   readonly options: MeasureOptions;
+  /** Below which the largest eigenvalue leaves gradient descent stable, where that is known. */
+  readonly stableBelow?: number;
   /** Sees the first inputs. */
   readonly check?: (inputs: readonly tf.Tensor[]) => void;
 }

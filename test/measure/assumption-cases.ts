@@ -223,6 +223,27 @@ const rounded = async () => {
 const plain = of(() => []);
 
 /** Every sentence, by what makes it in src/measure/assumptions.ts. */
+/** So many samples that not every pair is taken for eigenvalues. */
+const ofManyPairs =
+  (options: MeasureOptions): Measurement =>
+  () => {
+    const model = chain([3], relu('first'), dense('last'));
+    return said(model, options, samplesOf(model, 400));
+  };
+
+/** Sequences of two lengths in one dataset, with eigenvalues. */
+const ofLengths =
+  (...lengths: number[]): Measurement =>
+  async () => {
+    const model = chain([null as never, 2], relu('first'), layers.globalAveragePooling1d({}), dense('last'));
+    const batches = tfd.array(lengths).map((length) => noise(2, length as number, 2));
+    try {
+      return (await measureSharpness(model, batches as never, { loss, eigenvalues: 2 })).assumptions;
+    } finally {
+      model.dispose();
+    }
+  };
+
 export const assumptionCases: { readonly [maker in keyof typeof makers]: readonly AssumptionCase[] } = {
   reasonsNotExact: [
     {
@@ -475,6 +496,29 @@ export const assumptionCases: { readonly [maker in keyof typeof makers]: readonl
       sentence: /^The standard error is not reliable, because it rests on a few of what was drawn: .*\.$/,
       where: sampled({ method: { pairs: 10 } }),
       notWhere: sampled({ method: 'exact' }),
+    },
+  ],
+  OF_GAUSS_NEWTON: [
+    {
+      sentence: /^The eigenvalues are those of the Gauss-Newton matrix: the Hessian has another part, .*\.$/,
+      where: of(() => [], { eigenvalues: 2 }),
+      notWhere: plain,
+    },
+  ],
+  UNRELIABLE_EIGENVALUES: [
+    {
+      sentence:
+        /^Some standard errors of eigenvalues are not reliable, because they rest on a few of what was drawn, .*\.$/,
+      where: ofManyPairs({ eigenvalues: 2, method: { pairs: 10 } }),
+      notWhere: ofManyPairs({ eigenvalues: 2, method: 'exact' }),
+    },
+  ],
+  eigenvaluesLeftOut: [
+    {
+      sentence:
+        /^The eigenvalues are left out: samples of several shapes do not run together: pad them to one length\.$/,
+      where: ofLengths(3, 4),
+      notWhere: ofLengths(3, 3),
     },
   ],
 };

@@ -54,6 +54,14 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
     return tf.reshape(inOrder, [x.shape[0], -1, channels]);
   };
 
+  /** What adds up to the gradient of gamma or beta at the positions of all calls: [R * N, P, C]. */
+  const contributionsTo = (each: Parameter, calls: readonly CallWithDelta[], columns: number) =>
+    joinPositions(
+      calls.map(({ saved, delta }) =>
+        asPositions(each === gamma ? multiplyEachColumn(delta, saved[0], columns) : delta),
+      ),
+    );
+
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
@@ -83,17 +91,12 @@ export const batchNormalization: LayerRule = (anyLayer, parameter) => {
       ofParameters: ({ inputs: [x] }) =>
         parameters.map((each) => (each === gamma ? tf.square(tf.reshape(normalize(x), x.shape)) : null)),
     },
-    squaredNorms(calls: readonly CallWithDelta[], columns) {
-      return parameters.map((each) => {
-        if (!each.trainable) {
-          return null;
-        }
-        const contributions = calls.map(({ saved, delta }) =>
-          asPositions(each === gamma ? multiplyEachColumn(delta, saved[0], columns) : delta),
-        );
-        return biasSquaredNorm(joinPositions(contributions), columns);
-      });
-    },
+    squaredNorms: (calls, columns) =>
+      parameters.map((each) =>
+        each.trainable ? biasSquaredNorm(contributionsTo(each, calls, columns), columns) : null,
+      ),
+    outerProducts: (calls) =>
+      parameters.map((each) => (each.trainable ? [{ deltas: contributionsTo(each, calls, 1) }] : null)),
   };
   return [operation];
 };

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Operation, RecordedCall } from './operation.js';
+import type { CallWithDelta, Operation, RecordedCall } from './operation.js';
 import type { SensedCall, Sensitivity } from './sensitivity.js';
 
 /** [B, C, ...spatial] -> [B, ...spatial, C]. */
@@ -20,11 +20,12 @@ const channelsLastOf = (call: SensedCall): SensedCall => ({
 
 /** An operation that is written for channels in the last axis, for tensors that have them behind the batch axis. */
 export function channelsFirst(operation: Operation): Operation {
-  const { squaredNorms, gradients, onPieceOf, before, sensitivity } = operation;
+  const { squaredNorms, outerProducts, gradients, onPieceOf, before, sensitivity } = operation;
   const inside = <Call extends RecordedCall>(call: Call): Call => ({
     ...call,
     inputShapes: call.inputShapes.map(([batch, channels, ...spatial]) => [batch, ...spatial, channels]),
   });
+  const lastOf = (call: CallWithDelta): CallWithDelta => ({ ...inside(call), delta: toChannelsLast(call.delta) });
   return {
     ...operation,
     forward(inputs, recording) {
@@ -33,13 +34,8 @@ export function channelsFirst(operation: Operation): Operation {
     },
     backward: (call, delta, columns) =>
       operation.backward(inside(call), toChannelsLast(delta), columns).map(toChannelsFirst),
-    squaredNorms:
-      squaredNorms &&
-      ((calls, columns) =>
-        squaredNorms(
-          calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) })),
-          columns,
-        )),
+    squaredNorms: squaredNorms && ((calls, columns) => squaredNorms(calls.map(lastOf), columns)),
+    ...(outerProducts && { outerProducts: (calls) => outerProducts(calls.map(lastOf)) }),
     ...(sensitivity && {
       sensitivity: {
         ...sensitivity,
@@ -62,7 +58,7 @@ export function channelsFirst(operation: Operation): Operation {
         toChannelsFirst(onPieceOf(inside(call), recorded.map(toChannelsLast), inputs.map(toChannelsLast))),
     }),
     ...(gradients && {
-      gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: toChannelsLast(call.delta) }))),
+      gradients: (calls) => gradients(calls.map(lastOf)),
     }),
   };
 }

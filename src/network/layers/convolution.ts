@@ -4,7 +4,7 @@ import { withShape } from '../../tfjs/mended-operations.js';
 import { convolveImageBack, timesTransposed } from '../../tfjs/products.js';
 import { activationOf, kernelsAsWhole } from './activation.js';
 import { channelsFirst } from './channels-first.js';
-import { asPositions, type KernelSquares, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
+import { asPositions, type KernelSquares, kernelAndBias } from './kernel-and-bias.js';
 import type { Layer } from './operation.js';
 import {
   dilateKernel,
@@ -142,8 +142,10 @@ export const convolution: LayerRule = (anyLayer, parameter) => {
     },
     norms: { inputs: (call) => patchInputs(asImage(call.saved[0]), geometry) },
     squares: squaresByChannel(),
-    kernelGradient: (calls, delta) =>
-      sumOfOuterProducts(joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))), delta),
+    kernelProducts: (calls, deltas) => ({
+      inputs: joinPositions(calls.map((call) => patches(asImage(call.saved[0]), geometry))),
+      deltas,
+    }),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };
@@ -180,11 +182,10 @@ export const transposedConvolution: LayerRule = (anyLayer, parameter) => {
         return kernelSquaredNorm(inputs, joinPositions(calls.map((call) => patches(call.delta, geometry))), columns);
       },
     },
-    kernelGradient: (calls) =>
-      sumOfOuterProducts(
-        joinPositions(calls.map((call) => patches(call.delta, geometry))),
-        joinPositions(calls.map((call) => asPositions(call.saved[0]))),
-      ),
+    kernelProducts: (calls) => ({
+      inputs: joinPositions(calls.map((call) => patches(call.delta, geometry))),
+      deltas: joinPositions(calls.map((call) => asPositions(call.saved[0]))),
+    }),
   });
   return [layer.dataFormat === 'channelsFirst' ? channelsFirst(linear) : linear, ...activationOf(layer)];
 };

@@ -4,7 +4,7 @@ import { columnsTimesTransposed } from '../../tfjs/column-products.js';
 import { timesTransposed } from '../../tfjs/products.js';
 import { sumOfSquaresOfLast } from '../../tfjs/sum-of-squares.js';
 import { activationOf } from './activation.js';
-import { asPositions, type KernelProduct, kernelAndBias, sumOfOuterProducts } from './kernel-and-bias.js';
+import { asPositions, type KernelProduct, kernelAndBias } from './kernel-and-bias.js';
 import type { Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
 import { joinPositions, kernelInputsOf, sumOfSquares } from './squared-norms.js';
@@ -40,8 +40,10 @@ export function matrixProduct(matrix: () => tf.Tensor2D, fanIn: number, fanOut: 
       },
       inputs: (x) => tf.sum(tf.square(x), -1, true),
     },
-    kernelGradient: (calls, delta) =>
-      sumOfOuterProducts(joinPositions(calls.map((call) => asPositions(call.saved[0]))), delta),
+    kernelProducts: (calls, deltas) => ({
+      inputs: joinPositions(calls.map((call) => asPositions(call.saved[0]))),
+      deltas,
+    }),
   };
 }
 

@@ -92,7 +92,11 @@ function depthwise(
     norms: {
       kernel: (calls) => tf.sum(tf.sum(tf.square(kernelGradients(calls, geometry)), 3), [0, 1]),
     },
-    kernelGradient: (calls) => tf.sum(kernelGradients(calls, geometry), [1, 2]),
+    kernelProducts(calls) {
+      const [byTap] = tf.unstack(kernelGradients(calls, geometry), 1);
+      const [taps, samples, outputs] = byTap.shape as [number, number, number];
+      return { deltas: tf.reshape(tf.transpose(byTap, [1, 0, 2]), [samples, 1, taps * outputs]) };
+    },
   });
 }
 

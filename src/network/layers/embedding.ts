@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { cast } from './cast.js';
 import { callLayer } from './generic.js';
-import type { Layer, Operation } from './operation.js';
+import type { CallWithDelta, Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
 import { nothingPasses } from './sensitivity.js';
 
@@ -48,6 +48,13 @@ export const embedding: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as EmbeddingLayer;
   const tokens = cast(layer, `tokens of ${layer.getClassName()}`, 'int32');
   const table = parameter(layer.embeddings, 'kernel');
+  /** The tokens of all calls, [N, P], and the deltas of their rows, [R * N, P, D]. */
+  const lookedUp = (calls: readonly CallWithDelta[]) => {
+    const width = layer.embeddings.shape[1] as number;
+    const join = (each: tf.Tensor[]) => (each.length === 1 ? each[0] : tf.concat(each, 1));
+    const deltas = join(calls.map((call) => tf.reshape(call.delta, [call.delta.shape[0], -1, width]))) as tf.Tensor3D;
+    return { tokens: join(calls.map((call) => call.saved[0])), deltas };
+  };
   const lookup: Operation = {
     layer,
     description: layer.getClassName(),
@@ -64,10 +71,15 @@ export const embedding: LayerRule = (anyLayer, parameter) => {
       if (!table.trainable) {
         return [null];
       }
-      const width = layer.embeddings.shape[1] as number;
-      const join = (each: tf.Tensor[]) => (each.length === 1 ? each[0] : tf.concat(each, 1));
-      const delta = join(calls.map((call) => tf.reshape(call.delta, [call.delta.shape[0], -1, width])));
-      return [tableSquaredNorm(join(calls.map((call) => call.saved[0])), delta as tf.Tensor3D, columns)];
+      const { tokens, deltas } = lookedUp(calls);
+      return [tableSquaredNorm(tokens, deltas, columns)];
+    },
+    outerProducts(calls) {
+      if (!table.trainable) {
+        return [null];
+      }
+      const { tokens, deltas } = lookedUp(calls);
+      return [[{ inputs: { tokens }, deltas }]];
     },
   };
   return [tokens, lookup];

@@ -84,7 +84,7 @@ export function measuredAsWhole(layer: Layer, scale: ScaleBehaviour, parameters:
   const operation: Operation = { ...throughLayer, usesMask: true, packsOutputs: true };
   return parameters.length === 0
     ? operation
-    : { ...operation, parameters, oneByOne: true, squaredNorms: perSampleNorms(call, parameters) };
+    : { ...operation, parameters, oneByOne: true, ...perSampleGradients(call, parameters) };
 }
 
 /** Any other layer: nothing is known of its structure, and its scale is taken to be fixed. */
@@ -94,42 +94,25 @@ export const generic: LayerRule = (layer, parameter) => {
 };
 
 /**
- * Squared gradient norms by one gradient for every sample and column, whatever the function.
+ * Squared gradient norms, and gradients for their scalar products, by one gradient for every sample and column, whatever the function.
  *
  * @param whereNone told where the output of a sample depends on none of the weights.
  */
-export function perSampleNorms(
+export function perSampleGradients(
   call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
   parameters: readonly Parameter[],
   whereNone: () => void = () => {},
-): NonNullable<Operation['squaredNorms']> {
+): Required<Pick<Operation, 'squaredNorms' | 'outerProducts'>> {
   const trainable = parameters.filter((each) => each.trainable);
-  return (calls, columns) => {
-    const samples = calls[0].saved[0].shape[0];
-    const variables = trainable.map((each) => variableOf(each.variable));
-    const norms = variables.map(() => [] as tf.Tensor[]);
-    for (let sample = 0; sample < samples; sample++) {
-      const perColumn = normsOfSample(call, calls, columns, sample, variables, whereNone);
-      norms.forEach((ofVariable, b) => {
-        ofVariable.push(tf.addN(perColumn.map((ofColumn) => ofColumn[b])));
-      });
-    }
-    return parameters.map((each) => (each.trainable ? tf.stack(norms[trainable.indexOf(each)]) : null));
-  };
-}
-
-/** Squared gradient norm of each variable for one sample, one list a column. */
-function normsOfSample(
-  call: (inputs: tf.Tensor[], mask?: tf.Tensor) => tf.Tensor,
-  calls: readonly CallWithDelta[],
-  columns: number,
-  sample: number,
-  variables: readonly tf.Variable[],
-  whereNone: () => void,
-): tf.Tensor[][] {
-  return Array.from({ length: columns }, (_, column) =>
-    tf.tidy(() => {
-      const row = column * (calls[0].delta.shape[0] / columns) + sample;
+  /** What is made of the gradients of one row of deltas, which belongs to a sample: one tensor a trained weight. */
+  function ofRow(
+    calls: readonly CallWithDelta[],
+    row: number,
+    sample: number,
+    make: (gradient: tf.Tensor | undefined, variable: tf.Variable) => tf.Tensor,
+  ): tf.Tensor[] {
+    return tf.tidy(() => {
+      const variables = trainable.map((each) => variableOf(each.variable));
       const contribution = () =>
         tf.addN(
           calls.map(({ saved, mask, delta }) => {
@@ -142,8 +125,34 @@ function normsOfSample(
       if (gradients.every((gradient) => gradient === undefined)) {
         whereNone();
       }
-      // A weight that this sample does not reach has no gradient at all.
-      return gradients.map((gradient) => (gradient ? tf.sum(tf.square(gradient)) : tf.scalar(0)));
-    }),
-  );
+      return variables.map((variable, b) => make(gradients[b], variable));
+    });
+  }
+  const inOrder = <T>(ofTrainable: (place: number) => T) =>
+    parameters.map((each) => (each.trainable ? ofTrainable(trainable.indexOf(each)) : null));
+  return {
+    squaredNorms(calls, columns) {
+      const samples = calls[0].saved[0].shape[0];
+      const rowsOfColumn = calls[0].delta.shape[0] / columns;
+      const ofSamples = Array.from({ length: samples }, (_, sample) => {
+        const ofColumns = Array.from({ length: columns }, (_, column) =>
+          // A weight that this sample does not reach has no gradient at all.
+          ofRow(calls, column * rowsOfColumn + sample, sample, (gradient) =>
+            gradient ? tf.sum(tf.square(gradient)) : tf.scalar(0),
+          ),
+        );
+        return trainable.map((_, b) => tf.addN(ofColumns.map((ofColumn) => ofColumn[b])));
+      });
+      return inOrder((b) => tf.stack(ofSamples.map((norms) => norms[b])));
+    },
+    outerProducts(calls) {
+      const samples = calls[0].saved[0].shape[0];
+      const ofSamples = Array.from({ length: samples }, (_, sample) =>
+        ofRow(calls, sample, sample, (gradient, { size }) =>
+          gradient ? tf.reshape(gradient, [1, size]) : tf.zeros([1, size]),
+        ),
+      );
+      return inOrder((b) => [{ deltas: tf.stack(ofSamples.map((gradients) => gradients[b])) as tf.Tensor3D }]);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { type KernelInputs, transposedTimes } from '../../tfjs/products.js';
-import type { CallWithDelta, Layer, Operation, Parameter, RecordedCall } from './operation.js';
+import type { CallWithDelta, Layer, Operation, OuterProducts, Parameter, RecordedCall } from './operation.js';
 import type { ParameterOf } from './rule.js';
 import { affineSquaredNorms, biasSquaredNorm, joinKernelInputs, joinPositions } from './squared-norms.js';
 
@@ -15,12 +15,14 @@ export interface KernelProduct {
   /** `smooth` if all of this has right gradients in tf.js. */
   readonly differentiable?: Operation['differentiable'];
   /**
-   * The kernel's gradient for one column, summed over samples and calls.
+   * What the kernel's gradient for one column is made of, with the elements of the kernel in their order.
    *
    * @param delta the deltas of all calls, joined along their positions: [N, P, O].
-   * @returns the elements of the kernel in their order.
    */
-  kernelGradient(calls: readonly CallWithDelta[], delta: tf.Tensor3D): tf.Tensor;
+  kernelProducts(
+    calls: readonly CallWithDelta[],
+    delta: tf.Tensor3D,
+  ): OuterProducts & { readonly inputs?: tf.Tensor3D };
 }
 
 /** How sensitivities (`Sensitivity`) go through the product. */
@@ -77,7 +79,7 @@ export function kernelAndBias(
   kernelVariable: LayerVariable,
   biasVariable: LayerVariable | null,
   parameter: ParameterOf,
-  { product, backward, norms, kernelGradient, differentiable, squares }: KernelProduct,
+  { product, backward, norms, kernelProducts, differentiable, squares }: KernelProduct,
 ): Operation {
   const kernel = parameter(kernelVariable, 'kernel');
   const parameters: Parameter[] = biasVariable ? [kernel, parameter(biasVariable, 'bias')] : [kernel];
@@ -127,10 +129,19 @@ export function kernelAndBias(
         if (!each.trainable) {
           return null;
         }
-        return each === kernel
-          ? tf.reshape(kernelGradient(calls, delta), kernelVariable.shape as number[])
-          : tf.sum(delta, [0, 1]);
+        if (each !== kernel) {
+          return tf.sum(delta, [0, 1]);
+        }
+        const { inputs, deltas } = kernelProducts(calls, delta);
+        const gradient = inputs ? sumOfOuterProducts(inputs, deltas) : tf.sum(deltas, [0, 1]);
+        return tf.reshape(gradient, kernelVariable.shape as number[]);
       });
+    },
+    outerProducts(calls) {
+      const delta = joinPositions(calls.map((call) => asPositions(call.delta)));
+      return parameters.map((each) =>
+        each.trainable ? [each === kernel ? kernelProducts(calls, delta) : { deltas: delta }] : null,
+      );
     },
   };
 }

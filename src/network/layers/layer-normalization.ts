@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
-import type { Layer, Operation, Parameter } from './operation.js';
+import type { CallWithDelta, Layer, Operation, Parameter } from './operation.js';
 import { alongSamples, type LayerRule } from './rule.js';
 import { spread } from './sensitivity.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
@@ -108,6 +108,14 @@ export const layerNormalization: LayerRule = (anyLayer, parameter) => {
   }
   // The weights lie in memory in the order of the tensor's axes, whatever the order of the layer's.
   const row = (weight: LayerVariable) => tf.reshape(weight.read(), [1, 1, -1]);
+  /** What adds up to the gradient of gamma or beta at the positions of all calls: [R * N, P, F]. */
+  const contributionsTo = (each: Parameter, calls: readonly CallWithDelta[], columns: number) =>
+    joinPositions(
+      calls.map(({ saved, delta }) => {
+        const rows = asPositions(delta);
+        return each === gamma ? (multiplyEachColumn(rows, saved[0], columns) as tf.Tensor3D) : rows;
+      }),
+    );
   const affine: Operation = {
     layer,
     description: layer.getClassName(),
@@ -134,16 +142,11 @@ export const layerNormalization: LayerRule = (anyLayer, parameter) => {
       ofParameters: ({ inputs: [x] }) => parameters.map((each) => (each === gamma ? tf.square(x) : null)),
     },
     squaredNorms: (calls, columns) =>
-      parameters.map((each) => {
-        if (!each.trainable) {
-          return null;
-        }
-        const contributions = calls.map(({ saved, delta }) => {
-          const rows = asPositions(delta);
-          return each === gamma ? (multiplyEachColumn(rows, saved[0], columns) as tf.Tensor3D) : rows;
-        });
-        return biasSquaredNorm(joinPositions(contributions), columns);
-      }),
+      parameters.map((each) =>
+        each.trainable ? biasSquaredNorm(contributionsTo(each, calls, columns), columns) : null,
+      ),
+    outerProducts: (calls) =>
+      parameters.map((each) => (each.trainable ? [{ deltas: contributionsTo(each, calls, 1) }] : null)),
   };
   return [normalization, affine];
 };

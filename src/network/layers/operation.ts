@@ -100,6 +100,17 @@ export interface RecordedCall {
   readonly inputShapes: readonly (readonly number[])[];
 }
 
+/**
+ * What the gradients of one weight tensor are made of, row by row of N rows with one column each: G_n = sum_t a_nt d_nt^T over the
+ * positions t = 1..P.
+ */
+export interface OuterProducts {
+  /** a, [N, P, F]; or tokens, [N, P], each of which stands for a row of the unit matrix; absent: a = 1. */
+  readonly inputs?: Tensor3D | { readonly tokens: Tensor };
+  /** d, [N, P, O]. */
+  readonly deltas: Tensor3D;
+}
+
 /** A recorded call with the delta that reached its output. */
 export interface CallWithDelta extends RecordedCall {
   readonly delta: Tensor;
@@ -197,6 +208,12 @@ export interface Operation {
    * `parameters` (null for those that are frozen). Absent where tf.js is to differentiate `forward`.
    */
   gradients?(calls: readonly CallWithDelta[]): (Tensor | null)[];
+  /**
+   * What the gradient of each trainable parameter is made of for one column a sample, over all the calls, in the order of `parameters`
+   * (null for those that are frozen): scalar products of gradients come from it (`gram.ts`). Several of them are parts of the weight
+   * tensor that have no element in common. Absent: they come from squared norms of sums, which is slow.
+   */
+  outerProducts?(calls: readonly CallWithDelta[]): (readonly OuterProducts[] | null)[];
   /**
    * The linear piece of the function that a recorded call stood on, continued to other inputs: y_0 + D_0 (x - x_0). Present
    * where the output is piecewise linear in the inputs, but not linear.

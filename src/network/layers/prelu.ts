@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { multiplyEachColumn } from './columns.js';
-import type { Layer, Operation } from './operation.js';
+import type { CallWithDelta, Layer, Operation } from './operation.js';
 import type { LayerRule } from './rule.js';
 import { bySlope } from './sensitivity.js';
 import { biasSquaredNorm, joinPositions } from './squared-norms.js';
@@ -17,6 +17,15 @@ interface PreluLayer extends Layer {
 export const prelu: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as PreluLayer;
   const alpha = parameter(layer.alpha, 'fixed');
+  /** What adds up to the gradient of alpha in all calls: [R * N, calls, alphas]. */
+  const contributions = (calls: readonly CallWithDelta[], columns: number) =>
+    joinPositions(
+      calls.map(({ saved, delta }): tf.Tensor3D => {
+        const product = multiplyEachColumn(delta, saved[1], columns);
+        const shared = layer.alpha.shape.flatMap((size, i) => (size === 1 ? [i + 1] : []));
+        return tf.reshape(shared.length > 0 ? tf.sum(product, shared) : product, [delta.shape[0], 1, -1]);
+      }),
+    );
   const operation: Operation = {
     layer,
     description: layer.getClassName(),
@@ -35,17 +44,10 @@ export const prelu: LayerRule = (anyLayer, parameter) => {
     },
     backward: ({ saved }, delta, columns) => [multiplyEachColumn(delta, saved[0], columns)],
     sensitivity: { ...bySlope, ofParameters: ({ inputs: [x] }) => [tf.square(tf.minimum(x, 0))] },
-    squaredNorms(calls, columns) {
-      if (!alpha.trainable) {
-        return [null];
-      }
-      const contributions = calls.map(({ saved, delta }): tf.Tensor3D => {
-        const product = multiplyEachColumn(delta, saved[1], columns);
-        const shared = layer.alpha.shape.flatMap((size, i) => (size === 1 ? [i + 1] : []));
-        return tf.reshape(shared.length > 0 ? tf.sum(product, shared) : product, [delta.shape[0], 1, -1]);
-      });
-      return [biasSquaredNorm(joinPositions(contributions), columns)];
-    },
+    squaredNorms: (calls, columns) => [
+      alpha.trainable ? biasSquaredNorm(contributions(calls, columns), columns) : null,
+    ],
+    outerProducts: (calls) => [alpha.trainable ? [{ deltas: contributions(calls, 1) }] : null],
   };
   return [operation];
 };

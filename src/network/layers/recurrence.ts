@@ -258,6 +258,9 @@ export function recurrence(
       );
       return [tf.addN(norms)];
     },
+    outerProducts: (calls) => [
+      parameterU.trainable ? factorsOfKernel(through, calls).map(([inputs, deltas]) => ({ inputs, deltas })) : null,
+    ],
     gradients(calls) {
       if (!parameterU.trainable) {
         return [null];

@@ -36,6 +36,19 @@ function maskAtEveryStep(mask: tf.Tensor, steps: number): tf.Tensor {
   return tf.reshape(tf.tile(once, [1, steps, ...shape.map(() => 1)]), [samples * steps, ...shape]);
 }
 
+/** A call at all time steps, as one call for each of them. */
+function callsOfSteps(call: CallWithDelta): CallWithDelta[] {
+  const [[samples, steps, ...shape]] = call.inputShapes;
+  const delta = foldSteps(call.delta);
+  return Array.from({ length: steps }, (_, t) => ({
+    saved: call.saved.map((x) => timeStep(x, samples, steps, t)),
+    ...(call.mask && { mask: call.mask }),
+    inputShapes: [[samples, ...shape]],
+    delta: timeStep(delta, delta.shape[0] / steps, steps, t),
+    seeDeltaNorm: call.seeDeltaNorm,
+  }));
+}
+
 function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...rest }: Sensitivity): Sensitivity {
   const inside = (call: SensedCall): SensedCall => ({
     ...call,
@@ -69,7 +82,7 @@ function sensitivityAtEveryStep({ through, ofParameters, addsToSamples: _, ...re
 function atEveryStep(wrapper: Layer, operation: Operation): Operation {
   // There are no vectors with an axis for the columns here, and no shorter ways for them.
   const { byColumn: _, singly: __, squaredNormsOfVector: ___, ...ofSteps } = operation;
-  const { squaredNorms, gradients, onPieceOf, before, sensitivity } = operation;
+  const { squaredNorms, outerProducts, gradients, onPieceOf, before, sensitivity } = operation;
   const named = { layer: wrapper, description: `${wrapper.getClassName()} ${operation.description}` };
   if (operation.monotone) {
     return { ...operation, ...named };
@@ -90,26 +103,8 @@ function atEveryStep(wrapper: Layer, operation: Operation): Operation {
     backward: (call, delta, columns) =>
       operation.backward(inside(call), foldSteps(delta), columns).map((each) => unfoldSteps(each, delta.shape)),
     // The steps of a sample share the weights: their gradients add up, as those of several calls do.
-    squaredNorms:
-      squaredNorms &&
-      ((calls, columns) =>
-        squaredNorms(
-          calls.flatMap((call) => {
-            const [[samples, steps, ...shape]] = call.inputShapes;
-            const delta = foldSteps(call.delta);
-            return Array.from(
-              { length: steps },
-              (_, t): CallWithDelta => ({
-                saved: call.saved.map((x) => timeStep(x, samples, steps, t)),
-                ...(call.mask && { mask: call.mask }),
-                inputShapes: [[samples, ...shape]],
-                delta: timeStep(delta, delta.shape[0] / steps, steps, t),
-                seeDeltaNorm: call.seeDeltaNorm,
-              }),
-            );
-          }),
-          columns,
-        )),
+    squaredNorms: squaredNorms && ((calls, columns) => squaredNorms(calls.flatMap(callsOfSteps), columns)),
+    ...(outerProducts && { outerProducts: (calls) => outerProducts(calls.flatMap(callsOfSteps)) }),
     ...(sensitivity && { sensitivity: sensitivityAtEveryStep(sensitivity) }),
     ...(gradients && {
       gradients: (calls) => gradients(calls.map((call) => ({ ...inside(call), delta: foldSteps(call.delta) }))),

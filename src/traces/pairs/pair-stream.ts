@@ -153,7 +153,7 @@ export function pairStream({ seed, budgetBytes, capacity, population }: PairStre
 }
 
 /** Pairs to keep: each may need an input row of its own. */
-function capacityFor(inputs: readonly tf.Tensor[], budgetBytes: number): number {
+export function capacityFor(inputs: readonly tf.Tensor[], budgetBytes: number, most = MOST_STREAMED_PAIRS): number {
   const bytes = Math.min(budgetBytes, isGpu() ? MOST_ROW_BYTES : Number.POSITIVE_INFINITY);
-  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(MOST_STREAMED_PAIRS, Math.floor(bytes / bytesOfRows(inputs))));
+  return Math.max(FEWEST_STREAMED_PAIRS, Math.min(most, Math.floor(bytes / bytesOfRows(inputs))));
 }

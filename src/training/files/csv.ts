@@ -9,7 +9,8 @@ import { isBlank, linesFile } from './lines-file.js';
 
 /**
  * An observer that appends each reading to a CSV file, as one row: `step`, `epoch`, `minimumSharpness` and every other number, flag and
- * text of the reading, then `alpha/<layer>`, `trace/<parameter>`, and the `assumptions` in one cell. With the epoch's loss and
+ * text of the reading, then `eigenvalue/<rank>` and `balancedEigenvalue/<rank>` where there are some, `alpha/<layer>`, `trace/<parameter>`, and the
+ * `assumptions` in one cell. With the epoch's loss and
  * accuracy, as `logs/<name>`:
  *
  * ```ts

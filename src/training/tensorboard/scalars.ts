@@ -23,6 +23,11 @@ const descriptions = {
   parameterTrace: "This weight tensor's part of the trace of the loss Hessian.",
   alpha:
     "The factor by which the rescaling that attains `minimum` multiplies this layer's kernel. 0, or infinite (a gap in the line), where the minimum is approached and never attained.",
+  topEigenvalue:
+    'The largest eigenvalue of the Gauss-Newton matrix with the weights as they stand. Plain gradient descent is stable where it is below 2 / learning rate.',
+  edgeOfStability:
+    '2 / learning rate, with momentum m 2 (1 + m) / learning rate: plain gradient descent is stable where `top_eigenvalue` is below it.',
+  balancedEigenvalue: 'The same at the rescaling that attains `minimum`: it does not change when layers are rescaled.',
   lower:
     'Where the 95% interval of `minimum` begins, at 0 or above. It is that of a reliable reading; the text `reading` says where one is not.',
   upper: 'Where the 95% interval of `minimum` ends.',
@@ -38,7 +43,8 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
 /**
  * What a reading puts into TensorBoard, four groups of charts:
  *
- * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`
+ * - `<prefix>/minimum`, `<prefix>/standard_error`, `<prefix>/trace`, and where the reading has eigenvalues `<prefix>/top_eigenvalue`,
+ *   `<prefix>/top_eigenvalue_balanced` and, of SGD with or without momentum, `<prefix>/edge_of_stability`
  * - `<prefix>_interval/lower`, `<prefix>_interval/upper`: 2.086 standard errors around `minimum`
  * - `<prefix>_alpha/<layer>`
  * - `<prefix>_trace/<parameter>`
@@ -48,7 +54,7 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
  * are: TensorBoard's table says `Infinity`, and its chart leaves a gap.
  */
 export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
-  const { minimumSharpness, standardError, trace, scales, parameters } = reading;
+  const { minimumSharpness, standardError, trace, scales, parameters, topEigenvalues } = reading;
   const tags = intervalTags(prefix);
   const half = halfInterval(reading);
   const layers = distinctNames(scales.map(({ layer }) => layer));
@@ -57,6 +63,25 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
     { tag: tags.value, value: minimumSharpness, description: descriptions.minimum },
     { tag: `${prefix}/standard_error`, value: standardError, description: descriptions.standardError },
     { tag: `${prefix}/trace`, value: trace, description: descriptions.trace },
+    ...(topEigenvalues?.given ?? []).slice(0, 1).map(({ value }) => ({
+      tag: `${prefix}/top_eigenvalue`,
+      value,
+      description: descriptions.topEigenvalue,
+    })),
+    ...(topEigenvalues?.balanced ?? []).slice(0, 1).map(({ value }) => ({
+      tag: `${prefix}/top_eigenvalue_balanced`,
+      value,
+      description: descriptions.balancedEigenvalue,
+    })),
+    ...(topEigenvalues?.stableBelow === undefined
+      ? []
+      : [
+          {
+            tag: `${prefix}/edge_of_stability`,
+            value: topEigenvalues.stableBelow,
+            description: descriptions.edgeOfStability,
+          },
+        ]),
     { tag: tags.lower, value: Math.max(0, minimumSharpness - half), description: descriptions.lower },
     { tag: tags.upper, value: minimumSharpness + half, description: descriptions.upper },
     ...scales.map(({ alpha }, i) => ({

@@ -8,6 +8,7 @@ import { layerTable } from '../../../src/network/layers/table.js';
 import { planSteps, record } from '../../../src/network/tape.js';
 import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { lcg } from '../../measure/golden-network.js';
+import { checkScalarProducts } from './check-scalar-products.js';
 import { checkSensitivities } from './check-sensitivity.js';
 import type { Plain, PlainLayer } from './plain-layers.js';
 
@@ -114,6 +115,9 @@ async function check(
   const norms = squaredNorms(graph, plan, tape, new Map([[0, delta.clone()]]), COLUMNS, gauge);
   const found = new Map([...norms].map(([parameter, norm]) => [parameter.name, [...norm.dataSync()]]));
   tf.dispose([...norms.values()]);
+  const column = tf.slice(delta, 0, SAMPLES);
+  checkScalarProducts(graph, plan, tape, column);
+  tf.dispose(column);
   tape.dispose();
   expect(tf.memory().numTensors).toBe(before);
 

@@ -47,7 +47,7 @@ describe('kernelAndBias', () => {
         through: (q) => q,
         inputs: (input) => tf.sum(tf.square(input), -1, true),
       },
-      kernelGradient: ([call], delta) => sumOfOuterProducts(asPositions(call!.saved[0]!), delta),
+      kernelProducts: ([call], deltas) => ({ inputs: asPositions(call!.saved[0]!), deltas }),
     });
     const x = tf.randomUniform([SAMPLES, POSITIONS, FAN_IN], -1, 1, 'float32', 1);
     const delta = tf.randomUniform([SAMPLES, POSITIONS, FAN_OUT], -1, 1, 'float32', 2);
@@ -114,7 +114,7 @@ describe('kernelAndBias', () => {
       backward: (_call, delta) => [delta],
       squares: { ofKernel: (squares) => squares, through: (q) => q, inputs: (x) => x },
       norms: { kernel: (calls, delta, columns) => tf.tensor1d([calls.length, columns, ...delta.shape]) },
-      kernelGradient: () => tf.scalar(0),
+      kernelProducts: (_calls, deltas) => ({ deltas }),
     });
     tf.tidy(() => {
       const [norm] = squaredNorms!([call, call], 1);

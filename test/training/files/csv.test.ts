@@ -98,6 +98,12 @@ describe('csvWriter', () => {
     ]);
   });
 
+  it('has the largest eigenvalues by their rank', () => {
+    const of = (value: number) => ({ value, standardError: 0, reliable: true });
+    csvWriter(path).next({ ...reading, topEigenvalues: { given: [of(5), of(4)], balanced: [of(3)], pairs: 9 } });
+    expect(table()[0]).toMatchObject({ 'eigenvalue/1': '5', 'eigenvalue/2': '4', 'balancedEigenvalue/1': '3' });
+  });
+
   it('gives every number a column of its own', () => {
     const scales = ['h', 'h', 'h_2'].map((layer, alpha) => ({ layer, alpha }));
     csvWriter(path).next({ ...reading, scales });

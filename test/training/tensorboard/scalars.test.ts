@@ -35,6 +35,16 @@ it('a reading has four groups of charts; names that occur again are numbered, sl
   ]);
 });
 
+it('the largest eigenvalue has a chart where there is one, at either scale', () => {
+  const of = (value: number) => ({ value, standardError: 0, reliable: true });
+  const topEigenvalues = { given: [of(5), of(4)], balanced: [of(3), of(2)], pairs: 9 };
+  const points = scalarPoints(readingOf(1, { topEigenvalues }), 's');
+  expect(points.filter(({ tag }) => tag.includes('eigenvalue')).map(({ tag, value }) => [tag, value])).toEqual([
+    ['s/top_eigenvalue', 5],
+    ['s/top_eigenvalue_balanced', 3],
+  ]);
+});
+
 it('no two layers share a tag, whatever they are called', () => {
   const scales = ['h', 'h', 'h_2', 'h', 'h_3'].map((layer, i) => ({ layer, alpha: i }));
   const parameters = ['h/a', 'h.a', 'h/a_2'].map((name, trace) => ({ name, layer: 'h', trace, standardError: 0 }));

@@ -1,0 +1,29 @@
+/** One eigenvalue of the Gauss-Newton matrix. */
+export interface Eigenvalue {
+  readonly value: number;
+  /** One standard error of `value`; 0 where every pair of sample and column was taken. */
+  readonly standardError: number;
+  /** Whether `standardError` can be trusted, as that of the reading. */
+  readonly reliable: boolean;
+}
+
+/**
+ * The largest eigenvalues of the Gauss-Newton matrix of all trained weights, by falling value:
+ *
+ *     G = (1/N) sum_n J_n^T H_n J_n,
+ *
+ * with J_n the Jacobian of sample n's outputs by the weights, and H_n the Hessian of its loss in these.
+ */
+export interface TopEigenvalues {
+  /** With the weights as they stand: how sharp the loss is for plain gradient descent. */
+  readonly given: readonly Eigenvalue[];
+  /** At the rescaling that attains Minimum Sharpness: the same whatever the scales of the layers. */
+  readonly balanced: readonly Eigenvalue[];
+  /**
+   * Below this the largest of `given` leaves plain gradient descent stable: 2 / learning rate of the optimizer that the model is compiled with, with
+   * momentum m 2 (1 + m) / learning rate. Undefined for other optimizers, and where there is none.
+   */
+  readonly stableBelow?: number;
+  /** Pairs of sample and column that they come from. */
+  readonly pairs: number;
+}

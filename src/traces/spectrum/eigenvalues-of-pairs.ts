@@ -1,0 +1,159 @@
+import { type PairSample, SampledTraces } from '../pairs/sampled-traces.js';
+import type { TotalError } from '../sampling/horvitz-thompson.js';
+import { type Eigenpair, topEigenpairs } from './eigenpairs.js';
+import type { PairGrams } from './pair-grams.js';
+
+/** Pairs that were drawn, with the probabilities of that: what an estimate made of them goes by. */
+export interface DrawnPairs extends Pick<PairSample, 'samples' | 'inclusion'> {
+  /** The sample of each pair. */
+  readonly sampleOf: readonly number[];
+  /** Where the samples are a random part of those that the estimate speaks for: how many these are. */
+  readonly population?: number | undefined;
+}
+
+/** An eigenvalue, estimated from pairs. */
+export interface EstimatedEigenvalue {
+  readonly value: number;
+  /** Of `value`, by the choice of the pairs, and of the samples of a part: the root of the mean square, with what it lies off on average. */
+  readonly error: TotalError;
+  /** v^T G_b v of each block, for the eigenvector v of length 1 at the scales at hand: they add up to `value`. */
+  readonly ofBlocks: readonly number[];
+}
+
+/** Eigenvectors beside those wanted, for what they do to these. */
+const NEIGHBOURS = 3;
+/** Of fewer pairs drawn at random, those that look reliable are mostly draws that missed the pairs that count. */
+const FEWEST_UNCERTAIN = 50;
+
+/**
+ * The largest eigenvalues of the Gauss-Newton matrix at rescaled weights, G = sum_b f_b G_b in blocks. With the gradients g_i of the
+ * pairs drawn, G^ = (1/N) sum_i g_i g_i^T / pi_i has those of the matrix of scalar products
+ *
+ *     K_ij = sum_b f_b <g_i, g_j>_b / (N sqrt(pi_i pi_j)).
+ *
+ * To first order an eigenvalue with the eigenvector u of K is a total over the pairs, lambda = sum_i lambda u_i^2, and has the error of such a
+ * total (the linearised, or infinitesimal jackknife, variance). To second order eigenvalues push each other away: the part of the
+ * error between the eigenvectors u and w of two, sqrt(lambda mu) sum_i u_i w_i with the variance S, moves them apart by
+ *
+ *     (|lambda - mu| - sqrt(max(0, (lambda - mu)^2 - 4 S))) / 2
+ *
+ * as seen from the distance that they have afterwards (the eigenvalues of a matrix of two rows; S / |lambda - mu| where it is small). The
+ * largest come out too high, those with near neighbours above them may come out too low; the larger of the two pushes
+ * is in the error. It is not taken off the value, since it is not known well enough for that where neighbours are near.
+ *
+ * @param factors f_b, at least 0.
+ */
+export function eigenvaluesOfPairs(
+  grams: PairGrams,
+  drawn: DrawnPairs,
+  factors: readonly number[],
+  count: number,
+): EstimatedEigenvalue[] {
+  const { pairs, products, units } = grams;
+  const { samples, inclusion } = drawn;
+  const roots = inclusion.map((pi, i) => units[i] / Math.sqrt(samples * pi));
+  const matrix = new Float64Array(pairs * pairs);
+  products.forEach((ofBlock, b) => {
+    if (factors[b] > 0) {
+      addScaled(matrix, ofBlock, roots, factors[b]);
+    }
+  });
+  const all = topEigenpairs(matrix, pairs, count, NEIGHBOURS);
+  const found = all.slice(0, count);
+  const errorOf = errorsOfSums(drawn, pairs);
+  const beyond = diagonalBeyond(matrix, all);
+  return found.map(({ value, vector }, j) => {
+    const error = errorOf((i) => value * vector[i] ** 2);
+    const push = { up: 0, down: 0 };
+    all.forEach((other, k) => {
+      if (k !== j) {
+        const root = Math.sqrt(value * Math.max(0, other.value));
+        const { standardError } = errorOf((i) => root * vector[i] * other.vector[i]);
+        const gap = Math.abs(value - other.value);
+        push[k < j ? 'down' : 'up'] += (gap - Math.sqrt(Math.max(0, gap ** 2 - 4 * standardError ** 2))) / 2;
+      }
+    });
+    // All others have next to none of its size.
+    push.up += vector.reduce((sum, each, i) => sum + uncertaintyOf(drawn, i) * each ** 2 * beyond[i], 0);
+    return {
+      value,
+      error: withOffset(error, Math.max(push.up, push.down)),
+      ofBlocks: products.map((ofBlock, b) =>
+        factors[b] > 0
+          ? factors[b] *
+            quadraticForm(
+              ofBlock,
+              vector.map((each, i) => each * roots[i]),
+            )
+          : 0,
+      ),
+    };
+  });
+}
+
+/** The error of sums over the pairs drawn, with terms that hold 1 / pi_i and 1 / N. */
+function errorsOfSums({ samples, inclusion, sampleOf, population }: DrawnPairs, pairs: number) {
+  return (termOf: (i: number) => number): TotalError => {
+    const sample: PairSample = {
+      samples,
+      pairs,
+      closedForm: [null],
+      inclusion,
+      traces: [inclusion.map((pi, i) => samples * pi * termOf(i))],
+      ...(population !== undefined && { part: { population, sampleOf, closedForm: [[]] } }),
+    };
+    return new SampledTraces([sample]).errorOf([1]);
+  };
+}
+
+/** 1 - pi, with the chance of the sample to be in the part. */
+function uncertaintyOf({ samples, inclusion, population = samples }: DrawnPairs, i: number): number {
+  return 1 - (inclusion[i] * samples) / population;
+}
+
+/** The diagonal of a matrix without the part that some of its eigenvectors have in it. */
+function diagonalBeyond(matrix: Float64Array, eigenpairs: readonly Eigenpair[]): Float64Array {
+  const size = Math.round(Math.sqrt(matrix.length));
+  return Float64Array.from({ length: size }, (_, i) => {
+    const known = eigenpairs.reduce((sum, { value, vector }) => sum + value * vector[i] ** 2, 0);
+    return Math.max(0, matrix[i * size + i] - known);
+  });
+}
+
+/** The error of a value that is also off by as much as `offset` on average. */
+function withOffset(error: TotalError, offset: number): TotalError {
+  const standardError = Math.hypot(error.standardError, offset);
+  return {
+    ...error,
+    standardError,
+    margin: error.standardError > 0 ? error.margin * (standardError / error.standardError) : error.margin,
+    reliable: error.reliable && (error.uncertain === 0 || error.uncertain >= FEWEST_UNCERTAIN),
+  };
+}
+
+/** Adds factor r_i r_j a_ij. The larger half is rounded as the smaller one, so that the matrix stays symmetric. */
+function addScaled(matrix: Float64Array, a: Float32Array, roots: readonly number[], factor: number): void {
+  const size = roots.length;
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      const product = factor * roots[i] * roots[j] * a[i * size + j];
+      matrix[i * size + j] += product;
+      if (i !== j) {
+        matrix[j * size + i] += product;
+      }
+    }
+  }
+}
+
+/** u^T a u. */
+function quadraticForm(a: Float32Array, u: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < u.length; i++) {
+    let ofRow = 0;
+    for (let j = 0; j < u.length; j++) {
+      ofRow += a[i * u.length + j] * u[j];
+    }
+    sum += u[i] * ofRow;
+  }
+  return sum;
+}

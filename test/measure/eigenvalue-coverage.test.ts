@@ -1,0 +1,127 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { expect, it } from 'vitest';
+import { modelAssignment } from '../../src/measure/measure-sharpness.js';
+import { withTask } from '../../src/measure/task.js';
+import { trainedParameters } from '../../src/network/graph.js';
+import { curvedHeads } from '../../src/network/heads.js';
+import { forwardPasses } from '../../src/traces/pairs/pair-sampler.js';
+import { tensorPairs } from '../../src/traces/pairs/tensor-pairs.js';
+import { paretoSample } from '../../src/traces/sampling/pareto.js';
+import { uniform } from '../../src/traces/sampling/uniform.js';
+import { type DrawnPairs, eigenvaluesOfPairs } from '../../src/traces/spectrum/eigenvalues-of-pairs.js';
+import { type PairGrams, pairGrams } from '../../src/traces/spectrum/pair-grams.js';
+
+/*
+ * Whether the errors that eigenvalues state are true, over 200 draws. The scalar products of all pairs are found once; the draws and
+ * everything after them are then made from these as readings make them.
+ */
+
+const DRAWS = 200;
+const SAMPLES = 120;
+const CLASSES = 4;
+const COUNT = 3;
+const PAIRS = 128;
+
+const he = (seed: number) => ({ kernelInitializer: tfl.initializers.heNormal({ seed }) });
+
+async function network(loss: string, activation: 'softmax' | 'sigmoid' | 'linear', epochs: number) {
+  const { layers } = tfl;
+  const model = tfl.sequential({
+    layers: [
+      layers.dense({ units: 32, activation: 'relu', inputShape: [16], ...he(1) }),
+      layers.dense({ units: 32, activation: 'relu', ...he(2) }),
+      layers.dense({ units: CLASSES, activation, ...he(3) }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.adam(0.01), loss });
+  const { x, y } = tf.tidy(() => {
+    const classes = tf.tensor1d(
+      Array.from({ length: SAMPLES }, (_, n) => n % CLASSES),
+      'int32',
+    );
+    const ideal = tf.gather(tf.randomNormal([CLASSES, 16], 0, 1, 'float32', 7), classes);
+    return {
+      x: tf.add(ideal, tf.randomNormal([SAMPLES, 16], 0, 1, 'float32', 9)),
+      y: tf.cast(tf.oneHot(classes, CLASSES), 'float32'),
+    };
+  });
+  if (epochs > 0) {
+    await model.fit(x, y, { epochs, batchSize: 50, shuffle: false, verbose: 0 });
+  }
+  y.dispose();
+  return { model, x };
+}
+
+/** All pairs, with the sizes that they are drawn by. */
+function allPairs(model: tfl.LayersModel, x: tf.Tensor): Promise<{ grams: PairGrams; sizes: Float32Array }> {
+  return withTask(modelAssignment(model, x, {}), async ({ subject: { graph, heads }, budgetBytes }) => {
+    const { sizesOf, dispose } = forwardPasses(graph, heads, budgetBytes, trainedParameters(graph), false)();
+    const batch = await sizesOf([x], async () => {});
+    dispose();
+    const source = tensorPairs([x], batch, 0, false, undefined);
+    const { length } = batch.sizes;
+    const whole = await pairGrams(graph, curvedHeads(heads), budgetBytes, length, source.rows, async () => {});
+    // All blocks as one: only their sum counts here.
+    const sum = new Float32Array(length * length);
+    for (const ofBlock of whole.products) {
+      ofBlock.forEach((product, i) => {
+        sum[i]! += product;
+      });
+    }
+    return { grams: { ...whole, products: [sum] }, sizes: batch.sizes };
+  });
+}
+
+/** What a reading knows of the pairs that it has drawn. */
+function drawn({ pairs, products: [all], units, parameters }: PairGrams, indices: readonly number[]): PairGrams {
+  const size = indices.length;
+  const products = new Float32Array(size * size);
+  indices.forEach((i, row) => {
+    indices.forEach((j, column) => {
+      products[row * size + column] = all![i * pairs + j]!;
+    });
+  });
+  return { pairs: size, parameters, products: [products], units: Float64Array.from(indices, (i) => units[i]!) };
+}
+
+const cells = [
+  ['categoricalCrossentropy', 'softmax', 0],
+  ['categoricalCrossentropy', 'softmax', 40],
+  ['binaryCrossentropy', 'sigmoid', 8],
+  ['meanSquaredError', 'linear', 40],
+] as const;
+
+it.each(cells)('%s, %s, after %i epochs', { timeout: 240_000 }, async (loss, activation, epochs) => {
+  const { model, x } = await network(loss, activation, epochs);
+  const { grams, sizes } = await allPairs(model, x);
+  const sampleOf: number[] = [];
+  const known: DrawnPairs = { samples: SAMPLES, sampleOf, inclusion: Array.from(sizes, () => 1) };
+  const truths = eigenvaluesOfPairs(grams, known, [1], COUNT);
+  expect(truths.map(({ error }) => error.standardError)).toEqual([0, 0, 0]);
+  const reliable = truths.map(() => 0);
+  const covered = truths.map(() => 0);
+  for (let seed = 1; seed <= DRAWS; seed++) {
+    const { indices, inclusion } = paretoSample(sizes, PAIRS, (i) => uniform(seed, i));
+    const found = eigenvaluesOfPairs(drawn(grams, indices), { samples: SAMPLES, sampleOf, inclusion }, [1], COUNT);
+    found.forEach(({ value, error }, j) => {
+      if (error.reliable) {
+        reliable[j]!++;
+        covered[j]! += Math.abs(value - truths[j]!.value) <= error.margin ? 1 : 0;
+      }
+    });
+  }
+  reliable.forEach((of, j) => {
+    const words = `eigenvalue ${j + 1}: ${covered[j]} of ${of}`;
+    expect(covered[j]! + DRAWS - of, words).toBeGreaterThanOrEqual(0.91 * DRAWS);
+    // Of few, a share says little.
+    if (of > DRAWS / 4) {
+      expect(covered[j]! / of, words).toBeGreaterThanOrEqual(0.91);
+    }
+  });
+  if (epochs === 0) {
+    expect(Math.min(...reliable)).toBeGreaterThan(DRAWS / 2);
+  }
+  tf.dispose(x);
+  model.dispose();
+});

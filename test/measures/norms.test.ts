@@ -1,0 +1,48 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, it } from 'vitest';
+import { frobeniusNorm, pathNorm } from '../../src/measures.js';
+import { smallNetwork } from './small-network.js';
+
+it('the path norm is the sum over all paths, and does not change when layers are rescaled', () => {
+  const { model, weights, plain, rescale, widths } = smallNetwork();
+  const values = plain();
+  // Every path by itself: begin at an input or at a bias, and walk to an output.
+  let sum = 0;
+  const walk = (layer: number, unit: number, product: number): void => {
+    if (layer === 3) {
+      sum += product ** 2;
+      return;
+    }
+    for (let next = 0; next < widths[layer + 1]!; next++) {
+      walk(layer + 1, next, product * values[2 * layer]![unit * widths[layer + 1]! + next]!);
+    }
+  };
+  for (let input = 0; input < widths[0]!; input++) {
+    walk(0, input, 1);
+  }
+  for (let layer = 0; layer < 3; layer++) {
+    values[2 * layer + 1]!.forEach((bias, unit) => {
+      walk(layer + 1, unit, bias);
+    });
+  }
+  const network = (input: tf.Tensor) => model.apply(input) as tf.Tensor;
+  const { numTensors } = tf.memory();
+  const found = pathNorm(network, weights, [3]);
+  expect(tf.memory().numTensors).toBe(numTensors);
+  expect(plain()).toEqual(values);
+  expect(found / Math.sqrt(sum)).toBeCloseTo(1, 5);
+  const frobenius = frobeniusNorm(weights);
+  expect(frobenius).toBeCloseTo(Math.hypot(...values.flat()), 4);
+  rescale();
+  expect(pathNorm(network, weights, [3]) / found).toBeCloseTo(1, 5);
+  expect(frobeniusNorm(weights) / frobenius).toBeGreaterThan(1.5);
+});
+
+it('networks whose squared weights give no paths are refused, and get their weights back', () => {
+  const { weights, plain } = smallNetwork();
+  const values = plain();
+  expect(() => pathNorm((input) => tf.neg(input), weights, [3])).toThrow(
+    /^pathNorm: outputs of squared weights must be .*\.$/,
+  );
+  expect(plain()).toEqual(values);
+});
