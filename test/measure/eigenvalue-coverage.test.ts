@@ -7,10 +7,10 @@ import { trainedParameters } from '../../src/network/graph.js';
 import { curvedHeads } from '../../src/network/heads.js';
 import { forwardPasses } from '../../src/traces/pairs/pair-sampler.js';
 import { tensorPairs } from '../../src/traces/pairs/tensor-pairs.js';
-import { paretoSample } from '../../src/traces/sampling/pareto.js';
 import { uniform } from '../../src/traces/sampling/uniform.js';
 import { type DrawnPairs, eigenvaluesOfPairs } from '../../src/traces/spectrum/eigenvalues-of-pairs.js';
 import { type PairGrams, pairGrams } from '../../src/traces/spectrum/pair-grams.js';
+import { paretoSample } from '../traces/sampling/pareto-sample.js';
 
 /*
  * Whether the errors that eigenvalues state are true, over 200 draws. The scalar products of all pairs are found once; the draws and
