@@ -17,6 +17,7 @@ export interface ReadFrom {
   readonly notes: readonly string[];
 }
 
+/** All that a page shows. */
 export interface PageContent {
   readonly title: string;
   readonly runs: readonly ShownRun[];
@@ -108,10 +109,9 @@ const shapes: Readonly<Record<KeyItem['shape'], string>> = {
   band: '<path d="M0 2h18v10H0z" fill="currentColor" opacity=".25"/>',
   bar: '<path d="M1 7h16" stroke="currentColor" stroke-width="2" opacity=".6"/>',
   circle: '<circle cx="9" cy="7" r="4.4"/>',
-  cross: '<path d="M7.5 3h3v2.5H13v3h-2.5V11h-3V8.500H5v-3h2.5z"/>',
+  cross: '<path d="M7.5 3h3v2.5H13v3h-2.5V11h-3V8.5H5v-3h2.5z"/>',
   diamond: '<path d="M9 2l4 5-4 5-4-5z"/>',
-  'triangle-up': '<path d="M9 2.500l5 9H4z"/>',
-  'triangle-down': '<path d="M9 11.500l5-9H4z"/>',
+  'triangle-up': '<path d="M9 2.5l5 9H4z"/>',
 };
 
 function keyHtml(key: readonly KeyItem[]): string {

@@ -61,7 +61,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Taken = { readonly reading: ChartReading } | { readonly problem: ChartProblem & { readonly step?: number } };
 
 /** What a report does not show takes no memory. */
-const unused = ['pairs', 'exact', 'durationMs', 'fingerprint'];
+const unused = ['pairs', 'exact', 'durationMs'];
 
 /** Nothing yet. */
 export function runRecorder(): RunRecorder {

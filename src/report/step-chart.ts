@@ -21,7 +21,7 @@ export interface ChartLine {
 export interface Sign {
   readonly at: number;
   readonly value: number;
-  readonly shape: 'circle' | 'cross' | 'triangle-up' | 'triangle-down' | 'diamond';
+  readonly shape: 'circle' | 'cross' | 'triangle-up' | 'diamond';
   readonly color: string;
 }
 

@@ -27,16 +27,16 @@ it('refuses what is no run in one line, and lists all that is wrong', async () =
   await expect(sharpnessReport('x', { titel: '' } as never)).rejects.toThrow("no option 'titel'");
 });
 
-it('a hundred thousand readings make a page of bounded size, with the least and the greatest', async () => {
-  const many = Array.from({ length: 100_000 }, (_, i) => reading(i, 10 + Math.sin(i), { assumptions: ['a'] }));
-  many[54_321] = reading(54_321, 99.5, { assumptions: ['a'] });
+it('many readings make a page of bounded size, with the least and the greatest', async () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => reading(i, 10 + Math.sin(i), { assumptions: ['a'] }));
+  many[14_321] = reading(14_321, 99.5, { assumptions: ['a'] });
   many[12_345] = reading(12_345, 3.25, { reliable: false, assumptions: ['b'] });
   const { html } = await sharpnessReport({ many });
   expect(html.length).toBeLessThan(500_000);
   expect(html).toContain('data-value="99.5"');
   expect(html).toContain('data-value="3.25"');
-  expect(html).toMatch(/Drawn and listed are \d+ of 100000 readings/);
-  expect(html).toContain('1 of 100000 readings');
+  expect(html).toMatch(/Drawn and listed are \d+ of 20000 readings/);
+  expect(html).toContain('1 of 20000 readings');
 });
 
 describe('in a browser', () => {
