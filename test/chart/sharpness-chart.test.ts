@@ -584,6 +584,91 @@ describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
     await tab.evaluate(() => page.chart.dispose());
   });
 
+  it('prints in the light what is out of sight, and leaves nothing behind where that is taken out of the page', async () => {
+    const found = await tab.evaluate(async () => {
+      const main = document.querySelector('main')!;
+      main.style.marginTop = '5000px';
+      page.begin({ layers: false, theme: 'dark' });
+      page.feed(20);
+      await page.drawn();
+      const picture = () => document.querySelector('canvas')!.toDataURL();
+      const dark = picture();
+      dispatchEvent(new Event('beforeprint'));
+      const isOther = picture() !== dark;
+      dispatchEvent(new Event('afterprint'));
+      page.chart.element.remove();
+      await page.drawn();
+      const left = page.chart.element.querySelectorAll('canvas').length;
+      page.chart.dispose();
+      main.removeAttribute('style');
+      return { isOther, left };
+    });
+    expect(found).toEqual({ isOther: true, left: 0 });
+  });
+
+  it('a layer that comes first while the chart is out of the page makes no plot there', async () => {
+    const canvases = await tab.evaluate(async () => {
+      page.begin();
+      await page.drawn();
+      page.chart.element.remove();
+      await page.drawn();
+      page.feed(3);
+      await page.drawn();
+      const before = page.chart.element.querySelectorAll('canvas').length;
+      const file = page.chart.toSVG().includes('conv');
+      const after = page.chart.element.querySelectorAll('canvas').length;
+      page.chart.dispose();
+      return { before, file, after };
+    });
+    expect(canvases).toEqual({ before: 0, file: true, after: 0 });
+  });
+
+  // What users of live charts have met: a slow series beside a fast one vanishes, a page that comes back from hidden
+  // draws all that it missed, labels stay from an earlier training.
+  it('a run with few readings is drawn beside one with many, and told in each layer', async () => {
+    const found = await tab.evaluate(async () => {
+      page.begin({ trace: false });
+      for (let i = 0; i < 3000; i++) {
+        page.chart.update({ ...page.readingAt(i), step: i });
+      }
+      for (const step of [0, 1500.5, 2999]) {
+        page.chart.update({ ...page.readingAt(0, 3), step }, 'sparse');
+      }
+      await page.drawn(8);
+      const canvas = document.querySelector('canvas')!;
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      const columns = new Set<number>();
+      for (let i = 0; i < data.length; i += 4) {
+        // Its orange, which the band over it may change by a little.
+        if (data[i]! - data[i + 2]! > 140) {
+          columns.add((i / 4) % canvas.width);
+        }
+      }
+      const layer = document.querySelector('.layer p span:last-child')!.parentElement!;
+      const words = { text: layer.textContent, title: layer.querySelector('span')!.title };
+      page.chart.dispose();
+      return { columns: columns.size, ...words };
+    });
+    expect(found.columns).toBeGreaterThan(500);
+    expect(found.title).toMatch(/^run 1: trace [\d.]+, alpha [\d.]+; sparse: trace [\d.]+, alpha [\d.]+$/);
+  });
+
+  it('a network that has collapsed is marked and told; nothing is announced where that is not wanted', async () => {
+    const found = await tab.evaluate(async () => {
+      page.begin({ layers: false, announce: false });
+      page.feed(5);
+      page.readings$.next({ ...page.readingAt(5, 1e-9), collapsed: true });
+      await page.drawn();
+      const value = document.querySelector('.runs .value')!.textContent;
+      const said = document.querySelector('.said')!.textContent;
+      const svg = page.chart.toSVG();
+      page.chart.dispose();
+      return { value, said, marks: svg.split('has collapsed').length - 1 };
+    });
+    expect(found.value).toContain(', collapsed');
+    expect(found).toMatchObject({ said: '', marks: 1 });
+  });
+
   it('a stream that fails is a mark', async () => {
     const when = await tab.evaluate(async () => {
       page.begin();
