@@ -22,12 +22,22 @@ const finiteOf = (value: unknown) => (Number.isFinite(value) ? (value as number)
 const listOf = (value: unknown): Readonly<Record<string, unknown>>[] =>
   Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : [];
 
+/** One text in place of all that are equal to it: each message of a worker brings names and sentences of its own. */
+function shared(text: unknown, texts: Map<string, string>): string {
+  const own = String(text);
+  const found = texts.get(own) ?? own;
+  texts.set(found, found);
+  return found;
+}
+
 /**
- * What came as a reading, with its numbers as numbers and its lists as lists. What else it holds stays, for files.
+ * What came as a reading, with its numbers as numbers and its lists as lists. What else it holds stays, for files; of its lists, what a
+ * chart or a file has of them.
  *
+ * @param texts of readings before.
  * @throws Error with one line where it has no Minimum Sharpness.
  */
-export function receivedReading(given: ChartReading): ChartReading {
+export function receivedReading(given: ChartReading, texts: Map<string, string> = new Map()): ChartReading {
   const minimumSharpness = numberOf(given?.minimumSharpness);
   if (minimumSharpness === undefined) {
     throw new Error('sharpnessChart: what came is no reading, for it has no number minimumSharpness.');
@@ -42,21 +52,20 @@ export function receivedReading(given: ChartReading): ChartReading {
     trace: numberOf(trace),
     collapsed: typeof collapsed === 'boolean' ? collapsed : undefined,
     parameters: listOf(parameters).map((each) => ({
-      ...each,
-      name: String(each.name),
-      layer: String(each.layer),
+      name: shared(each.name, texts),
+      layer: shared(each.layer, texts),
       trace: numberOf(each.trace) ?? Number.NaN,
     })),
     scales: listOf(scales).map((each) => ({
-      ...each,
-      layer: String(each.layer),
+      layer: shared(each.layer, texts),
       alpha: numberOf(each.alpha) ?? Number.NaN,
     })),
-    assumptions: Array.isArray(assumptions) ? assumptions : undefined,
+    assumptions: Array.isArray(assumptions) ? assumptions.map((each) => shared(each, texts)) : undefined,
   };
   // In the order in which they came, which is that of the columns of files.
   const values: Readonly<Record<string, unknown>> = { ...rest, ...known };
-  const all = Object.keys(given).map((key) => [key, values[key]] as const);
+  const textOf = (value: unknown) => (typeof value === 'string' ? shared(value, texts) : value);
+  const all = Object.keys(given).map((key) => [key, textOf(values[key])] as const);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as unknown as ChartReading;
 }
 

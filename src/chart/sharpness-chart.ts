@@ -131,6 +131,7 @@ export function sharpnessChart(
   const layers = new Map<string, { readonly panel: Panel; readonly values: LayerValues }>();
   const panels = () => [main, ...[...layers.values()].map(({ panel }) => panel)];
   const lastSteps = new Map<Run, number>();
+  const texts = new Map<string, string>();
   const subscriptions: Unsubscribable[] = [];
   let queue: Entry[] = [];
   let isPointing = false;
@@ -247,7 +248,7 @@ export function sharpnessChart(
     }
   };
   const addReading = (run: Run, reading: ChartReading) => {
-    const received = receivedReading(reading);
+    const received = receivedReading(reading, texts);
     // One after the last: an earlier step would replace what was drawn.
     const step = received.step ?? (lastSteps.get(run) ?? 0) + 1;
     lastSteps.set(run, step);

@@ -1,6 +1,8 @@
 import { Observable, Subject } from 'rxjs';
 import { appendedElement } from '../../src/chart/appended-element.js';
+import { paddedRange } from '../../src/chart/axis-ticks.js';
 import { chartFigure } from '../../src/chart/chart-figure.js';
+import { layerValuesIn } from '../../src/chart/layer-values.js';
 import { legendIn } from '../../src/chart/legend.js';
 import { panelIn } from '../../src/chart/panel.js';
 import { pictureOf } from '../../src/chart/picture.js';
@@ -67,7 +69,18 @@ const page = {
   problems$: undefined as unknown as Subject<Problem>,
   subscribed: 0,
   sharpnessChart,
-  parts: { appendedElement, chartFigure, fillTable, legendIn, panelIn, pictureOf, recordedRuns, themes },
+  parts: {
+    appendedElement,
+    chartFigure,
+    fillTable,
+    layerValuesIn,
+    legendIn,
+    paddedRange,
+    panelIn,
+    pictureOf,
+    recordedRuns,
+    themes,
+  },
   readingAt,
   problemAt,
   nextFrame,

@@ -80,3 +80,11 @@ it('keys begin at what came last, which is not always the last row', () => {
   press('ArrowRight');
   expect(moves).toEqual([0, null, 2]);
 });
+
+it('is left as by escape, once', () => {
+  rows.addRows([10, 20]);
+  press('Home');
+  cursor.leave();
+  cursor.leave();
+  expect([cursor.selected(), moves]).toEqual([undefined, [0, null]]);
+});

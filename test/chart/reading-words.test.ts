@@ -1,5 +1,14 @@
 import { expect, it } from 'vitest';
-import { layersOf, problemLine, sharpnessOf, valuesOf, whenOf } from '../../src/chart/reading-words.js';
+import {
+  layersOf,
+  layerText,
+  markOf,
+  problemLine,
+  sharpnessOf,
+  shortLayerText,
+  valuesOf,
+  whenOf,
+} from '../../src/chart/reading-words.js';
 
 it('values come with half their interval, and say where it is not reliable', () => {
   expect(sharpnessOf({ minimumSharpness: 27.4178 })).toBe('27.42');
@@ -34,4 +43,31 @@ it('the trace of a layer is the sum over its weight tensors', () => {
     ['a', { trace: 4 }],
     ['norm', { alpha: 2 }],
   ]);
+});
+
+it('a network that has collapsed is told, beside a value that looks like the best of all', () => {
+  const reading = { minimumSharpness: 1e-9, standardError: 1e-10, reliable: true, collapsed: true };
+  expect(sharpnessOf(reading)).toBe('1e-9 ± 2.1e-10, collapsed');
+  expect(sharpnessOf({ ...reading, collapsed: false })).toBe('1e-9 ± 2.1e-10');
+  expect(valuesOf({ ...reading, reliable: false })).toBe(
+    'Minimum Sharpness 1e-9 ± 2.1e-10, error not reliable, collapsed',
+  );
+  expect(markOf(reading, true)).toMatchObject({ kind: 'skipped', text: expect.stringContaining('has collapsed') });
+  expect(markOf({ ...reading, collapsed: false }, true)).toBe(undefined);
+});
+
+it('what breaks a line is marked: a value that is not finite, and a trace where it is drawn', () => {
+  expect(markOf({ minimumSharpness: Number.NaN, collapsed: true }, true)).toEqual({
+    kind: 'failed',
+    text: 'Minimum Sharpness is NaN',
+  });
+  const exploded = { minimumSharpness: 3, trace: Number.POSITIVE_INFINITY };
+  expect(markOf(exploded, true)).toEqual({ kind: 'failed', text: 'the trace is Infinity' });
+  expect(markOf(exploded, false)).toBe(undefined);
+});
+
+it('values of a layer, in words and in short', () => {
+  expect(layerText({ trace: 12.345, alpha: 0.98 })).toBe(' trace 12.3, alpha 0.98');
+  expect(shortLayerText({ trace: 12.345, alpha: 0.98 })).toBe(' 12.3, α 0.98');
+  expect([layerText({ alpha: 2 }), shortLayerText({ trace: 2 }), layerText({})]).toEqual([' alpha 2', ' 2', ' ']);
 });

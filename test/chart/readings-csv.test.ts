@@ -19,3 +19,19 @@ it('each reading is a row, as it came; columns are those of all; with several ru
   record.addRun('other');
   expect(csvOf(record).split('\n')[1]).toBe('"SAM, ""1""",2,,3.5,0.25,,');
 });
+
+it('a field of a reading that is named as the column of runs is kept beside it', () => {
+  const record = recordedRuns({ trace: true, layers: true });
+  const [one] = [record.addRun('one'), record.addRun('two')];
+  record.take([{ run: one, step: 2, reading: { minimumSharpness: 3, run: 7 } as never }]);
+  expect(csvOf(record).split('\n')).toEqual(['run,step,epoch,minimumSharpness,run_2,assumptions', 'one,2,,3,7,', '']);
+});
+
+it('a name that a spreadsheet would take for a formula is text; numbers stay numbers', () => {
+  const record = recordedRuns({ trace: true, layers: true });
+  for (const name of ['=1+1', '+a', '-b', '@c', 'd=']) {
+    record.take([{ run: record.addRun(name), step: 1, reading: { minimumSharpness: -3 } }]);
+  }
+  const rows = csvOf(record).trimEnd().split('\n').slice(1);
+  expect(rows).toEqual(["'=1+1,1,,-3,", "'+a,1,,-3,", "'-b,1,,-3,", "'@c,1,,-3,", 'd=,1,,-3,']);
+});

@@ -51,3 +51,18 @@ it('a problem has one line, and a step where it is a number', () => {
   });
   expect(receivedProblem(undefined)).toEqual({ kind: 'failed', message: 'undefined' });
 });
+
+it('names and sentences that come again and again are kept once, and of layers what is shown or put into files', () => {
+  const texts = new Map<string, string>();
+  const reading = {
+    minimumSharpness: 1,
+    method: 'exact',
+    parameters: [{ name: 'a/kernel', layer: 'a', trace: 2, standardError: 0.5 }],
+    scales: [{ layer: 'a', alpha: 2 }],
+    assumptions: ['a sentence.'],
+  };
+  const [first, second] = [receivedReading(reading as never, texts), receivedReading(reading as never, texts)];
+  expect(second).toEqual(first);
+  expect(first.parameters).toEqual([{ name: 'a/kernel', layer: 'a', trace: 2 }]);
+  expect([...texts.keys()].sort()).toEqual(['a', 'a sentence.', 'a/kernel', 'exact']);
+});

@@ -120,3 +120,38 @@ it('ten thousand readings between those of another run come in without a long pa
   expect(rows.x).toHaveLength(20_000);
   expect(copied).toBe(1);
 });
+
+it('a reading that replaces another takes all of it along: its mark, its trace and its layers', () => {
+  const { addRun, take, marks, column } = record();
+  const [run, other] = [addRun('one'), addRun('other')];
+  const layer = { parameters: [{ name: 'a/kernel', layer: 'a', trace: 2, standardError: 0 }] };
+  const infinite = Number.POSITIVE_INFINITY;
+  take([entry(run, 8, infinite, { trace: 7, ...layer }), entry(run, 9, infinite), entry(other, 8, infinite)]);
+  take([{ run, step: 8, problem: { kind: 'failed', message: 'no.' } }]);
+  take([entry(run, 8, 50)]);
+  const texts = () => [...marks].map(({ at, text }) => `${at} ${text}`);
+  expect(column(run.columns.value)).toEqual([50, null]);
+  expect(column(run.columns.trace)).toEqual([undefined, undefined]);
+  expect(column(run.layers.get('a')!.trace)).toEqual([undefined, undefined]);
+  const left = ['8 batch 8: Minimum Sharpness is Infinity', '8 batch 8: failed: no.'];
+  expect(texts()).toEqual(['9 batch 9: Minimum Sharpness is Infinity', ...left]);
+  take([entry(run, 10, 1)]);
+  expect(texts()).toEqual(left);
+});
+
+it('a band has both ends or none', () => {
+  const { addRun, take, column } = record();
+  const run = addRun('one');
+  take([entry(run, 1, -1.7e308, { standardError: 1e307, reliable: true })]);
+  expect([column(run.columns.high), column(run.columns.low)]).toEqual([[null], [null]]);
+});
+
+it('a network that has collapsed is marked, each time', () => {
+  const { addRun, take, marks } = record();
+  const run = addRun('one');
+  take([entry(run, 1, 3), entry(run, 2, 1e-9, { collapsed: true }), entry(run, 3, 1e-9, { collapsed: true })]);
+  expect([...marks].map(({ at, kind }) => [at, kind])).toEqual([
+    [2, 'skipped'],
+    [3, 'skipped'],
+  ]);
+});
