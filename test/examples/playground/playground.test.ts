@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { build, createServer } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasChromium, launched } from '../../browser/chromium.js';
+import { tasksDuring } from '../../browser/page-tasks.js';
 import { type StaticServer, staticServer } from './static-server.js';
 
 const configFile = fileURLToPath(new URL('../../../examples/playground/vite.config.ts', import.meta.url));
@@ -102,7 +103,7 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     said = said.filter((line) => !/CORS|ERR_FAILED|file:/.test(line));
   });
 
-  it('shows it as soon from `npm run playground`, the first time', async () => {
+  it('shows it soon from `npm run playground` as well, the first time', async () => {
     const other = await tab();
     const before = performance.now();
     const development = await createServer({ configFile, logLevel: 'error', cacheDir: join(folder, 'cache') });
@@ -112,7 +113,8 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     await until('ms', /\d/, other);
     const seconds = (performance.now() - before) / 1000;
     console.log(`playground: ${seconds.toFixed(1)} s from npm run playground to the first reading`);
-    expect(seconds).toBeLessThan(15);
+    // Half of it on a machine that has nothing else to do.
+    expect(seconds).toBeLessThan(30);
     await untilIt('is idle', other);
     await other.close();
     await development.close();
@@ -487,9 +489,7 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
       await open(hash);
       await page.click('#start');
       await untilIt('is training');
-      await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
-      await untilIt('is idle');
-      const tasks = tasksOf(JSON.parse((await browser.stopTracing()).toString()));
+      const tasks = await tasksDuring(page, () => untilIt('is idle'));
       expect(await number('ms')).toBeGreaterThan(0);
       expect(tasks.length).toBeGreaterThan(20);
       expect(Math.max(...tasks)).toBeLessThan(50);
@@ -563,28 +563,6 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     300_000,
   );
 });
-
-/**
- * How many milliseconds of processor time each task of the page's main thread took: where the machine has other things to do, a short task
- * takes long by the clock.
- */
-function tasksOf({ traceEvents }: { readonly traceEvents: readonly TraceEvent[] }): number[] {
-  const thread = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
-  const pages = traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
-  const threads = new Set(pages.map(thread));
-  return traceEvents
-    .filter((event) => event.name === 'RunTask' && threads.has(thread(event)))
-    .map(({ tdur = 0 }) => tdur / 1000);
-}
-
-interface TraceEvent {
-  readonly name: string;
-  readonly pid: number;
-  readonly tid: number;
-  /** Microseconds of processor time. */
-  readonly tdur?: number;
-  readonly args: { readonly name?: string };
-}
 
 /** In the page or its worker: keeps every context and device at hand. */
 function holdDevices(): void {
