@@ -1,12 +1,24 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lineOf } from '../warnings.js';
 
 /** Where files lie: a folder, or the part of a URL before the last slash. */
 export interface Place {
-  /** Reads a file of this place. @throws Error with one line where it is not there, or not in this place. */
-  read(name: string): Promise<Uint8Array>;
+  /**
+   * Reads a file of this place.
+   *
+   * @param bytesOf how many of its bytes are wanted, by the first of them and its size: of a file on this machine the others are not read.
+   * @throws Error with one line where it is not there, or not in this place; and what `bytesOf` throws.
+   */
+  read(name: string, bytesOf?: BytesOf): Promise<Uint8Array>;
+}
+
+export interface BytesOf {
+  /** How many of the first bytes to look at. */
+  readonly head: number;
+  wanted(head: Uint8Array, size: number): number;
 }
 
 /** Whether a file is on a server. */
@@ -48,14 +60,14 @@ function namedFile(path: string): { readonly name: string; readonly place: Place
   const itself = folderPlace(dirname(path), basename(path));
   return {
     name: basename(path),
-    place: { read: (name) => (name === basename(path) ? itself : beside).read(name) },
+    place: { read: (name, bytesOf) => (name === basename(path) ? itself : beside).read(name, bytesOf) },
   };
 }
 
 /** @param own a file that may be a link to wherever it likes: the user has named it. */
 function folderPlace(folder: string, own?: string): Place {
   return {
-    read: async (name) => {
+    read: async (name, bytesOf) => {
       const path = resolve(folder, name);
       if (isAbsolute(name) || isOutside(resolve(folder), path)) {
         throw new Error(outside(name));
@@ -66,12 +78,33 @@ function folderPlace(folder: string, own?: string): Place {
             `'${name}' is a link to outside of the model's folder, where nothing is read: put the file itself there.`,
           );
         }
-        return readFileSync(path);
+        return bytesOf ? await firstBytes(path, bytesOf) : await readFile(path);
       } catch (error) {
         throw 'code' in (error as Error) ? new Error(unreadable(join(folder, name), error), { cause: error }) : error;
       }
     },
   };
+}
+
+async function firstBytes(path: string, { head, wanted }: BytesOf): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const start = new Uint8Array(Math.min(head, size));
+    await file.read(start, 0, start.length, 0);
+    const bytes = new Uint8Array(wanted(start, size));
+    // What is read at once has less than 2 GiB.
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
+      if (bytesRead === 0) {
+        throw new Error(`'${path}' has become shorter while it was read.`);
+      }
+      at += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
 }
 
 function isOutside(folder: string, path: string): boolean {
