@@ -127,6 +127,10 @@ function unreadable(path: string, error: unknown): string {
   return `cannot read '${path}': ${reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? lineOf(error)}.`;
 }
 
+/** How long a server may take for one file: one that answers no more would be waited for without end. */
+const LONGEST_MS = 10 * 60_000;
+const LARGEST = 2 ** 31;
+
 /** @param own the URL that was given, with its query. */
 function urlPlace(base: URL, own?: URL): Place {
   return {
@@ -137,14 +141,21 @@ function urlPlace(base: URL, own?: URL): Place {
       }
       let response: Response;
       try {
-        response = await fetch(url);
+        response = await fetch(url, { signal: AbortSignal.timeout(LONGEST_MS) });
       } catch (error) {
         throw new Error(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
       if (!response.ok) {
         throw new Error(`cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim());
       }
-      return new Uint8Array(await response.arrayBuffer());
+      if (Number(response.headers.get('content-length') ?? 0) > LARGEST) {
+        throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
+      }
+      try {
+        return new Uint8Array(await response.arrayBuffer());
+      } catch (error) {
+        throw new Error(`cannot read ${url}: ${lineOf(error)}.`, { cause: error });
+      }
     },
   };
 }
