@@ -80,9 +80,7 @@ export function randomInputs(model: tfl.LayersModel, samples: number, seed: numb
     const shape = [samples, ...(inner as number[])];
     const words = vocabularyOf(model, input);
     return words !== undefined
-      ? tf.tidy(() =>
-          tf.floor(tf.randomUniform(shape, 0, words, 'float32', seed + i + 1)),
-        )
+      ? tf.tidy(() => tf.floor(tf.randomUniform(shape, 0, words, 'float32', seed + i + 1)))
       : tf.randomNormal(shape, 0, 1, 'float32', seed + i + 1);
   });
 }
