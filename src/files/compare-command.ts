@@ -125,7 +125,14 @@ function csvOf(rows: readonly ComparedReading[]): string {
 }
 
 const digits = (value: number, count = 4) => String(Number(value.toPrecision(count)));
-const withError = (value: number, error: number) => `${digits(value)}${error > 0 ? ` ± ${digits(error, 2)}` : ''}`;
+/** A value to the digits of its error: 12.3 ± 1.4. */
+const withError = (value: number, error: number) => {
+  if (!(error > 0 && Number.isFinite(error) && Number.isFinite(value))) {
+    return digits(value);
+  }
+  const places = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(error))));
+  return `${value.toFixed(places)} ± ${error.toFixed(places)}`;
+};
 
 const verdicts = {
   sharper: 'sharper',

@@ -6,7 +6,7 @@ import { readCsvTable } from './csv-table.js';
 import { readIdx } from './idx.js';
 import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
-import { readNpy } from './npy.js';
+import { NPY_HEAD, npyBytes, readNpy } from './npy.js';
 import { isUrl, locate } from './place.js';
 import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
@@ -46,7 +46,7 @@ export async function readDataModule(path: string): Promise<{ readonly data: unk
  * of several is named behind a #, as in mnist.npz#x_test.
  *
  * @param input [any, ...], the shape of the model's first input.
- * @param limit how many samples at most; only images heed it.
+ * @param limit how many samples at most, of those kinds of files that need not be read whole for it.
  * @throws Error with one line for a file that is none of these, cut off or damaged.
  */
 export async function readDataFile(path: string, input: readonly (number | null)[], limit: number): Promise<FileData> {
@@ -63,10 +63,12 @@ export async function readDataFile(path: string, input: readonly (number | null)
     return readImageFolder(path, input, limit);
   }
   const { name, place } = locate(path);
-  const bytes = await place.read(name);
+  const isArray = /\.npy$/i.test(name);
+  const wanted = (head: Uint8Array, size: number) => npyBytes(name, head, size, limit);
+  const bytes = await place.read(name, isArray ? { head: NPY_HEAD, wanted } : undefined);
   const one = (samples: Samples): FileData => ({ arrays: new Map([['', samples]]) });
-  if (/\.npy$/i.test(name)) {
-    return one(readNpy(name, bytes));
+  if (isArray) {
+    return one(readNpy(name, bytes, limit));
   }
   if (/\.npz$/i.test(name)) {
     const files = unzip(name, bytes, (each) => each.endsWith('.npy'));
@@ -75,12 +77,12 @@ export async function readDataFile(path: string, input: readonly (number | null)
     }
     return {
       arrays: new Map(
-        [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content)]),
+        [...files].map(([each, content]) => [each.replace(/\.npy$/, ''), readNpy(`${name}: ${each}`, content, limit)]),
       ),
     };
   }
   if (/\.csv$/i.test(name)) {
-    return readCsvTable(name, bytes);
+    return readCsvTable(name, bytes, limit);
   }
   if (/\.json$/i.test(name)) {
     return readNestedArrays(name, bytes);

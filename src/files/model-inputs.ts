@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { callsOf, inputNames } from '../tfjs/model-graph.js';
+import { callsOf, inputNames, isModel } from '../tfjs/model-graph.js';
 import { firstSamples, namesOf, type Samples } from './samples.js';
 
 /**
@@ -78,14 +78,29 @@ export function randomInputs(model: tfl.LayersModel, samples: number, seed: numb
       );
     }
     const shape = [samples, ...(inner as number[])];
-    const words = model.layers
-      .filter((layer) => layer.getClassName() === 'Embedding')
-      // A layer that is called several times has an input of each call.
-      .find((layer) => callsOf(layer).some(({ inputs }) => inputs.some((each) => each.name === input.name)));
-    return words
-      ? tf.tidy(() =>
-          tf.floor(tf.randomUniform(shape, 0, words.getConfig().inputDim as number, 'float32', seed + i + 1)),
-        )
+    const words = vocabularyOf(model, input);
+    return words !== undefined
+      ? tf.tidy(() => tf.floor(tf.randomUniform(shape, 0, words, 'float32', seed + i + 1)))
       : tf.randomNormal(shape, 0, 1, 'float32', seed + i + 1);
   });
+}
+
+/** How many words an Embedding knows that reads an input, also in a model that is called on it. */
+function vocabularyOf({ layers }: Pick<tfl.LayersModel, 'layers'>, input: tfl.SymbolicTensor): number | undefined {
+  for (const layer of layers) {
+    // A layer that is called several times has an input of each call.
+    for (const { inputs } of callsOf(layer)) {
+      const place = inputs.findIndex(({ name }) => name === input.name);
+      const inner = place >= 0 && isModel(layer) ? layer : undefined;
+      const found = inner
+        ? vocabularyOf(inner as unknown as tfl.LayersModel, inner.inputs[place]!)
+        : place >= 0 && layer.getClassName() === 'Embedding'
+          ? (layer.getConfig().inputDim as number)
+          : undefined;
+      if (found !== undefined) {
+        return found;
+      }
+    }
+  }
+  return undefined;
 }

@@ -3,16 +3,13 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { NamedTensors } from '../measure/inputs.js';
 import { type Losses, lossesOf } from '../measure/loss.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
-import { type FileData, firstSamples, type Samples } from './samples.js';
-
-/** Names that arrays of labels go by. */
-const labelNames = ['y', 'ys', 'label', 'labels'];
+import { type FileData, firstSamples, isLabelName, type Samples } from './samples.js';
 
 /** Takes apart what of a file goes into the model, and what are labels: called y or labels or as an output, where no input is so called. */
 export function withoutLabels(model: tfl.LayersModel, { arrays, labels }: FileData): Required<FileData> {
   const inputs = inputNames(model);
   const outputs = outputNames(model);
-  const isLabel = (name: string) => !inputs.includes(name) && (labelNames.includes(name) || outputs.includes(name));
+  const isLabel = (name: string) => !inputs.includes(name) && (isLabelName(name) || outputs.includes(name));
   const found = [...arrays].filter(([name]) => arrays.size > 1 && isLabel(name));
   return {
     arrays: new Map([...arrays].filter(([name]) => !found.some(([label]) => label === name))),

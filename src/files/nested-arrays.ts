@@ -5,7 +5,7 @@ import { type FileData, type Samples, samplesOf } from './samples.js';
  * Reads JSON: nested arrays of numbers [N, ...], such arrays by input name, or { xs, ys } of either.
  *
  * @param name of the file, for messages.
- * @throws Error with one line for what is not that, and for rows of different lengths.
+ * @throws Error with one line for what is not that, for rows of different lengths, and for what stands beside xs and ys.
  */
 export function readNestedArrays(name: string, bytes: Uint8Array): FileData {
   const content = parseJson(name, bytes);
@@ -16,6 +16,10 @@ export function readNestedArrays(name: string, bytes: Uint8Array): FileData {
     return { arrays: new Map([['', arrayOf(name, content)]]) };
   }
   const { xs, ys, ...named } = content as { readonly [key: string]: unknown };
+  const stranger = Object.keys(named)[0];
+  if (xs !== undefined && stranger !== undefined) {
+    throw new Error(`'${name}' has '${stranger}' beside xs, which nothing reads: labels are ys.`);
+  }
   const arraysOf = (key: string, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? new Map(Object.entries(value).map(([inner, each]) => [inner, arrayOf(`${name}: ${inner}`, each)]))

@@ -1,12 +1,24 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lineOf } from '../warnings.js';
 
 /** Where files lie: a folder, or the part of a URL before the last slash. */
 export interface Place {
-  /** Reads a file of this place. @throws Error with one line where it is not there, or not in this place. */
-  read(name: string): Promise<Uint8Array>;
+  /**
+   * Reads a file of this place.
+   *
+   * @param bytesOf how many of its bytes are wanted, by the first of them and its size: of a file on this machine the others are not read.
+   * @throws Error with one line where it is not there, or not in this place; and what `bytesOf` throws.
+   */
+  read(name: string, bytesOf?: BytesOf): Promise<Uint8Array>;
+}
+
+export interface BytesOf {
+  /** How many of the first bytes to look at. */
+  readonly head: number;
+  wanted(head: Uint8Array, size: number): number;
 }
 
 /** Whether a file is on a server. */
@@ -48,14 +60,14 @@ function namedFile(path: string): { readonly name: string; readonly place: Place
   const itself = folderPlace(dirname(path), basename(path));
   return {
     name: basename(path),
-    place: { read: (name) => (name === basename(path) ? itself : beside).read(name) },
+    place: { read: (name, bytesOf) => (name === basename(path) ? itself : beside).read(name, bytesOf) },
   };
 }
 
 /** @param own a file that may be a link to wherever it likes: the user has named it. */
 function folderPlace(folder: string, own?: string): Place {
   return {
-    read: async (name) => {
+    read: async (name, bytesOf) => {
       const path = resolve(folder, name);
       if (isAbsolute(name) || isOutside(resolve(folder), path)) {
         throw new Error(outside(name));
@@ -66,12 +78,33 @@ function folderPlace(folder: string, own?: string): Place {
             `'${name}' is a link to outside of the model's folder, where nothing is read: put the file itself there.`,
           );
         }
-        return readFileSync(path);
+        return bytesOf ? await firstBytes(path, bytesOf) : await readFile(path);
       } catch (error) {
         throw 'code' in (error as Error) ? new Error(unreadable(join(folder, name), error), { cause: error }) : error;
       }
     },
   };
+}
+
+async function firstBytes(path: string, { head, wanted }: BytesOf): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const start = new Uint8Array(Math.min(head, size));
+    await file.read(start, 0, start.length, 0);
+    const bytes = new Uint8Array(wanted(start, size));
+    // What is read at once has less than 2 GiB.
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
+      if (bytesRead === 0) {
+        throw new Error(`'${path}' has become shorter while it was read.`);
+      }
+      at += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
 }
 
 function isOutside(folder: string, path: string): boolean {
@@ -94,6 +127,10 @@ function unreadable(path: string, error: unknown): string {
   return `cannot read '${path}': ${reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? lineOf(error)}.`;
 }
 
+/** How long a server may take for one file: one that answers no more would be waited for without end. */
+const LONGEST_MS = 10 * 60_000;
+const LARGEST = 2 ** 31;
+
 /** @param own the URL that was given, with its query. */
 function urlPlace(base: URL, own?: URL): Place {
   return {
@@ -104,14 +141,21 @@ function urlPlace(base: URL, own?: URL): Place {
       }
       let response: Response;
       try {
-        response = await fetch(url);
+        response = await fetch(url, { signal: AbortSignal.timeout(LONGEST_MS) });
       } catch (error) {
         throw new Error(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
       if (!response.ok) {
         throw new Error(`cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim());
       }
-      return new Uint8Array(await response.arrayBuffer());
+      if (Number(response.headers.get('content-length') ?? 0) > LARGEST) {
+        throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
+      }
+      try {
+        return new Uint8Array(await response.arrayBuffer());
+      } catch (error) {
+        throw new Error(`cannot read ${url}: ${lineOf(error)}.`, { cause: error });
+      }
     },
   };
 }

@@ -5,6 +5,10 @@ export interface Samples {
   readonly values: Float32Array;
 }
 
+/** Whether columns and arrays of a name are labels, where no input or output is so called. */
+export const isLabelName = (name: string) =>
+  ['y', 'ys', 'label', 'labels', 'target', 'targets', 'class', 'classes'].includes(name.toLowerCase());
+
 /** What a data file holds. */
 export interface FileData {
   /** By name, or '' for a single array without one. */

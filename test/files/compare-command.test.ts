@@ -66,7 +66,7 @@ test('readings that are there already, by model or step; the last of a model cou
       line({ step: 5 }),
   );
   const table = await run([folder.at('r.jsonl')], {});
-  expect(table.out).toMatch(/\nb +3 ± 0\.3 +3 +\+1 ± 0\.3 {2}sharper\n/);
+  expect(table.out).toMatch(/\nb +3\.00 ± 0\.30 +3 +\+1\.00 ± 0\.30 {2}sharper\n/);
   expect(table.out).toContain(', their errors the root of the sum of both squared.');
   const { out, complaints } = await run([folder.at('r.jsonl')], { json: true });
   expect(complaints).toEqual([]);

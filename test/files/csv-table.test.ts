@@ -1,23 +1,37 @@
 import { expect, test } from 'vitest';
 import { readCsvTable } from '../../src/files/csv-table.js';
 
-const read = (text: string) => readCsvTable('t.csv', Buffer.from(text));
+const read = (text: string, limit?: number) => readCsvTable('t.csv', Buffer.from(text), limit);
 
-test('rows with a header and without, quoted, with a mark of byte order and Windows lines', () => {
-  const plain = read('1,2\n3,4\n');
+test('rows with a header and without, quoted, with a mark of byte order and Windows lines', async () => {
+  const plain = await read('1,2\n3,4\n');
   expect(plain).toEqual({ arrays: new Map([['', { shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) }]]) });
-  expect(read('\ufeffa,b\r\n1,"2"\r\n\r\n3, 4\r\n')).toEqual(plain);
+  expect(await read('\ufeffa,b\r\n1,"2"\r\n\r\n3, 4\r\n')).toEqual(plain);
 });
 
-test('a column of labels stands apart, wherever it is', () => {
-  const { arrays, labels } = read('x1,Label,x2\n1,0,2\n3,1,4\n');
+test('a column of labels stands apart, wherever it is', async () => {
+  const { arrays, labels } = await read('x1,Label,x2\n1,0,2\n3,1,4\n');
   expect(arrays.get('')).toEqual({ shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) });
   expect(labels!.get('')).toEqual({ shape: [2, 1], values: Float32Array.of(0, 1) });
-  expect(read('label,0,1\n5,1,2\n').arrays.get('')!.values).toEqual(Float32Array.of(1, 2));
-  expect(read('y\n1\n').arrays.size).toBe(0);
+  expect((await read('label,0,1\n5,1,2\n')).arrays.get('')!.values).toEqual(Float32Array.of(1, 2));
+  expect((await read('y\n1\n')).arrays.size).toBe(0);
 });
 
-test('what pandas writes: columns that are counted, and the index', () => {
+test('no more rows than wanted, and others have their turn between blocks', async () => {
+  expect((await read('a,b\n1,2\n3,4\nx,y\n', 2)).arrays.get('')).toEqual({
+    shape: [2, 2],
+    values: Float32Array.of(1, 2, 3, 4),
+  });
+  expect((await read('1,2\n3,4\n5,6\n', 1)).arrays.get('')!.shape).toEqual([1, 2]);
+  let turns = 0;
+  const count = setInterval(() => turns++, 0);
+  const text = `${'1,2,3,4,5,6,7,8\n'.repeat(200_000)}`;
+  expect((await read(text)).arrays.get('')!.shape).toEqual([200_000, 8]);
+  clearInterval(count);
+  expect(turns).toBeGreaterThan(1);
+});
+
+test('what pandas writes: columns that are counted, and the index', async () => {
   const samples = { shape: [2, 3], values: Float32Array.of(5, 6, 7, 8, 9, 10) };
   for (const text of [
     '0,1,2\n5,6,7\n8,9,10\n',
@@ -25,10 +39,10 @@ test('what pandas writes: columns that are counted, and the index', () => {
     ',a,b,c\n0,5,6,7\n1,8,9,10\n',
     '0,1,2,target\n5,6,7,1\n8,9,10,0\n',
   ]) {
-    expect(read(text).arrays.get('')).toEqual(samples);
+    expect((await read(text)).arrays.get('')).toEqual(samples);
   }
-  expect(read('1,2,3\n5,6,7\n').arrays.get('')!.shape).toEqual([2, 3]);
-  expect(read('0\n1\n').arrays.get('')!.shape).toEqual([2, 1]);
+  expect((await read('1,2,3\n5,6,7\n')).arrays.get('')!.shape).toEqual([2, 3]);
+  expect((await read('0\n1\n')).arrays.get('')!.shape).toEqual([2, 1]);
 });
 
 test.each([
@@ -45,7 +59,7 @@ test.each([
   ['0,x\n3,4\n', /row 1: 'x'/],
   ['0,1\n1,0\n', /begins with 0,1, which may be a sample or names of columns: give/],
   ['1,1e999\n', /row/],
-])('%j is refused in one line', (text, line) => {
-  expect(() => read(text)).toThrow(line);
-  expect(() => read(text)).toThrow(/^[^\n]*$/);
+])('%j is refused in one line', async (text, line) => {
+  await expect(read(text)).rejects.toThrow(line);
+  await expect(read(text)).rejects.toThrow(/^[^\n]*$/);
 });

@@ -112,5 +112,10 @@ test('random samples are those of their seed, and words where an Embedding reads
     expect(new Set(each.dataSync())).toEqual(new Set([0, 1, 2, 3, 4]));
     each.dispose();
   }
+  const outer = tfl.input({ shape: [4] });
+  const nested = tfl.model({ inputs: outer, outputs: words.apply(outer) as tfl.SymbolicTensor });
+  const [inner] = randomInputs(nested, 50, 1);
+  expect(new Set(inner!.dataSync())).toEqual(new Set([0, 1, 2, 3, 4]));
+  inner!.dispose();
   expect(() => randomInputs(modelOf([null, 2]), 5, 1)).toThrow(/open shape \[any, any, 2\]: give --data/);
 });
