@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { measureElsewhereArguments, workerArguments } from './farm/farm-arguments.js';
 import { FAILED, signals, WRONG_INPUT } from './files/failure.js';
 import { lineOf } from './warnings.js';
 
@@ -99,7 +100,7 @@ Needs linux x64, Python with pip, make and a C++ compiler. Run again it does wha
   .allowExcessArguments(false)
   .action(({ gpu }: { gpu: boolean }) => native(gpu));
 
-program
+const measure = program
   .command('measure')
   .summary('measures saved models on data files')
   .description(
@@ -141,11 +142,10 @@ IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class
 Examples:
   npx tfjs-sharpness measure model.keras --data x.npy
   npx tfjs-sharpness measure checkpoints/*/model.json --data test.npz --limit 2000 --json > readings.json`,
-  )
-  .action(async (models: string[], options: object) => {
-    const { measureCommand } = await import('./files/measure-command.js');
-    await measureCommand(models, options, complain);
-  });
+  );
+measureElsewhereArguments(measure, complain);
+
+workerArguments(program.command('worker').summary('measures what measure --queue asks for'), complain);
 
 // A reader that has gone (`| head`, a terminal that was closed) is no reason to stop half-way.
 for (const stream of [process.stdout, process.stderr]) {

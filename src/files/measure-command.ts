@@ -8,8 +8,8 @@ import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf } from '../warnings.js';
 import type { FileBackend } from './backend.js';
 import { FAILED, isFailure, signals, WRONG_INPUT } from './failure.js';
-import { type FileReading, measureFiles } from './measure-files.js';
-import { progressLine } from './progress-line.js';
+import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
+import { type PlanProgress, progressLine } from './progress-line.js';
 
 /** Options of the command line, as words and numbers. */
 export interface MeasureCommandOptions {
@@ -33,15 +33,28 @@ export interface MeasureCommandOptions {
   readonly jsonl?: string;
 }
 
+/** Where else than in this process models are measured. */
+export interface OtherPlace {
+  measure(
+    models: readonly string[],
+    options: MeasureFilesOptions,
+    events: { onProgress(progress: PlanProgress): void; onNote(model: string, note: string): void },
+  ): AsyncIterable<FileReading | FileProblem>;
+  /** What is said when a signal ends this process. */
+  readonly onStop?: string;
+}
+
 /**
  * `npx tfjs-sharpness measure`: one line on standard error for each model that is wrong, and the readings of all others.
  *
  * @param complain says a line and sets the exit code.
+ * @param otherPlace default: this process.
  */
 export async function measureCommand(
   models: readonly string[],
   options: MeasureCommandOptions,
   complain: (line: string, exitCode: number) => void,
+  otherPlace?: OtherPlace,
 ): Promise<void> {
   const done: FileReading[] = [];
   const progress = progressLine(process.stderr);
@@ -57,6 +70,9 @@ export async function measureCommand(
     endSignals();
     progress.end();
     print.end(done);
+    if (otherPlace?.onStop) {
+      console.error(`tfjs-sharpness: ${otherPlace.onStop}`);
+    }
     process.kill(process.pid, name);
   };
   const endSignals = () => {
@@ -69,7 +85,11 @@ export async function measureCommand(
   }
   const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed } = options;
   try {
-    const results = measureFiles(models, {
+    const note = (model: string, line: string) => {
+      progress.end();
+      console.error(`tfjs-sharpness: ${model}: ${line}`);
+    };
+    const fileOptions: MeasureFilesOptions = {
       ...(data && { data: namedFiles('--data', data) }),
       ...(labels && { labels: namedFiles('--labels', labels) }),
       random,
@@ -85,12 +105,10 @@ export async function measureCommand(
       loss: loss as MeasureOptions['loss'],
       memoryMB: options.memory,
       method: methodOf(options),
-      onProgress: (each) => progress.show(each),
-      onNote: (model, note) => {
-        progress.end();
-        console.error(`tfjs-sharpness: ${model}: ${note}`);
-      },
-    });
+    };
+    const results = otherPlace
+      ? otherPlace.measure(models, fileOptions, { onProgress: (each) => progress.show(each), onNote: note })
+      : measureFiles(models, { ...fileOptions, onProgress: (each) => progress.show(each), onNote: note });
     for await (const result of results) {
       progress.end();
       if ('problem' in result) {

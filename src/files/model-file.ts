@@ -8,7 +8,7 @@ import { registerBuiltInLayers } from './built-in-layers.js';
 import { type KerasWeight, readKerasArchive } from './keras-archive.js';
 import { readTopology } from './keras-topology.js';
 import { type ModelContent, readLayersModel } from './layers-model.js';
-import { locate } from './place.js';
+import { locate, watched } from './place.js';
 
 /** A model from its file. */
 export interface FileModel {
@@ -23,6 +23,8 @@ export interface FileModel {
 export interface LoadOptions {
   /** The weights are drawn as those of a new model, by this seed, and not read. */
   readonly randomWeights?: number;
+  /** Is given the bytes of every file that is read. */
+  readonly onRead?: (name: string, bytes: Uint8Array) => void;
 }
 
 type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
@@ -51,9 +53,10 @@ export interface ReadModel {
  *
  * @throws Error with one line that says what is wrong with the file.
  */
-export async function readModelFile(path: string, { randomWeights }: LoadOptions = {}): Promise<ReadModel> {
+export async function readModelFile(path: string, { randomWeights, onRead }: LoadOptions = {}): Promise<ReadModel> {
   const withWeights = randomWeights === undefined;
-  const { name, place } = locate(path, 'model.json');
+  const { name, place: unwatched } = locate(path, 'model.json');
+  const place = watched(unwatched, onRead);
   const bytes = await place.read(name);
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
   if (begins(0x89, 0x48, 0x44, 0x46)) {

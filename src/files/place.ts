@@ -2,11 +2,23 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lineOf } from '../warnings.js';
+import { Failure } from './failure.js';
 
 /** Where files lie: a folder, or the part of a URL before the last slash. */
 export interface Place {
   /** Reads a file of this place. @throws Error with one line where it is not there, or not in this place. */
   read(name: string): Promise<Uint8Array>;
+}
+
+/** A place of which it is told what is read. */
+export function watched(place: Place, onRead?: (name: string, bytes: Uint8Array) => void): Place {
+  return {
+    read: async (name) => {
+      const bytes = await place.read(name);
+      onRead?.(name, bytes);
+      return bytes;
+    },
+  };
 }
 
 /** Whether a file is on a server. */
@@ -106,12 +118,20 @@ function urlPlace(base: URL, own?: URL): Place {
       try {
         response = await fetch(url);
       } catch (error) {
-        throw new Error(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
+        throw new Failure(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
       if (!response.ok) {
-        throw new Error(`cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim());
+        const line = `cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim();
+        throw isPassing(response.status) ? new Failure(line) : new Error(line);
       }
-      return new Uint8Array(await response.arrayBuffer());
+      try {
+        return new Uint8Array(await response.arrayBuffer());
+      } catch (error) {
+        throw new Failure(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
+      }
     },
   };
 }
+
+/** Whether a server may answer otherwise when it is asked again: it has too much to do, or fails. */
+const isPassing = (status: number) => status === 408 || status === 429 || status >= 500;
