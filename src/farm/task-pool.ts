@@ -23,7 +23,7 @@ export function taskPool(size: number): TaskPool {
     minThreads: 0,
     maxThreads: size,
     // A process has loaded tf.js, the data and a backend: it is kept.
-    idleTimeout: Number.POSITIVE_INFINITY,
+    idleTimeout: 2 ** 31 - 1,
   });
   let isClosed = false;
   const run = async (task: Task, onProgress?: (fraction: number) => void): Promise<Outcome> => {

@@ -32,8 +32,11 @@ export interface FarmWorker {
   close(atOnce: boolean): Promise<void>;
 }
 
-/** How often a job is taken over before it is set aside as one that ends its workers. */
-const MOST_TAKEN_OVER = 3;
+/**
+ * How often a job is taken over before it is set aside as one that ends its workers. What a job does to a machine ends the process that
+ * measures (`task-pool.ts`) and counts as an attempt; its worker ends with its machine.
+ */
+const MOST_TAKEN_OVER = 10;
 
 /**
  * Takes jobs from the queue until it is closed.
@@ -61,7 +64,7 @@ export async function startWorker(
       connection: farm.redis,
       prefix: PREFIX,
       concurrency,
-      name: hostname(),
+      name: `${hostname()} ${process.pid}`,
       lockDuration: 1000 * lostAfter,
       stalledInterval: 500 * lostAfter,
       // The default, 1, sets a job aside whose worker was ended twice, though by a new version of the farm and not by the job

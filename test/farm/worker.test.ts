@@ -1,0 +1,74 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Queue } from 'bullmq';
+import { expect, test } from 'vitest';
+import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
+import { VERSION } from '../../src/farm/plan.js';
+import { PREFIX } from '../../src/farm/queue.js';
+import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
+import { testFolder } from '../files/saved-model.js';
+import { builtPackage, type Started } from './built-package.js';
+import { saveCheckpoints, saveSamples } from './checkpoints.js';
+import { describeWithRedis, redisServer } from './redis-server.js';
+
+const [CHECKPOINTS, SHARDS, WORKERS, KILLS] = [40, 5, 4, 20];
+
+describeWithRedis('workers', () => {
+  const folder = testFolder();
+  const built = builtPackage();
+  const redis = redisServer();
+
+  test('that are killed 20 times in the middle of a job, and a server that goes down, lose nothing and count nothing twice', async () => {
+    const models = await saveCheckpoints(folder.path, CHECKPOINTS);
+    const data = saveSamples(folder.at('x.npy'), 503);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const start = () => built.start('worker', '--queue', redis.url, '--lost-after', '2');
+    const workers = new Map<number, Started>();
+    const hire = () => {
+      const worker = start();
+      workers.set(worker.process.pid!, worker);
+    };
+    for (let i = 0; i < WORKERS; i++) {
+      hire();
+    }
+    const readings: FileReading[] = [];
+    const client = (async () => {
+      const place = { url: redis.url, shards: SHARDS, priority: 100, say: () => {} };
+      for await (const result of measureOnQueue(models, { data, backend: 'cpu', method: 'exact' }, place)) {
+        expect(result).not.toHaveProperty('problem');
+        readings.push(result as FileReading);
+      }
+    })();
+    let killed = 0;
+    while (killed < KILLS && readings.length < CHECKPOINTS) {
+      const active = await queue.getActive();
+      const pid = active.map((job) => Number(job?.processedBy?.split(' ').at(-1))).find((each) => workers.has(each));
+      if (pid !== undefined) {
+        workers.get(pid)!.process.kill('SIGKILL');
+        workers.delete(pid);
+        hire();
+        killed++;
+        if (killed === KILLS / 2) {
+          await redis.restart();
+        }
+      }
+      await wait(150);
+    }
+    await client;
+    expect(killed).toBe(KILLS);
+    const found = new Map(readings.map((reading) => [reading.model, reading]));
+    expect(found.size).toBe(CHECKPOINTS);
+    expect(readings).toHaveLength(CHECKPOINTS);
+    for await (const alone of measureFiles(models, { data, backend: 'cpu', method: 'exact' })) {
+      const { minimumSharpness, trace, samples, pairs } = alone as FileReading;
+      expect(found.get(alone.model)).toMatchObject({ minimumSharpness, trace, samples, pairs });
+    }
+    expect(await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed')).toEqual({
+      waiting: 0,
+      prioritized: 0,
+      active: 0,
+      delayed: 0,
+      failed: 0,
+    });
+    await queue.close();
+  }, 180_000);
+});
