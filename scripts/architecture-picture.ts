@@ -23,6 +23,7 @@ const entries: Readonly<Record<string, string>> = {
   chart: '/chart',
 };
 const rooms: Readonly<Record<string, string>> = {
+  farm: 'in many processes,<br/>on many machines',
   files: 'saved models<br/>and data files',
   chart: 'draws readings<br/>in a page',
   training: 'while a model trains',

@@ -3,7 +3,7 @@ import { checkWhole } from '../checks.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import { enumerate } from '../names.js';
 import { type PlanEvents, planProgress, problemOf, resultOf } from './measure-on-pool.js';
-import { type PlannedCheckpoint, type PlanOptions, planFor, VERSION } from './plan.js';
+import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
   countKnown,
   type Farm,
@@ -17,6 +17,7 @@ import {
   submit,
 } from './queue.js';
 import type { MergedReading } from './task.js';
+import { VERSION } from './version.js';
 import { isOfMachine } from './worker.js';
 
 export interface QueueOptions {

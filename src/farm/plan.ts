@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { checkWhole } from '../checks.js';
 import { isModule } from '../files/data-file.js';
@@ -9,9 +8,7 @@ import { type LoadOptions, type ReadModel, readModelFile } from '../files/model-
 import { canonicalJson } from '../measure/fingerprint.js';
 import { isHutchinson } from '../measure/options.js';
 import { absolutePath, contentHash, fileOf, hashOfData } from './content.js';
-
-/** Of this package: what another one measures is not put together with what this one does. */
-export const VERSION: string = createRequire(import.meta.url)('../../package.json').version;
+import { VERSION } from './version.js';
 
 type PlainOptions = Pick<
   MeasureFilesOptions,

@@ -4,8 +4,9 @@ import { Failure } from '../files/failure.js';
 import { optionalPackage } from '../files/optional-package.js';
 import { asNumber, jsonText } from '../training/files/json-lines.js';
 import { lineOf } from '../warnings.js';
-import { type Checkpoint, type PlannedCheckpoint, VERSION } from './plan.js';
+import type { Checkpoint, PlannedCheckpoint } from './plan.js';
 import type { MeasuredShare, MergedReading } from './task.js';
+import { VERSION } from './version.js';
 
 /** Before all keys in Redis. */
 export const PREFIX = 'tfjs-sharpness';

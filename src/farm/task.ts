@@ -12,7 +12,8 @@ import type { SharpnessSample } from '../measure/sample-form.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../measure/sharpness-sample.js';
 import { lineOf } from '../warnings.js';
 import { contentHash, fileOf, hashOfData, isFolder } from './content.js';
-import { type Checkpoint, methodOfShare, readHashedModel, seedOf, VERSION } from './plan.js';
+import { type Checkpoint, methodOfShare, readHashedModel, seedOf } from './plan.js';
+import { VERSION } from './version.js';
 
 /** What was found in one part of the data: plain data. */
 export interface MeasuredShare {

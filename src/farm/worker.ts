@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import type { Job, Worker } from 'bullmq';
 import { checkNumber, checkWhole } from '../checks.js';
 import { lineOf } from '../warnings.js';
-import { VERSION } from './plan.js';
 import {
   type Farm,
   type JobData,
@@ -17,6 +16,7 @@ import {
 } from './queue.js';
 import type { MeasuredShare, MergedReading, Outcome } from './task.js';
 import { type TaskPool, taskPool } from './task-pool.js';
+import { VERSION } from './version.js';
 
 export interface FarmWorkerOptions {
   /** How many jobs at once, each in a process of its own. */
