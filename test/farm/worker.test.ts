@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Queue } from 'bullmq';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
 import { PREFIX } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
@@ -17,6 +17,7 @@ const pidOf = (worker: string) => Number(worker.split(' ').at(-1));
 describeWithRedis('workers', () => {
   const folder = testFolder();
   const built = builtPackage();
+  const another = builtPackage('9.9.9');
   const redis = redisServer();
 
   test('that are killed 20 times in the middle of a job, and a server that goes down, lose nothing and count nothing twice', async () => {
@@ -77,4 +78,20 @@ describeWithRedis('workers', () => {
     });
     await queue.close();
   }, 180_000);
+
+  test('of another version take no job, and say so', async () => {
+    const [model] = await saveCheckpoints(folder.at('another'), 1);
+    const place = { url: redis.url, shards: 1, priority: 100, say: (line: string) => said.push(line) };
+    const said: string[] = [];
+    const result = measureOnQueue([model!], { random: 5, backend: 'cpu' }, place).next();
+    await vi.waitFor(() => expect(said).toHaveLength(1), 20_000);
+    const stranger = another.start('worker', '--queue', redis.url);
+    await stranger.saying(`2 jobs wait for tfjs-sharpness ${VERSION}, and are refused by this worker, which is 9.9.9`);
+    await stranger.saying('takes jobs from');
+    stranger.process.kill('SIGTERM');
+    await stranger.saying('it takes no more jobs');
+    const own = built.start('worker', '--queue', redis.url);
+    expect((await result).value).toMatchObject({ model, samples: 5 });
+    own.process.kill('SIGKILL');
+  });
 });
