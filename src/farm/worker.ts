@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Job, Worker } from 'bullmq';
 import { checkNumber, checkWhole } from '../checks.js';
+import { counted } from '../names.js';
 import { lineOf } from '../warnings.js';
 import {
   type Farm,
@@ -53,7 +54,7 @@ export async function startWorker(
   const farm = await openFarm(url, say);
   for (const { version, jobs } of await otherVersions(farm)) {
     if (jobs > 0) {
-      say(`${jobs} jobs wait for tfjs-sharpness ${version}, and are refused by this worker, which is ${VERSION}`);
+      say(`${counted(jobs, 'job')} for tfjs-sharpness ${version} refused: this worker is ${VERSION}, install the same`);
     }
   }
   const pool = taskPool(concurrency);

@@ -86,7 +86,7 @@ describeWithRedis('workers', () => {
     const result = measureOnQueue([model!], { random: 5, backend: 'cpu' }, place).next();
     await vi.waitFor(() => expect(said).toHaveLength(1), 20_000);
     const stranger = another.start('worker', '--queue', redis.url);
-    await stranger.saying(`2 jobs wait for tfjs-sharpness ${VERSION}, and are refused by this worker, which is 9.9.9`);
+    await stranger.saying(`1 job for tfjs-sharpness ${VERSION} refused: this worker is 9.9.9, install the same`);
     await stranger.saying('takes jobs from');
     stranger.process.kill('SIGTERM');
     await stranger.saying('it takes no more jobs');
