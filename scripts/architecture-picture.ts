@@ -25,6 +25,7 @@ const entries: Readonly<Record<string, string>> = {
 };
 const rooms: Readonly<Record<string, string>> = {
   report: 'a page<br/>of readings',
+  farm: 'in many processes,<br/>on many machines',
   files: 'saved models<br/>and data files',
   chart: 'draws readings<br/>in a page',
   measures: 'what MS is<br/>compared with',

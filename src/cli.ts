@@ -102,7 +102,14 @@ const commands: readonly {
     name: 'measure',
     summary: 'measures saved models on data files',
     appends: true,
-    load: async () => (await import('./files/measure-arguments.js')).measureArguments,
+    load: async () => {
+      const { measureArguments } = await import('./files/measure-arguments.js');
+      const { measureElsewhereArguments } = await import('./farm/farm-arguments.js');
+      return (command, complain) => {
+        measureArguments(command);
+        measureElsewhereArguments(command, complain);
+      };
+    },
   },
   {
     name: 'compare',
@@ -119,6 +126,11 @@ const commands: readonly {
     summary: 'measures the checkpoints of a running training',
     appends: true,
     load: async () => (await import('./files/watch-arguments.js')).watchArguments,
+  },
+  {
+    name: 'worker',
+    summary: 'measures what measure --queue asks for',
+    load: async () => (await import('./farm/farm-arguments.js')).workerArguments,
   },
   {
     name: 'report',

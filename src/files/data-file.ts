@@ -7,7 +7,7 @@ import { readIdx } from './idx.js';
 import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
 import { NPY_HEAD, npyBytes, readNpy } from './npy.js';
-import { isUrl, locate } from './place.js';
+import { isUrl, locate, watched } from './place.js';
 import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
 
@@ -47,12 +47,18 @@ export async function readDataModule(path: string): Promise<{ readonly data: unk
  *
  * @param input [any, ...], the shape of the model's first input.
  * @param limit how many samples at most, of those kinds of files that need not be read whole for it.
+ * @param onRead is given the bytes of the file, read whole then, but not those of images.
  * @throws Error with one line for a file that is none of these, cut off or damaged.
  */
-export async function readDataFile(path: string, input: readonly (number | null)[], limit: number): Promise<FileData> {
+export async function readDataFile(
+  path: string,
+  input: readonly (number | null)[],
+  limit: number,
+  onRead?: (name: string, bytes: Uint8Array) => void,
+): Promise<FileData> {
   const [, file, array] = /^(.*\.(?:npz|json))#([^#]+)$/i.exec(path) ?? [];
   if (file !== undefined) {
-    const { arrays, labels } = await readDataFile(file, input, limit);
+    const { arrays, labels } = await readDataFile(file, input, limit, onRead);
     const found = arrays.get(array!) ?? labels?.get(array!);
     if (!found) {
       throw new Error(`'${file}' has no array '${array}', only ${namesOf(arrays)}.`);
@@ -65,7 +71,7 @@ export async function readDataFile(path: string, input: readonly (number | null)
   const { name, place } = locate(path);
   const isArray = /\.npy$/i.test(name);
   const wanted = (head: Uint8Array, size: number) => npyBytes(name, head, size, limit);
-  const bytes = await place.read(name, isArray ? { head: NPY_HEAD, wanted } : undefined);
+  const bytes = await watched(place, onRead).read(name, isArray ? { head: NPY_HEAD, wanted } : undefined);
   const one = (samples: Samples): FileData => ({ arrays: new Map([['', samples]]) });
   if (isArray) {
     return one(readNpy(name, bytes, limit));

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { knownFiles, measuringOptions } from './measuring-arguments.js';
-import type { Complain } from './measuring-run.js';
 
-/** The words of `npx tfjs-sharpness measure`. */
-export function measureArguments(command: Command, complain: Complain): void {
+/** The words of `npx tfjs-sharpness measure`, but for those of where it measures. */
+export function measureArguments(command: Command): void {
   command
     .description(`Measures saved models. ${knownFiles}`)
     .argument('<model...>', 'models, each measured on the same data');
@@ -19,9 +18,5 @@ export function measureArguments(command: Command, complain: Complain): void {
 Examples:
   npx tfjs-sharpness measure model.keras --data x.npy
   npx tfjs-sharpness measure checkpoints/*/model.json --data test.npz --limit 2000 --json > readings.json`,
-    )
-    .action(async (models: string[], options: object) => {
-      const { measureCommand } = await import('./measure-command.js');
-      await measureCommand(models, options, complain);
-    });
+    );
 }

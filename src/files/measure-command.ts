@@ -6,7 +6,14 @@ import { jsonLinesFile, jsonText } from '../training/files/json-lines.js';
 import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf } from '../warnings.js';
 import { FAILED } from './failure.js';
-import { type Complain, complainOf, type MeasuringWords, measuringRun, type ReadingPrinter } from './measuring-run.js';
+import {
+  type Complain,
+  complainOf,
+  type MeasuringWords,
+  measuringRun,
+  type OtherPlace,
+  type ReadingPrinter,
+} from './measuring-run.js';
 
 /** Options of the command line, as words and numbers. */
 export interface MeasureCommandOptions extends MeasuringWords {
@@ -15,11 +22,16 @@ export interface MeasureCommandOptions extends MeasuringWords {
   readonly jsonl?: string;
 }
 
-/** `npx tfjs-sharpness measure`: one line on standard error for each model that is wrong, and the readings of all others. */
+/**
+ * `npx tfjs-sharpness measure`: one line on standard error for each model that is wrong, and the readings of all others.
+ *
+ * @param otherPlace default: this process.
+ */
 export async function measureCommand(
   models: readonly string[],
   options: MeasureCommandOptions,
   complain: Complain,
+  otherPlace?: OtherPlace,
 ): Promise<void> {
   let print: ReadingPrinter;
   try {
@@ -28,7 +40,7 @@ export async function measureCommand(
     complainOf(error, complain);
     return;
   }
-  await measuringRun(models, options, print, complain);
+  await measuringRun(models, options, print, complain, otherPlace);
 }
 
 /** What a line of CSV on standard output has of a reading: the same of every network. A file has all. */

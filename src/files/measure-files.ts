@@ -8,12 +8,13 @@ import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { lineOf } from '../warnings.js';
 import { backendStart, type FileBackend, fileBackends } from './backend.js';
 import { dependsOnShape, isModule, readDataFile, readDataModule } from './data-file.js';
+import { type DataShare, rowsOfShare, sampleRows, tensorRows } from './data-share.js';
 import { isFailure } from './failure.js';
 import { loadModules } from './layer-modules.js';
 import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
 import { modelLabels, withoutLabels } from './model-labels.js';
-import { modelLoss } from './model-loss.js';
+import { type ModelLoss, modelLoss } from './model-loss.js';
 import { locate } from './place.js';
 import { checkPredictions } from './predictions.js';
 import { type FileData, firstSamples, onlyArray, type Samples } from './samples.js';
@@ -136,7 +137,7 @@ export interface FileMeasurer {
  * @throws Error with one line as `measureFiles` does.
  */
 export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMeasurer> {
-  checkOptions(options);
+  checkMeasureFilesOptions(options);
   const start = backendStart(options.backend);
   await loadModules(options.require ?? [], start);
   const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
@@ -167,9 +168,9 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
 }
 
 /** Data files are read once for all models, those whose numbers mean nothing without a shape once for each shape. */
-type ReadData = (path: string, input: tfl.Shape) => Promise<FileData>;
+export type ReadData = (path: string, input: tfl.Shape) => Promise<FileData>;
 
-function dataReader(limit: number): ReadData {
+export function dataReader(limit: number): ReadData {
   const known = new Map<string, Promise<FileData>>();
   return (path, input) => {
     const key = JSON.stringify(dependsOnShape(path) ? [path, input] : [path]);
@@ -198,60 +199,108 @@ async function measureFile(
   options: MeasureFilesOptions,
   read: ReadData,
 ): Promise<FileReading> {
-  const { seed = 0, output, limit = Number.POSITIVE_INFINITY } = options;
-  const { model, training, notes: ofFile } = await buildModel(content);
-  const notes = [...ofFile];
-  const disposable: tf.TensorContainer[] = [];
-  try {
-    const { loss, lossWeights } = modelLoss(model, options.loss, training, output, (line) => notes.push(line));
-    const { inputs, labels, isOwn } = await inputsOf(model, options, read);
-    if (isOwn) {
-      disposable.push(inputs as tf.TensorContainer);
-    }
-    if (options.expect !== undefined) {
-      const place = output === undefined ? 0 : outputNames(model).indexOf(output);
-      const expected = onlyArray(options.expect, await read(options.expect, model.outputs[place]!.shape));
-      await checkPredictions(model, inputs, place, firstSamples(expected, limit), options.expect);
-    }
-    const given = options.labels === undefined ? labels : await labelsOf(model, options.labels, read);
-    const labelTensors = given && modelLabels(model, given, loss, limit);
-    if (labelTensors) {
-      disposable.push(labelTensors as tf.NamedTensorMap);
-    }
-    const { method, part, memoryMB, countFrozen, signal } = options;
+  return withModel(content, options, async (model, { loss, lossWeights, notes }) => {
     // Once nothing can be wrong any more with what is given.
+    let told = 0;
     const tell = () => {
       for (const line of notes.slice(told)) {
         told = notes.length;
         options.onNote?.(path, line);
       }
     };
-    let told = 0;
     const onProgress = (progress: MeasureProgress) => {
       tell();
       options.onProgress?.(progress);
     };
-    const weights = output === undefined ? (options.lossWeights ?? lossWeights) : undefined;
-    const reading = await measureSharpness(model, inputs, {
-      loss,
-      ...defined({
-        lossWeights: weights,
-        method,
-        part,
-        memoryMB,
-        countFrozen,
-        signal,
-        onProgress,
-        labels: labelTensors,
-      }),
-      seed,
+    const reading = await withData(model, loss, options, read, (inputs, labels) => {
+      const { method, part, memoryMB, countFrozen, signal, seed = 0 } = options;
+      return measureSharpness(model, inputs, {
+        loss,
+        ...defined({ lossWeights, method, part, memoryMB, countFrozen, signal, onProgress, labels }),
+        seed,
+      });
     });
     tell();
     return printable({ model: path, ...reading, assumptions: [...reading.assumptions, ...notes] });
+  });
+}
+
+/** What of a model is measured, and what is to be said of it. */
+export interface MeasuredLoss extends ModelLoss {
+  readonly notes: readonly string[];
+}
+
+/** Makes a model for as long as `use` takes. */
+export async function withModel<Result>(
+  content: ReadModel,
+  { output, loss: given, lossWeights: weights }: Pick<MeasureFilesOptions, 'output' | 'loss' | 'lossWeights'>,
+  use: (model: tfl.LayersModel, loss: MeasuredLoss) => Promise<Result>,
+): Promise<Result> {
+  const { model, training, notes: ofFile } = await buildModel(content);
+  try {
+    const notes = [...ofFile];
+    const { loss, lossWeights } = modelLoss(model, given, training, output, (line) => notes.push(line));
+    return await use(model, { loss, lossWeights: output === undefined ? (weights ?? lossWeights) : undefined, notes });
   } finally {
-    tf.dispose(disposable);
     disposeModel(model);
   }
+}
+
+/**
+ * Brings the data into the form of a model's inputs for as long as `use` takes.
+ *
+ * @param share only so many parts of the data, of equal size but for one sample.
+ */
+export async function withData<Result>(
+  model: tfl.LayersModel,
+  loss: ModelLoss['loss'],
+  options: MeasureFilesOptions,
+  read: ReadData,
+  use: (inputs: SharpnessInputs, labels: tf.NamedTensorMap | undefined) => Promise<Result>,
+  share?: DataShare,
+): Promise<Result> {
+  const { output, limit = Number.POSITIVE_INFINITY } = options;
+  const disposable: tf.TensorContainer[] = [];
+  const kept = <T extends tf.TensorContainer>(tensors: T): T => {
+    disposable.push(tensors);
+    return tensors;
+  };
+  try {
+    const { inputs, labels, isOwn } = await inputsOf(model, options, read);
+    if (isOwn) {
+      kept(inputs as tf.TensorContainer);
+    }
+    const rows = share && rowsOfShare(share, samplesOfTensors(inputs));
+    const ownInputs = rows
+      ? (inputs as tf.Tensor[]).map((each, i) => kept(tensorRows(`the input '${inputNames(model)[i]}'`, each, rows)))
+      : inputs;
+    if (options.expect !== undefined) {
+      const place = output === undefined ? 0 : outputNames(model).indexOf(output);
+      const found = onlyArray(options.expect, await read(options.expect, model.outputs[place]!.shape));
+      const all = firstSamples(found, limit);
+      const expected = rows ? sampleRows(`'${options.expect}'`, all, rows) : all;
+      await checkPredictions(model, ownInputs, place, expected, options.expect);
+    }
+    const given = options.labels === undefined ? labels : await labelsOf(model, options.labels, read);
+    const tensors = given && kept(modelLabels(model, given, loss, limit) as tf.NamedTensorMap);
+    const ownLabels =
+      rows && tensors
+        ? Object.fromEntries(
+            Object.entries(tensors).map(([name, each]) => [name, kept(tensorRows(`labels of '${name}'`, each, rows))]),
+          )
+        : tensors;
+    return await use(ownInputs, ownLabels);
+  } finally {
+    tf.dispose(disposable);
+  }
+}
+
+/** How many samples there are; only files of numbers have parts. */
+function samplesOfTensors(inputs: SharpnessInputs): number {
+  if (!Array.isArray(inputs)) {
+    throw new Error('only data in files of numbers are measured in parts: save what the module exports as .npy.');
+  }
+  return (inputs as tf.Tensor[])[0]!.shape[0]!;
 }
 
 function defined<T extends object>(options: T): Partial<T> {
@@ -318,7 +367,8 @@ async function labelsOf(
   return labels;
 }
 
-function checkOptions(options: MeasureFilesOptions): void {
+/** @throws Error or RangeError with one line for options that there are not, or that do not go together. */
+export function checkMeasureFilesOptions(options: MeasureFilesOptions): void {
   checkKnownOptions('measureFiles', options, optionNames);
   const { data, random, limit, scale, seed, backend } = options;
   if ((data === undefined) === (random === undefined)) {

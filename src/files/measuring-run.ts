@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import type { MeasureOptions } from '../measure/options.js';
+import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
 import { lineOf } from '../warnings.js';
 import type { FileBackend } from './backend.js';
 import { FAILED, isFailure, signals, WRONG_INPUT } from './failure.js';
-import { type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
-import { progressLine } from './progress-line.js';
+import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
+import { type PlanProgress, progressLine } from './progress-line.js';
 
 /** Options of the command line that all commands which measure have, as words and numbers. */
 export interface MeasuringWords {
@@ -35,15 +35,29 @@ export interface ReadingPrinter {
   end(done: readonly FileReading[]): void;
 }
 
+/** Where else than in this process models are measured. */
+export interface OtherPlace {
+  measure(
+    models: readonly string[],
+    options: MeasureFilesOptions,
+    events: { onProgress(progress: PlanProgress): void; onNote(model: string, note: string): void },
+  ): AsyncIterable<FileReading | FileProblem>;
+  /** What is said when a signal ends this process. */
+  readonly onStop?: string;
+}
+
 /**
  * Measures models for a command: one line on standard error for each that is wrong, and a line of progress on a terminal. A signal ends the
  * program at once: what is done is printed, and the reading that is on its way is lost.
+ *
+ * @param otherPlace default: this process.
  */
 export async function measuringRun(
   models: readonly string[],
   words: MeasuringWords,
   print: ReadingPrinter,
   complain: Complain,
+  otherPlace?: OtherPlace,
 ): Promise<void> {
   const done: FileReading[] = [];
   const progress = progressLine(process.stderr);
@@ -51,6 +65,9 @@ export async function measuringRun(
     endSignals();
     progress.end();
     print.end(done);
+    if (otherPlace?.onStop) {
+      console.error(`tfjs-sharpness: ${otherPlace.onStop}`);
+    }
     process.kill(process.pid, name);
   };
   const endSignals = () => {
@@ -62,14 +79,17 @@ export async function measuringRun(
     process.on(name, stop);
   }
   try {
-    const results = measureFiles(models, {
-      ...measuringOptions(words),
-      onProgress: (each) => progress.show(each),
-      onNote: (model, note) => {
+    const events = {
+      onProgress: (each: MeasureProgress | PlanProgress) => progress.show(each),
+      onNote: (model: string, note: string) => {
         progress.end();
         console.error(`tfjs-sharpness: ${model}: ${note}`);
       },
-    });
+    };
+    const options = measuringOptions(words);
+    const results = otherPlace
+      ? otherPlace.measure(models, options, events)
+      : measureFiles(models, { ...options, ...events });
     for await (const result of results) {
       progress.end();
       if ('problem' in result) {

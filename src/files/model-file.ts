@@ -8,7 +8,7 @@ import { registerBuiltInLayers } from './built-in-layers.js';
 import { type KerasWeight, readKerasArchive } from './keras-archive.js';
 import { readTopology } from './keras-topology.js';
 import { type ModelContent, readLayersModel } from './layers-model.js';
-import { locate } from './place.js';
+import { locate, watched } from './place.js';
 
 /** A model from its file. */
 export interface FileModel {
@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly randomWeights?: number;
   /** Whether the weights do not matter: they are 0, and not read. */
   readonly withoutWeights?: boolean;
+  /** Is given the bytes of every file that is read. */
+  readonly onRead?: (name: string, bytes: Uint8Array) => void;
 }
 
 type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
@@ -54,9 +56,10 @@ export interface ReadModel {
  * @throws Error with one line that says what is wrong with the file.
  */
 export async function readModelFile(path: string, options: LoadOptions = {}): Promise<ReadModel> {
-  const { randomWeights, withoutWeights = false } = options;
+  const { randomWeights, withoutWeights = false, onRead } = options;
   const withWeights = randomWeights === undefined && !withoutWeights;
-  const { name, place } = locate(path, 'model.json');
+  const { name, place: unwatched } = locate(path, 'model.json');
+  const place = watched(unwatched, onRead);
   const bytes = await place.read(name);
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
   if (begins(0x89, 0x48, 0x44, 0x46)) {

@@ -3,6 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lineOf } from '../warnings.js';
+import { Failure } from './failure.js';
 
 /** Where files lie: a folder, or the part of a URL before the last slash. */
 export interface Place {
@@ -19,6 +20,20 @@ export interface BytesOf {
   /** How many of the first bytes to look at. */
   readonly head: number;
   wanted(head: Uint8Array, size: number): number;
+}
+
+/** A place that tells what is read of it. */
+export function watched(place: Place, onRead?: (name: string, bytes: Uint8Array) => void): Place {
+  return onRead === undefined
+    ? place
+    : {
+        // Whole, whatever is wanted of it.
+        read: async (name) => {
+          const bytes = await place.read(name);
+          onRead(name, bytes);
+          return bytes;
+        },
+      };
 }
 
 /** Whether a file is on a server. */
@@ -143,10 +158,11 @@ function urlPlace(base: URL, own?: URL): Place {
       try {
         response = await fetch(url, { signal: AbortSignal.timeout(LONGEST_MS) });
       } catch (error) {
-        throw new Error(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
+        throw new Failure(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
       if (!response.ok) {
-        throw new Error(`cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim());
+        const line = `cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim();
+        throw isPassing(response.status) ? new Failure(line) : new Error(line);
       }
       if (Number(response.headers.get('content-length') ?? 0) > LARGEST) {
         throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
@@ -154,8 +170,11 @@ function urlPlace(base: URL, own?: URL): Place {
       try {
         return new Uint8Array(await response.arrayBuffer());
       } catch (error) {
-        throw new Error(`cannot read ${url}: ${lineOf(error)}.`, { cause: error });
+        throw new Failure(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
     },
   };
 }
+
+/** Whether a server may answer otherwise when it is asked again: it has too much to do, or fails. */
+const isPassing = (status: number) => status === 408 || status === 429 || status >= 500;

@@ -104,6 +104,7 @@ function asText(_: string, value: unknown): unknown {
 /** Fields that are text, whatever they say. */
 const texts = new Set(['name', 'layer']);
 
-function asNumber(key: string, value: unknown): unknown {
+/** The other way, for `JSON.parse`. */
+export function asNumber(key: string, value: unknown): unknown {
   return !texts.has(key) && (value === 'NaN' || value === 'Infinity' || value === '-Infinity') ? Number(value) : value;
 }

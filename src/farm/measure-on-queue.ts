@@ -1,0 +1,138 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { checkWhole } from '../checks.js';
+import type { FileProblem, FileReading } from '../files/measure-files.js';
+import { enumerate } from '../names.js';
+import { type PlanEvents, planProgress, problemOf, resultOf } from './measure-on-pool.js';
+import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
+import {
+  countKnown,
+  type Farm,
+  known,
+  LAST_PRIORITY,
+  mergeId,
+  openFarm,
+  otherVersions,
+  shareId,
+  shownUrl,
+  submit,
+} from './queue.js';
+import type { MergedReading } from './task.js';
+import { VERSION } from './version.js';
+import { isOfMachine } from './worker.js';
+
+export interface QueueOptions {
+  /** redis://HOST */
+  readonly url: string;
+  /** In how many parts the data of each model are measured. */
+  readonly shards: number;
+  /** From 1, which comes first. */
+  readonly priority: number;
+  readonly say: (line: string) => void;
+}
+
+/** How long no worker is there before it is said, in ms. */
+const PATIENCE = 5000;
+
+/**
+ * Measures models by the workers of a queue in Redis. What is known is not measured again.
+ *
+ * @returns as `measureFiles` does, those first that are known or measured first.
+ * @throws Error with one line for options that do not go together, data that are not there, or a server that does not answer.
+ */
+export async function* measureOnQueue(
+  models: readonly string[],
+  options: PlanOptions,
+  { url, shards, priority, say }: QueueOptions,
+  events: PlanEvents = {},
+): AsyncGenerator<FileReading | FileProblem> {
+  checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
+  const plan = await planFor(options, shards);
+  const farm = await openFarm(url, say);
+  try {
+    const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
+    for (const model of models) {
+      try {
+        const planned = await plan(model);
+        const twin = pending.get(planned.id);
+        // Copies of a file are one checkpoint.
+        twin?.models.push(model);
+        pending.set(planned.id, twin ?? { models: [model], planned });
+      } catch (error) {
+        yield { model, ...problemOf(error) };
+      }
+    }
+    const parts = [...pending.keys()].flatMap((id) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
+    const progress = planProgress(parts.length, events);
+    yield* settled(farm, pending, events);
+    await submit(
+      farm,
+      [...pending.values()].map(({ planned }) => planned),
+      priority,
+    );
+    const start = performance.now();
+    let isTold = false;
+    while (pending.size > 0) {
+      const workers = await farm.queue.getWorkersCount();
+      progress('', await countKnown(farm, parts), workers);
+      if (workers === 0 && !isTold && performance.now() - start > PATIENCE) {
+        isTold = true;
+        say(await withoutWorkers(farm));
+      }
+      // Each look costs the server a step for each checkpoint.
+      await wait(200 + pending.size / 5);
+      yield* settled(farm, pending, events);
+      yield* setAside(farm, pending, priority);
+    }
+  } finally {
+    await farm.close();
+  }
+}
+
+type Pending = Map<string, { readonly models: readonly string[]; readonly planned: PlannedCheckpoint }>;
+
+/** Readings that are there. */
+async function* settled(farm: Farm, pending: Pending, events: PlanEvents): AsyncGenerator<FileReading | FileProblem> {
+  const ids = [...pending.keys()];
+  const found = await known<MergedReading>(farm, ids.map(mergeId));
+  for (const [i, value] of found.entries()) {
+    if (value) {
+      const { models } = pending.get(ids[i]!)!;
+      pending.delete(ids[i]!);
+      for (const model of models) {
+        yield resultOf(model, { value }, events);
+      }
+    }
+  }
+}
+
+/** Checkpoints that were given up. Those that are no more in the queue are put there again. */
+async function* setAside(farm: Farm, pending: Pending, priority: number): AsyncGenerator<FileProblem> {
+  const jobs = await Promise.all([...pending.keys()].map((id) => farm.queue.getJob(mergeId(id))));
+  const lost: PlannedCheckpoint[] = [];
+  for (const [i, [id, { models, planned }]] of [...pending].entries()) {
+    const job = jobs[i];
+    if (!job) {
+      lost.push(planned);
+    } else if (job.finishedOn !== undefined && job.failedReason) {
+      pending.delete(id);
+      const problem = reasonInWords(job.failedReason);
+      for (const model of models) {
+        yield { model, problem, kind: isOfMachine(job.failedReason) ? 'failure' : 'input' };
+      }
+    }
+  }
+  // A server that restarts without what it knew has no jobs either.
+  await submit(farm, lost, priority);
+}
+
+function reasonInWords(reason: string): string {
+  return /^job stalled/.test(reason)
+    ? 'the workers that measured it were ended again and again, perhaps for want of memory: it is set aside.'
+    : reason;
+}
+
+async function withoutWorkers(farm: Farm): Promise<string> {
+  const others = (await otherVersions(farm)).filter(({ workers }) => workers > 0).map(({ version }) => version);
+  const there = others.length > 0 ? `, only of ${enumerate(others)}` : '';
+  return `no worker of tfjs-sharpness ${VERSION} is there yet${there}: npx tfjs-sharpness worker --queue ${shownUrl(farm.url)}`;
+}

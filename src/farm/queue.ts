@@ -1,0 +1,241 @@
+import type * as BullMQ from 'bullmq';
+import type * as IORedis from 'ioredis';
+import { Failure } from '../files/failure.js';
+import { optionalPackage } from '../files/optional-package.js';
+import { asNumber, jsonText } from '../training/files/json-lines.js';
+import { lineOf } from '../warnings.js';
+import type { Checkpoint, PlannedCheckpoint } from './plan.js';
+import type { MeasuredShare, MergedReading } from './task.js';
+import { VERSION } from './version.js';
+
+/** Before all keys in Redis. */
+export const PREFIX = 'tfjs-sharpness';
+
+/** How long what was measured is known, in seconds. */
+const KEPT = 30 * 24 * 3600;
+
+/** What a job is: to measure a part, or to put the parts of a checkpoint together once they are measured. */
+export interface JobData {
+  readonly checkpoint: Checkpoint;
+  /** Of the checkpoint. */
+  readonly id: string;
+  /** Of the part; none puts the parts together. */
+  readonly index?: number;
+}
+
+/** Which checkpoints come first: 1 before 2, and so on. */
+export const DEFAULT_PRIORITY = 100;
+export const LAST_PRIORITY = 1_000_000;
+
+/** A queue in Redis with what is known, for clients and workers. */
+export interface Farm {
+  readonly url: string;
+  readonly bullmq: typeof BullMQ;
+  readonly redis: IORedis.Redis;
+  /** A queue for each version of this package: no job reaches a worker of another one. */
+  readonly queue: BullMQ.Queue<JobData>;
+  readonly flows: BullMQ.FlowProducer;
+  close(): Promise<void>;
+}
+
+/** The address without its password. */
+export function shownUrl(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
+}
+
+/**
+ * Reaches a Redis server.
+ *
+ * @param url redis://HOST:PORT/DB, or rediss:// with TLS.
+ * @param say is told when the connection is lost and found again.
+ * @throws Error with one line where a package is not installed, or the server does not answer.
+ */
+export async function openFarm(url: string, say: (line: string) => void): Promise<Farm> {
+  if (!/^rediss?:\/\//.test(url)) {
+    throw new Error(`--queue ${url}: give the address of a Redis server, redis://HOST.`);
+  }
+  const bullmq = await optionalPackage<typeof BullMQ>('bullmq', '--queue');
+  const { Redis } = await optionalPackage<typeof IORedis>('ioredis', '--queue');
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    // Commands wait for a server that restarts, however long it takes: given up after 20 tries, a worker would stand still for ever
+    // (OptimalBits/bull#1972), and BullMQ takes no other connection for workers.
+    maxRetriesPerRequest: null,
+    connectTimeout: 10_000,
+    retryStrategy: (tries) => Math.min(200 * tries, 2000),
+  });
+  let lost = false;
+  // Without a listener, a lost connection would end the process.
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    redis.disconnect();
+    throw new Failure(`no Redis server answers at ${shownUrl(url)}: ${lineOf(error)}.`, { cause: error });
+  }
+  redis.on('close', () => {
+    if (!lost && !isClosed) {
+      lost = true;
+      say(`the connection to ${shownUrl(url)} is lost, and tried again`);
+    }
+  });
+  redis.on('ready', () => {
+    if (lost) {
+      lost = false;
+      say(`${shownUrl(url)} is there again`);
+    }
+  });
+  let isClosed = false;
+  const base = { connection: redis, prefix: PREFIX };
+  const queue = new bullmq.Queue<JobData>(VERSION, {
+    ...base,
+    // Events carry what jobs return: ten thousand of them, the default, have filled servers (taskforcesh/bullmq#366). Nothing here reads them.
+    streams: { events: { maxLen: 100 } },
+  });
+  const flows = new bullmq.FlowProducer(base);
+  queue.on('error', () => {});
+  flows.on('error', () => {});
+  return {
+    url,
+    bullmq,
+    redis,
+    queue,
+    flows,
+    async close() {
+      isClosed = true;
+      await Promise.all([queue.close(), flows.close()]).catch(() => {});
+      redis.disconnect();
+    },
+  };
+}
+
+export const mergeId = (id: string) => `reading-${id}`;
+export const shareId = (id: string, index: number) => `part-${id}-${index}`;
+
+const keyOf = (id: string) => `${PREFIX}:known:${id}`;
+
+/**
+ * What is known of jobs, undefined where it is not. It lies beside the queue and not in it: jobs return nothing, so that a job that is run
+ * twice, since its worker was taken for dead, writes the same again and counts once.
+ */
+export async function known<Value extends MeasuredShare | MergedReading>(
+  { redis }: Farm,
+  ids: readonly string[],
+): Promise<(Value | undefined)[]> {
+  const found: (string | null)[] = [];
+  // Redis answers nobody else meanwhile.
+  for (let at = 0; at < ids.length; at += 500) {
+    found.push(...(await redis.mget(ids.slice(at, at + 500).map(keyOf))));
+  }
+  return found.map((text) => (text === null ? undefined : (JSON.parse(text, asNumber) as Value)));
+}
+
+export async function know({ redis }: Farm, id: string, value: MeasuredShare | MergedReading): Promise<void> {
+  await redis.set(keyOf(id), jsonText(value), 'EX', KEPT);
+}
+
+/** How many of these are known. */
+export async function countKnown({ redis }: Farm, ids: readonly string[]): Promise<number> {
+  let count = 0;
+  for (let at = 0; at < ids.length; at += 500) {
+    count += await redis.exists(ids.slice(at, at + 500).map(keyOf));
+  }
+  return count;
+}
+
+/**
+ * Puts checkpoints into the queue: a job for each part that is not known, and one above them that puts the parts together. What is in the
+ * queue already stays as it is, but for what was set aside, which is tried again.
+ *
+ * @param priority from 1, which comes first.
+ */
+export async function submit(farm: Farm, planned: readonly PlannedCheckpoint[], priority: number): Promise<void> {
+  const { queue, flows } = farm;
+  for (let at = 0; at < planned.length; at += 50) {
+    const flowJobs = await Promise.all(
+      planned.slice(at, at + 50).map(async (each): Promise<BullMQ.FlowJob[]> => {
+        const { id, checkpoint } = each;
+        const before = await queue.getJob(mergeId(id));
+        if (before && !(await hasEnded(before))) {
+          return [];
+        }
+        // A job is not added where another of its name has ended and is still there, and a parent of such a one waits for ever
+        // (taskforcesh/bullmq#2554).
+        await before?.remove();
+        const ids = Array.from({ length: checkpoint.shards }, (_, index) => shareId(id, index));
+        const shares = await known<MeasuredShare>(farm, ids);
+        const missing = ids.flatMap((_, index) => (shares[index] ? [] : [index]));
+        await Promise.all(missing.map((index) => removeEnded(farm, ids[index]!)));
+        const name = checkpoint.model;
+        return [
+          {
+            name,
+            queueName: queue.name,
+            data: { checkpoint, id } satisfies JobData,
+            // Before all parts of the same priority, so that readings come one by one.
+            opts: { ...jobOptions, jobId: mergeId(id), priority: 2 * priority - 1 },
+            children: missing.map((index) => ({
+              name,
+              queueName: queue.name,
+              data: { checkpoint, id, index } satisfies JobData,
+              opts: {
+                ...jobOptions,
+                jobId: ids[index]!,
+                priority: 2 * priority,
+                // Else the parent of a job that has failed waits for ever (taskforcesh/bullmq#3362). It runs once all others have ended,
+                // so that nothing of it is on its way any more when it is tried again.
+                ignoreDependencyOnFailure: true,
+              },
+            })),
+          },
+        ];
+      }),
+    );
+    await flows.addBulk(flowJobs.flat());
+  }
+}
+
+const jobOptions = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 2000, jitter: 0.5 },
+  // For who looks at a dashboard. Kept for ever, they would fill the server (taskforcesh/bullmq#1711).
+  removeOnComplete: { age: 3600, count: 1000 },
+  removeOnFail: { age: 14 * 24 * 3600, count: 10_000 },
+  stackTraceLimit: 1,
+};
+
+/** Whether a job is done or was set aside. */
+export async function hasEnded(job: BullMQ.Job): Promise<boolean> {
+  return ['completed', 'failed', 'unknown'].includes(await job.getState());
+}
+
+async function removeEnded({ queue }: Farm, id: string): Promise<void> {
+  const job = await queue.getJob(id);
+  if (job && (await hasEnded(job))) {
+    await job.remove();
+  }
+}
+
+/** Versions of this package, but for this one, that have a queue here, with the jobs and the workers that they have. */
+export async function otherVersions({
+  redis,
+  bullmq,
+}: Farm): Promise<{ readonly version: string; readonly jobs: number; readonly workers: number }[]> {
+  const found = new Set<string>();
+  for await (const keys of redis.scanStream({ match: `${PREFIX}:*:meta`, count: 1000 })) {
+    for (const key of keys as string[]) {
+      found.add(key.slice(PREFIX.length + 1, -':meta'.length));
+    }
+  }
+  found.delete(VERSION);
+  return Promise.all(
+    [...found].sort().map(async (version) => {
+      const queue = new bullmq.Queue(version, { connection: redis, prefix: PREFIX, skipMetasUpdate: true });
+      const jobs = await queue.getJobCountByTypes('waiting', 'prioritized', 'active', 'delayed');
+      const workers = await queue.getWorkersCount();
+      await queue.close();
+      return { version, jobs, workers };
+    }),
+  );
+}

@@ -1,0 +1,72 @@
+import { Tinypool } from 'tinypool';
+import { lineOf } from '../warnings.js';
+import type { MeasuredShare, MergedReading, Outcome, Task } from './task.js';
+
+/** Processes of this machine that take steps of plans. */
+export interface TaskPool {
+  /** @param onProgress is told the fraction that is done. */
+  measure(
+    task: Task & { readonly index: number },
+    onProgress?: (fraction: number) => void,
+  ): Promise<Outcome<MeasuredShare>>;
+  merge(task: Task & { readonly shares: readonly MeasuredShare[] }): Promise<Outcome<MergedReading>>;
+  /** Ends the processes; what they were at is lost. */
+  close(): Promise<void>;
+}
+
+/** @param size how many processes at most; each starts when it is needed, and is replaced when it dies. */
+export function taskPool(size: number): TaskPool {
+  let processes = openProcesses(size);
+  let isClosed = false;
+  const run = async (task: Task, onProgress?: (fraction: number) => void): Promise<Outcome> => {
+    const { pool, broken } = processes;
+    const channel = { postMessage: ({ fraction }: { fraction: number }) => onProgress?.(fraction) };
+    try {
+      return (await Promise.race([pool.run(task, { channel }), broken])) as Outcome;
+    } catch (error) {
+      if (isClosed) {
+        return { problem: 'stopped', kind: 'failure' };
+      }
+      return {
+        problem: `the process that was to measure it has ended, perhaps for want of memory: ${lineOf(error)}`,
+        kind: 'failure',
+      };
+    }
+  };
+  const replaceBroken = () => {
+    const { pool, broken } = processes;
+    broken.catch(() => {
+      if (!isClosed) {
+        processes = openProcesses(size);
+        replaceBroken();
+        pool.destroy().catch(() => {});
+      }
+    });
+  };
+  replaceBroken();
+  return {
+    measure: run as TaskPool['measure'],
+    merge: run as TaskPool['merge'],
+    async close() {
+      isClosed = true;
+      await processes.pool.destroy();
+    },
+  };
+}
+
+/** Processes, and a promise that is rejected once one has died that had no task yet: tinypool lets those that wait for it wait for ever. */
+function openProcesses(size: number): { readonly pool: Tinypool; readonly broken: Promise<never> } {
+  const pool = new Tinypool({
+    filename: new URL(`./task-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url).href,
+    // Threads would share the native addon, which can be loaded once a process.
+    runtime: 'child_process',
+    serialization: 'advanced',
+    // Without, they would have none.
+    env: process.env as Record<string, string>,
+    minThreads: 0,
+    maxThreads: size,
+    // A process has loaded tf.js, the data and a backend: it is kept.
+    idleTimeout: 2 ** 31 - 1,
+  });
+  return { pool, broken: new Promise<never>((_, reject) => pool.on('error', reject)) };
+}

@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import { Queue } from 'bullmq';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
+import type { PlanOptions } from '../../src/farm/plan.js';
+import { PREFIX } from '../../src/farm/queue.js';
+import { VERSION } from '../../src/farm/version.js';
+import { type FarmWorker, startWorker } from '../../src/farm/worker.js';
+import { type FileProblem, type FileReading, measureFiles } from '../../src/files/measure-files.js';
+import { npy, testFolder } from '../files/saved-model.js';
+import { saveCheckpoints, saveSamples } from './checkpoints.js';
+import { describeWithRedis, redisServer } from './redis-server.js';
+
+describeWithRedis('a queue', () => {
+  const folder = testFolder();
+  const redis = redisServer();
+  let models: string[];
+  let options: PlanOptions;
+  beforeAll(async () => {
+    // Processes of workers read TypeScript too.
+    vi.stubEnv('NODE_OPTIONS', '--import tsx');
+    models = await saveCheckpoints(folder.path, 3);
+    options = { data: saveSamples(folder.at('x.npy'), 53), backend: 'cpu', method: 'exact' };
+  });
+
+  async function asked(given: readonly string[], changes: PlanOptions = {}, said: string[] = []) {
+    const results: (FileReading | FileProblem)[] = [];
+    const place = { url: redis.url, shards: 3, priority: 1, say: (line: string) => said.push(line) };
+    for await (const result of measureOnQueue(given, { ...options, ...changes }, place)) {
+      results.push(result);
+    }
+    return results;
+  }
+
+  async function withWorker<T>(use: () => Promise<T>, said: string[] = []): Promise<T> {
+    let worker: FarmWorker | undefined;
+    try {
+      worker = await startWorker(redis.url, { concurrency: 1, lostAfter: 5, say: (line) => said.push(line) });
+      return await use();
+    } finally {
+      await worker?.close(false);
+    }
+  }
+
+  test('two that ask the same before a worker is there, and one that has gone, get one reading, which is known later', async () => {
+    const said: string[] = [];
+    const gone = measureOnQueue(models, options, { url: redis.url, shards: 3, priority: 1, say: () => {} });
+    // It puts its jobs into the queue, waits, and is ended as by Ctrl-C.
+    gone.next().catch(() => {});
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    await vi.waitFor(async () => expect(await queue.getJobCountByTypes('prioritized')).toBe(9), 20_000);
+    const both = Promise.all([asked(models, {}, said), asked([...models, 'none'])]);
+    await vi.waitFor(() => expect(said).toHaveLength(1), 20_000);
+    expect(said[0]).toMatch(/^no worker of tfjs-sharpness .* is there yet: npx tfjs-sharpness worker --queue redis:/);
+    const [first, second] = await withWorker(() => both);
+    expect(second[0]).toEqual({ model: 'none', problem: expect.stringMatching(/no such file/), kind: 'input' });
+    for await (const alone of measureFiles(models, options as object)) {
+      const { durationMs: _, ...reading } = alone as FileReading;
+      for (const results of [first, second]) {
+        expect(results.filter(({ model }) => model === alone.model)).toEqual([expect.objectContaining(reading)]);
+      }
+    }
+    // Each part was measured once.
+    const completed = await queue.getCompleted();
+    expect(completed).toHaveLength(12);
+    expect(completed.every(({ attemptsStarted }) => attemptsStarted === 1)).toBe(true);
+    // No worker is there.
+    expect(await asked(models)).toHaveLength(3);
+    expect(await queue.getJobCountByTypes('prioritized', 'waiting', 'active')).toBe(0);
+    await queue.close();
+  });
+
+  test('wrong input is set aside with its reason at once, and tried again when it is asked again', async () => {
+    const narrow = folder.at('narrow.npy');
+    writeFileSync(narrow, npy([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]));
+    await withWorker(async () => {
+      const wrong = { problem: expect.stringMatching(/have shape \[4, 2\]/), kind: 'input' };
+      expect(await asked(models.slice(0, 1), { data: narrow })).toEqual([{ model: models[0], ...wrong }]);
+      const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+      const failed = await queue.getFailed();
+      expect(failed.map(({ attemptsMade }) => attemptsMade)).toEqual([1, 1, 1, 1]);
+      expect(failed.map(({ failedReason }) => failedReason)).toEqual(Array(4).fill(wrong.problem));
+      expect(await asked(models.slice(0, 1), { data: narrow })).toEqual([{ model: models[0], ...wrong }]);
+      expect(await queue.getFailedCount()).toBe(4);
+      await queue.close();
+    });
+  });
+
+  test('a server that has forgotten all is asked again', async () => {
+    const results = asked(models, { seed: 5 });
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    await vi.waitFor(async () => expect(await queue.getJobCountByTypes('prioritized')).toBe(9), 20_000);
+    await redis.client.flushall();
+    expect(await withWorker(() => results)).toHaveLength(3);
+    await queue.close();
+  });
+
+  test('no server, no redis and no priority are told in a line', async () => {
+    const refused = (url: string, priority = 1) =>
+      measureOnQueue(models, options, { url, shards: 1, priority, say: () => {} }).next();
+    await expect(refused('redis://u:secret@127.0.0.1:1')).rejects.toThrow(/^no Redis server answers at redis:\/\/127/);
+    await expect(refused('http://host')).rejects.toThrow(/^--queue http:\/\/host: give the address/);
+    await expect(refused(redis.url, 0)).rejects.toThrow(/^priority must be a whole number/);
+  });
+});

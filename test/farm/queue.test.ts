@@ -1,0 +1,87 @@
+import { beforeAll, expect, test, vi } from 'vitest';
+import { type PlannedCheckpoint, planFor } from '../../src/farm/plan.js';
+import {
+  type Farm,
+  hasEnded,
+  know,
+  known,
+  mergeId,
+  openFarm,
+  otherVersions,
+  PREFIX,
+  shareId,
+  shownUrl,
+  submit,
+} from '../../src/farm/queue.js';
+import type { MergedReading } from '../../src/farm/task.js';
+import { testFolder } from '../files/saved-model.js';
+import { saveCheckpoints } from './checkpoints.js';
+import { describeWithRedis, redisServer } from './redis-server.js';
+
+test('passwords are not shown', () => {
+  expect(shownUrl('redis://u:secret@host:1/2')).toBe('redis://host:1/2');
+  expect(shownUrl('redis://host')).toBe('redis://host');
+});
+
+describeWithRedis('a queue', () => {
+  const folder = testFolder();
+  const redis = redisServer();
+  let planned: PlannedCheckpoint;
+  beforeAll(async () => {
+    const [model] = await saveCheckpoints(folder.path, 1);
+    planned = await (await planFor({ random: 9 }, 3))(model!);
+  });
+  const withFarm = async (use: (farm: Farm) => Promise<void>) => {
+    const farm = await openFarm(redis.url, () => {});
+    try {
+      await use(farm);
+    } finally {
+      await farm.close();
+    }
+  };
+
+  test('what is in it is not added again, and what was set aside is', () =>
+    withFarm(async (farm) => {
+      await submit(farm, [planned, planned], 100);
+      await submit(farm, [planned], 100);
+      expect(await farm.queue.getJobCounts('prioritized', 'waiting-children')).toEqual({
+        prioritized: 3,
+        'waiting-children': 1,
+      });
+      const ids = [0, 1, 2].map((index) => shareId(planned.id, index));
+      const worker = new farm.bullmq.Worker(
+        farm.queue.name,
+        async () => {
+          throw new farm.bullmq.UnrecoverableError('bad');
+        },
+        { connection: farm.redis, prefix: PREFIX },
+      );
+      const merge = (await farm.queue.getJob(mergeId(planned.id)))!;
+      const ended = async () => expect(await hasEnded(merge)).toBe(true);
+      await vi.waitFor(ended, 20_000);
+      await worker.close();
+      expect(await farm.queue.getFailedCount()).toBe(4);
+      // A person has removed the job above the parts.
+      await merge.remove({ removeChildren: false });
+      await submit(farm, [planned], 1);
+      expect(await farm.queue.getFailedCount()).toBe(0);
+      expect((await farm.queue.getJobs(['prioritized'])).map(({ id }) => id).sort()).toEqual(ids);
+      expect(await (await farm.queue.getJob(mergeId(planned.id)))!.getState()).toBe('waiting-children');
+    }));
+
+  test('numbers that JSON has none for are known', () =>
+    withFarm(async (farm) => {
+      const value = { reading: { minimumSharpness: Number.NaN, trace: 1 }, notes: [] } as unknown as MergedReading;
+      await know(farm, 'a', value);
+      expect(await known(farm, ['a', 'b'])).toEqual([value, undefined]);
+      expect(await farm.redis.ttl(`${PREFIX}:known:a`)).toBeGreaterThan(29 * 24 * 3600);
+    }));
+
+  test('queues of other versions', () =>
+    withFarm(async (farm) => {
+      const other = new farm.bullmq.Queue('9.9.9', { connection: farm.redis, prefix: PREFIX });
+      await other.add('a', {});
+      expect(await otherVersions(farm)).toEqual([{ version: '9.9.9', jobs: 1, workers: 0 }]);
+      await other.close();
+    }));
+});
