@@ -53,8 +53,8 @@ await tf.setBackend('cpu');
 const redis = spawn('redis-server', ['--port', String(PORT), '--save', '', '--dir', folder], { stdio: 'ignore' });
 await new Promise((resolve) => setTimeout(resolve, 1000));
 try {
-  const models = await Promise.all(Array.from({ length: 20 }, (_, seed) => save(seed + 1)));
-  const options = { random: 1000, backend: 'cpu', method: 'exact' } as const;
+  const models = await Promise.all(Array.from({ length: 8 }, (_, seed) => save(seed + 1)));
+  const options = { random: 200, backend: 'cpu', method: 'exact' } as const;
   const rows: string[] = [];
   const timed = async (use: AsyncIterable<unknown>) => {
     const start = performance.now();
@@ -119,7 +119,7 @@ try {
 
 \`npm run bench:farm\`, ${new Date().toISOString().slice(0, 10)}, on ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.version}, backend cpu, Redis on the same machine.
 
-20 networks of 64 - 128 - 10 on 1000 samples, 5 parts each, with the start of the processes:
+8 networks of 64 - 128 - 10 on 200 samples, 5 parts each, with the start of the processes:
 
 | where | workers | seconds | parts a second |
 | --- | --- | --- | --- |
