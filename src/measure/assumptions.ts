@@ -8,6 +8,7 @@ import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { backendName } from '../tfjs/backend.js';
 import { repeatsWeightsByElement } from '../tfjs/layer-axis.js';
+import { callsOf } from '../tfjs/model-graph.js';
 import { hasRegularizer } from '../tfjs/regularizers.js';
 import type { SampledTraces } from '../traces/pairs/sampled-traces.js';
 import type { RowNotes } from './loss-inputs.js';
@@ -214,6 +215,26 @@ export function backendAssumptions(graph: Graph): string[] {
       ]
     : [];
 }
+
+/**
+ * Where fit computes another function than predict, one sentence: tf.js hands states that a recurrent layer was given on to the layer
+ * inside of a TimeDistributed, when it trains.
+ */
+export function stateAssumptions(graph: Graph): string[] {
+  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer as Layer))];
+  const decoders = layers.filter(
+    (layer) => isRecurrent(layer) && callsOf(layer).some(({ inputs }) => inputs.length > 1),
+  );
+  const wrappers = layers.filter((layer) => 'layer' in layer && isRecurrent(layer.layer as Layer));
+  return decoders.length > 0 && wrappers.length > 0
+    ? [
+        `In fit tf.js begins the layer inside of ${enumerateNames(wrappers.map(({ name }) => name))} with states that were given to ` +
+          `${enumerateNames(decoders.map(({ name }) => name))}, in predict with zeros: what is measured is the function of predict.`,
+      ]
+    : [];
+}
+
+const isRecurrent = (layer: Layer) => 'cell' in layer;
 
 /**
  * Layers that might let scale through, or trade it inside, for all that is known: with trained weights of their own or in front.

@@ -5,7 +5,13 @@ import type { Head } from '../network/heads.js';
 import { type ScaleSymmetry, scaleSymmetry } from '../symmetry/scale-symmetry.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
 import { trainedWeights, type Weight } from '../tfjs/weights.js';
-import { backendAssumptions, outputAssumptions, slowAssumptions, symmetryAssumptions } from './assumptions.js';
+import {
+  backendAssumptions,
+  outputAssumptions,
+  slowAssumptions,
+  stateAssumptions,
+  symmetryAssumptions,
+} from './assumptions.js';
 import { type LossData, orderedInputs, partsOf } from './inputs.js';
 import { cutAtLosses, type HeadPlan, lossesOf, planHeads } from './loss.js';
 import { type LossForm, lossForm, lossInputs, mayKnowLoss, type RowNotes } from './loss-inputs.js';
@@ -104,6 +110,7 @@ export function subjectOfModel(
       ...symmetryAssumptions(graph, symmetry),
       ...slowAssumptions(graph),
       ...backendAssumptions(graph),
+      ...stateAssumptions(graph),
       ...outputAssumptions(names.filter((name) => !plans.some((plan) => plan.name === name))),
     ],
   };

@@ -48,6 +48,32 @@ async function said(model: tfl.LayersModel, options: MeasureOptions = {}, x: tf.
 const samplesOf = ({ inputs }: tfl.LayersModel, samples: number) =>
   noise(samples, ...(inputs[0]!.shape.slice(1) as number[]));
 
+/** A recurrent layer at every step, behind one that is given its states or not. */
+const wrappedBehind =
+  (isGiven: boolean): Measurement =>
+  () => {
+    const rnn = (units: number, more: object = {}) =>
+      layers.simpleRNN({ units, recurrentInitializer: tfl.initializers.glorotUniform({ seed: 7 }), ...more });
+    const [x, h] = [tfl.input({ shape: [3, 2] }), tfl.input({ shape: [2] })];
+    const decoder = rnn(2, { returnSequences: true });
+    const decoded = decoder.apply(x, isGiven ? ({ initialState: [h] } as never) : undefined) as Symbolic;
+    const wrapped = layers.timeDistributed({ layer: rnn(2) });
+    const steps = through(
+      decoded,
+      layers.reshape({ targetShape: [3, 2, 1] }),
+      wrapped,
+      layers.flatten(),
+      dense('last'),
+    );
+    const model = tfl.model({ inputs: isGiven ? [x, h] : x, outputs: steps });
+    const inputs = isGiven ? [noise(4, 3, 2), noise(4, 2)] : noise(4, 3, 2);
+    return measureSharpness(model, inputs, { loss }).then(({ assumptions }) => {
+      tf.dispose(inputs);
+      model.dispose();
+      return assumptions;
+    });
+  };
+
 /** Two layers with the given ones between them, which may want a shape of [time, features]. */
 const of =
   (make: () => Layer[], options: MeasureOptions = {}, isDead = false): Measurement =>
@@ -373,6 +399,14 @@ export const assumptionCases: { readonly [maker in keyof typeof makers]: readonl
       sentence: /^The weights of 'cells' take one gradient for every sample and column, which is slow: .*\.$/,
       where: () => recurrence('exact'),
       notWhere: () => recurrence('exact', () => layers.simpleRNN({ name: 'cells', ...recurrent })),
+    },
+  ],
+  stateAssumptions: [
+    {
+      sentence:
+        /^In fit tf\.js begins the layer inside of '.+' with states that were given to '.+', in predict .* of predict\.$/,
+      where: wrappedBehind(true),
+      notWhere: wrappedBehind(false),
     },
   ],
   backendAssumptions: [

@@ -39,6 +39,24 @@ it('counts calls, multiply-adds and numbers', () => {
   tf.dispose([a, b, c, x, filter, byChannel]);
 });
 
+/** wasm has none of these. */
+it.skipIf(tf.getBackend() === 'wasm')('counts gradients of filters, and sums over any axes', () => {
+  const [x, dy] = [tf.ones([2, 9, 9, 4]), tf.ones([2, 7, 7, 6])];
+  const attributes = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', dilations: [1, 1] };
+  const ofFilter = (name: string, delta: tf.Tensor, filterShape: number[]) =>
+    workOf(() => tf.engine().runKernel(name, { x, dy: delta }, { ...attributes, filterShape }) as tf.Tensor);
+  const work = (products: number, numbers: number) => (call + products * product + numbers * number) / 1e6;
+  expect(ofFilter('Conv2DBackpropFilter', dy, [3, 3, 4, 6])).toBeCloseTo(work(2 * 49 * 6 * 36, 216), 10);
+  const byChannel = tf.ones([2, 7, 7, 4]);
+  expect(ofFilter('DepthwiseConv2dNativeBackpropFilter', byChannel, [3, 3, 4, 1])).toBeCloseTo(
+    work(2 * 49 * 4 * 9, 36),
+    10,
+  );
+  const [a, b] = [tf.ones([5, 3]), tf.ones([3, 7])];
+  expect(workOf(() => tf.einsum('ij,jk->ik', a, b))).toBeGreaterThanOrEqual(work(5 * 3 * 7, 35) * (1 - 1e-10));
+  tf.dispose([x, dy, byChannel, a, b]);
+});
+
 it('a name that a tensor gets anew is no work', () => {
   const x = tf.ones([100]);
   expect(workOf(() => tf.reshape(x, [10, 10]))).toBe(0);
