@@ -94,14 +94,12 @@ async function measured(
   checkpoints: CheckpointFolder,
   measure: FileMeasurer['measure'],
 ): Promise<FileReading | FileProblem | undefined> {
-  let isAsFound = true;
+  const isAsFound = () => checkpoints.look(path)?.state === state;
   const result = await measure(path, () => {
-    isAsFound = checkpoints.look(path)?.state === state;
-    if (!isAsFound) {
+    if (!isAsFound()) {
       throw overwritten;
     }
   });
   // What was wrong may be that it was on its way.
-  const isProblem = 'problem' in result;
-  return !isAsFound || (isProblem && checkpoints.look(path)?.state !== state) ? undefined : result;
+  return 'problem' in result && !isAsFound() ? undefined : result;
 }
