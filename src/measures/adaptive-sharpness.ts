@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
-import { checkWeights, type LossOfWeights, lossHere, type Weights, withOtherWeights } from './other-weights.js';
+import { type LossOfWeights, lossHere, variablesIn, type Weights, withOtherWeights } from './other-weights.js';
 
 export interface AdaptiveSharpnessOptions {
   /** Radius of the ball: the length of the relative changes of all weights together. Default 0.5. */
@@ -30,27 +30,27 @@ export function adaptiveSharpness(
   options: AdaptiveSharpnessOptions = {},
 ): number {
   checkKnownOptions('adaptiveSharpness', options, knownOptions);
-  checkWeights('adaptiveSharpness', weights);
+  const variables = variablesIn('adaptiveSharpness', weights);
   const { rho = 0.5, steps = 20 } = options;
   checkNumber('adaptiveSharpness: rho', rho, { above: 0 });
   checkWhole('adaptiveSharpness: steps', steps, { atLeast: 1 });
   const before = lossHere('adaptiveSharpness', loss);
   const stride = steps === 1 ? rho : (2 * rho) / steps;
-  return withOtherWeights(weights, (values) => {
+  return withOtherWeights(variables, (values) => {
     let moves: tf.Tensor[] = values.map((value) => tf.zerosLike(value));
     let most = 0;
     try {
       for (let step = 0; step < steps; step++) {
         const next = tf.tidy(() => {
-          const { grads } = tf.variableGrads(loss, [...weights]);
-          const slopes = weights.map((weight, b) =>
+          const { grads } = tf.variableGrads(loss, [...variables]);
+          const slopes = variables.map((weight, b) =>
             tf.mul(tf.abs(values[b]), grads[weight.name] ?? tf.zerosLike(weight)),
           );
           return clipped(plus(moves, slopes, stride / (lengthOf(slopes) || 1)), rho);
         });
         tf.dispose(moves);
         moves = next;
-        weights.forEach((weight, b) => {
+        variables.forEach((weight, b) => {
           tf.tidy(() => weight.assign(tf.add(values[b], tf.mul(tf.abs(values[b]), moves[b]))));
         });
         most = Math.max(most, lossHere('adaptiveSharpness', loss) - before);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
 import type { ParameterTrace } from '../measure/reading.js';
-import { checkWeights, type LossOfWeights, lossHere, type Weights, withOtherWeights } from './other-weights.js';
+import { type LossOfWeights, lossHere, variablesIn, type Weights, withOtherWeights } from './other-weights.js';
 
 export interface NoiseOptions {
   /** Standard deviation of the noise in a weight tensor, in units of the root mean square of its weights. Default 0.01. */
@@ -37,13 +37,13 @@ const knownOptions = { sigma: true, draws: true, seed: true } satisfies Record<k
  */
 export function noiseSharpness(loss: LossOfWeights, weights: Weights, options: NoiseOptions = {}): NoiseSharpness {
   checkKnownOptions('noiseSharpness', options, knownOptions);
-  checkWeights('noiseSharpness', weights);
+  const variables = variablesIn('noiseSharpness', weights);
   const { sigma = 0.01, draws = 20, seed = 0 } = options;
   checkNumber('noiseSharpness: sigma', sigma, { above: 0 });
   checkWhole('noiseSharpness: draws', draws, { atLeast: 1 });
   checkWhole('noiseSharpness: seed', seed, { atLeast: 0 });
   const before = lossHere('noiseSharpness', loss);
-  const rises = withOtherWeights(weights, (values) =>
+  const rises = withOtherWeights(variables, (values) =>
     Array.from({ length: draws }, (_, draw) => {
       const noises = values.map((value, b) =>
         tf.tidy(() => {
@@ -51,13 +51,13 @@ export function noiseSharpness(loss: LossOfWeights, weights: Weights, options: N
           // Seeds of the generator that are near each other give numbers that are not.
           return tf.mul(
             size,
-            tf.randomNormal(value.shape, 0, 1, 'float32', 1 + b + weights.length * (draw + draws * seed)),
+            tf.randomNormal(value.shape, 0, 1, 'float32', 1 + b + variables.length * (draw + draws * seed)),
           );
         }),
       );
       try {
         const [plus, minus] = [1, -1].map((sign) => {
-          weights.forEach((weight, b) => {
+          variables.forEach((weight, b) => {
             tf.tidy(() => weight.assign(tf.add(values[b], tf.mul(sign, noises[b]))));
           });
           return lossHere('noiseSharpness', loss);

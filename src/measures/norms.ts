@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkWeights, type Weights, withOtherWeights } from './other-weights.js';
+import { variablesIn, type Weights, withOtherWeights } from './other-weights.js';
 
 /**
  * The Frobenius norm of all weights: sqrt( sum_b ||W_b||^2 ). Rescaling layers changes it.
@@ -7,8 +7,8 @@ import { checkWeights, type Weights, withOtherWeights } from './other-weights.js
  * @throws Error with one line for weights that are no variables.
  */
 export function frobeniusNorm(weights: Weights): number {
-  checkWeights('frobeniusNorm', weights);
-  return Math.sqrt(weights.reduce((sum, weight) => sum + tf.tidy(() => tf.sum(tf.square(weight)).dataSync()[0]), 0));
+  const variables = variablesIn('frobeniusNorm', weights);
+  return Math.sqrt(variables.reduce((sum, weight) => sum + tf.tidy(() => tf.sum(tf.square(weight)).dataSync()[0]), 0));
 }
 
 /**
@@ -30,9 +30,9 @@ export function pathNorm(
   weights: Weights,
   inputShape: readonly number[],
 ): number {
-  checkWeights('pathNorm', weights);
-  return withOtherWeights(weights, (values) => {
-    weights.forEach((weight, b) => {
+  const variables = variablesIn('pathNorm', weights);
+  return withOtherWeights(variables, (values) => {
+    variables.forEach((weight, b) => {
       tf.tidy(() => weight.assign(tf.square(values[b])));
     });
     const outputs = tf.tidy(() => Array.from(network(tf.ones([1, ...inputShape])).dataSync()));

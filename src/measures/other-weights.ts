@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The weights of a network: those of `model.trainableWeights` by `read()`, or variables of one's own. */
-export type Weights = readonly tf.Variable[];
+/** The weights of a network: `model.trainableWeights`, or variables of one's own. */
+export type Weights = readonly (tf.Variable | { read(): tf.Tensor })[];
 
 /** A mean loss, of the weights as they are when it is called. What it makes beside its result is disposed. */
 export type LossOfWeights = () => tf.Scalar;
@@ -12,7 +12,7 @@ export type LossOfWeights = () => tf.Scalar;
  *
  * @param run is given the values that they had.
  */
-export function withOtherWeights<T>(weights: Weights, run: (values: readonly tf.Tensor[]) => T): T {
+export function withOtherWeights<T>(weights: readonly tf.Variable[], run: (values: readonly tf.Tensor[]) => T): T {
   const values = weights.map((weight) => tf.clone(weight));
   try {
     return run(values);
@@ -24,13 +24,19 @@ export function withOtherWeights<T>(weights: Weights, run: (values: readonly tf.
   }
 }
 
-/** @throws Error with one line where these are no weights. */
-export function checkWeights(where: string, weights: Weights): void {
-  if (!Array.isArray(weights) || weights.length === 0 || !weights.every((weight) => weight instanceof tf.Variable)) {
-    throw new Error(
-      `${where}: weights must be tf.Variables: pass those of the network, for example model.trainableWeights.map((weight) => weight.read()).`,
-    );
+/**
+ * Their variables.
+ *
+ * @throws Error with one line where these are no weights.
+ */
+export function variablesIn(where: string, weights: Weights): tf.Variable[] {
+  const found = Array.isArray(weights)
+    ? weights.map((each) => (each instanceof tf.Variable ? each : each?.read?.()))
+    : [];
+  if (found.length === 0 || !found.every((each) => each instanceof tf.Variable)) {
+    throw new Error(`${where}: weights must be tf.Variables or those of a model: pass model.trainableWeights.`);
   }
+  return found;
 }
 
 /** @throws Error with one line where the loss is no finite number. */

@@ -33,7 +33,7 @@ it('is the mean rise of the loss, as drawn in float64 by other noise', () => {
   const { rise, standardError } = noiseSharpness(loss, weights, { sigma, draws: 250 });
   expect(tf.memory().numTensors).toBe(numTensors);
   expect(plain()).toEqual(values);
-  expect(standardError / rise).toBeLessThan(0.1);
+  expect(standardError / rise).toBeLessThan(0.15);
   expect(Math.abs(rise - sum / draws)).toBeLessThan(3.5 * standardError);
 });
 
@@ -74,7 +74,7 @@ it('gives the weights back where the loss throws, and refuses in one line', () =
   expect(plain()).toEqual(values);
   expect(tf.memory().numTensors).toBe(numTensors);
   expect(() => noiseSharpness(loss, weights, { sigma: 0 })).toThrow(/^noiseSharpness: sigma must be .*\.$/);
-  expect(() => noiseSharpness(loss, [])).toThrow(/^noiseSharpness: weights must be tf\.Variables: .*\.$/);
+  expect(() => noiseSharpness(loss, [])).toThrow(/^noiseSharpness: weights must be tf\.Variables or .*\.$/);
   expect(() => noiseSharpness(() => tf.scalar(Number.NaN), weights)).toThrow(
     /^noiseSharpness: the loss must be one finite/,
   );
