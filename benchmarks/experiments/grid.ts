@@ -1,0 +1,55 @@
+import { type Architecture, architectures } from './networks.js';
+
+/** How the networks of one architecture are trained. */
+export interface Protocol {
+  readonly architecture: Architecture;
+  /** Training images. */
+  readonly images: number;
+  readonly batch: number;
+  readonly epochs: number;
+  /** Of the first step; step t has rate / (1 + decay t). */
+  readonly rate: number;
+}
+
+/** One network. */
+export interface Setting extends Protocol {
+  /** Share of the labels that are shuffled among themselves. */
+  readonly ratio: number;
+  readonly seed: number;
+}
+
+export const MOMENTUM = 0.9;
+export const RATE_DECAY = 1e-4;
+export const WEIGHT_DECAY = 1e-5;
+export const TEST_IMAGES = 1000;
+
+/** As in the paper, but for the numbers of images and epochs and the size of the batches (it has 60,000 images, 3,000 and 1,000, 1,024). */
+export const protocols: Readonly<Record<Architecture, Protocol>> = {
+  MLP: { architecture: 'MLP', images: 1000, batch: 100, epochs: 600, rate: 0.1 },
+  LeNet: { architecture: 'LeNet', images: 1000, batch: 100, epochs: 300, rate: 0.01 },
+};
+
+/** Networks of each ratio; the seeds are 1 to this. */
+export const seeds: Readonly<Record<Architecture, number>> = { MLP: 5, LeNet: 3 };
+
+/** In this order, so that a beginning of them covers the range. */
+export const ratios = [1, 0, 0.5, 0.2, 0.8, 0.3, 0.7, 0.1, 0.9, 0.4, 0.6] as const;
+
+/** All networks in the order of training: one of every ratio before the second of any. */
+export function grid(): Setting[] {
+  return architectures.flatMap((architecture) =>
+    Array.from({ length: seeds[architecture] }, (_, i) => i + 1).flatMap((seed) =>
+      ratios.map((ratio) => ({ ...protocols[architecture], ratio, seed })),
+    ),
+  );
+}
+
+/** Every network by a name of its own, which is also that of its folder of weights. */
+export const nameOf = ({ architecture, images, batch, epochs, rate, ratio, seed }: Setting) =>
+  `${architecture}-${images}-images-batch-${batch}-rate-${rate}-${epochs}-epochs-ratio-${ratio}-seed-${seed}`;
+
+/** After which epochs a network is looked at: before the first, then in steps of about sqrt(2), and after the last. */
+export function snapshotEpochs(epochs: number): number[] {
+  const steps = Array.from({ length: 40 }, (_, i) => Math.round(2 ** (i / 2))).filter((epoch) => epoch < epochs);
+  return [0, ...new Set(steps), epochs];
+}
