@@ -3,7 +3,7 @@ import { measureSharpness } from 'tfjs-sharpness';
 import { mnistDigits } from '../../examples/shared/mnist-images.js';
 import { generator, permutation } from '../random-numbers.js';
 import { type Weights, weightsOf } from '../trained-network.js';
-import { MOMENTUM, RATE_DECAY, type Setting, snapshotEpochs, TEST_IMAGES, WEIGHT_DECAY } from './grid.js';
+import { MOMENTUM, type Setting, snapshotEpochs, TEST_IMAGES, WEIGHT_DECAY } from './grid.js';
 import { network } from './networks.js';
 import { shuffledLabels } from './shuffled-labels.js';
 
@@ -82,7 +82,8 @@ export async function train(
   setting: Setting,
   keep: (epoch: number, weights: Weights) => void = () => {},
 ): Promise<Training> {
-  const { images: count, batch, epochs, rate } = setting;
+  const { images: count, batch, epochs, rate, fall } = setting;
+  const steps = epochs * Math.ceil(count / batch);
   const samples = trainingSamples(setting);
   const test = testSamples();
   const optimizer = tf.train.momentum(rate, MOMENTUM);
@@ -100,7 +101,7 @@ export async function train(
   const looked = snapshotEpochs(epochs);
   let step = 0;
   const falling = new tf.CustomCallback({
-    onBatchBegin: async () => optimizer.setLearningRate(rate / (1 + RATE_DECAY * step++)),
+    onBatchBegin: async () => optimizer.setLearningRate(rate / (1 + ((fall - 1) * step++) / steps)),
   });
   await look(0);
   for (let epoch = 1; epoch <= epochs; epoch++) {
