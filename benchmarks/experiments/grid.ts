@@ -25,7 +25,7 @@ export const WEIGHT_DECAY = 1e-5;
 export const TEST_IMAGES = 1000;
 
 /** The paper divides its rates by 1 + 1e-4 t, and takes 59 steps of 1,024 images an epoch. */
-const fallOver = (epochs: number) => 1 + 1e-4 * 59 * epochs;
+const fallOver = (epochs: number) => Number((1 + 1e-4 * 59 * epochs).toFixed(1));
 
 /**
  * As in the paper, but for the number of images (it has 60,000), of epochs (3,000 and 1,000), and the size of the batches (1,024). Over
