@@ -2,19 +2,19 @@
  * The paper's table of cost: the diagonal of the Hessian by double backprop, its fast trace, and ours, on the same weights and images,
  * with one thread each. Adds a line for each to `costs.jsonl`.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../../examples/shared/command-line.js';
 import { compare, ours, peer, python, write } from '../kernel-turns.js';
 import { network } from '../networks.js';
 import { load, machine } from '../report.js';
-import { addLine } from './json-lines.js';
+import { addLine, readLines } from './json-lines.js';
 import { costsFile, resultsFolder } from './places.js';
 
 const usage = `usage: npm run experiments:cost -- [options]
 
-Measures the paper's table of cost anew. scripts/peers-venv.sh installs PyTorch.
+Measures what is missing of the paper's table of cost. scripts/peers-venv.sh installs PyTorch.
 
   --repeats N   how often the ways take turns (default 5)
   --limit S     a way whose first turn takes longer is timed on some of the weights only (default 120)
@@ -40,6 +40,8 @@ export interface Cost {
   readonly machine: string;
 }
 
+const keyOf = ({ network: name, images, way }: Pick<Cost, 'network' | 'images' | 'way'>) => `${name} ${images} ${way}`;
+
 /** Those of `double-backprop-sample`. */
 const SAMPLED_WEIGHTS = 100;
 
@@ -56,17 +58,21 @@ await runWithOptions(usage, defaults, ['tensorflow'], async ({ repeats, limit, o
   }
   await tf.setBackend('cpu');
   const file = join(out, costsFile);
-  rmSync(file, { force: true });
+  const done = new Set(readLines<Cost>(file).map(keyOf));
   for (const name of ['SmallMLP', 'SmallCNN'] as const) {
     const model = await network(name);
     const weights = model.countParams();
     model.dispose();
     for (const images of [10, 100, 1000]) {
+      const missing = ways.filter(({ title }) => !done.has(keyOf({ network: name, images, way: title })));
+      if (missing.length === 0) {
+        continue;
+      }
       const versions: Record<string, string> = {};
       const before = load();
       const setting = { network: name, samples: images, folder: await write(name, images) };
       const limits = { repeats, limitMs: 1000 * limit, threads: 1 };
-      const found = await compare(setting, ways, limits, versions);
+      const found = await compare(setting, missing, limits, versions);
       const isWhole = ({ contestant, repetitions }: (typeof found)[number]) =>
         contestant.id === 'double-backprop' && repetitions.length > 0;
       const shown = found.filter(

@@ -91,11 +91,21 @@ const courses = (
 
 /** Loss, test accuracy and Minimum Sharpness over the epochs. */
 const curves = (lines: Lines) =>
-  courses(lines, { field: 'epoch', type: 'quantitative', title: 'epoch', scale: { type: 'symlog' } }, [
-    ['loss', 'training loss', 'log'],
-    ['testAccuracy', 'test accuracy', 'linear'],
-    ['minimumSharpness', 'Minimum Sharpness', 'log'],
-  ]);
+  courses(
+    lines,
+    {
+      field: 'epoch',
+      type: 'quantitative',
+      title: 'epoch',
+      scale: { type: 'symlog' },
+      axis: { values: [0, 1, 3, 10, 30, 100, 300] },
+    },
+    [
+      ['loss', 'training loss', 'log'],
+      ['testAccuracy', 'test accuracy', 'linear'],
+      ['minimumSharpness', 'Minimum Sharpness', 'log'],
+    ],
+  );
 
 /** Minimum Sharpness against the training loss along each training, which goes from right to left. */
 const sharpnessOverLoss = (lines: Lines) =>

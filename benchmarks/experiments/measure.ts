@@ -12,6 +12,7 @@ import { floats, setWeights } from '../trained-network.js';
 import { nameOf, type Setting } from './grid.js';
 import { addLine, readLines } from './json-lines.js';
 import { measures } from './measures.js';
+import { oneThread } from './one-thread.js';
 import { measuresFile, resultsFolder, trainingsFile, weightsFile, weightsFolder } from './places.js';
 import { compiledNetwork, type Training, trainingSamples } from './training.js';
 
@@ -48,6 +49,7 @@ const keyOf = (line: Setting & { readonly epoch: number; readonly measure: strin
 
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async (options) => {
   const { only, last, most, weights, out, backend } = options;
+  oneThread();
   if (!(await startBackend(backend))) {
     throw new Error(`The backend ${backend} does not start.`);
   }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { measureSharpness, type SharpnessReading } from 'tfjs-sharpness';
+import { mean } from '../statistics.js';
 import { evaluate, type Samples } from './training.js';
 
 /** Named numbers of a network with its weights, on the images it was trained on. */
@@ -31,43 +32,42 @@ const eigenvalues: Measure = async (model, { images, labels }) => {
   ]);
 };
 
-/** Standard deviation of the noise on every weight, at the rescaling of Minimum Sharpness. */
-export const NOISE = 0.01;
-const DRAWS = 10;
+/** Standard deviations of the noise on every weight, at the rescaling of Minimum Sharpness: near by, and far. */
+export const NOISE = { near: 0.001, far: 0.01 } as const;
+/** Fewer go wrong together where a few directions hold most of the curvature. */
+const DRAWS = 24;
 
 /**
- * How much the mean loss rises when every weight gets normal noise, of the standard deviation {@link NOISE} at the rescaling that
- * attains Minimum Sharpness: what MS is the second order of. Rescaling the layers does not move it.
+ * How much the mean loss rises when every weight gets normal noise, at the rescaling that attains Minimum Sharpness; rescaling the
+ * layers does not move it. Each draw is taken with both signs, so that the slope of the loss cancels.
  *
- * `lossRise`, and `lossRiseOfMinimumSharpness`, which is NOISE^2 / 2 * MS: they part where the loss is no parabola at that distance.
+ * `nearLossRise` and `farLossRise`, each over NOISE^2 / 2 * MS, what it would be if the loss were a parabola; and `farNoise`, the rise
+ * itself at the larger noise.
  */
 const noise: Measure = async (model, samples) => {
   const reading = await measureSharpness(model, samples.images, { labels: samples.labels });
   const factors = balancingFactors(model, reading);
   const before = model.getWeights().map((weight) => weight.clone());
   const { loss } = evaluate(model, samples);
-  const losses: number[] = [];
-  for (let draw = 0; draw < DRAWS; draw++) {
+  const lossAt = (deviation: number, draw: number) => {
     tf.tidy(() =>
       model.setWeights(
-        before.map((weight, i) => {
-          const seed = 1 + draw * before.length + i;
-          return weight.add(tf.randomNormal(weight.shape, 0, NOISE / factors[i]!, 'float32', seed));
-        }),
+        before.map((weight, i) =>
+          weight.add(
+            tf.randomNormal(weight.shape, 0, 1, 'float32', 1 + draw * before.length + i).mul(deviation / factors[i]!),
+          ),
+        ),
       ),
     );
-    losses.push(evaluate(model, samples).loss);
-  }
+    return evaluate(model, samples).loss;
+  };
+  const riseUnder = (deviation: number) =>
+    mean(Array.from({ length: DRAWS }, (_, draw) => (lossAt(deviation, draw) + lossAt(-deviation, draw)) / 2 - loss));
+  const [near, far] = [riseUnder(NOISE.near), riseUnder(NOISE.far)];
   model.setWeights(before);
   tf.dispose(before);
-  const rises = losses.map((each) => each - loss);
-  const lossRise = rises.reduce((sum, rise) => sum + rise, 0) / DRAWS;
-  const spread = rises.reduce((sum, rise) => sum + (rise - lossRise) ** 2, 0) / (DRAWS - 1);
-  return {
-    lossRise,
-    lossRiseError: Math.sqrt(spread / DRAWS),
-    lossRiseOfMinimumSharpness: (NOISE ** 2 / 2) * reading.minimumSharpness,
-  };
+  const ofParabola = (deviation: number) => (deviation ** 2 / 2) * reading.minimumSharpness;
+  return { nearLossRise: near / ofParabola(NOISE.near), farLossRise: far / ofParabola(NOISE.far), farNoise: far };
 };
 
 /**

@@ -24,10 +24,10 @@ const own: readonly Column[] = [
 const titles: Readonly<Record<string, string>> = {
   eigenvalue1: 'largest eigenvalue',
   balancedEigenvalue1: 'largest eigenvalue, balanced',
-  lossRise: 'rise of the loss under noise, balanced',
+  farNoise: 'rise of the loss under noise, balanced',
 };
 /** What is measured for other tables, or is an error. */
-const isAside = (name: string) => /Error$|igenvalue[2-9]|OfMinimumSharpness$/.test(name);
+const isAside = (name: string) => /Error$|igenvalue[2-9]|LossRise$/.test(name);
 
 /** All that correlates: what stands in the lines of trainings, and then whatever was measured besides, by its name. */
 function columnsOf(runs: readonly Run[]): Column[] {
@@ -185,41 +185,25 @@ function runsAtLoss({ runs }: Lines): string[] {
   return table(['', 'shuffled', ...LOSSES.map((loss) => `MS at loss ${loss}`)], rows);
 }
 
-/** How far the loss rises under noise against what MS says. */
+/** How far the loss rises under noise against what MS says, over all snapshots but the first. */
 function noise({ runs }: Lines): string[] {
-  const looks = runs.flatMap(({ architecture, snapshots }) =>
-    snapshots
-      .filter((look) => look.lossRise !== undefined)
-      .map((look) => ({
-        architecture,
-        isLast: look === snapshots.at(-1),
-        ratio: look.lossRise! / look.lossRiseOfMinimumSharpness!,
-      })),
-  );
   const rows = architectures.flatMap((architecture) =>
-    [false, true].flatMap((isLast) => {
-      const of = looks.filter((look) => look.architecture === architecture && look.isLast === isLast);
-      const values = of.map(({ ratio }) => ratio);
-      return of.length === 0
+    [false, true].flatMap((atTheEnd) => {
+      const looks = runs
+        .filter((run) => run.architecture === architecture)
+        .flatMap(({ snapshots }) => (atTheEnd ? snapshots.slice(-1) : snapshots.slice(1, -1)))
+        .filter((look) => look.nearLossRise !== undefined);
+      const cells = ['nearLossRise', 'farLossRise'].map((name) => {
+        const values = looks.map((look) => look[name]!);
+        return `${digits(median(values))} (${digits(Math.min(...values))} to ${digits(Math.max(...values))})`;
+      });
+      return looks.length === 0
         ? []
-        : [
-            [
-              architecture,
-              isLast ? 'at the end' : 'on the way',
-              `${of.length}`,
-              digits(median(values)),
-              `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`,
-            ],
-          ];
+        : [[architecture, atTheEnd ? 'at the end' : 'on the way', `${looks.length}`, ...cells]];
     }),
   );
-  return rows.length === 0
-    ? ['Not measured yet.']
-    : [
-        ...table(['', '', 'snapshots', 'rise over what MS says, median', 'range'], rows),
-        '',
-        `Noise of standard deviation ${NOISE} on every weight at the balanced scale.`,
-      ];
+  const header = ['', '', 'snapshots', ...Object.values(NOISE).map((deviation) => `noise of ${deviation}`)];
+  return rows.length === 0 ? ['Not measured yet.'] : table(header, rows);
 }
 
 /** Processor time of one thread. */

@@ -9,6 +9,7 @@ import { startBackend } from '../backend.js';
 import { duration } from '../report.js';
 import { grid, nameOf } from './grid.js';
 import { addLine, readLines } from './json-lines.js';
+import { oneThread } from './one-thread.js';
 import { resultsFolder, trainingsFile, weightsFile, weightsFolder } from './places.js';
 import { type Training, train } from './training.js';
 
@@ -25,10 +26,7 @@ Trains the networks of the experiment that are not there yet, one after the othe
 const defaults = { most: 1_000_000, weights: weightsFolder, out: resultsFolder, backend: 'tensorflow' };
 
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ most, weights, out, backend }) => {
-  // One thread adds up in one order, and leaves the other cores to others.
-  for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS']) {
-    process.env[name] = '1';
-  }
+  oneThread();
   if (!(await startBackend(backend))) {
     throw new Error(`The backend ${backend} does not start.`);
   }
