@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { addonPath } from './src/native/addon.js';
 
@@ -45,6 +46,10 @@ const demanding = [
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */
 function project(name: string, include: string[], exclude: string[]): TestProjectConfiguration {
   return {
+    // Programs of benchmarks/ import the package by its name.
+    resolve: {
+      alias: [{ find: /^tfjs-sharpness$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+    },
     test: {
       name,
       include,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { minimumSharpness } from 'tfjs-sharpness';
 import { mnistDigits } from '../examples/shared/mnist-images.js';
+import { generator } from './random-numbers.js';
 
 /** What one training is: a point of the grid. */
 export interface Setting {
@@ -102,15 +103,6 @@ export function settings(seeds: number): Setting[] {
     }
   }
   return all;
-}
-
-/** Numbers from 0 to 1, always the same for a seed. */
-function generator(seed: number): () => number {
-  let state = Math.imul(seed, 2654435761);
-  return () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 /** One-hot labels, of which a share is drawn anew among all ten. */

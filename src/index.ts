@@ -4,6 +4,7 @@
  *
  * @module tfjs-sharpness
  */
+export { atEqualLoss, type LossAndSharpness, type SharpnessAtLoss } from './measure/at-equal-loss.js';
 export { type DescribeOptions, describeSymmetries } from './measure/describe-symmetries.js';
 export type { Eigenvalue, TopEigenvalues } from './measure/eigenvalue.js';
 export type {

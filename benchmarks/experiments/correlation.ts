@@ -1,0 +1,57 @@
+import { generator } from '../random-numbers.js';
+import { mean, quantile } from '../statistics.js';
+
+/** A coefficient of correlation of two series, from -1 to 1; NaN where one of them does not vary. */
+export type Coefficient = (x: readonly number[], y: readonly number[]) => number;
+
+/** Pearson's r: cov(x, y) / (sd(x) sd(y)). */
+export const pearson: Coefficient = (x, y) => {
+  const [xMean, yMean] = [mean(x), mean(y)];
+  const products = (a: readonly number[], aMean: number, b: readonly number[], bMean: number) =>
+    a.reduce((sum, value, i) => sum + (value - aMean) * (b[i]! - bMean), 0);
+  return products(x, xMean, y, yMean) / Math.sqrt(products(x, xMean, x, xMean) * products(y, yMean, y, yMean));
+};
+
+/**
+ * Kendall's tau-b: (concordant - discordant pairs) / sqrt(pairs untied in x * pairs untied in y), as scipy's `kendalltau`. (M. G.
+ * Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.)
+ */
+export const kendall: Coefficient = (x, y) => {
+  let [sum, xUntied, yUntied] = [0, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const [dx, dy] = [Math.sign(x[i]! - x[j]!), Math.sign(y[i]! - y[j]!)];
+      sum += dx * dy;
+      xUntied += dx * dx;
+      yUntied += dy * dy;
+    }
+  }
+  return sum / Math.sqrt(xUntied * yUntied);
+};
+
+/**
+ * What is left of a correlation when a third series is held fixed: (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)), which holds for
+ * tau as for r.
+ */
+export function partial(coefficient: Coefficient, x: readonly number[], y: readonly number[], z: readonly number[]) {
+  const [xy, xz, yz] = [coefficient(x, y), coefficient(x, z), coefficient(y, z)];
+  return (xy - xz * yz) / Math.sqrt((1 - xz ** 2) * (1 - yz ** 2));
+}
+
+/** What is drawn for an interval. */
+export const BOOTSTRAP_DRAWS = 2000;
+
+/**
+ * The 95% percentile interval of a number that was computed from some things, by drawing as many of these with replacement. The draws
+ * are always the same. Those without a value (NaN) do not count.
+ */
+export function bootstrap<T>(
+  things: readonly T[],
+  compute: (drawn: readonly T[]) => number,
+): [low: number, high: number] {
+  const random = generator(1);
+  const found = Array.from({ length: BOOTSTRAP_DRAWS }, () =>
+    compute(things.map(() => things[Math.floor(random() * things.length)]!)),
+  ).filter((value) => !Number.isNaN(value));
+  return [quantile(found, 0.025), quantile(found, 0.975)];
+}

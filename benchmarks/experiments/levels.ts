@@ -1,0 +1,51 @@
+import { atEqualLoss } from 'tfjs-sharpness';
+import type { Look, Run } from './lines.js';
+
+/** What a number of a network is called, and where it comes from. */
+export interface Column {
+  readonly title: string;
+  readonly of: (look: Look) => number | undefined;
+}
+
+/** The gap of the paper: accuracy on the training images, with their labels as they were shuffled, less that on test images. */
+export const gapOf = ({ accuracy, testAccuracy }: Look) => accuracy - testAccuracy;
+
+/** A positive measure and the gap of a run at the moment when it first had a level. */
+export interface AtLevel {
+  readonly run: Run;
+  readonly measure: number;
+  readonly gap: number;
+}
+
+/** Where training losses have fallen to a level: the measure by `atEqualLoss`, the gap in a straight line in the log of the loss. */
+export function atLoss(runs: readonly Run[], loss: number, { of }: Column): AtLevel[] {
+  const readings = runs.map(({ snapshots }) =>
+    snapshots.map((look) => ({ loss: look.loss, minimumSharpness: of(look) ?? Number.NaN })),
+  );
+  return atEqualLoss(readings, loss).flatMap((found, i) => {
+    if (!found) {
+      return [];
+    }
+    const run = runs[i]!;
+    const [from, to] = found.between.map((place) => run.snapshots[place]!) as [Look, Look];
+    const share = from === to ? 0 : Math.log(from.loss / loss) / Math.log(from.loss / to.loss);
+    return [{ run, measure: found.minimumSharpness, gap: between(gapOf(from), gapOf(to), share) }];
+  });
+}
+
+/** Where training accuracies have first risen to a level: the log of the measure and the gap in straight lines in the accuracy. */
+export function atAccuracy(runs: readonly Run[], accuracy: number, { of }: Column): AtLevel[] {
+  return runs.flatMap((run) => {
+    const place = run.snapshots.findIndex((look) => look.accuracy >= accuracy);
+    const [from, to] = [run.snapshots[place - 1], run.snapshots[place]];
+    const values = [from, to].map((look) => (look && of(look)) ?? Number.NaN) as [number, number];
+    if (!from || !to || !values.every((value) => value > 0)) {
+      return [];
+    }
+    const share = (accuracy - from.accuracy) / (to.accuracy - from.accuracy);
+    const measure = Math.exp(between(Math.log(values[0]), Math.log(values[1]), share));
+    return [{ run, measure, gap: between(gapOf(from), gapOf(to), share) }];
+  });
+}
+
+const between = (from: number, to: number, share: number) => (1 - share) * from + share * to;

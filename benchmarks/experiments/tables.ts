@@ -1,0 +1,253 @@
+import { digits, table } from '../report.js';
+import { mean, median, variance } from '../statistics.js';
+import { bootstrap, type Coefficient, kendall, partial, pearson } from './correlation.js';
+import { protocols, ratios, seeds } from './grid.js';
+import { type AtLevel, atAccuracy, atLoss, type Column, gapOf } from './levels.js';
+import type { Lines, Look, Run } from './lines.js';
+import { NOISE } from './measures.js';
+import { architectures } from './networks.js';
+
+/** Losses and accuracies that networks are compared at. */
+export const LOSSES = [1, 0.3, 0.1, 0.03, 0.01] as const;
+const ACCURACIES = [0.5, 0.8, 0.95] as const;
+/** Correlations of fewer networks say nothing. */
+const FEWEST = 8;
+/** A network that has learned its labels. */
+const FITTED = 0.99;
+
+const own: readonly Column[] = [
+  { title: 'Minimum Sharpness', of: (look) => look.minimumSharpness },
+  { title: 'trace of the Hessian', of: (look) => look.trace },
+  { title: 'training loss', of: (look) => look.loss },
+];
+
+const titles: Readonly<Record<string, string>> = {
+  eigenvalue1: 'largest eigenvalue',
+  balancedEigenvalue1: 'largest eigenvalue, balanced',
+  farNoise: 'rise of the loss under noise, balanced',
+};
+/** What is measured for other tables, or is an error. */
+const isAside = (name: string) => /Error$|igenvalue[2-9]|LossRise$/.test(name);
+
+/** All that correlates: what stands in the lines of trainings, and then whatever was measured besides, by its name. */
+function columnsOf(runs: readonly Run[]): Column[] {
+  const ownNames = ['epoch', 'loss', 'accuracy', 'testLoss', 'testAccuracy', 'minimumSharpness', 'trace'];
+  const measured = new Set(runs.flatMap(({ snapshots }) => snapshots.flatMap((look) => Object.keys(look))));
+  return [
+    ...own,
+    ...[...measured]
+      .filter((name) => !ownNames.includes(name) && !isAside(name))
+      .map((name) => ({ title: titles[name] ?? name, of: (look: Look) => look[name] })),
+  ];
+}
+
+const last = ({ snapshots }: Run) => snapshots.at(-1)!;
+
+const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
+const withInterval = <T>(things: readonly T[], compute: (of: readonly T[]) => number) => {
+  const [low, high] = bootstrap(things, compute);
+  return `${signed(compute(things))} (${signed(low)} to ${signed(high)})`;
+};
+
+/** Mean, and its standard error where there are several. */
+const meanAndError = (values: readonly number[]) =>
+  values.length < 2
+    ? digits(mean(values))
+    : `${digits(mean(values))} ± ${digits(Math.sqrt(variance(values) / values.length))}`;
+
+/** How many networks there are of those that the grid has. */
+function count({ runs }: Lines): string[] {
+  const parts = architectures.map((architecture) => {
+    const there = runs.filter((run) => run.architecture === architecture);
+    const { images, batch, epochs } = protocols[architecture];
+    const fitted = there.filter((run) => last(run).accuracy >= FITTED);
+    return (
+      `${there.length} of ${ratios.length * seeds[architecture]} ${architecture}s are in (${images} images, batches of ${batch}, ` +
+      `${epochs} epochs); ${fitted.length} of them have learned ${100 * FITTED}% of their labels or more.`
+    );
+  });
+  return parts;
+}
+
+/** What became of the networks of each ratio. */
+function networks({ runs }: Lines): string[] {
+  const rows = architectures.flatMap((architecture) =>
+    [...ratios]
+      .sort((a, b) => a - b)
+      .flatMap((ratio) => {
+        const of = runs.filter((run) => run.architecture === architecture && run.ratio === ratio).map(last);
+        const cells = [
+          (look: Look) => look.loss,
+          (look: Look) => 100 * look.accuracy,
+          (look: Look) => 100 * look.testAccuracy,
+          (look: Look) => 100 * gapOf(look),
+          (look: Look) => look.minimumSharpness,
+          (look: Look) => look.trace,
+        ].map((value) => meanAndError(of.map(value)));
+        return of.length === 0 ? [] : [[architecture, `${ratio}`, `${of.length}`, ...cells]];
+      }),
+  );
+  return table(
+    ['', 'shuffled', 'networks', 'training loss', 'training accuracy, %', 'test accuracy, %', 'gap, %', 'MS', 'trace'],
+    rows,
+  );
+}
+
+/** How each measure goes along with the gap when training has ended. */
+function gap({ runs }: Lines): string[] {
+  const rows = architectures.flatMap((architecture) =>
+    columnsOf(runs).flatMap((column) => {
+      const looks = runs
+        .filter((run) => run.architecture === architecture)
+        .map(last)
+        .filter((look) => Number.isFinite(column.of(look)));
+      if (looks.length < FEWEST) {
+        return [];
+      }
+      const values = (of: readonly Look[]) => of.map((look) => column.of(look)!);
+      const plain = (coefficient: Coefficient) => withInterval(looks, (of) => coefficient(values(of), of.map(gapOf)));
+      const atFixedLoss = (coefficient: Coefficient) =>
+        column.title === 'training loss'
+          ? '-'
+          : withInterval(looks, (of) =>
+              partial(
+                coefficient,
+                values(of),
+                of.map(gapOf),
+                of.map(({ loss }) => Math.log(loss)),
+              ),
+            );
+      return [
+        [
+          architecture,
+          column.title,
+          `${looks.length}`,
+          plain(kendall),
+          plain(pearson),
+          atFixedLoss(kendall),
+          atFixedLoss(pearson),
+        ],
+      ];
+    }),
+  );
+  const header = ['', 'measure', 'networks', "Kendall's tau", "Pearson's r", 'tau, partial', 'r, partial'];
+  return rows.length === 0 ? tooFew : table(header, rows);
+}
+
+const tooFew = [`Fewer than ${FEWEST} networks are there, which is too few for a correlation.`];
+
+/** Kendall's tau of each measure with the gap at levels of something: a column a level. */
+function atLevels(
+  { runs }: Lines,
+  levels: readonly number[],
+  name: (level: number) => string,
+  at: (runs: readonly Run[], level: number, column: Column) => AtLevel[],
+): string[] {
+  const rows = architectures.flatMap((architecture) =>
+    columnsOf(runs)
+      .filter(({ title }) => title !== 'training loss')
+      .flatMap((column) => {
+        const cells = levels.map((level) => {
+          const found = at(
+            runs.filter((run) => run.architecture === architecture),
+            level,
+            column,
+          );
+          const tau = (of: readonly AtLevel[]) =>
+            kendall(
+              of.map(({ measure }) => measure),
+              of.map((each) => each.gap),
+            );
+          return found.length < FEWEST ? '' : `${withInterval(found, tau)}, ${found.length}`;
+        });
+        return cells.every((cell) => cell === '')
+          ? []
+          : [[architecture, column.title, ...cells.map((cell) => cell || '-')]];
+      }),
+  );
+  return rows.length === 0 ? tooFew : table(['', 'measure', ...levels.map(name)], rows);
+}
+
+/** MS where the runs of each ratio had a loss. */
+function runsAtLoss({ runs }: Lines): string[] {
+  const rows = architectures.flatMap((architecture) =>
+    [...ratios]
+      .sort((a, b) => a - b)
+      .flatMap((ratio) => {
+        const of = runs.filter((run) => run.architecture === architecture && run.ratio === ratio);
+        const cells = LOSSES.map((loss) => {
+          const found = atLoss(of, loss, own[0]!);
+          return found.length === 0 ? '-' : meanAndError(found.map(({ measure }) => measure));
+        });
+        return of.length === 0 ? [] : [[architecture, `${ratio}`, ...cells]];
+      }),
+  );
+  return table(['', 'shuffled', ...LOSSES.map((loss) => `MS at loss ${loss}`)], rows);
+}
+
+/** How far the loss rises under noise against what MS says, over all snapshots but the first. */
+function noise({ runs }: Lines): string[] {
+  const rows = architectures.flatMap((architecture) =>
+    [false, true].flatMap((atTheEnd) => {
+      const looks = runs
+        .filter((run) => run.architecture === architecture)
+        .flatMap(({ snapshots }) => (atTheEnd ? snapshots.slice(-1) : snapshots.slice(1, -1)))
+        .filter((look) => look.nearLossRise !== undefined);
+      const cells = ['nearLossRise', 'farLossRise'].map((name) => {
+        const values = looks.map((look) => look[name]!);
+        return `${digits(median(values))} (${digits(Math.min(...values))} to ${digits(Math.max(...values))})`;
+      });
+      return looks.length === 0
+        ? []
+        : [[architecture, atTheEnd ? 'at the end' : 'on the way', `${looks.length}`, ...cells]];
+    }),
+  );
+  const header = ['', '', 'snapshots', ...Object.values(NOISE).map((deviation) => `noise of ${deviation}`)];
+  return rows.length === 0 ? ['Not measured yet.'] : table(header, rows);
+}
+
+/** Processor time of one thread. */
+function cost({ costs }: Lines): string[] {
+  if (costs.length === 0) {
+    return ['Not measured yet.'];
+  }
+  const titlesOfWays = [...new Set(costs.map(({ way }) => way))];
+  const settings = [...new Set(costs.map(({ network, images }) => `${network}, ${images}`))];
+  const seconds = (ms: number) => (ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`);
+  const rows = settings.map((setting) => {
+    const of = costs.filter(({ network, images }) => `${network}, ${images}` === setting);
+    const whole = (way: string) => {
+      const line = of.find((each) => each.way === way);
+      return line && { ms: (median(line.cpuMs) * line.weights) / line.done, isWhole: line.done === line.weights };
+    };
+    const base = whole(titlesOfWays[0]!);
+    return [
+      setting,
+      ...titlesOfWays.map((way) => {
+        const found = whole(way);
+        return found
+          ? `${found.isWhole ? '' : '≈ '}${seconds(found.ms)}${base && found !== base && way !== titlesOfWays[0] ? ` (${digits(found.ms / base.ms)} x)` : ''}`
+          : '-';
+      }),
+    ];
+  });
+  const loads = costs.map(({ load }) => Number(load));
+  return [
+    ...table(['network, images', ...titlesOfWays], rows),
+    '',
+    `Processor time of one reading, user and system, with one thread; in brackets how many times ours. "≈" from ${Math.min(...costs.map(({ done }) => done))} of the weights, evenly spread. ` +
+      `${costs[0]!.machine} Load average ${Math.min(...loads)} to ${Math.max(...loads)}: other programs ran on the cores, which makes all of it somewhat slower.`,
+  ];
+}
+
+/** The generated parts of the page, by name. */
+export const sections: Readonly<Record<string, (lines: Lines) => string[]>> = {
+  count,
+  networks,
+  gap,
+  loss: (lines) => atLevels(lines, LOSSES, (loss) => `tau at loss ${loss}`, atLoss),
+  accuracy: (lines) => atLevels(lines, ACCURACIES, (level) => `tau at accuracy ${level}`, atAccuracy),
+  runs: runsAtLoss,
+  noise,
+  cost,
+};

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { bootstrap, kendall, partial, pearson } from '../../benchmarks/experiments/correlation.js';
+import { shuffledLabels } from '../../benchmarks/experiments/shuffled-labels.js';
+
+// What scipy 1.17.1 finds: kendalltau, pearsonr, and pearsonr of the residuals of straight lines in z.
+const x = [1.2, 3.4, 2.2, 5, 4.1, 0.3, 2.2, 7.5];
+const y = [2, 2.9, 3.1, 4.4, 4.4, 1, 0.5, 6];
+const z = [1, 0, 2, 1, 3, 0, 2, 4];
+
+test('coefficients are those of scipy, with ties', () => {
+  expect(kendall(x, y)).toBeCloseTo(0.7407407407407407, 12);
+  expect(pearson(x, y)).toBeCloseTo(0.897906334355198, 12);
+  expect(partial(pearson, x, y, z)).toBeCloseTo(0.8290754853982633, 12);
+  expect(partial(kendall, x, y, z)).toBeCloseTo(0.6636451480849446, 12);
+});
+
+test('what does not vary has no correlation', () => {
+  expect(kendall(x, [3, 3, 3, 3, 3, 3, 3, 3])).toBeNaN();
+  expect(pearson(x, [3, 3, 3, 3, 3, 3, 3, 3])).toBeNaN();
+});
+
+test('the bootstrap interval is that of scipy, as near as draws come, and the same each time', () => {
+  const pairs = x.map((each, i) => [each, y[i]!] as const);
+  const interval = () =>
+    bootstrap(pairs, (drawn) =>
+      pearson(
+        drawn.map(([a]) => a),
+        drawn.map(([, b]) => b),
+      ),
+    );
+  const [low, high] = interval();
+  expect(Math.abs(low - 0.6253)).toBeLessThan(0.03);
+  expect(Math.abs(high - 0.9917)).toBeLessThan(0.01);
+  expect(interval()).toEqual([low, high]);
+});
+
+test('labels are shuffled among a subset of the size of the ratio, and the classes stay as frequent', () => {
+  const source = shuffledLabels(1000, 0.3, 5);
+  expect([...source].sort((a, b) => a - b)).toEqual([...Array(1000).keys()]);
+  const moved = source.filter((from, i) => from !== i).length;
+  expect(moved).toBeGreaterThan(290);
+  expect(moved).toBeLessThanOrEqual(300);
+  expect([...shuffledLabels(1000, 0, 5)]).toEqual([...Array(1000).keys()]);
+  expect(shuffledLabels(1000, 1, 5)).not.toEqual(shuffledLabels(1000, 1, 6));
+  expect(shuffledLabels(1000, 0.3, 5)).toEqual(source);
+});

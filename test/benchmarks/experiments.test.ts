@@ -1,0 +1,195 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBackend } from '../../benchmarks/backend.js';
+import { figures } from '../../benchmarks/experiments/figures.js';
+import { grid, nameOf, type Setting, snapshotEpochs } from '../../benchmarks/experiments/grid.js';
+import { addLine, readLines } from '../../benchmarks/experiments/json-lines.js';
+import { atAccuracy, atLoss } from '../../benchmarks/experiments/levels.js';
+import { type Lines, linesIn, type Run } from '../../benchmarks/experiments/lines.js';
+import { measures } from '../../benchmarks/experiments/measures.js';
+import { resultsFolder } from '../../benchmarks/experiments/places.js';
+import { page, withSections } from '../../benchmarks/experiments/report.js';
+import { sections } from '../../benchmarks/experiments/tables.js';
+import { compiledNetwork, type Training, train, trainingSamples } from '../../benchmarks/experiments/training.js';
+import { setWeights, type Weights } from '../../benchmarks/trained-network.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-experiments-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tiny: Setting = {
+  architecture: 'MLP',
+  images: 30,
+  batch: 15,
+  epochs: 2,
+  rate: 0.1,
+  fall: 5,
+  ratio: 0.5,
+  seed: 3,
+};
+
+describe('a network that is trained twice', () => {
+  const weights = new Map<number, Weights>();
+  let first: Training;
+  let second: Training;
+  let left: number;
+  beforeAll(async () => {
+    await startBackend('wasm'); // fast enough for the dense network
+    first = await train(tiny, (epoch, values) => weights.set(epoch, values));
+    const before = tf.memory().numTensors;
+    second = await train(tiny);
+    left = tf.memory().numTensors - before;
+  });
+
+  test('gives the same line, and leaves no tensor of its own', () => {
+    expect(second).toEqual(first);
+    expect(first.snapshots.map(({ epoch }) => epoch)).toEqual([0, 1, 2]);
+    expect(first.snapshots[2]!.loss).toBeLessThan(first.snapshots[0]!.loss);
+    expect(left).toBe(1); // tf.js' momentum optimizer does not dispose the scalar of its rate
+  });
+
+  test('with another seed or ratio gives another', async () => {
+    const { snapshots } = await train({ ...tiny, epochs: 1, seed: 4 });
+    expect(snapshots[0]!.loss).not.toBe(first.snapshots[0]!.loss);
+  });
+
+  test('is measured from its weights as it was: MS by the noise, the trace by no less than the eigenvalues', async () => {
+    const samples = trainingSamples(tiny);
+    const model = compiledNetwork(tiny, tf.train.sgd(0.1));
+    setWeights(model, weights.get(2)!);
+    const before = tf.memory().numTensors;
+    const noise = await measures.noise!(model, samples);
+    const eigenvalues = await measures.eigenvalues!(model, samples);
+    expect(tf.memory().numTensors).toBe(before);
+    const { minimumSharpness, trace } = first.snapshots[2]!;
+    expect(noise.farNoise! / noise.farLossRise! / (0.01 ** 2 / 2)).toBeCloseTo(minimumSharpness, 3);
+    const five = (name: string) => [1, 2, 3, 4, 5].map((i) => eigenvalues[`${name}${i}`]!);
+    expect(five('eigenvalue')).toEqual(five('eigenvalue').sort((a, b) => b - a));
+    expect(five('eigenvalue').reduce((a, b) => a + b)).toBeLessThan(trace);
+    expect(five('balancedEigenvalue').reduce((a, b) => a + b)).toBeLessThan(minimumSharpness);
+    tf.dispose([samples.images, samples.labels]);
+    model.dispose();
+  });
+});
+
+test('noise makes the loss of a network without kinks rise as MS says, whatever the scales of its layers', async () => {
+  await startBackend('wasm');
+  const samples = trainingSamples(tiny);
+  const dense = (units: number, seed: number, more: object = {}) =>
+    tf.layers.dense({ units, kernelInitializer: tf.initializers.glorotNormal({ seed }), ...more });
+  const model = tf.sequential({
+    layers: [tf.layers.flatten({ inputShape: [28, 28, 1] }), dense(6, 1), dense(10, 2, { activation: 'softmax' })],
+  });
+  model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+  const given = await measures.noise!(model, samples);
+  expect(given.nearLossRise).toBeGreaterThan(0.7);
+  expect(given.nearLossRise).toBeLessThan(1.4);
+  const [kernel, bias, ...head] = model.getWeights();
+  model.setWeights([kernel!.mul(8), bias!.mul(8), head[0]!.div(8), head[1]!]);
+  const rescaled = await measures.noise!(model, samples);
+  expect(rescaled.farNoise! / given.farNoise!).toBeCloseTo(1, 2);
+  tf.dispose([samples.images, samples.labels]);
+  model.dispose();
+});
+
+test('the grid has 55 MLPs and 33 LeNets, each with a name of its own, one of every ratio before the second of any', () => {
+  const all = grid();
+  const of = (architecture: string) => all.filter((setting) => setting.architecture === architecture);
+  expect([of('MLP').length, of('LeNet').length]).toEqual([55, 33]);
+  expect(new Set(all.map(nameOf)).size).toBe(88);
+  expect(
+    new Set(
+      of('MLP')
+        .slice(0, 11)
+        .map(({ ratio }) => ratio),
+    ).size,
+  ).toBe(11);
+  expect(
+    new Set(
+      of('MLP')
+        .slice(0, 11)
+        .map(({ seed }) => seed),
+    ).size,
+  ).toBe(1);
+});
+
+test('snapshots are taken before the first epoch and after the last, with no epoch twice', () => {
+  expect(snapshotEpochs(400)).toEqual([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 400]);
+  expect(snapshotEpochs(1)).toEqual([0, 1]);
+});
+
+test('a line that was cut off goes, and the next one stands whole', () => {
+  const path = join(folder, 'lines.jsonl');
+  expect(readLines(path)).toEqual([]);
+  addLine(path, { a: 1 });
+  writeFileSync(path, `${readFileSync(path, 'utf8')}{"a":`);
+  expect(readLines(path)).toEqual([{ a: 1 }]);
+  addLine(path, { a: 2 });
+  expect(readLines(path)).toEqual([{ a: 1 }, { a: 2 }]);
+});
+
+describe('tables', () => {
+  /** Losses fall as 1 / 4^epoch; MS is 10 (1 + ratio) loss, and the gap at the end 0.8 ratio: all known. */
+  const run = (ratio: number): Run => ({
+    ...tiny,
+    ratio,
+    snapshots: [0, 1, 2, 3].map((epoch) => {
+      const loss = 2 * 4 ** -epoch;
+      const accuracy = 0.1 + 0.3 * epoch;
+      const testAccuracy = accuracy - (0.8 * ratio * epoch) / 3;
+      return { epoch, loss, accuracy, testLoss: 1, testAccuracy, minimumSharpness: 10 * (1 + ratio) * loss, trace: 9 };
+    }),
+  });
+  const lines: Lines = { runs: Array.from({ length: 11 }, (_, i) => run(i / 10)), costs: [] };
+
+  test('MS and gap at a loss and at an accuracy lie on the lines between the snapshots', () => {
+    const column = { title: 'MS', of: ({ minimumSharpness }: { minimumSharpness: number }) => minimumSharpness };
+    const [found] = atLoss([run(0.5)], 0.25, column);
+    // Loss 0.25 is half way between 0.5 and 0.125 in its logarithm: epoch 1.5.
+    expect(found!.measure).toBeCloseTo(10 * 1.5 * 0.25, 10);
+    expect(found!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
+    const [other] = atAccuracy([run(0.5)], 0.55, column);
+    expect(other!.measure).toBeCloseTo(10 * 1.5 * 0.25, 10);
+    expect(other!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
+    expect(atLoss([run(0.5)], 1e-9, column)).toEqual([]);
+    expect(atAccuracy([run(0.5)], 0.05, column)).toEqual([]);
+  });
+
+  test('say of MS that it goes along with the gap, of what does not vary nothing', () => {
+    const rows = sections.gap!(lines).map((row) => row.slice(2, -2).split(' | '));
+    expect(rows.find(([, title]) => title === 'Minimum Sharpness')!.slice(0, 5)).toEqual([
+      'MLP',
+      'Minimum Sharpness',
+      '11',
+      '1.00 (1.00 to 1.00)',
+      '1.00 (1.00 to 1.00)',
+    ]);
+    expect(rows.find(([, title]) => title === 'trace of the Hessian')![3]).toMatch(/^- /);
+    expect(sections.loss!(lines).join('\n')).toContain('1.00 (1.00 to 1.00), 11');
+  });
+
+  test('say how many networks are there, and nothing of too few', () => {
+    expect(sections.count!(lines)[0]).toMatch(/^11 of 55 MLPs are in/);
+    const few = { ...lines, runs: lines.runs.slice(0, 3) };
+    expect(sections.gap!(few).join()).toMatch(/too few/);
+    expect(sections.accuracy!(few).join()).toMatch(/too few/);
+  });
+});
+
+test('the page and the figures are what the committed lines make of them', () => {
+  const lines = linesIn(resultsFolder);
+  const text = readFileSync(page, 'utf8');
+  expect(withSections(text, lines)).toBe(text);
+  expect([...text.matchAll(/<!-- experiments (\w+):/g)].map(([, name]) => name).sort()).toEqual(
+    Object.keys(sections).sort(),
+  );
+  for (const name of Object.keys(figures)) {
+    const svg = readFileSync(join(resultsFolder, `${name}.svg`), 'utf8');
+    expect(svg).toMatch(/^<svg .*<\/svg>\s*$/s);
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+    expect(text).toContain(`(../${resultsFolder}/${name}.svg)`);
+  }
+  expect(text).not.toMatch(/NaN|undefined|Infinity/);
+});
