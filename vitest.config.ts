@@ -11,7 +11,7 @@ const backendFree = [
   'test/{abort-signals,mirror,names}.test.ts',
   'test/benchmarks/!(launches).test.ts',
   'test/benchmarks/launches-webgpu.test.ts',
-  'test/{browser,chart,docs,native,report,symmetry}/**/*.test.ts',
+  'test/{browser,chart,docs,farm,native,report,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
   'test/files/!(measure-files).test.ts',
   'test/examples/playground/*.test.ts',

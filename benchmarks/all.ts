@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> };
 /** Counted or compared, not timed; and what another machine is for. */
-const others = ['bench:launches', 'bench:gpu', 'bench:stopping'];
+const others = ['bench:launches', 'bench:gpu', 'bench:stopping', 'bench:farm'];
 const names = Object.keys(scripts).filter((name) => name.startsWith('bench:') && !others.includes(name));
 /** Where reports of a quick run go, which are no results. */
 const quickFolder = '.cache/bench-quick';

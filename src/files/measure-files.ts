@@ -367,7 +367,7 @@ async function labelsOf(
   return labels;
 }
 
-/** @throws Error or RangeError with one line for options that there are not, or that do not go together. */
+/** @throws Error with one line for options that there are not, or that do not go together. */
 export function checkMeasureFilesOptions(options: MeasureFilesOptions): void {
   checkKnownOptions('measureFiles', options, optionNames);
   const { data, random, limit, scale, seed, backend } = options;

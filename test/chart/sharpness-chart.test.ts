@@ -8,7 +8,7 @@ import { chartBrowser } from './charts-in-chromium.js';
 
 describe('without a page', () => {
   it('the subpath is imported, and a chart says what it lacks', async () => {
-    expect(Object.keys(await import('../../src/chart.js'))).toEqual(['sharpnessChart']);
+    expect(Object.keys(await import('../../src/chart.js'))).toEqual(['sharpnessChart', 'halfInterval']);
     expect(() => sharpnessChart(null)).toThrow(/^sharpnessChart: the element is missing\..*$/);
     const place = { append() {}, ownerDocument: {} } as unknown as HTMLElement;
     expect(() => sharpnessChart(place, undefined, { colour: 'red' } as never)).toThrow("there is no option 'colour'");

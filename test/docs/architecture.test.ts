@@ -34,6 +34,7 @@ const forbidden = [
   ['symmetry-imports-downwards', 'symmetry/description.ts', "export type { TraceChunk } from '../traces/exact.js';"],
   ['measure-imports-downwards', 'measure/inputs.ts', "export * from '../training/schedule.js';"],
   ['report-imports-downwards', 'report/thinned.ts', "export * from '../native/addon.js';"],
+  ['farm-imports-downwards', 'farm/content.ts', "export * from '../index.js';"],
   ['files-imports-downwards', 'files/zip.ts', "export * from '../index.js';"],
   ['training-imports-downwards', 'training/schedule.ts', "export * from '../index.js';"],
   ['native-imports-downwards', 'native/wheel.ts', "export * from '../tfjs/weights.js';"],

@@ -11,8 +11,8 @@ let checkpoint: Checkpoint;
 beforeAll(async () => {
   // Its processes read TypeScript too.
   vi.stubEnv('NODE_OPTIONS', '--import tsx');
-  const [model] = await saveCheckpoints(folder.path, 1, 64);
-  const data = saveSamples(folder.at('x.npy'), 5000);
+  const [model] = await saveCheckpoints(folder.path, 1, 256);
+  const data = saveSamples(folder.at('x.npy'), 20_000);
   ({ checkpoint } = await (await planFor({ data, backend: 'cpu', method: 'exact' }, 2))(model!));
   pool = taskPool(1);
 });
@@ -36,7 +36,7 @@ test('steps are taken in a process, whose progress is told; one that dies is a f
   const shares = await Promise.all([0, 1].map((index) => pool.measure({ checkpoint, index })));
   expect(children()).toHaveLength(1);
   const values = shares.map((share) => ('value' in share ? share.value : undefined)!);
-  expect(await pool.merge({ checkpoint, shares: values })).toMatchObject({ value: { reading: { samples: 5000 } } });
+  expect(await pool.merge({ checkpoint, shares: values })).toMatchObject({ value: { reading: { samples: 20_000 } } });
   const given = pool.measure({ checkpoint, index: 0 });
   await pool.close();
   expect(await given).toEqual({ problem: 'stopped', kind: 'failure' });
