@@ -69,7 +69,7 @@ describe('options that there are not', () => {
   // The stranger is an option of another function each time: every function is answered with its own list.
   const model = tfl.sequential({ layers: [tfl.layers.dense({ units: 2, inputShape: [2] })] });
   const ofMeasuring =
-    'loss, lossWeights, method, part, seed, memoryMB, sampleWeight, classWeight, labels, countFrozen, signal, onProgress';
+    'loss, lossWeights, method, part, seed, memoryMB, sampleWeight, classWeight, labels, countFrozen, eigenvalues, signal, onProgress';
   it.each<[string, string, (stranger: never) => unknown]>([
     ['exponentialMovingAverage', 'smoothing, field', (options) => exponentialMovingAverage(options)],
     ['trend', 'window, field', (options) => trend(options)],
@@ -106,7 +106,7 @@ describe('options that there are not', () => {
     ],
     [
       'measureFunctionSharpness',
-      'loss, method, part, seed, memoryMB, sampleWeight, labels, signal, onProgress',
+      'loss, method, part, seed, memoryMB, sampleWeight, labels, eigenvalues, signal, onProgress',
       (options) => measureFunctionSharpness((x) => x, [], tf.ones([1, 2]), options),
     ],
   ])('%s answers with its own list', async (name, list, call) => {

@@ -53,7 +53,9 @@ function writeProgram(outfile: string, wheel: object): void {
     Object.assign(wheels['@tensorflow/tfjs-node'], ${JSON.stringify(wheel)});
     await import('./cli.js');`;
   const stdin = { contents, resolveDir: 'src', loader: 'ts' as const };
-  buildSync({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20' });
+  // Commander is CommonJS, and requires what is Node's.
+  const js = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
+  buildSync({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20', banner: { js } });
 }
 
 const tfjsNode = `
