@@ -154,11 +154,12 @@ export function offlineBuild() {
       execFileSync(python, ['-c', makeWheel, path(file)]);
       const content = readFileSync(path(file));
       const sha256 = createHash('sha256').update(content).digest('hex');
-      writeProgram(path('program.mjs'), { file, sha256, bytes: content.length, unpackedBytes: content.length });
+      write('package.json', '{ "version": "0.0.0" }');
+      writeProgram(path('dist/program.mjs'), { file, sha256, bytes: content.length, unpackedBytes: content.length });
     },
     /** Starts the command in a project. */
     start(project = 'project', env: NodeJS.ProcessEnv = {}): Run {
-      const child = spawn(process.execPath, [path('program.mjs'), 'native'], {
+      const child = spawn(process.execPath, [path('dist/program.mjs'), 'native'], {
         cwd: path(project),
         env: {
           ...process.env,
