@@ -58,7 +58,7 @@ export function namesOf(arrays: ReadonlyMap<string, Samples>): string {
 }
 
 /**
- * The array of a file that holds one.
+ * The array of a file that holds one; labels beside it are left out.
  *
  * @throws Error with one line for several: one of them has to be named.
  */
@@ -71,4 +71,25 @@ export function onlyArray(path: string, { arrays, labels }: FileData): Samples {
     );
   }
   return [...all.values()][0]!;
+}
+
+/**
+ * The labels of a file: those that it tells from other columns or arrays, else its only array.
+ *
+ * @throws Error with one line for several.
+ */
+export function onlyLabels(path: string, { arrays, labels = new Map() }: FileData): Samples {
+  return onlyArray(path, { arrays: labels.size > 0 ? labels : arrays });
+}
+
+/**
+ * The predictions of a file, which stand alone in it.
+ *
+ * @throws Error with one line for several arrays, and for labels beside other numbers: either may be meant.
+ */
+export function onlyPredictions(path: string, data: FileData): Samples {
+  if (data.arrays.size > 0 && (data.labels?.size ?? 0) > 0) {
+    throw new Error(`'${path}' has labels beside other numbers: leave in it only what the model predicts.`);
+  }
+  return onlyArray(path, data);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstSamples, namesOf, onlyArray, samplesOf } from '../../src/files/samples.js';
+import { firstSamples, namesOf, onlyArray, onlyLabels, onlyPredictions, samplesOf } from '../../src/files/samples.js';
 
 test('whole numbers have to fit into float32', () => {
   expect(samplesOf('x', [2], [2 ** 24, -3])).toEqual({ shape: [2], values: Float32Array.of(2 ** 24, -3) });
@@ -23,6 +23,11 @@ test('one array of a file', () => {
   const [a, b] = [samplesOf('a', [1], [1]), samplesOf('b', [1], [2])];
   expect(onlyArray('x', { arrays: new Map([['', a]]), labels: new Map([['', b]]) })).toBe(a);
   expect(onlyArray('x', { arrays: new Map(), labels: new Map([['', b]]) })).toBe(b);
+  const both = { arrays: new Map([['', a]]), labels: new Map([['', b]]) };
+  expect(onlyLabels('x', both)).toBe(b);
+  expect(onlyLabels('x', { arrays: both.arrays })).toBe(a);
+  expect(onlyPredictions('x', { arrays: both.arrays })).toBe(a);
+  expect(() => onlyPredictions('x', both)).toThrow("'x' has labels beside other numbers");
   const several = new Map([
     ['a', a],
     ['b', b],
