@@ -388,6 +388,9 @@ export function checkMeasureFilesOptions(options: MeasureFilesOptions): void {
   }
   if (scale !== undefined) {
     checkNumber('scale', scale, {}, 'pass a factor, for example 1 / 255');
+    if (scale === 0) {
+      throw new Error('measureFiles: a scale of 0 leaves nothing of the data: pass a factor, for example 1 / 255.');
+    }
   }
   if (seed !== undefined) {
     checkWhole('seed', seed);
