@@ -59,6 +59,7 @@ test.each([
   ['0,x\n3,4\n', /row 1: 'x'/],
   ['0,1\n1,0\n', /begins with 0,1, which may be a sample or names of columns: give/],
   ['1,1e999\n', /row/],
+  ['1,2\n3,1e39\n', /1e\+39, which is too large for float32/],
 ])('%j is refused in one line', async (text, line) => {
   await expect(read(text)).rejects.toThrow(line);
   await expect(read(text)).rejects.toThrow(/^[^\n]*$/);
