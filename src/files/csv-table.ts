@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parse } from 'csv-parse';
 import { type FileData, float32Of, isLabelName, samplesOf } from './samples.js';
 
-/** What stands for a number that is missing: no name of a column. */
+/** What stands for a number that is missing, where it is no name of a column. */
 const isMissing = (cell: string) => /^(|\?|na|n\/a|nan|null|none|[+-]?inf(inity)?)$/i.test(cell);
 const isNumber = (cell: string) => cell !== '' && Number.isFinite(Number(cell));
 
@@ -126,13 +126,14 @@ function isHeader(first: readonly string[], name: string): boolean {
   // A name that is empty is that of pandas' index.
   const hasIndex = first[0] === '' && first.length > 1;
   const names = hasIndex ? first.slice(1) : first;
-  if (names.some(isMissing)) {
-    return false;
-  }
   const numbers = names.filter(isNumber);
   const words = names.filter((cell) => !isNumber(cell));
+  // Na may be sodium among other names; beside numbers, or alone, it is a number that is missing.
   if (numbers.length === 0) {
-    return true;
+    return !names.every(isMissing);
+  }
+  if (words.some(isMissing)) {
+    return false;
   }
   const areCounted =
     numbers.every((cell, i) => cell === String(i)) || numbers.every((cell, i) => cell === String(i + 1));

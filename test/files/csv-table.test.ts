@@ -17,6 +17,12 @@ test('a column of labels stands apart, wherever it is', async () => {
   expect((await read('y\n1\n')).arrays.size).toBe(0);
 });
 
+test('names of columns may be words that elsewhere stand for a missing number', async () => {
+  const { arrays, labels } = await read('RI,Na,None,Inf,class\n1,2,3,4,0\n');
+  expect(arrays.get('')).toEqual({ shape: [1, 4], values: Float32Array.of(1, 2, 3, 4) });
+  expect(labels!.get('')!.values).toEqual(Float32Array.of(0));
+});
+
 test('no more rows than wanted, and others have their turn between blocks', async () => {
   expect((await read('a,b\n1,2\n3,4\nx,y\n', 2)).arrays.get('')).toEqual({
     shape: [2, 2],
@@ -54,6 +60,7 @@ test.each([
   ['1,2\n3,\n', /row 2: '' in column 2/],
   // A first row with a number that is missing is no header.
   ['1,NA\n3,4\n', /row 1: 'NA'/],
+  ['NA,?\n3,4\n', /row 1: 'NA'/],
   // Nor is one with a cell that is broken.
   ['1.5,x\n3,4\n', /row 1: 'x' in column 2 is not a number/],
   ['0,x\n3,4\n', /row 1: 'x'/],
