@@ -146,10 +146,16 @@ for (const { name, summary, load } of commands) {
   }
 }
 
-// A reader that has gone (`| head`, a terminal that was closed) is no reason to stop half-way.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', () => {});
-}
+let isToldOfOutput = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has gone (`| head`) is no reason to stop half-way.
+  if (error.code !== 'EPIPE' && !isToldOfOutput) {
+    isToldOfOutput = true;
+    complain(`cannot write to standard output: ${lineOf(error)}`, FAILED);
+  }
+});
+// There is nowhere to tell of it.
+process.stderr.on('error', () => {});
 
 if (words.length === 0) {
   process.stderr.write(program.helpInformation());

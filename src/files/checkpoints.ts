@@ -1,5 +1,5 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { isObject } from './json-text.js';
 import { weightGroups } from './layers-model.js';
 
@@ -27,8 +27,8 @@ interface Parsed {
 /** The saved models of a folder and of those in it. */
 export interface CheckpointFolder {
   /**
-   * @returns in the order of the time at which they were written; of one time by their numbers.
-   * @throws what Node throws where the folder cannot be read.
+   * @returns in the order of the time at which they were written; of one time by their numbers. None while the folder is away.
+   * @throws what Node throws where the folder is there and cannot be read.
    */
   find(): Checkpoint[];
   /** One of them as it is now; undefined where it is gone. */
@@ -36,8 +36,8 @@ export interface CheckpointFolder {
 }
 
 /**
- * Looks for `model.json` of tf.js with its shards, and `.keras` archives. Names that begin with a dot are left out. No more is read than
- * what is new of model.json files: shards are known by their sizes.
+ * Looks for `model.json` of tf.js with its shards, and `.keras` archives. Names that begin with a dot are left out, links to what is there
+ * under its own name, and what may not be read. No more is read than what is new of model.json files: shards are known by their sizes.
  */
 export function checkpointFolder(folder: string): CheckpointFolder {
   const known = new Map<string, Parsed>();
@@ -48,7 +48,7 @@ export function checkpointFolder(folder: string): CheckpointFolder {
     return parsed;
   };
   const look = (path: string): Checkpoint | undefined => {
-    const own = statSync(path, { throwIfNoEntry: false });
+    const own = ifThere(() => statSync(path));
     if (!own?.isFile()) {
       return undefined;
     }
@@ -56,7 +56,7 @@ export function checkpointFolder(folder: string): CheckpointFolder {
     const shards = groups.flatMap(({ paths, bytes }) => {
       const found = paths.map((name) => ({
         name,
-        stats: statSync(join(dirname(path), name), { throwIfNoEntry: false }),
+        stats: ifThere(() => statSync(join(dirname(path), name))),
       }));
       const size = found.reduce((sum, { stats }) => sum + (stats?.size ?? 0), 0);
       return found.map((each) => ({ ...each, isShort: size < bytes }));
@@ -77,11 +77,77 @@ export function checkpointFolder(folder: string): CheckpointFolder {
   return {
     look,
     find: () =>
-      readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => /(^|[/\\])(model\.json|[^/\\]*\.keras)$/.test(name) && !/(^|[/\\])\./.test(name))
-        .flatMap((name) => look(join(folder, name)) ?? [])
+      modelsIn(folder)
+        .flatMap((path) => look(path) ?? [])
         .sort((a, b) => a.savedMs - b.savedMs || a.path.localeCompare(b.path, 'en', { numeric: true })),
   };
+}
+
+/** What a training or another program may do to a file between the look at its folder and the one at it. */
+const away = ['ENOENT', 'ENOTDIR', 'ESTALE'];
+const isOneOf = (codes: readonly string[], error: unknown) =>
+  codes.includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** Undefined for what is gone, a link that leads nowhere or in a circle, and what may not be read. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isOneOf([...away, 'EACCES', 'ELOOP'], error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+const isModel = (name: string) => name === 'model.json' || name.endsWith('.keras');
+
+/** Paths of the models in a folder and in those in it, each once: what a link leads to counts where it is not there by itself. */
+function modelsIn(root: string): string[] {
+  const models: string[] = [];
+  /** Real paths. */
+  const seen = new Set<string>();
+  const links: string[] = [];
+  const take = (path: string, real: string, isFolder: boolean) => {
+    if (seen.has(real)) {
+      return;
+    }
+    seen.add(real);
+    if (!isFolder) {
+      models.push(path);
+      return;
+    }
+    const list = () => readdirSync(path, { withFileTypes: true });
+    for (const entry of (path === root ? list() : ifThere(list)) ?? []) {
+      const { name } = entry;
+      if (name.startsWith('.')) {
+        continue;
+      }
+      if (entry.isSymbolicLink()) {
+        links.push(join(path, name));
+      } else if (entry.isDirectory() || isModel(name)) {
+        take(join(path, name), join(real, name), entry.isDirectory());
+      }
+    }
+  };
+  try {
+    take(root, realpathSync(root), true);
+  } catch (error) {
+    // It may be made anew.
+    if (isOneOf(away, error)) {
+      return [];
+    }
+    throw error;
+  }
+  // Those that are found on the way as well.
+  for (const link of links) {
+    const isFolder = ifThere(() => statSync(link))?.isDirectory();
+    const real = ifThere(() => realpathSync(link));
+    if (isFolder !== undefined && real !== undefined && (isFolder || isModel(basename(link)))) {
+      take(link, real, isFolder);
+    }
+  }
+  return models;
 }
 
 const stateOf = ({ size, mtimeMs, ctimeMs, ino }: { size: number; mtimeMs: number; ctimeMs: number; ino: number }) =>

@@ -38,7 +38,8 @@ export async function compareCommand(
         throw new Error(`'${path}' has no readings.`);
       }
       for (const [name, reading] of found) {
-        known.set(known.has(name) ? `${path}: ${name}` : name, reading);
+        // What is measured now keeps its name, also where that fails: the other is of before.
+        known.set(known.has(name) || models.includes(name) ? `${path}: ${name}` : name, reading);
       }
     }
     if (to !== undefined && !models.includes(to) && !known.has(to)) {

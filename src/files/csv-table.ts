@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { parse } from 'csv-parse';
-import { type FileData, isLabelName, samplesOf } from './samples.js';
+import { type FileData, float32Of, isLabelName, samplesOf } from './samples.js';
 
-/** What stands for a number that is missing: no name of a column. */
+/** What stands for a number that is missing, where it is no name of a column. */
 const isMissing = (cell: string) => /^(|\?|na|n\/a|nan|null|none|[+-]?inf(inity)?)$/i.test(cell);
 const isNumber = (cell: string) => cell !== '' && Number.isFinite(Number(cell));
 
@@ -17,7 +17,7 @@ const BLOCK = 2 ** 20;
  *
  * @param name of the file, for messages.
  * @param limit how many rows at most; those behind are not looked at.
- * @throws Error with one line for a cell that is no number, rows of different lengths, and where a header is not told from a sample.
+ * @throws Error with one line for a cell that is no number, or too large a one, rows of different lengths, and where a header is not told from a sample.
  */
 export async function readCsvTable(
   name: string,
@@ -27,8 +27,8 @@ export async function readCsvTable(
   let header: readonly string[] | undefined;
   let columns: readonly number[] = [];
   let labelled: readonly number[] = [];
-  const inputs = growingNumbers();
-  const labels = growingNumbers();
+  const inputs = growingNumbers(name);
+  const labels = growingNumbers(name);
   let rows = 0;
   let wrong: Error | undefined;
   const begin = (first: readonly string[]) => {
@@ -102,9 +102,10 @@ export async function readCsvTable(
 }
 
 /** Numbers of which nobody knows how many come. */
-function growingNumbers() {
+function growingNumbers(name: string) {
   let values = new Float32Array(1024);
   let length = 0;
+  const quoted = `'${name}'`;
   return {
     add(columns: readonly number[], row: readonly string[]) {
       if (length + columns.length > values.length) {
@@ -113,7 +114,7 @@ function growingNumbers() {
         values = larger;
       }
       for (const column of columns) {
-        values[length++] = Number(row[column]);
+        values[length++] = float32Of(quoted, Number(row[column]));
       }
     },
     all: () => values.slice(0, length),
@@ -125,13 +126,14 @@ function isHeader(first: readonly string[], name: string): boolean {
   // A name that is empty is that of pandas' index.
   const hasIndex = first[0] === '' && first.length > 1;
   const names = hasIndex ? first.slice(1) : first;
-  if (names.some(isMissing)) {
-    return false;
-  }
   const numbers = names.filter(isNumber);
   const words = names.filter((cell) => !isNumber(cell));
+  // Na may be sodium among other names; beside numbers, or alone, it is a number that is missing.
   if (numbers.length === 0) {
-    return true;
+    return !names.every(isMissing);
+  }
+  if (words.some(isMissing)) {
+    return false;
   }
   const areCounted =
     numbers.every((cell, i) => cell === String(i)) || numbers.every((cell, i) => cell === String(i + 1));

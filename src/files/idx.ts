@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { type Samples, samplesOf } from './samples.js';
+import { float32Of, type Samples, samplesOf } from './samples.js';
 
 const types: Readonly<Record<number, readonly [bytes: number, read: (view: DataView, at: number) => number]>> = {
   8: [1, (view, at) => view.getUint8(at)],
@@ -42,9 +42,11 @@ export function readIdx(name: string, packed: Uint8Array): Samples {
       `'${name}' has ${bytes.length - start} bytes of numbers, but its header speaks of ${size * type[0]}: it is cut off or damaged.`,
     );
   }
+  const quoted = `'${name}'`;
+  const isWhole = bytes[2]! < 13;
   return samplesOf(
-    `'${name}'`,
+    quoted,
     shape,
-    Float32Array.from({ length: size }, (_, i) => type[1](view, start + i * type[0])),
+    Float32Array.from({ length: size }, (_, i) => float32Of(quoted, type[1](view, start + i * type[0]), isWhole)),
   );
 }

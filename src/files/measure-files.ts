@@ -17,7 +17,7 @@ import { modelLabels, withoutLabels } from './model-labels.js';
 import { type ModelLoss, modelLoss } from './model-loss.js';
 import { locate } from './place.js';
 import { checkPredictions } from './predictions.js';
-import { type FileData, firstSamples, onlyArray, type Samples } from './samples.js';
+import { type FileData, firstSamples, onlyArray, onlyLabels, onlyPredictions, type Samples } from './samples.js';
 
 /** A reading with the file that it is of. */
 export interface FileReading extends SharpnessReading {
@@ -276,7 +276,7 @@ export async function withData<Result>(
       : inputs;
     if (options.expect !== undefined) {
       const place = output === undefined ? 0 : outputNames(model).indexOf(output);
-      const found = onlyArray(options.expect, await read(options.expect, model.outputs[place]!.shape));
+      const found = onlyPredictions(options.expect, await read(options.expect, model.outputs[place]!.shape));
       const all = firstSamples(found, limit);
       const expected = rows ? sampleRows(`'${options.expect}'`, all, rows) : all;
       await checkPredictions(model, ownInputs, place, expected, options.expect);
@@ -362,7 +362,7 @@ async function labelsOf(
   const labels = new Map<string, Samples>();
   for (const [name, path] of Object.entries(files)) {
     const found = await read(path, model.outputs[Math.max(0, outputNames(model).indexOf(name))]!.shape);
-    labels.set(name, onlyArray(path, found));
+    labels.set(name, onlyLabels(path, found));
   }
   return labels;
 }
@@ -388,6 +388,9 @@ export function checkMeasureFilesOptions(options: MeasureFilesOptions): void {
   }
   if (scale !== undefined) {
     checkNumber('scale', scale, {}, 'pass a factor, for example 1 / 255');
+    if (scale === 0) {
+      throw new Error('measureFiles: a scale of 0 leaves nothing of the data: pass a factor, for example 1 / 255.');
+    }
   }
   if (seed !== undefined) {
     checkWhole('seed', seed);

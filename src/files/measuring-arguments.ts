@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 const numberOf = (text: string): number => {
-  const parts = text.split('/').map(Number);
+  // Number('') is 0.
+  const parts = text.split('/').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   const value = parts.length === 2 ? parts[0]! / parts[1]! : parts[0]!;
-  if (parts.length > 2 || text.trim() === '' || !Number.isFinite(value)) {
+  if (parts.length > 2 || !Number.isFinite(value)) {
     throw new InvalidArgumentError('it is not a number');
   }
   return value;

@@ -1,5 +1,5 @@
 import { parseJson } from './json-text.js';
-import { type FileData, type Samples, samplesOf } from './samples.js';
+import { type FileData, float32Of, type Samples, samplesOf } from './samples.js';
 
 /**
  * Reads JSON: nested arrays of numbers [N, ...], such arrays by input name, or { xs, ys } of either.
@@ -52,5 +52,10 @@ function arrayOf(name: string, value: unknown): Samples {
     }
   };
   walk(value, 0);
-  return samplesOf(`'${name}'`, shape, Float64Array.from(values));
+  const quoted = `'${name}'`;
+  return samplesOf(
+    quoted,
+    shape,
+    Float32Array.from(values, (each) => float32Of(quoted, each)),
+  );
 }

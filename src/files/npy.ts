@@ -1,4 +1,4 @@
-import { type Samples, samplesOf } from './samples.js';
+import { float32Of, type Samples, samplesOf } from './samples.js';
 
 type Reader = (view: DataView, at: number, little: boolean) => number;
 
@@ -66,23 +66,22 @@ export function readNpy(name: string, bytes: Uint8Array, limit = Number.POSITIVE
   const { end, little, fortran, type, descr } = header;
   const isPart = limit < (header.shape[0] ?? 0) && !fortran;
   const shape = isPart ? [limit, ...header.shape.slice(1)] : header.shape;
-  if (!isPart) {
+  const size = sizeOf(shape);
+  // All of a file may be there, of which a part is wanted.
+  if (!isPart || bytes.length - end !== size * type.bytes) {
     checkSize(name, header, bytes.length);
   }
-  const size = sizeOf(shape);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Float32Array(size);
   const places = fortran ? rowMajor(shape) : undefined;
   const isWhole = !descr.startsWith('f');
+  const quoted = `'${name}'`;
   for (let i = 0; i < size; i++) {
     const value = type.read(view, end + i * type.bytes, little);
     const place = places ? places[i]! : i;
-    values[place] = value;
-    if (isWhole && values[place] !== value) {
-      throw new Error(`'${name}' has whole numbers beyond 2^24, which float32 would round.`);
-    }
+    values[place] = float32Of(quoted, value, isWhole);
   }
-  return samplesOf(`'${name}'`, shape, values);
+  return samplesOf(quoted, shape, values);
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, each) => product * each, 1);

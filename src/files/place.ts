@@ -48,10 +48,10 @@ export const isUrl = (path: string) => /^https?:\/\//i.test(path);
  */
 export function locate(path: string, inFolder?: string): { readonly name: string; readonly place: Place } {
   if (/^file:\/\//i.test(path)) {
-    return locate(fileURLToPath(path), inFolder);
+    return locate(pathOf(path), inFolder);
   }
   if (isUrl(path)) {
-    const url = new URL(path);
+    const url = urlOf(path);
     const name = basename(url.pathname);
     return inFolder !== undefined && (name === '' || path.endsWith('/'))
       ? { name: inFolder, place: urlPlace(url) }
@@ -67,6 +67,23 @@ export function locate(path: string, inFolder?: string): { readonly name: string
     throw new Error(`'${path}' is a folder: name a file.`);
   }
   return isFolder ? { name: inFolder!, place: folderPlace(path) } : namedFile(path);
+}
+
+/** @throws Error with one line where Node throws a TypeError, as of faults of the program: the text is the user's, or the model's. */
+function urlOf(text: string, base?: URL): URL {
+  try {
+    return new URL(text, base);
+  } catch (error) {
+    throw new Error(`'${text}' is no URL.`, { cause: error });
+  }
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new Error(`'${url}' is no URL of a file on this machine: file:///folder/name.`, { cause: error });
+  }
 }
 
 /** A link stands for what it leads to, with what lies beside that: latest.json of run7/model.json. Its ending is its own. */
@@ -150,7 +167,7 @@ const LARGEST = 2 ** 31;
 function urlPlace(base: URL, own?: URL): Place {
   return {
     read: async (name) => {
-      const url = own && basename(own.pathname) === name ? own : new URL(name, base);
+      const url = own && basename(own.pathname) === name ? own : urlOf(name, base);
       if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname)) {
         throw new Error(outside(name));
       }

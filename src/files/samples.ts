@@ -18,10 +18,28 @@ export interface FileData {
 }
 
 /**
+ * A number of a file as float32.
+ *
  * @param name what to call the numbers in messages.
- * @throws Error with one line for numbers that float32 cannot hold, or too many or few for the shape.
+ * @param isWhole whether it is of a kind of whole numbers, ids or the like, of which another would be wrong.
+ * @throws Error with one line for one beyond float32, and for a whole one that would be rounded.
  */
-export function samplesOf(name: string, shape: readonly number[], values: ArrayLike<number | bigint>): Samples {
+export function float32Of(name: string, value: number, isWhole = false): number {
+  const rounded = Math.fround(value);
+  if (isWhole && rounded !== value) {
+    throw new Error(`${name} has whole numbers beyond 2^24, which float32 would round.`);
+  }
+  if (Math.abs(rounded) === Number.POSITIVE_INFINITY && Number.isFinite(value)) {
+    throw new Error(`${name} has ${value}, which is too large for float32: divide all by a power of ten first.`);
+  }
+  return rounded;
+}
+
+/**
+ * @param name what to call the numbers in messages.
+ * @throws Error with one line for too many or few numbers for the shape.
+ */
+export function samplesOf(name: string, shape: readonly number[], values: Float32Array): Samples {
   const size = shape.reduce((product, each) => product * each, 1);
   if (size !== values.length) {
     throw new Error(
@@ -31,15 +49,7 @@ export function samplesOf(name: string, shape: readonly number[], values: ArrayL
   if (shape.length === 0) {
     throw new Error(`${name} is a single number: samples come first, [N, ...].`);
   }
-  const isWhole = !(values instanceof Float32Array || values instanceof Float64Array);
-  if (values instanceof Float32Array) {
-    return { shape, values };
-  }
-  const converted = Float32Array.from(values, Number);
-  if (isWhole && converted.some((value, i) => values[i]! < value || values[i]! > value)) {
-    throw new Error(`${name} has whole numbers beyond 2^24, which float32 would round.`);
-  }
-  return { shape, values: converted };
+  return { shape, values };
 }
 
 /** The first of the samples. */
@@ -58,7 +68,7 @@ export function namesOf(arrays: ReadonlyMap<string, Samples>): string {
 }
 
 /**
- * The array of a file that holds one.
+ * The array of a file that holds one; labels beside it are left out.
  *
  * @throws Error with one line for several: one of them has to be named.
  */
@@ -71,4 +81,25 @@ export function onlyArray(path: string, { arrays, labels }: FileData): Samples {
     );
   }
   return [...all.values()][0]!;
+}
+
+/**
+ * The labels of a file: those that it tells from other columns or arrays, else its only array.
+ *
+ * @throws Error with one line for several.
+ */
+export function onlyLabels(path: string, { arrays, labels = new Map() }: FileData): Samples {
+  return onlyArray(path, { arrays: labels.size > 0 ? labels : arrays });
+}
+
+/**
+ * The predictions of a file, which stand alone in it.
+ *
+ * @throws Error with one line for several arrays, and for labels beside other numbers: either may be meant.
+ */
+export function onlyPredictions(path: string, data: FileData): Samples {
+  if (data.arrays.size > 0 && (data.labels?.size ?? 0) > 0) {
+    throw new Error(`'${path}' has labels beside other numbers: leave in it only what the model predicts.`);
+  }
+  return onlyArray(path, data);
 }

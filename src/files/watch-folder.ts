@@ -26,7 +26,9 @@ const overwritten = new Error('it was written while it was read');
  * A checkpoint is taken once it is whole and nothing of it has changed for a moment. One that is overwritten is measured again; one
  * that is wrong, once it has changed.
  *
- * @throws what Node throws where the folder cannot be read, and what `measure` throws.
+ * A folder that is taken away is waited for, unless `once`.
+ *
+ * @throws what Node throws where the folder is there and cannot be read, and what `measure` throws.
  */
 export async function watchFolder(
   folder: string,
@@ -39,12 +41,14 @@ export async function watchFolder(
   const done = new Map<string, string>();
   /** When a state was first seen. */
   const seen = new Map<string, { readonly state: string; readonly at: number }>();
+  /** When those that were measured had been written: a state is another one also by rights, an owner or a new place. */
+  const measuredOf = new Map<string, number>();
   for (;;) {
     const open = checkpoints.find().filter(({ path, state }) => done.get(path) !== state);
     let taken = false;
     for (const checkpoint of open) {
-      const { path, state, lacks } = checkpoint;
-      if (options.isKnown(checkpoint)) {
+      const { path, savedMs, state, lacks } = checkpoint;
+      if (measuredOf.get(path) === savedMs || options.isKnown(checkpoint)) {
         done.set(path, state);
         continue;
       }
@@ -61,6 +65,7 @@ export async function watchFolder(
         } else if ('problem' in result) {
           options.onProblem(result);
         } else {
+          measuredOf.set(path, savedMs);
           options.onReading(result, checkpoint);
         }
         // An older one may have come meanwhile.

@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkpointFolder } from '../../src/files/checkpoints.js';
 import { denseModel, saveModel, testFolder } from './saved-model.js';
@@ -47,4 +48,43 @@ test('whole ones, those on their way, and those that are none; by time and then 
   utimesSync(folder.at('run', 'e9', 'weights.bin'), 201, 201);
   expect(look(found[0]!.path)!.state).not.toBe(before.state);
   expect(look(folder.at('run', 'none.keras'))).toBeUndefined();
+});
+
+test('what links lead to is there once, under its own name', async () => {
+  const root = folder.at('links');
+  await saveModel(denseModel(), folder.at('links', 'epoch-1'));
+  await saveModel(denseModel(), folder.at('elsewhere'));
+  symlinkSync('epoch-1', folder.at('links', 'best'));
+  symlinkSync('.', folder.at('links', 'self'));
+  symlinkSync('nowhere', folder.at('links', 'broken.keras'));
+  symlinkSync('circle', folder.at('links', 'circle'));
+  symlinkSync(folder.at('elsewhere'), folder.at('links', 'other'));
+  cpSync('test/fixtures/keras3/reg.keras', folder.at('links', 'a.keras'));
+  symlinkSync('a.keras', folder.at('links', 'latest.keras'));
+  const paths = () =>
+    checkpointFolder(root)
+      .find()
+      .map(({ path }) => path.slice(root.length + 1));
+  expect(paths().sort()).toEqual(['a.keras', 'epoch-1/model.json', 'other/model.json']);
+  // The folder itself may be a link.
+  symlinkSync('links', folder.at('runs'));
+  expect(checkpointFolder(folder.at('runs')).find()).toHaveLength(3);
+});
+
+test('what goes away, or may not be read, is not there', async () => {
+  const path = await saveModel(denseModel(), folder.at('gone', 'locked', 'epoch-1'));
+  const { find, look } = checkpointFolder(folder.at('gone'));
+  const model = join(path, 'model.json');
+  expect(find()).toHaveLength(1);
+  // Root may read everything.
+  if (process.getuid?.() !== 0) {
+    chmodSync(folder.at('gone', 'locked'), 0);
+    expect([find(), look(model)]).toEqual([[], undefined]);
+    chmodSync(folder.at('gone', 'locked'), 0o755);
+  }
+  rmSync(folder.at('gone'), { recursive: true });
+  expect([find(), look(model)]).toEqual([[], undefined]);
+  // A file where the folder was.
+  writeFileSync(folder.at('gone'), '');
+  expect([find(), look(model)]).toEqual([[], undefined]);
 });

@@ -85,6 +85,19 @@ test('readings that are there already, by model or step; the last of a model cou
   expect(both.notes).toEqual(['tfjs-sharpness: Readings are of 2, 4 samples: compare those of the same data.']);
 });
 
+test('before and now: a reading of a file stands beside the one of the same model that is measured', async () => {
+  const [model] = models as [string];
+  const path = folder.at('before.jsonl');
+  const before = { minimumSharpness: 0.5, standardError: 0, reliable: true, trace: 3, samples: 2, exact: true };
+  writeFileSync(path, [model, 'none'].map((name) => `${JSON.stringify({ model: name, ...before })}\n`).join(''));
+  const { out, complaints } = await run([path, model, 'none'], { data: data(), json: true, to: `${path}: ${model}` });
+  const rows: { model: string; minimumSharpness: number; difference?: number }[] = JSON.parse(out);
+  expect(rows.map((row) => row.model)).toEqual([`${path}: ${model}`, `${path}: none`, model]);
+  expect(rows[2]!.difference).toBe(rows[2]!.minimumSharpness - 0.5);
+  // It was not measured: its reading of before is not its own.
+  expect(complaints).toEqual([[expect.stringMatching(/^none: /), 2]]);
+});
+
 test('a wrong model costs a line, and the others are compared', async () => {
   const { out, complaints } = await run(['none', ...models], { data: data() });
   expect(out).toContain(`Differences are to ${models[0]}.`);

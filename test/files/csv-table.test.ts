@@ -17,6 +17,12 @@ test('a column of labels stands apart, wherever it is', async () => {
   expect((await read('y\n1\n')).arrays.size).toBe(0);
 });
 
+test('names of columns may be words that elsewhere stand for a missing number', async () => {
+  const { arrays, labels } = await read('RI,Na,None,Inf,class\n1,2,3,4,0\n');
+  expect(arrays.get('')).toEqual({ shape: [1, 4], values: Float32Array.of(1, 2, 3, 4) });
+  expect(labels!.get('')!.values).toEqual(Float32Array.of(0));
+});
+
 test('no more rows than wanted, and others have their turn between blocks', async () => {
   expect((await read('a,b\n1,2\n3,4\nx,y\n', 2)).arrays.get('')).toEqual({
     shape: [2, 2],
@@ -54,11 +60,13 @@ test.each([
   ['1,2\n3,\n', /row 2: '' in column 2/],
   // A first row with a number that is missing is no header.
   ['1,NA\n3,4\n', /row 1: 'NA'/],
+  ['NA,?\n3,4\n', /row 1: 'NA'/],
   // Nor is one with a cell that is broken.
   ['1.5,x\n3,4\n', /row 1: 'x' in column 2 is not a number/],
   ['0,x\n3,4\n', /row 1: 'x'/],
   ['0,1\n1,0\n', /begins with 0,1, which may be a sample or names of columns: give/],
   ['1,1e999\n', /row/],
+  ['1,2\n3,1e39\n', /1e\+39, which is too large for float32/],
 ])('%j is refused in one line', async (text, line) => {
   await expect(read(text)).rejects.toThrow(line);
   await expect(read(text)).rejects.toThrow(/^[^\n]*$/);

@@ -19,6 +19,8 @@ test('the other kinds of numbers are big-endian', () => {
   expect(of(12, 0, 0, 1, 0)).toEqual([256]);
   expect(of(13, 0x3f, 0x80, 0, 0)).toEqual([1]);
   expect(of(14, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0)).toEqual([1]);
+  expect(() => of(12, 1, 0, 0, 1)).toThrow(/whole numbers beyond 2\^24/);
+  expect(() => of(14, 0x7f, 0, 0, 0, 0, 0, 0, 0)).toThrow(/too large for float32/);
 });
 
 test.each<[kind: string, bytes: Uint8Array, line: RegExp]>([

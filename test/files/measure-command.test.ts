@@ -135,6 +135,7 @@ test.each<[options: MeasureCommandOptions, line: RegExp]>([
   [{ method: 'exact', tolerance: 0.1 }, /--tolerance is a method/],
   [{ random: 3 }, /pass either data/],
   [{ random: 3, scale: 2, data: undefined }, /leave scale out/],
+  [{ scale: 0 }, /a scale of 0 leaves nothing/],
   [{ data: ['a=1.npy', 'a=2.npy'] }, /^--data a=2\.npy: 'a' has a file already, 1\.npy\.$/],
   [{ csv: 'package.json' }, /^--csv: cannot write to 'package\.json': it is there, and no file of readings/],
   [{ data: ['a=x.npy', 'y.npy'] }, /--data y\.npy: of several files each is given with its name, --data NAME=FILE/],

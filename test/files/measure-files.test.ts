@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type MeasureFilesOptions, measureFiles } from '../../src/files/measure-files.js';
+import { readNpy } from '../../src/files/npy.js';
 
 const keras = 'test/fixtures/keras';
 const keras3 = 'test/fixtures/keras3';
@@ -43,6 +44,27 @@ test.each([
     expect: `${keras3}/${name}_y.npy`,
   });
   expect(reading).toMatchObject({ exact: expect.any(Boolean) });
+});
+
+test('labels are the column of that name, whatever stands beside it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'labels-'));
+  try {
+    const { shape } = readNpy('x', readFileSync(`${keras3}/reg_x.npy`));
+    const rows = Array.from({ length: shape[0]! }, (_, i) => i);
+    writeFileSync(join(folder, 'alone.csv'), `label\n${rows.map(() => '0\n').join('')}`);
+    writeFileSync(join(folder, 'ids.csv'), `id,label\n${rows.map((i) => `${i},0\n`).join('')}`);
+    writeFileSync(join(folder, 'both.json'), JSON.stringify({ xs: rows.map((i) => [i]), ys: rows.map(() => [0]) }));
+    const lossBy = async (name: string) =>
+      (await first(`${keras3}/reg.keras`, { data: `${keras3}/reg_x.npy`, labels: join(folder, name) })) as {
+        loss: number;
+      };
+    const { loss } = await lossBy('alone.csv');
+    expect(loss).toEqual(expect.any(Number));
+    expect((await lossBy('ids.csv')).loss).toBe(loss);
+    expect((await lossBy('both.json')).loss).toBe(loss);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('the same seed gives the same random weights and samples', async () => {

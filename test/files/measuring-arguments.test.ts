@@ -15,7 +15,9 @@ test('numbers, fractions and options that come several times', () => {
     limit: 10,
     data: ['a=1.npy', 'b=2.npy'],
   });
-  expect(() => parsed('--scale', '1/2/3')).toThrow('it is not a number');
+  for (const text of ['1/2/3', '/255', '1/', ' / 2', '1/0']) {
+    expect(() => parsed('--scale', text)).toThrow('it is not a number');
+  }
   expect(() => parsed('--limit', '')).toThrow('it is not a number');
   expect(() => parsed('--backend', 'webgl')).toThrow('Allowed choices');
 });

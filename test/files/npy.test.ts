@@ -20,6 +20,8 @@ test('what is cut off or too large is refused', () => {
   expect(() => readNpy('x', npy('<f4', false, '(2,)', new Uint8Array(4)))).toThrow(/4 bytes of numbers, but \[2\]/);
   const large = new Uint8Array(new BigInt64Array([2n ** 40n + 1n]).buffer);
   expect(() => readNpy('x', npy('<i8', false, '(1,)', large))).toThrow(/beyond 2\^24/);
+  const double = new Uint8Array(new Float64Array([1e39]).buffer);
+  expect(() => readNpy('x', npy('<f8', false, '(1,)', double))).toThrow(/1e\+39, which is too large for float32/);
   expect(() => readNpy('x', Uint8Array.of(1, 2))).toThrow(/not an \.npy file/);
 });
 
@@ -31,6 +33,13 @@ test('the first samples alone, by as many bytes as they take', () => {
   expect(readNpy('x', whole.subarray(0, needed), 2)).toEqual({ shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) });
   expect(npyBytes('x', whole, whole.length, 9)).toBe(whole.length);
   expect(() => npyBytes('x', whole, whole.length - 1, 1)).toThrow(/it is cut off or damaged/);
+  // Fewer than the header says, with a limit behind the end and one before it.
+  for (const limit of [1, 2]) {
+    expect(() => readNpy('x', whole.subarray(0, whole.length - 12), limit)).toThrow(
+      /^'x' has 12 bytes of numbers, but/,
+    );
+  }
+  expect(readNpy('x', whole, 1).shape).toEqual([1, 2]);
   // Rows that do not lie together.
   const columns = npy('<f4', true, '(3, 2)', values);
   expect(npyBytes('x', columns, columns.length, 1)).toBe(columns.length);

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isFailure } from '../../src/files/failure.js';
 import { locate } from '../../src/files/place.js';
 import { testFolder } from './saved-model.js';
 
@@ -79,6 +80,26 @@ describe('on a server', () => {
       await expect(place.read(name)).rejects.toThrow(/lies outside/);
     }
     expect(asked.length).toBe(before);
+  });
+
+  test('what is no URL is told, as the fault of the input', async () => {
+    const wrong = (path: string) => {
+      try {
+        locate(path);
+      } catch (error) {
+        return { line: (error as Error).message, isFailure: isFailure(error) };
+      }
+      return undefined;
+    };
+    expect(wrong('https://h:99999/x.keras')).toEqual({
+      line: "'https://h:99999/x.keras' is no URL.",
+      isFailure: false,
+    });
+    expect(wrong('file://h/x.keras')).toMatchObject({
+      line: expect.stringContaining("'file://h/x.keras' is no URL of"),
+    });
+    expect(wrong('file:///a%2Fb')).toMatchObject({ isFailure: false });
+    await expect(locate(`${base}/a/model.json`).place.read('//h:99999/w.bin')).rejects.toThrow(/is no URL\.$/);
   });
 
   test('what the server answers is told', async () => {

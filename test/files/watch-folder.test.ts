@@ -1,4 +1,4 @@
-import { cpSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import type { FileProblem, FileReading } from '../../src/files/measure-files.js';
 import { type WatchOptions, watchFolder } from '../../src/files/watch-folder.js';
@@ -37,6 +37,25 @@ test('all that is there, but what is known; what is not whole costs a line', asy
   truncateSync(`${root}/c/weights.bin`, 3);
   await watchFolder(root, measure, options({ isKnown: ({ path }) => path.includes('/b/') }));
   expect(events).toEqual(['a/model.json', "c/model.json: it is not whole: 'weights.bin' is cut off."]);
+});
+
+test('what was measured is not measured again when its rights change', async () => {
+  await save('a');
+  await watchFolder(
+    root,
+    measure,
+    options({
+      onReading: ({ model }) => {
+        events.push(model.slice(root.length + 1));
+        if (events.length === 1) {
+          chmodSync(`${root}/a/weights.bin`, 0o600);
+          // For another look.
+          cpSync(`${root}/a`, `${root}/b`, { recursive: true });
+        }
+      },
+    }),
+  );
+  expect(events).toEqual(['a/model.json', 'b/model.json']);
 });
 
 test('what is overwritten while it is read is read again, and what is taken away is forgotten', async () => {
