@@ -65,7 +65,8 @@ export async function startWorker(
       connection: farm.redis,
       prefix: PREFIX,
       concurrency,
-      name: `${hostname()} ${process.pid}`,
+      // Redis refuses a client's name with a blank, silently: the worker would not be counted.
+      name: `${hostname()}:${process.pid}`,
       lockDuration: 1000 * lostAfter,
       stalledInterval: 500 * lostAfter,
       // The default, 1, sets a job aside whose worker was ended twice, though by a new version of the farm and not by the job

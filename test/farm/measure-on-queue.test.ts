@@ -70,6 +70,16 @@ describeWithRedis('a queue', () => {
     await queue.close();
   });
 
+  test('a worker that is there is counted', async () => {
+    const counts: number[] = [];
+    const place = { url: redis.url, shards: 1, priority: 1, say: () => {} };
+    const events = { onProgress: ({ workers }: { workers: number }) => counts.push(workers) };
+    await withWorker(async () => {
+      await measureOnQueue(models.slice(0, 1), { ...options, seed: 7 }, place, events).next();
+    });
+    expect(counts).toContain(1);
+  });
+
   test('wrong input is set aside with its reason at once, and tried again when it is asked again', async () => {
     const narrow = folder.at('narrow.npy');
     writeFileSync(narrow, npy([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]));
