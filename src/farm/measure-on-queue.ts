@@ -46,6 +46,10 @@ export async function* measureOnQueue(
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
+  // Processes of workers live on, and a module that is loaded stays: layers of one command would measure the models of the next.
+  if (options.require !== undefined && options.require.length > 0) {
+    throw new Error('layers of your own (--require) are measured here, or by --workers: leave --queue out.');
+  }
   const plan = await planFor(options, shards);
   const farm = await openFarm(url, say);
   try {

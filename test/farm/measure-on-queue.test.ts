@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { Queue } from 'bullmq';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
-import type { PlanOptions } from '../../src/farm/plan.js';
-import { PREFIX } from '../../src/farm/queue.js';
+import { type PlanOptions, planFor } from '../../src/farm/plan.js';
+import { mergeId, openFarm, PREFIX, submit } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
 import { type FarmWorker, startWorker } from '../../src/farm/worker.js';
 import { type FileProblem, type FileReading, measureFiles } from '../../src/files/measure-files.js';
@@ -103,6 +103,22 @@ describeWithRedis('a queue', () => {
     await redis.client.flushall();
     expect(await withWorker(() => results)).toHaveLength(3);
     await queue.close();
+  });
+
+  test('layers of your own are refused before anything is planned, and by workers whoever asks', async () => {
+    const layers = { require: ['./none.mjs'] };
+    await expect(asked(['none'], layers)).rejects.toThrow(/^layers of your own \(--require\) are measured here, or by/);
+    const planned = await (await planFor(options, 1))(models[0]!);
+    const farm = await openFarm(redis.url, () => {});
+    await withWorker(async () => {
+      for (const [id, changes] of Object.entries({ layers, data: { data: './none.mjs' } })) {
+        const checkpoint = { ...planned.checkpoint, options: { ...options, ...changes } };
+        await submit(farm, [{ id, checkpoint }], 1);
+        const reason = async () => (await farm.queue.getJob(mergeId(id)))?.failedReason;
+        await vi.waitFor(async () => expect(await reason()).toBe('a worker loads no modules.'), 10_000);
+      }
+    });
+    await farm.close();
   });
 
   test('no server, no redis and no priority are told in a line', async () => {
