@@ -72,12 +72,15 @@ describeWithRedis('a queue', () => {
 
   test('a worker that is there is counted', async () => {
     const counts: number[] = [];
-    const place = { url: redis.url, shards: 1, priority: 1, say: () => {} };
+    const onSubmitted = () => counts.push(-1);
+    const place = { url: redis.url, shards: 1, priority: 1, say: () => {}, onSubmitted };
     const events = { onProgress: ({ workers }: { workers: number }) => counts.push(workers) };
     await withWorker(async () => {
       await measureOnQueue(models.slice(0, 1), { ...options, seed: 7 }, place, events).next();
     });
     expect(counts).toContain(1);
+    // All is in the queue before anything is told of it.
+    expect(counts.indexOf(-1)).toBe(0);
   });
 
   test('wrong input is set aside with its reason at once, and tried again when it is asked again', async () => {
