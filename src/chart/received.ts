@@ -8,7 +8,7 @@ export type ChartProblem = Pick<Problem, 'kind' | 'message'> & Partial<Pick<Prob
 /**
  * A number, also as JSON brings it: what is not finite is null there, or text where `jsonLinesWriter` wrote it. Undefined for all else.
  */
-function numberOf(value: unknown): number | undefined {
+export function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') {
     return value;
   }

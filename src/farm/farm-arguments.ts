@@ -49,11 +49,17 @@ async function placeOf({ workers, shards, queue, priority }: PlaceOptions): Prom
       throw new Error('--workers are processes of this machine, --queue asks those of others: leave either out.');
     }
     const { measureOnQueue } = await import('./measure-on-queue.js');
-    const place = { url: queue, shards: shards ?? 1, priority: priority ?? DEFAULT_PRIORITY, say };
+    let isQueued = false;
+    const onSubmitted = () => {
+      isQueued = true;
+    };
+    const place = { url: queue, shards: shards ?? 1, priority: priority ?? DEFAULT_PRIORITY, say, onSubmitted };
     return {
       measure: (models, options, events) => measureOnQueue(models, options as PlanOptions, place, events),
-      onStop:
-        'what is not measured yet stays in the queue, where workers go on with it: the same command again picks it up.',
+      onStop: () =>
+        isQueued
+          ? 'what is not measured yet stays in the queue, where workers go on with it: the same command again picks it up.'
+          : 'not all that is to be measured is in the queue yet: the same command again puts it there.',
     };
   }
   if (priority !== undefined) {

@@ -93,10 +93,15 @@ export function resultOf(
   return printable({ model, ...reading });
 }
 
-/** Counts parts, those that are on their way too, and tells how long the rest will take. */
+/**
+ * Counts parts, those that are on their way too, and tells how long the rest will take.
+ *
+ * @param before parts that were there at the start, and took no time.
+ */
 export function planProgress(
   totalParts: number,
   { onProgress }: PlanEvents,
+  before = 0,
 ): (part: string, fraction: number, workers: number) => void {
   const start = performance.now();
   const fractions = new Map<string, number>();
@@ -109,7 +114,7 @@ export function planProgress(
       parts,
       totalParts,
       workers,
-      timeLeftMs: parts > 0 ? (taken / parts) * (totalParts - parts) : undefined,
+      timeLeftMs: parts > before ? (taken / (parts - before)) * (totalParts - parts) : undefined,
     });
   };
 }

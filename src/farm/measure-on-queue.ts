@@ -28,6 +28,8 @@ export interface QueueOptions {
   /** From 1, which comes first. */
   readonly priority: number;
   readonly say: (line: string) => void;
+  /** Called once all that is to be measured is in the queue. */
+  readonly onSubmitted?: () => void;
 }
 
 /** How long no worker is there before it is said, in ms. */
@@ -42,10 +44,14 @@ const PATIENCE = 5000;
 export async function* measureOnQueue(
   models: readonly string[],
   options: PlanOptions,
-  { url, shards, priority, say }: QueueOptions,
+  { url, shards, priority, say, onSubmitted }: QueueOptions,
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
+  // Processes of workers live on, and a module that is loaded stays: layers of one command would measure the models of the next.
+  if (options.require !== undefined && options.require.length > 0) {
+    throw new Error('layers of your own (--require) are measured here, or by --workers: leave --queue out.');
+  }
   const plan = await planFor(options, shards);
   const farm = await openFarm(url, say);
   try {
@@ -62,13 +68,14 @@ export async function* measureOnQueue(
       }
     }
     const parts = [...pending.keys()].flatMap((id) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
-    const progress = planProgress(parts.length, events);
+    const progress = planProgress(parts.length, events, await countKnown(farm, parts));
     yield* settled(farm, pending, events);
     await submit(
       farm,
       [...pending.values()].map(({ planned }) => planned),
       priority,
     );
+    onSubmitted?.();
     const start = performance.now();
     let isTold = false;
     while (pending.size > 0) {

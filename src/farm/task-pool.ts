@@ -16,13 +16,32 @@ export interface TaskPool {
 
 /** @param size how many processes at most; each starts when it is needed, and is replaced when it dies. */
 export function taskPool(size: number): TaskPool {
-  let processes = openProcesses(size);
   let isClosed = false;
+  const open = (): Processes => {
+    const opened: Processes = { pool: openPool(size), running: new Set() };
+    // One has died that had no task yet: tinypool lets those that wait for it wait for ever.
+    opened.pool.on('error', (error) => {
+      if (opened === processes && !isClosed) {
+        processes = open();
+        opened.pool.destroy().catch(() => {});
+      }
+      for (const fail of opened.running) {
+        fail(error);
+      }
+    });
+    return opened;
+  };
+  let processes = open();
   const run = async (task: Task, onProgress?: (fraction: number) => void): Promise<Outcome> => {
-    const { pool, broken } = processes;
+    const { pool, running } = processes;
     const channel = { postMessage: ({ fraction }: { fraction: number }) => onProgress?.(fraction) };
+    let fail = (_: unknown) => {};
     try {
-      return (await Promise.race([pool.run(task, { channel }), broken])) as Outcome;
+      return await new Promise<Outcome>((resolve, reject) => {
+        fail = reject;
+        running.add(fail);
+        pool.run(task, { channel }).then(resolve, reject);
+      });
     } catch (error) {
       if (isClosed) {
         return { problem: 'stopped', kind: 'failure' };
@@ -31,19 +50,10 @@ export function taskPool(size: number): TaskPool {
         problem: `the process that was to measure it has ended, perhaps for want of memory: ${lineOf(error)}`,
         kind: 'failure',
       };
+    } finally {
+      running.delete(fail);
     }
   };
-  const replaceBroken = () => {
-    const { pool, broken } = processes;
-    broken.catch(() => {
-      if (!isClosed) {
-        processes = openProcesses(size);
-        replaceBroken();
-        pool.destroy().catch(() => {});
-      }
-    });
-  };
-  replaceBroken();
   return {
     measure: run as TaskPool['measure'],
     merge: run as TaskPool['merge'],
@@ -54,9 +64,14 @@ export function taskPool(size: number): TaskPool {
   };
 }
 
-/** Processes, and a promise that is rejected once one has died that had no task yet: tinypool lets those that wait for it wait for ever. */
-function openProcesses(size: number): { readonly pool: Tinypool; readonly broken: Promise<never> } {
-  const pool = new Tinypool({
+interface Processes {
+  readonly pool: Tinypool;
+  /** What ends the wait for each task. */
+  readonly running: Set<(error: unknown) => void>;
+}
+
+function openPool(size: number): Tinypool {
+  return new Tinypool({
     filename: new URL(`./task-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url).href,
     // Threads would share the native addon, which can be loaded once a process.
     runtime: 'child_process',
@@ -68,5 +83,4 @@ function openProcesses(size: number): { readonly pool: Tinypool; readonly broken
     // A process has loaded tf.js, the data and a backend: it is kept.
     idleTimeout: 2 ** 31 - 1,
   });
-  return { pool, broken: new Promise<never>((_, reject) => pool.on('error', reject)) };
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Job, Worker } from 'bullmq';
 import { checkNumber, checkWhole } from '../checks.js';
+import { isModule } from '../files/data-file.js';
 import { counted } from '../names.js';
 import { lineOf } from '../warnings.js';
 import {
@@ -65,7 +66,8 @@ export async function startWorker(
       connection: farm.redis,
       prefix: PREFIX,
       concurrency,
-      name: `${hostname()} ${process.pid}`,
+      // Redis refuses a client's name with a blank, silently: the worker would not be counted.
+      name: `${hostname()}:${process.pid}`,
       lockDuration: 1000 * lostAfter,
       stalledInterval: 500 * lostAfter,
       // The default, 1, sets a job aside whose worker was ended twice, though by a new version of the farm and not by the job
@@ -96,6 +98,11 @@ export async function startWorker(
 
 async function processed(farm: Farm, pool: TaskPool, job: Job<JobData>): Promise<void> {
   const { checkpoint, id, index } = job.data;
+  const { require, data } = checkpoint.options;
+  // `measure` puts no such job there.
+  if ((require?.length ?? 0) > 0 || (typeof data === 'string' && isModule(data))) {
+    throw new farm.bullmq.UnrecoverableError('a worker loads no modules.');
+  }
   if (index === undefined) {
     const shares = await known<MeasuredShare>(
       farm,

@@ -42,8 +42,8 @@ export interface OtherPlace {
     options: MeasureFilesOptions,
     events: { onProgress(progress: PlanProgress): void; onNote(model: string, note: string): void },
   ): AsyncIterable<FileReading | FileProblem>;
-  /** What is said when a signal ends this process. */
-  readonly onStop?: string;
+  /** What is said when a signal ends this process, if anything. */
+  readonly onStop?: () => string | undefined;
 }
 
 /**
@@ -65,8 +65,9 @@ export async function measuringRun(
     endSignals();
     progress.end();
     print.end(done);
-    if (otherPlace?.onStop) {
-      console.error(`tfjs-sharpness: ${otherPlace.onStop}`);
+    const last = otherPlace?.onStop?.();
+    if (last !== undefined) {
+      console.error(`tfjs-sharpness: ${last}`);
     }
     process.kill(process.pid, name);
   };

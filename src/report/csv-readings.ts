@@ -27,21 +27,24 @@ export function readCsvReadings(text: Uint8Array, take: Take): string[] | undefi
   } catch {
     return undefined;
   }
-  const header = rows.shift()?.map((name) => name.trim()) ?? [];
+  const headerOf = (row: readonly string[] = []) => row.map((name) => name.trim());
+  let header = headerOf(rows.shift());
   if (!header.includes('minimumSharpness')) {
     return undefined;
   }
   let broken = 0;
   for (const row of rows) {
+    // Programs that append write their header again, those of another network another one.
+    if (headerOf(row).includes('minimumSharpness')) {
+      header = headerOf(row);
+      continue;
+    }
     if (row.length !== header.length) {
       broken++;
       continue;
     }
     const cells = new Map(header.map((name, i) => [name, row[i]!]));
-    // Programs that append write their header again.
-    if (cells.get('minimumSharpness') !== 'minimumSharpness') {
-      take(readingOf(cells), cells.get('run'));
-    }
+    take(readingOf(cells), cells.get('run'));
   }
   return broken > 0 ? [`${counted(broken, 'row')} left out, which do not have the columns of the header`] : [];
 }

@@ -225,7 +225,7 @@ async function smallCharts(runs: readonly ShownRun[], whose: string, draw: DrawC
   if (!runs.some(({ run }) => run.points.length > 1)) {
     return [];
   }
-  const [from, to] = endsOf(runs.flatMap(({ run }) => [run.points[0]!, run.points.at(-1)!]));
+  const readings = runs.flatMap(({ run }) => [run.points[0]!, run.points.at(-1)!]);
   const { traces, alphas } = layerQuantities(runs);
   const groups: [string, Quantity[]][] = [
     [`Trace, loss and what was logged${whose}`, besides(runs)],
@@ -235,9 +235,11 @@ async function smallCharts(runs: readonly ShownRun[], whose: string, draw: DrawC
   const drawn: FigureGroup[] = [];
   for (const [title, all] of groups) {
     const chosen = chosenOf(all, runs);
+    // Logs may begin before the first reading, and go on behind the last.
+    const ends = endsOf([...readings, ...chosen.flatMap(({ lines }) => [...lines.values()].flat())]);
     const figures: Figure[] = [];
     for (const quantity of chosen) {
-      figures.push(await smallChart(quantity, [from, to], title, draw));
+      figures.push(await smallChart(quantity, ends, title, draw));
     }
     if (figures.length > 0) {
       drawn.push({

@@ -1,4 +1,5 @@
 import { counted } from '../names.js';
+import { holdsLists } from './json-readings.js';
 import type { Take } from './report-run.js';
 
 const NEWLINE = 10;
@@ -6,8 +7,8 @@ const NEWLINE = 10;
 /**
  * Reads JSON lines: an object each. Lines that are broken, as the last one of a program that was killed, are counted and left out.
  *
- * @returns what was left out, one sentence each; undefined where the text is no JSON lines but JSON as a whole: an array, or an object
- *   over several lines.
+ * @returns what was left out, one sentence each; undefined where the text is no JSON lines but JSON as a whole: an array, an object
+ *   over several lines, or one of lists of readings.
  */
 export function readJsonLines(text: Uint8Array, take: Take): string[] | undefined {
   const decoder = new TextDecoder();
@@ -23,6 +24,9 @@ export function readJsonLines(text: Uint8Array, take: Take): string[] | undefine
       continue;
     }
     const value = objectOf(line);
+    if (whole === 0 && broken.length === 0 && value !== undefined && holdsLists(value)) {
+      return undefined;
+    }
     if (value !== undefined) {
       whole++;
       take(value);

@@ -5,6 +5,11 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isReading = (value: unknown) => isObject(value) && 'minimumSharpness' in value;
 
+const isListOfReadings = (value: unknown): value is unknown[] => Array.isArray(value) && value.some(isReading);
+
+/** Whether an object is one of lists of readings, and no reading itself. */
+export const holdsLists = (value: object): boolean => !isReading(value) && Object.values(value).some(isListOfReadings);
+
 /**
  * Reads JSON: a reading, a list of them as `measure --json` prints it, or an object of such lists, which are runs of their names.
  *
@@ -29,8 +34,8 @@ export function readJson(path: string, text: Uint8Array, take: Take): string[] {
     });
     return [];
   }
-  const lists = Object.entries(value as object).filter(
-    (entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && entry[1].some(isReading),
+  const lists = Object.entries(value as object).filter((entry): entry is [string, unknown[]] =>
+    isListOfReadings(entry[1]),
   );
   for (const [name, list] of lists) {
     for (const each of list.filter(isObject)) {

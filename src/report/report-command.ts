@@ -6,7 +6,7 @@ import { optionalPackage } from '../files/optional-package.js';
 import { counted } from '../names.js';
 import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf, reasonOf } from '../warnings.js';
-import { type ReportSource, sharpnessReport } from './sharpness-report.js';
+import { sharpnessReport } from './sharpness-report.js';
 
 /** Options of the command line. */
 export interface ReportCommandOptions {
@@ -28,9 +28,10 @@ export async function reportCommand(
 ): Promise<void> {
   try {
     const sources = sourcesOf(given);
-    checkOutput('--output', output, /\.html?$/i, 'report.html', given);
+    const read = Array.isArray(sources) ? sources : Object.values(sources);
+    checkOutput('--output', output, /\.html?$/i, 'report.html', read);
     if (png !== undefined) {
-      checkOutput('--png', png, /\.png$/i, 'report.png', given);
+      checkOutput('--png', png, /\.png$/i, 'report.png', read);
     }
     const resvg = png === undefined ? undefined : await rasterizer();
     const words = [
@@ -62,7 +63,7 @@ export async function reportCommand(
 }
 
 /** A file may be called epoch=10.jsonl; what is none is a name and a path. */
-function sourcesOf(given: readonly string[]): readonly string[] | { readonly [name: string]: ReportSource } {
+function sourcesOf(given: readonly string[]): readonly string[] | { readonly [name: string]: string } {
   const isNamed = (each: string) => !existsSync(each) && /^[^=]+=./.test(each);
   if (!given.some(isNamed)) {
     return given;
@@ -80,12 +81,12 @@ function sourcesOf(given: readonly string[]): readonly string[] | { readonly [na
 }
 
 /** Refuses what would be written over something else. */
-function checkOutput(option: string, path: string, ending: RegExp, example: string, given: readonly string[]): void {
+function checkOutput(option: string, path: string, ending: RegExp, example: string, read: readonly string[]): void {
   checkLocalPath(option, path);
   if (!ending.test(path)) {
     throw new Error(`${option} ${path}: name a file such as ${example}.`);
   }
-  if (given.some((each) => resolve(each) === resolve(path))) {
+  if (read.some((each) => resolve(each) === resolve(path))) {
     throw new Error(`${option} ${path}: this is a file that is read: name another.`);
   }
 }

@@ -1,5 +1,5 @@
 import type { ChartReading } from '../chart/reading-words.js';
-import { type ChartProblem, receivedProblem, receivedReading } from '../chart/received.js';
+import { type ChartProblem, numberOf, receivedProblem, receivedReading } from '../chart/received.js';
 import { type Entry, recordedRuns } from '../chart/recorded-runs.js';
 import { halfInterval } from '../measure/half-interval.js';
 
@@ -71,8 +71,9 @@ export function runRecorder(): RunRecorder {
   let others = 0;
 
   const log = (step: unknown, values: Fields | undefined, prefix = '') => {
-    for (const [name, value] of typeof step === 'number' ? Object.entries(values ?? {}) : []) {
-      if (typeof value === 'number') {
+    for (const [name, given] of typeof step === 'number' ? Object.entries(values ?? {}) : []) {
+      const value = numberOf(given);
+      if (value !== undefined) {
         const points = logged.get(prefix + name) ?? new Map<number, number>();
         logged.set(prefix + name, points.set(step as number, value));
       }
@@ -81,7 +82,8 @@ export function runRecorder(): RunRecorder {
   const takeReading = (object: Fields) => {
     const kept = Object.fromEntries(Object.entries(object).filter(([name]) => !unused.includes(name)));
     const received = receivedReading(kept as unknown as ChartReading);
-    const { logs, loss, ...reading } = received as ChartReading & { readonly logs?: Fields };
+    const { logs, loss: given, ...reading } = received as ChartReading & { readonly logs?: Fields };
+    const loss = numberOf(given);
     log(reading.step, logs);
     log(reading.step, { 'loss, measured': loss });
     // The same sentences come with all readings: once is enough.

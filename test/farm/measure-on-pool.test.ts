@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { measureOnPool, planProgress, problemOf, resultOf } from '../../src/farm/measure-on-pool.js';
 import { Failure } from '../../src/files/failure.js';
@@ -51,6 +52,16 @@ test('progress counts parts that are on their way, and tells the time that is le
   expect(seen.map(({ parts }) => parts)).toEqual([0, 0.5, 1.5, 2]);
   expect(seen[0]!.timeLeftMs).toBeUndefined();
   expect(seen[3]!.timeLeftMs).toBeGreaterThanOrEqual(0);
+});
+
+test('parts that were there before tell nothing of the time that is left', async () => {
+  const seen: PlanProgress[] = [];
+  const tell = planProgress(10_000, { onProgress: (each) => seen.push(each) }, 9000);
+  tell('', 9000, 1);
+  await wait(20);
+  tell('', 9001, 1);
+  expect(seen[0]!.timeLeftMs).toBeUndefined();
+  expect(seen[1]!.timeLeftMs).toBeGreaterThan(19 * 999);
 });
 
 test('outcomes in the form of results', () => {

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { Queue } from 'bullmq';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
-import type { PlanOptions } from '../../src/farm/plan.js';
-import { PREFIX } from '../../src/farm/queue.js';
+import { type PlanOptions, planFor } from '../../src/farm/plan.js';
+import { mergeId, openFarm, PREFIX, submit } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
 import { type FarmWorker, startWorker } from '../../src/farm/worker.js';
 import { type FileProblem, type FileReading, measureFiles } from '../../src/files/measure-files.js';
@@ -70,6 +70,19 @@ describeWithRedis('a queue', () => {
     await queue.close();
   });
 
+  test('a worker that is there is counted', async () => {
+    const counts: number[] = [];
+    const onSubmitted = () => counts.push(-1);
+    const place = { url: redis.url, shards: 1, priority: 1, say: () => {}, onSubmitted };
+    const events = { onProgress: ({ workers }: { workers: number }) => counts.push(workers) };
+    await withWorker(async () => {
+      await measureOnQueue(models.slice(0, 1), { ...options, seed: 7 }, place, events).next();
+    });
+    expect(counts).toContain(1);
+    // All is in the queue before anything is told of it.
+    expect(counts.indexOf(-1)).toBe(0);
+  });
+
   test('wrong input is set aside with its reason at once, and tried again when it is asked again', async () => {
     const narrow = folder.at('narrow.npy');
     writeFileSync(narrow, npy([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]));
@@ -93,6 +106,22 @@ describeWithRedis('a queue', () => {
     await redis.client.flushall();
     expect(await withWorker(() => results)).toHaveLength(3);
     await queue.close();
+  });
+
+  test('layers of your own are refused before anything is planned, and by workers whoever asks', async () => {
+    const layers = { require: ['./none.mjs'] };
+    await expect(asked(['none'], layers)).rejects.toThrow(/^layers of your own \(--require\) are measured here, or by/);
+    const planned = await (await planFor(options, 1))(models[0]!);
+    const farm = await openFarm(redis.url, () => {});
+    await withWorker(async () => {
+      for (const [id, changes] of Object.entries({ layers, data: { data: './none.mjs' } })) {
+        const checkpoint = { ...planned.checkpoint, options: { ...options, ...changes } };
+        await submit(farm, [{ id, checkpoint }], 1);
+        const reason = async () => (await farm.queue.getJob(mergeId(id)))?.failedReason;
+        await vi.waitFor(async () => expect(await reason()).toBe('a worker loads no modules.'), 10_000);
+      }
+    });
+    await farm.close();
   });
 
   test('no server, no redis and no priority are told in a line', async () => {

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Checkpoint, planFor } from '../../src/farm/plan.js';
 import { type TaskPool, taskPool } from '../../src/farm/task-pool.js';
@@ -49,5 +52,20 @@ test('processes that cannot start are failures, and new ones are started for wha
   expect(await other.measure({ checkpoint, index: 0 })).toMatchObject({ kind: 'failure' });
   vi.stubEnv('NODE_OPTIONS', '--import tsx');
   expect(await other.measure({ checkpoint, index: 0 })).toHaveProperty('value');
+  await other.close();
+});
+
+test('what was handed out is not kept: a worker runs for weeks', async () => {
+  const other = taskPool(1);
+  const handedOut = async () =>
+    new WeakRef(await other.measure({ checkpoint: { ...checkpoint, version: 'x' }, index: 0 }));
+  const first = await handedOut();
+  // The last one may still be at hand.
+  await handedOut();
+  await handedOut();
+  setFlagsFromString('--expose-gc');
+  await wait(10);
+  runInNewContext('gc')();
+  expect(first.deref()).toBeUndefined();
   await other.close();
 });

@@ -12,7 +12,7 @@ import { describeWithRedis, redisServer } from './redis-server.js';
 
 const [CHECKPOINTS, SHARDS, WORKERS, KILLS] = [40, 5, 4, 20];
 
-const pidOf = (worker: string) => Number(worker.split(' ').at(-1));
+const pidOf = (worker: string) => Number(worker.split(':').at(-1));
 
 describeWithRedis('workers', () => {
   const folder = testFolder();

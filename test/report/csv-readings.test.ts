@@ -39,6 +39,23 @@ it('reads other delimiters, headers that come again, and runs; counts rows that 
   expect(result).toEqual(['1 row left out, which do not have the columns of the header']);
 });
 
+it('a header that comes again may be another one', () => {
+  const { objects, result } = read(
+    'step,minimumSharpness,alpha/a\n1,2,3\nstep,minimumSharpness,alpha/b,alpha/c\n2,2,7,8\n3,2,4\n',
+  );
+  expect(objects).toMatchObject([
+    { step: 1, scales: [{ layer: 'a', alpha: 3 }] },
+    {
+      step: 2,
+      scales: [
+        { layer: 'b', alpha: 7 },
+        { layer: 'c', alpha: 8 },
+      ],
+    },
+  ]);
+  expect(result).toEqual(['1 row left out, which do not have the columns of the header']);
+});
+
 it('is not for tables of something else', () => {
   expect(read('a,b\n1,2\n').result).toBeUndefined();
   expect(read('<!doctype html><html>').result).toBeUndefined();

@@ -67,3 +67,24 @@ it('of many layers the greatest traces are drawn, and the page says so', async (
   expect(layers.figures.map(({ title }) => title)).toContain('l99');
   expect(layers.note).toBe('Drawn are 24 of 100, those of the greatest traces at the end.');
 });
+
+it('losses of checkpoints that are not finite are marked', async () => {
+  const losses = ['Infinity', null, 'foo'].map((loss, i) => reading(undefined, 1, { model: `c/${i}`, loss }));
+  const { groups } = await figures(losses);
+  const loss = groups[0]!.figures.find(({ title }) => title === 'loss, measured')!;
+  expect(loss.key).toEqual([{ shape: 'diamond', words: '2 values not finite' }]);
+});
+
+it('the axis of what was logged holds all of it, though less was measured', async () => {
+  const logs = [100, 300, 1200].map((step) => ({ step, logs: { loss: 1 / step } }));
+  const { charts } = await figures([...logs, reading(500, 1), reading(1000, 1)]);
+  const domains = charts.map(({ title, spec }) => [
+    title,
+    JSON.stringify(spec).match(/"domain":(\[[^\]]*\]),"nice":false,"padding"/)![1],
+  ]);
+  expect(Object.fromEntries(domains)).toMatchObject({
+    'Minimum Sharpness over training batches': '[500,1000]',
+    'loss: Trace, loss and what was logged': '[100,1200]',
+    'first: Traces of layers': '[500,1000]',
+  });
+});

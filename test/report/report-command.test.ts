@@ -56,6 +56,8 @@ it('does not write over what it reads, into what is no page, or where there is n
     expect(said.at(-1)).not.toContain('\n');
     expect(codes.at(-1)).toBe(2);
   }
+  await run([`SGD=${path}`], { output: path });
+  expect(said.at(-1)).toMatch(/this is a file that is read: name another\.$/);
   await run([path], { output: folder.at('x.html'), png: folder.at('x.svg') });
   expect(said.at(-1)).toMatch(/--png .*: name a file such as report.png/);
   expect(existsSync(folder.at('x.html'))).toBe(false);

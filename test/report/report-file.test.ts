@@ -23,6 +23,11 @@ describe('kinds are told by what is in a file', () => {
   });
 });
 
+it.each([undefined, 2])('an object of lists of readings is runs by their names, also in one line', async (indent) => {
+  const file = await read('both.json', JSON.stringify({ SGD: falling(2), SAM: falling(3) }, undefined, indent));
+  expect(file).toMatchObject({ kind: 'JSON', runs: [{ name: 'run, SGD' }, { name: 'run, SAM' }], notes: [] });
+});
+
 it('the prefixes in a folder of event files are runs by their names', async () => {
   const file = await readReportFile('test/fixtures/report', 'logs');
   expect(file).toMatchObject({ kind: 'TensorBoard', runs: [{ name: 'logs, keras' }, { name: 'logs, sharpness' }] });

@@ -69,3 +69,28 @@ it('numbers checkpoints in their order, and keeps those that failed as problems'
   ]);
   expect(run.problems).toMatchObject([{ kind: 'failed', message: 'b.keras: is cut off' }]);
 });
+
+it('a loss that is not finite is a number, as JSON and jsonLinesWriter have it, and what is none is left out', () => {
+  const run = runOf([
+    reading(1, 3, { loss: null, logs: { loss: 'NaN' } }),
+    reading(2, 3, { loss: 'Infinity', logs: { loss: null } }),
+    reading(3, 3, { loss: 'foo' }),
+  ]);
+  expect([...run.logged]).toEqual([
+    [
+      'loss',
+      [
+        { at: 1, value: Number.NaN },
+        { at: 2, value: Number.NaN },
+      ],
+    ],
+    [
+      'loss, measured',
+      [
+        { at: 1, value: Number.NaN },
+        { at: 2, value: Number.POSITIVE_INFINITY },
+      ],
+    ],
+  ]);
+  expect(run.points.map(({ reading: { loss } }) => loss)).toEqual([Number.NaN, Number.POSITIVE_INFINITY, undefined]);
+});
