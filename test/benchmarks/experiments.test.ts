@@ -161,6 +161,13 @@ describe('tables', () => {
     expect(other!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
     expect(atLoss([run(0.5)], 1e-9, column)).toEqual([]);
     expect(atAccuracy([run(0.5)], 0.05, column)).toEqual([]);
+    // Snapshots without the measure are not bridged.
+    const atEnds = {
+      title: 'at the ends',
+      of: (look: { epoch: number; loss: number }) => (look.epoch % 3 === 0 ? look.loss : undefined),
+    };
+    expect(atLoss([run(0.5)], 0.25, atEnds)).toEqual([]);
+    expect(atAccuracy([run(0.5)], 0.55, atEnds)).toEqual([]);
   });
 
   test('say of MS that it goes along with the gap, of what does not vary nothing', () => {
