@@ -30,11 +30,12 @@ export const kendall: Coefficient = (x, y) => {
 };
 
 /**
- * What is left of a correlation when a third series is held fixed: (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)), which holds for
- * tau as for r.
+ * What is left of Pearson's r when what goes in a straight line with a third series is taken out of both:
+ * (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)). It is 0 where x and y are z and noise of their own. The same of tau or of
+ * ranks is not: a noisy copy of z would seem to say more than z.
  */
-export function partial(coefficient: Coefficient, x: readonly number[], y: readonly number[], z: readonly number[]) {
-  const [xy, xz, yz] = [coefficient(x, y), coefficient(x, z), coefficient(y, z)];
+export function partial(x: readonly number[], y: readonly number[], z: readonly number[]): number {
+  const [xy, xz, yz] = [pearson(x, y), pearson(x, z), pearson(y, z)];
   return (xy - xz * yz) / Math.sqrt((1 - xz ** 2) * (1 - yz ** 2));
 }
 

@@ -17,19 +17,21 @@ export interface AtLevel {
   readonly gap: number;
 }
 
-/** Where training losses have fallen to a level: the measure by `atEqualLoss`, the gap in a straight line in the log of the loss. */
+/**
+ * Where training losses have fallen to a level: the measure by `atEqualLoss`, the gap in a straight line in the log of the loss. The
+ * snapshots on both sides of it must have the measure: none is passed over.
+ */
 export function atLoss(runs: readonly Run[], loss: number, { of }: Column): AtLevel[] {
-  const readings = runs.map(({ snapshots }) =>
-    snapshots.map((look) => ({ loss: look.loss, minimumSharpness: of(look) ?? Number.NaN })),
-  );
-  return atEqualLoss(readings, loss).flatMap((found, i) => {
-    if (!found) {
+  return runs.flatMap((run) => {
+    const place = run.snapshots.findIndex((look) => look.loss <= loss);
+    const [from, to] = [run.snapshots[place - 1], run.snapshots[place]];
+    if (!from || !to) {
       return [];
     }
-    const run = runs[i]!;
-    const [from, to] = found.between.map((place) => run.snapshots[place]!) as [Look, Look];
-    const share = from === to ? 0 : Math.log(from.loss / loss) / Math.log(from.loss / to.loss);
-    return [{ run, measure: found.minimumSharpness, gap: between(gapOf(from), gapOf(to), share) }];
+    const readings = [from, to].map((look) => ({ loss: look.loss, minimumSharpness: of(look) ?? Number.NaN }));
+    const [found] = atEqualLoss([readings], loss);
+    const share = Math.log(from.loss / loss) / Math.log(from.loss / to.loss);
+    return found ? [{ run, measure: found.minimumSharpness, gap: between(gapOf(from), gapOf(to), share) }] : [];
   });
 }
 

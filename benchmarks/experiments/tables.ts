@@ -106,31 +106,22 @@ function gap({ runs }: Lines): string[] {
       }
       const values = (of: readonly Look[]) => of.map((look) => column.of(look)!);
       const plain = (coefficient: Coefficient) => withInterval(looks, (of) => coefficient(values(of), of.map(gapOf)));
-      const atFixedLoss = (coefficient: Coefficient) =>
-        column.title === 'training loss'
+      // Measures and loss in logarithms, in which they go together in straighter lines.
+      const positive = looks.filter((look) => column.of(look)! > 0 && look.loss > 0);
+      const atFixedLoss =
+        column.title === 'training loss' || positive.length < FEWEST
           ? '-'
-          : withInterval(looks, (of) =>
+          : withInterval(positive, (of) =>
               partial(
-                coefficient,
-                values(of),
+                values(of).map(Math.log),
                 of.map(gapOf),
                 of.map(({ loss }) => Math.log(loss)),
               ),
             );
-      return [
-        [
-          architecture,
-          column.title,
-          `${looks.length}`,
-          plain(kendall),
-          plain(pearson),
-          atFixedLoss(kendall),
-          atFixedLoss(pearson),
-        ],
-      ];
+      return [[architecture, column.title, `${looks.length}`, plain(kendall), plain(pearson), atFixedLoss]];
     }),
   );
-  const header = ['', 'measure', 'networks', "Kendall's tau", "Pearson's r", 'tau, partial', 'r, partial'];
+  const header = ['', 'measure', 'networks', "Kendall's tau", "Pearson's r", 'r of logs, partial'];
   return rows.length === 0 ? tooFew : table(header, rows);
 }
 

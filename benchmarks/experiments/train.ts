@@ -53,7 +53,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ most, wei
     const each = (performance.now() - start) / 1000 / (i + 1);
     console.log(
       `${name}: loss ${last.loss}, test accuracy ${last.testAccuracy}, MS ${last.minimumSharpness}; ` +
-        `${((user + system) / 1e6).toFixed(0)} s of processor time, ${duration(each)} each, ${duration(each * (missing.length - i - 1))} left`,
+        `${((user + system) / 1e6).toFixed(0)} s of processor time, ${duration(each)} each, ${duration(each * (chosen.length - i - 1))} left`,
     );
   }
 });

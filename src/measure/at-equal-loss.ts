@@ -18,7 +18,7 @@ export interface SharpnessAtLoss {
 
 /**
  * Minimum Sharpness of several runs at the same training loss, which is where runs can be compared: cross-entropy curves less the
- * surer a network is, so that MS at the same epoch mostly shows which run has the lower loss.
+ * surer a network is, so that once losses are low, MS at the same epoch mostly shows which run has the lower loss.
  *
  * Between the readings i and j on both sides of the loss L, where a run first falls to it, log MS is interpolated in log loss:
  *

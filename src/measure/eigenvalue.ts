@@ -1,7 +1,8 @@
 /** One eigenvalue of the Gauss-Newton matrix. */
 export interface Eigenvalue {
+  /** At least 0; 0 where it is too small beside their sum to be told from rounding, with about what that may be in `standardError`. */
   readonly value: number;
-  /** One standard error of `value`; 0 where every pair of sample and column was taken. */
+  /** One standard error of `value`; 0 of `given` where every pair of sample and column of all the data was taken. */
   readonly standardError: number;
   /** Whether `standardError` can be trusted, as that of the reading. */
   readonly reliable: boolean;

@@ -22,7 +22,8 @@ const knownOptions = { rho: true, steps: true } satisfies Record<keyof AdaptiveS
  * that the function stays the same, does not change it.
  *
  * @param loss the mean loss over the samples whose common worst case is wanted, with gradients (no `predict`), in inference.
- * @throws Error with one line for wrong options, for weights that are no variables, and for a loss that is not one finite number.
+ * @throws Error with one line for wrong options, for weights that are no variables, and for a loss that is not one finite number
+ *   or has a gradient that is not finite.
  */
 export function adaptiveSharpness(
   loss: LossOfWeights,
@@ -46,7 +47,13 @@ export function adaptiveSharpness(
           const slopes = variables.map((weight, b) =>
             tf.mul(tf.abs(values[b]), grads[weight.name] ?? tf.zerosLike(weight)),
           );
-          return clipped(plus(moves, slopes, stride / (lengthOf(slopes) || 1)), rho);
+          const length = lengthOf(slopes);
+          if (!Number.isFinite(length)) {
+            throw new Error(
+              'adaptiveSharpness: the gradient of the loss is not finite: take a loss with a slope everywhere, from logits, or a smaller rho.',
+            );
+          }
+          return clipped(plus(moves, slopes, stride / (length || 1)), rho);
         });
         tf.dispose(moves);
         moves = next;

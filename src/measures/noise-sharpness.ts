@@ -30,7 +30,8 @@ const knownOptions = { sigma: true, draws: true, seed: true } satisfies Record<k
  *
  * (as the sharpness by PAC-Bayes of Neyshabur, Bhojanapalli, McAllester, Srebro, "Exploring generalization in deep learning", NeurIPS 2017, with a
  * noise of its own for every tensor). Each noise is added and subtracted, which takes the slope of the loss out. Rescaling layers, so that the function
- * stays the same, does not change it. Compare it with `noiseFromTrace`: kinks of ReLUs make the rise larger, by 1.2 to 1.3 in small networks.
+ * stays the same, does not change it. Compare it with `noiseFromTrace`: kinks of ReLUs make the rise larger, 1.2 to 1.3 times in small
+ * networks, several times in those that have fitted their labels.
  *
  * @param loss the mean loss, for example `() => tf.losses.softmaxCrossEntropy(labels, logits(x))`, in inference.
  * @throws Error with one line for wrong options, for weights that are no variables, and for a loss that is not one finite number.

@@ -10,7 +10,9 @@ export interface NormalizedMatrix {
 
 /** Of a sum: a change below this, in a sweep over rows and columns, is rounding. */
 const ROUNDING = 1e-15;
-const MOST_SWEEPS = 100_000;
+const MOST_SWEEPS = 1000;
+/** A sum that the last sweep still changes by more has not settled. */
+const SETTLED = 1e-7;
 
 /**
  * Normalized sharpness of weight matrices: for each, over positive factors s of its rows and t of its columns,
@@ -19,11 +21,12 @@ const MOST_SWEEPS = 100_000;
  *
  * summed over the matrices (Tsuzuku, Sato, Sugiyama, "Normalized Flat Minima: Exploring Scale Invariant Definition of Flat Minima for Neural
  * Networks Using PAC-Bayesian Analysis", arXiv 1901.04653). It is convex in the logarithms of the factors; each row, then each column, goes to
- * its own minimum, until nothing changes but rounding. Scaling rows or columns of a matrix, with the curvature that goes with it, does not change it:
+ * its own minimum, until nothing changes but rounding, 1,000 times at most, without a turn of the event loop: some 10 ms a time for 784 x 512. Scaling rows or columns of a matrix, with the curvature that goes with it, does not change it:
  * so it is the same however the units of a network are rescaled.
  *
  * @returns an infimum where no factors attain it: rows or columns without weights or without curvature count 0.
- * @throws RangeError with one line for a matrix that has not rows times columns numbers, for one that is not finite, and for negative curvature.
+ * @throws RangeError with one line for a matrix that has not rows times columns numbers, for one that is not finite, for negative curvature, and
+ *   where the last sweep still changes the value by more than one part in 10^7 (with entries that are next to 0).
  */
 export function normalizedSharpness(matrices: readonly NormalizedMatrix[]): number {
   return matrices.reduce((sum, matrix, i) => sum + ofMatrix(matrix, i), 0);
@@ -48,29 +51,88 @@ function ofMatrix({ rows, columns, weights, curvature }: NormalizedMatrix, place
       );
     }
   }
+  const h = Float64Array.from(curvature);
+  const w = Float64Array.from(weights, (weight) => weight ** 2);
+  dropVanishing(h, w, rows, columns);
   // Squared factors; the two sums are made equal by the last step of each sweep, so that half of their sum is the root of their product.
   const s = new Float64Array(rows).fill(1);
   const t = new Float64Array(columns).fill(1);
   let last = Number.POSITIVE_INFINITY;
-  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+  for (let sweep = 1; ; sweep++) {
     balance(s, rows, (i, add) => {
       for (let j = 0; j < columns; j++) {
         const at = i * columns + j;
-        add(curvature[at], weights[at] ** 2, t[j]);
+        add(h[at], w[at], t[j]);
       }
     });
     const value = balance(t, columns, (j, add) => {
       for (let i = 0; i < rows; i++) {
         const at = i * columns + j;
-        add(curvature[at], weights[at] ** 2, s[i]);
+        add(h[at], w[at], s[i]);
       }
     });
-    if (!(last - value > ROUNDING * value)) {
+    if (!(last - value > ROUNDING * value) || (sweep >= MOST_SWEEPS && last - value <= SETTLED * value)) {
       return value;
+    }
+    if (sweep >= MOST_SWEEPS) {
+      throw new RangeError(
+        `normalizedSharpness: matrix ${place} has not settled after ${MOST_SWEEPS} sweeps: make weights and curvature that are next to 0 just 0.`,
+      );
     }
     last = value;
   }
-  return last;
+}
+
+/**
+ * Makes 0 what factors can make as small as they like without making anything else larger: that never gets to its minimum. With log t counted
+ * down, H_ij grows with the factor of row i and falls with that of column j, W_ij the other way: arrows from row to column and back. Those
+ * that lie on no cycle, between two strongly connected components, vanish as the components move apart.
+ */
+function dropVanishing(h: Float64Array, w: Float64Array, rows: number, columns: number): void {
+  const nodes = rows + columns;
+  /** Gives every node in turn, each after all that it leads to and that had not been met, with the node that the walk began at. */
+  const walk = (
+    starts: Iterable<number>,
+    fromRow: Float64Array,
+    fromColumn: Float64Array,
+    leave: (node: number, start: number) => void,
+  ) => {
+    const met = new Uint8Array(nodes);
+    const next = new Uint32Array(nodes);
+    for (const start of starts) {
+      const open = met[start] ? [] : [start];
+      met[start] = 1;
+      while (open.length > 0) {
+        const node = open[open.length - 1];
+        const isRow = node < rows;
+        const k = next[node]++;
+        if (k === (isRow ? columns : rows)) {
+          leave(node, start);
+          open.pop();
+          continue;
+        }
+        const to = isRow ? rows + k : k;
+        const arrow = isRow ? fromRow[node * columns + k] : fromColumn[k * columns + node - rows];
+        if (arrow > 0 && !met[to]) {
+          met[to] = 1;
+          open.push(to);
+        }
+      }
+    }
+  };
+  // Kosaraju's algorithm: backwards from the node that was left last, one meets its component and no other.
+  const left: number[] = [];
+  walk(new Uint32Array(nodes).keys(), h, w, (node) => left.push(node));
+  const component = new Uint32Array(nodes);
+  walk(left.reverse(), w, h, (node, start) => {
+    component[node] = start;
+  });
+  for (let at = 0; at < rows * columns; at++) {
+    if (component[Math.floor(at / columns)] !== component[rows + (at % columns)]) {
+      h[at] = 0;
+      w[at] = 0;
+    }
+  }
 }
 
 /** Gives each factor f its best value, sqrt(b / a) for a f + b / f, and returns the sum of all sqrt(a b). */
@@ -84,12 +146,12 @@ function balance(
     let a = 0;
     let b = 0;
     each(k, (h, w, other) => {
-      // Where a factor goes to a limit, what is 0 stays 0.
-      a += h === 0 || other === 0 ? 0 : h * other;
-      b += w === 0 ? 0 : w / other;
+      a += h * other;
+      b += w / other;
     });
-    factors[k] = a > 0 ? Math.sqrt(b / a) : Number.POSITIVE_INFINITY;
-    sum += a > 0 ? Math.sqrt(a * b) : 0;
+    // With one of the sums goes the other: what is left lies on a cycle.
+    factors[k] = a > 0 ? Math.sqrt(b / a) : 1;
+    sum += Math.sqrt(a * b);
   }
   return sum;
 }

@@ -20,10 +20,13 @@ export function frobeniusNorm(weights: Weights): number {
  * network makes of an input of ones when every weight is squared. Rescaling layers, so that the function stays the same, does not change it.
  *
  * @param network from inputs to outputs in front of the loss, without a softmax or a sigmoid at the end. Layers with weights that are multiplied
- * and added (dense, convolutions), ReLU and its like, pooling, flatten and sums are right; batch normalization is not: fold it first.
+ * and added (dense, convolutions), ReLU and its like, flatten and sums are right. Of max pooling the largest input counts alone. Not right, and not
+ * found out, are batch normalization (fold it first) and averages, also of pooling: their 1 / k are weights that are not squared; have
+ * convolutions with these weights in their place.
  * @param weights all of those that the network multiplies or adds.
  * @param inputShape of one sample.
- * @throws Error with one line for weights that are no variables, and where the outputs are not finite or below 0.
+ * @throws Error with one line for weights that are no variables, where the outputs are not finite or below 0, and where they are no sums of
+ * paths, as those of a softmax or a sigmoid.
  */
 export function pathNorm(
   network: (input: tf.Tensor) => tf.Tensor,
@@ -35,10 +38,22 @@ export function pathNorm(
     variables.forEach((weight, b) => {
       tf.tidy(() => weight.assign(tf.square(values[b])));
     });
-    const outputs = tf.tidy(() => Array.from(network(tf.ones([1, ...inputShape])).dataSync()));
+    const outputsOf = (input: number) => tf.tidy(() => network(tf.fill([1, ...inputShape], input)).clone());
+    const all = [0, 1, 2].map(outputsOf);
+    const [outputsOf0, outputs, outputsOf2] = all.map((each) => Array.from(each.dataSync()));
+    const addUpTo1 = tf.tidy(() =>
+      all.every((each) => tf.max(tf.abs(tf.sub(tf.sum(each, -1), 1))).dataSync()[0] < 1e-5),
+    );
+    tf.dispose(all);
     if (!outputs.every((each) => each >= 0 && each < Number.POSITIVE_INFINITY)) {
       throw new Error(
         'pathNorm: outputs of squared weights must be finite and at least 0: pass the network without normalization, up to its last sums.',
+      );
+    }
+    // Along inputs that grow, sums of paths grow in a straight line, with max pooling more and more, but never less and less.
+    if (addUpTo1 || outputs.some((each, i) => outputsOf2[i] - 2 * each + outputsOf0[i] < -1e-4 * outputsOf2[i])) {
+      throw new Error(
+        'pathNorm: the outputs are no sums of paths, as with a softmax or a sigmoid: pass the network up to its last sums, with ReLUs.',
       );
     }
     return Math.sqrt(outputs.reduce((sum, each) => sum + each, 0));

@@ -120,14 +120,20 @@ test('snapshots are taken before the first epoch and after the last, with no epo
   expect(snapshotEpochs(1)).toEqual([0, 1]);
 });
 
-test('a line that was cut off goes, and the next one stands whole', () => {
+test('a line that was cut off does not count, the next one stands whole, and reading changes no file', () => {
   const path = join(folder, 'lines.jsonl');
   expect(readLines(path)).toEqual([]);
   addLine(path, { a: 1 });
-  writeFileSync(path, `${readFileSync(path, 'utf8')}{"a":`);
-  expect(readLines(path)).toEqual([{ a: 1 }]);
-  addLine(path, { a: 2 });
-  expect(readLines(path)).toEqual([{ a: 1 }, { a: 2 }]);
+  for (const [rest, lines] of [
+    ['{"a":', [{ a: 1 }]],
+    ['{"a":"ä"}', [{ a: 1 }, { a: 'ä' }]],
+  ] as const) {
+    writeFileSync(path, `{"a":1}\n${rest}`);
+    expect(readLines(path)).toEqual(lines);
+    expect(readFileSync(path, 'utf8')).toBe(`{"a":1}\n${rest}`);
+    addLine(path, { a: 2 });
+    expect(readLines(path)).toEqual([...lines, { a: 2 }]);
+  }
 });
 
 describe('tables', () => {
@@ -155,6 +161,13 @@ describe('tables', () => {
     expect(other!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
     expect(atLoss([run(0.5)], 1e-9, column)).toEqual([]);
     expect(atAccuracy([run(0.5)], 0.05, column)).toEqual([]);
+    // Snapshots without the measure are not bridged.
+    const atEnds = {
+      title: 'at the ends',
+      of: (look: { epoch: number; loss: number }) => (look.epoch % 3 === 0 ? look.loss : undefined),
+    };
+    expect(atLoss([run(0.5)], 0.25, atEnds)).toEqual([]);
+    expect(atAccuracy([run(0.5)], 0.55, atEnds)).toEqual([]);
   });
 
   test('say of MS that it goes along with the gap, of what does not vary nothing', () => {

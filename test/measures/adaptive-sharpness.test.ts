@@ -66,4 +66,16 @@ describe('adaptive sharpness', () => {
       /^adaptiveSharpness: weights must be tf\.Variables or .*\.$/,
     );
   });
+
+  it('says where it is the gradient that is not finite', () => {
+    const w = tf.variable(tf.tensor1d([0, 1]));
+    const loss = () => tf.sum(tf.sqrt(w)) as tf.Scalar;
+    const { numTensors } = tf.memory();
+    expect(() => adaptiveSharpness(loss, [w])).toThrow(
+      /^adaptiveSharpness: the gradient of the loss is not finite: .*\.$/,
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(Array.from(w.dataSync())).toEqual([0, 1]);
+    w.dispose();
+  });
 });

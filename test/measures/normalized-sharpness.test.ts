@@ -74,6 +74,27 @@ describe('normalized sharpness', () => {
   });
 
   it.each([
+    ['zeros of weights and of curvature', 2, 2, [1, 0, 1, 0], [0, 1, 1, 1], 1],
+    ['a triangle of each', 2, 2, [1, 0, 1, 1], [1, 1, 0, 1], 2],
+    ['no two entries in one place', 2, 2, [1, 0, 0, 1], [0, 1, 1, 0], 2],
+    ['a row and a column of nothing', 2, 3, [0, 0, 0, 3, 0, 2], [0, 1, 2, 0, 1, 4], 4],
+  ])('is the infimum where no factors attain it: %s', (_, rows, columns, weights, curvature, infimum) => {
+    expect(normalizedSharpness([{ rows, columns, weights, curvature }])).toBeCloseTo(infimum, 12);
+  });
+
+  it('is soon there with triangles of weights and of curvature', () => {
+    const rows = 24;
+    const triangle = (has: (i: number, j: number) => boolean) =>
+      Array.from({ length: rows * rows }, (_, at) => (has(Math.floor(at / rows), at % rows) ? 1 : 0));
+    const [weights, curvature] = [triangle((i, j) => i >= j), triangle((i, j) => i <= j)];
+    expect(normalizedSharpness([{ rows, columns: rows, weights, curvature }])).toBeCloseTo(24, 10);
+    const nextTo0 = weights.map((weight) => weight || 1e-15);
+    expect(() => normalizedSharpness([{ rows, columns: rows, weights: nextTo0, curvature }])).toThrow(
+      /^normalizedSharpness: matrix 0 has not settled after 1000 sweeps: .*\.$/,
+    );
+  });
+
+  it.each([
     [
       { rows: 2, columns: 2, weights: [1], curvature: [1] },
       /^normalizedSharpness: matrix 0 has 1 weights: pass 2 x 2, .*\.$/,

@@ -46,3 +46,26 @@ it('networks whose squared weights give no paths are refused, and get their weig
   );
   expect(plain()).toEqual(values);
 });
+
+it.each(['softmax', 'sigmoid', 'tanh'] as const)('networks that end with a %s are refused', (activation) => {
+  const { model, weights, plain } = smallNetwork();
+  weights[5]!.assign(tf.tensor1d([4, 0.1])); // also where a softmax does not move
+  const values = plain();
+  const end = { softmax: tf.softmax, sigmoid: tf.sigmoid, tanh: tf.tanh }[activation];
+  const { numTensors } = tf.memory();
+  expect(() => pathNorm((input) => end(model.apply(input) as tf.Tensor), weights, [3])).toThrow(
+    /^pathNorm: the outputs are no sums of paths, .*\.$/,
+  );
+  expect(tf.memory().numTensors).toBe(numTensors);
+  expect(plain()).toEqual(values);
+});
+
+it('max pooling, and networks without a way through, are sums of paths', () => {
+  const kernel = tf.variable(tf.tensor4d([1, 2, 3, 4], [2, 2, 1, 1]));
+  const pooled = (input: tf.Tensor) =>
+    tf.maxPool(tf.conv2d(input as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'valid'), 2, 2, 'valid');
+  expect(pathNorm(pooled, [kernel], [5, 5, 1])).toBeCloseTo(Math.sqrt(4 * 30), 4);
+  kernel.assign(tf.zeros([2, 2, 1, 1]));
+  expect(pathNorm(pooled, [kernel], [5, 5, 1])).toBe(0);
+  kernel.dispose();
+});

@@ -22,6 +22,8 @@ export interface EstimatedEigenvalue {
 
 /** Eigenvectors beside those wanted, for what they do to these. */
 const NEIGHBOURS = 3;
+/** Of the trace: a smaller eigenvalue may be nothing but the rounding of float32 products. */
+const ROUNDING = 2 ** -24;
 /** Of fewer pairs drawn at random, those that look reliable are mostly draws that missed the pairs that count. */
 const FEWEST_UNCERTAIN = 50;
 
@@ -40,6 +42,8 @@ const FEWEST_UNCERTAIN = 50;
  * as seen from the distance that they have afterwards (the eigenvalues of a matrix of two rows; S / |lambda - mu| where it is small). The
  * largest come out too high, those with near neighbours above them may come out too low; the larger of the two pushes
  * is in the error. It is not taken off the value, since it is not known well enough for that where neighbours are near.
+ *
+ * What lies below 2^-24 of the trace of K may be rounding alone: it is given as 0, with that as its error.
  *
  * @param factors f_b, at least 0.
  */
@@ -62,7 +66,21 @@ export function eigenvaluesOfPairs(
   const found = all.slice(0, count);
   const errorOf = errorsOfSums(drawn, pairs);
   const beyond = diagonalBeyond(matrix, all);
+  let trace = 0;
+  for (let i = 0; i < pairs; i++) {
+    trace += matrix[i * pairs + i];
+  }
   return found.map(({ value, vector }, j) => {
+    if (!(value > ROUNDING * trace)) {
+      return {
+        value: 0,
+        error: withOffset(
+          errorOf(() => 0),
+          ROUNDING * trace,
+        ),
+        ofBlocks: products.map(() => 0),
+      };
+    }
     const error = errorOf((i) => value * vector[i] ** 2);
     const push = { up: 0, down: 0 };
     all.forEach((other, k) => {

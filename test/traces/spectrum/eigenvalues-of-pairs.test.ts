@@ -87,3 +87,28 @@ it('counts in the error what neighbours push an eigenvalue off by, and flags wha
   expect(alone!.error.reliable).toBe(true);
   expect(estimate(45, 0.2, 0)[0]!.error.reliable).toBe(false);
 });
+
+it.each([3, 60])('gives what may be rounding as 0, with its size as the error: %i pairs', (pairs) => {
+  // All gradients along one axis, with products that rounding made larger or smaller: other eigenvalues lie on both sides of 0.
+  const uniform = uniforms(7);
+  const product = new Float32Array(pairs ** 2).fill(1);
+  for (let i = 0; i < pairs; i++) {
+    for (let j = 0; j < i; j++) {
+      const rounded = 1 + 1.2e-7 * Math.floor(3 * uniform(i * pairs + j) - 1);
+      product[i * pairs + j] = rounded;
+      product[j * pairs + i] = rounded;
+    }
+  }
+  const ofPairs = { pairs, parameters: [], products: [product], units: new Float64Array(pairs).fill(1) };
+  for (const pi of [1, 0.5]) {
+    const inclusion = new Array<number>(pairs).fill(pi);
+    const drawn = { samples: pairs, inclusion, sampleOf: inclusion.map((_, i) => i) };
+    const [first, ...others] = eigenvaluesOfPairs(ofPairs, drawn, [1], 3);
+    expect(first!.value).toBeCloseTo(1 / pi, 5);
+    for (const { value, error, ofBlocks } of others) {
+      expect(value).toBe(0);
+      expect(error.standardError).toBeCloseTo(2 ** -24 / pi, 12);
+      expect(ofBlocks).toEqual([0]);
+    }
+  }
+});
