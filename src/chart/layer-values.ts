@@ -29,7 +29,8 @@ export function layerValuesIn(place: HTMLElement): LayerValues {
         words.textContent = isAlone ? layerText(values) : shortLayerText(values);
       }
       // All of it, where it is cut off.
-      place.title = isAlone ? '' : runs.map(({ name, values }) => `${name}:${layerText(values)}`).join('; ');
+      const all = runs.map(({ name, values }) => `${isAlone ? '' : `${name}:`}${layerText(values)}`);
+      place.title = all.join('; ').trim();
     },
   };
 }

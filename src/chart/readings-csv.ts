@@ -2,8 +2,8 @@ import { csvLine, readingRow } from '../measure/reading-row.js';
 import { distinctNames } from '../names.js';
 import type { Entry, RecordedRuns } from './recorded-runs.js';
 
-/** What spreadsheets would take for a formula, with the apostrophe that makes it text there. */
-const asText = (name: string) => (/^[=+\-@\t\r]/.test(name) ? `'${name}` : name);
+/** What spreadsheets would take for a formula, with the apostrophe that makes it text there. Numbers may begin with a sign. */
+const asText = (cell: string) => (/^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell);
 
 function rowOf({ run, step, reading }: Entry, hasRuns: boolean): ReadonlyMap<string, string> | undefined {
   if (!reading) {
@@ -16,7 +16,7 @@ function rowOf({ run, step, reading }: Entry, hasRuns: boolean): ReadonlyMap<str
   }
   // A field of the reading's own may be named `run` too.
   const names = distinctNames(['run', ...row.keys()]);
-  return new Map([asText(run.name), ...row.values()].map((value, i) => [names[i]!, value]));
+  return new Map([run.name, ...row.values()].map((value, i) => [names[i]!, value]));
 }
 
 /** Every reading as one row of a CSV file (RFC 4180); with several runs, the name of the run comes first. */
@@ -30,11 +30,11 @@ export function csvOf({ entries, runs }: Pick<RecordedRuns, 'entries' | 'runs'>)
   }
   // Rows are made once more: all of them at once would take far more memory than the file.
   const names = [...columns];
-  let text = `${csvLine(names)}\n`;
+  let text = `${csvLine(names.map(asText))}\n`;
   for (const entry of entries) {
     const row = rowOf(entry, hasRuns);
     if (row) {
-      text += `${csvLine(names.map((column) => row.get(column) ?? ''))}\n`;
+      text += `${csvLine(names.map((column) => asText(row.get(column) ?? '')))}\n`;
     }
   }
   return text;

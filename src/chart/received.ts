@@ -19,8 +19,12 @@ export function numberOf(value: unknown): number | undefined {
 }
 
 const finiteOf = (value: unknown) => (Number.isFinite(value) ? (value as number) : undefined);
-const listOf = (value: unknown): Readonly<Record<string, unknown>>[] =>
-  Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : [];
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+const listOf = (value: unknown) => (Array.isArray(value) ? value.filter(isObject) : []);
+/** As many as came: files name their columns by place. */
+const eigenvaluesOf = (value: unknown) =>
+  (Array.isArray(value) ? value : []).map((each) => ({ value: numberOf(each?.value) ?? Number.NaN }));
 
 /** One text in place of all that are equal to it: each message of a worker brings names and sentences of its own. */
 function shared(text: unknown, texts: Map<string, string>): string {
@@ -43,6 +47,7 @@ export function receivedReading(given: ChartReading, texts: Map<string, string> 
     throw new Error('sharpnessChart: what came is no reading, for it has no number minimumSharpness.');
   }
   const { step, epoch, standardError, reliable, trace, collapsed, parameters, scales, assumptions, ...rest } = given;
+  const topEigenvalues: unknown = rest.topEigenvalues;
   const known = {
     step: finiteOf(step),
     epoch: finiteOf(epoch),
@@ -60,6 +65,13 @@ export function receivedReading(given: ChartReading, texts: Map<string, string> 
       layer: shared(each.layer, texts),
       alpha: numberOf(each.alpha) ?? Number.NaN,
     })),
+    topEigenvalues: isObject(topEigenvalues)
+      ? {
+          ...topEigenvalues,
+          given: eigenvaluesOf(topEigenvalues.given),
+          ...(topEigenvalues.balanced !== undefined && { balanced: eigenvaluesOf(topEigenvalues.balanced) }),
+        }
+      : undefined,
     assumptions: Array.isArray(assumptions) ? assumptions.map((each) => shared(each, texts)) : undefined,
   };
   // In the order in which they came, which is that of the columns of files.

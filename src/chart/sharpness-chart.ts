@@ -124,7 +124,7 @@ export function sharpnessChart(
     isSmall: false,
     key,
     onCursor(row) {
-      isPointing = row !== null;
+      pointed = row;
       showValues(row ?? rowShown());
     },
   });
@@ -134,7 +134,7 @@ export function sharpnessChart(
   const texts = new Map<string, string>();
   const subscriptions: Unsubscribable[] = [];
   let queue: Entry[] = [];
-  let isPointing = false;
+  let pointed: number | null = null;
   let isDisposed = false;
 
   const cursor = readingCursor(figure.main, rows, record.latestRow, (row) => {
@@ -205,8 +205,9 @@ export function sharpnessChart(
     const selected = cursor.selected();
     if (selected !== undefined) {
       main.plot?.point(selected);
-    } else if (!isPointing) {
-      showValues(rowShown(), isAll);
+    }
+    if (isAll || (selected === undefined && pointed === null)) {
+      showValues(pointed ?? rowShown(), isAll);
     }
   };
   const absorb = (count: number) => {
@@ -322,6 +323,10 @@ export function sharpnessChart(
           schedule();
         }
       }
+    }
+    // Out of sight, a layer has not been told which batch is shown.
+    if (changes.some(({ isIntersecting }) => isIntersecting)) {
+      showValues(pointed ?? rowShown());
     }
   });
   /** Out of the page, the chart is held by the stream alone: uPlot keeps a list of all plots. */

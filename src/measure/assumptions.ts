@@ -218,23 +218,44 @@ export function backendAssumptions(graph: Graph): string[] {
 
 /**
  * Where fit computes another function than predict, one sentence: tf.js hands states that a recurrent layer was given on to the layer
- * inside of a TimeDistributed, when it trains.
+ * inside of a TimeDistributed behind it, when it trains. In predict it does so too where there is a mask, and inside of one model.
+ *
+ * @param own the layers of the model itself, without those of models inside.
  */
-export function stateAssumptions(graph: Graph): string[] {
-  const layers = [...new Set(graph.steps.map(({ operation }) => operation.layer as Layer))];
-  const decoders = layers.filter(
-    (layer) => isRecurrent(layer) && callsOf(layer).some(({ inputs }) => inputs.length > 1),
-  );
-  const wrappers = layers.filter((layer) => 'layer' in layer && isRecurrent(layer.layer as Layer));
-  return decoders.length > 0 && wrappers.length > 0
+export function stateAssumptions(graph: Graph, own: readonly object[]): string[] {
+  const masked = new Set(graph.steps.filter(({ mask }) => mask !== undefined).map(({ operation }) => operation.layer));
+  const [decoders, wrappers] = [new Set<string>(), new Set<string>()];
+  /** The layers with given states in front of a tensor. */
+  const inFront = new Map<number, ReadonlySet<Layer>>();
+  for (const { operation, inputs, output } of graph.steps) {
+    const layer = operation.layer as Layer;
+    const before = new Set(inputs.flatMap((tensor) => [...(inFront.get(tensor) ?? [])]));
+    if (layer.getClassName() === 'TimeDistributed' && isRecurrent((layer as Wrapper).layer)) {
+      for (const decoder of before) {
+        if (own.includes(decoder) || own.includes(layer)) {
+          decoders.add(decoder.name);
+          wrappers.add(layer.name);
+        }
+      }
+    }
+    const mayPassOn = (isRecurrent(layer) || layer.getClassName() === 'Bidirectional') && !masked.has(layer);
+    if (mayPassOn && callsOf(layer).some((call) => call.inputs.length > 1)) {
+      before.add(layer);
+    }
+    inFront.set(output, before);
+  }
+  return wrappers.size > 0
     ? [
-        `In fit tf.js begins the layer inside of ${enumerateNames(wrappers.map(({ name }) => name))} with states that were given to ` +
-          `${enumerateNames(decoders.map(({ name }) => name))}, in predict with zeros: what is measured is the function of predict.`,
+        `In fit tf.js begins the layer inside of ${enumerateNames(wrappers)} with states that were given to ` +
+          `${enumerateNames(decoders)}, in predict with zeros: what is measured is the function of predict.`,
       ]
     : [];
 }
 
-const isRecurrent = (layer: Layer) => 'cell' in layer;
+type Wrapper = Layer & { readonly layer: Layer };
+
+/** Layers of the user's may have a field of that name, which is anything. */
+const isRecurrent = (layer: Layer) => isOfTfjs(layer) && 'cell' in layer;
 
 /**
  * Layers that might let scale through, or trade it inside, for all that is known: with trained weights of their own or in front.

@@ -41,7 +41,16 @@ export function* partOfSet(share: number, samples: number, seed: number): Walk<R
   while (before + inHeap[last] < size) {
     before += inHeap[last++];
   }
-  const threshold = numbers.filter((number) => heapOf(number) === last).sort()[size - before - 1];
+  const heap: number[] = [];
+  for (let n = 0; n < samples; n++) {
+    if (heapOf(numbers[n]) === last) {
+      heap.push(numbers[n]);
+    }
+    if (isStop(n)) {
+      yield;
+    }
+  }
+  const threshold = heap.sort((a, b) => a - b)[size - before - 1];
   const places: number[] = [];
   for (let n = 0; n < samples; n++) {
     if (numbers[n] <= threshold) {

@@ -110,7 +110,7 @@ export function subjectOfModel(
       ...symmetryAssumptions(graph, symmetry),
       ...slowAssumptions(graph),
       ...backendAssumptions(graph),
-      ...stateAssumptions(graph),
+      ...stateAssumptions(graph, model.layers),
       ...outputAssumptions(names.filter((name) => !plans.some((plan) => plan.name === name))),
     ],
   };

@@ -78,7 +78,7 @@ export async function withTask<T>(
     } finally {
       data.dispose();
     }
-  });
+  }, options.signal);
 }
 
 /** A subject that is only ever run with the weights that it has now. */

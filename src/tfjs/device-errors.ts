@@ -73,10 +73,11 @@ function listenersOf(device: WebGpuDevice) {
  * Runs something that computes on a GPU. A WebGPU device reports errors (no memory left, a buffer too large) as events: tf.js
  * does not listen, and goes on with zeros; so it does when WebGL has lost its context.
  *
+ * @param signal whose reason is passed on at once.
  * @throws Error with one line where the device has reported an error meanwhile after which nobody has computed anew
  *   (`deviceErrors`), and where it is lost, or WebGL's context.
  */
-export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
+export async function withDeviceErrors<T>(run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const device = webGpuDevice();
   if (!device) {
     const result = await run();
@@ -100,7 +101,10 @@ export async function withDeviceErrors<T>(run: () => Promise<T>): Promise<T> {
     }
     return result;
   } catch (error) {
-    throw (await isLost(device, error)) ? new Error(lossOf('WebGPU device')) : error;
+    // It runs no longer: what is begun meanwhile is alone.
+    running.delete(own);
+    const isReason = signal?.aborted && error === signal.reason;
+    throw !isReason && (await isLost(device, error)) ? new Error(lossOf('WebGPU device')) : error;
   } finally {
     stop();
     running.delete(own);

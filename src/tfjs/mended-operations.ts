@@ -103,8 +103,12 @@ export function stridedSlice<T extends tf.Tensor>(
  * stay whole join the one before them there. The cpu backend moves number by number, each with arrays of its own for the place.
  */
 
-/** `tf.slice`, where most axes stay whole. */
+/** `tf.slice` with every size said, where most axes stay whole. */
 export function cut<T extends tf.Tensor>(x: T, begin: readonly number[], size: readonly number[]): T {
+  tf.util.assert(
+    x.shape.every((all, axis) => begin[axis] >= 0 && size[axis] >= 0 && begin[axis] + size[axis] <= all),
+    () => `cut: [${begin}] and [${size}] are no part of [${x.shape}].`,
+  );
   const backend = backendName();
   if (backend !== 'wasm' && backend !== 'cpu') {
     return tf.slice(x, [...begin], [...size]);
@@ -150,11 +154,15 @@ function copied<T extends tf.Tensor>(
   return tf.tensor(found, [...size], x.dtype) as T;
 }
 
-/** `tf.split` along an axis, into parts so many places long. */
+/** `tf.split` along an axis, which is counted from the first, into parts so many places long. */
 export function parts(x: tf.Tensor, lengths: readonly number[], axis: number): tf.Tensor[] {
   if (backendName() !== 'cpu') {
     return tf.split(x, [...lengths], axis);
   }
+  tf.util.assert(
+    lengths.reduce((sum, length) => sum + length, 0) === x.shape[axis],
+    () => `parts: [${lengths}] are not the axis ${axis} of [${x.shape}].`,
+  );
   let end = 0;
   return lengths.map((length) => {
     const begin = x.shape.map((_, i) => (i === axis ? end : 0));
@@ -167,7 +175,7 @@ export function parts(x: tf.Tensor, lengths: readonly number[], axis: number): t
   });
 }
 
-/** `tf.unstack` along an axis that is not the last. */
+/** `tf.unstack` along an axis, which is counted from the first. To be called in a `tidy`: it makes other tensors on its way. */
 export function places(x: tf.Tensor, axis: number): tf.Tensor[] {
   if (backendName() !== 'cpu') {
     return tf.unstack(x, axis);

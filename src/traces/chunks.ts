@@ -264,7 +264,9 @@ export function fittingWork(few: Tried, more: Tried = few): number {
     return { slope, always: Math.max(0, ms - more.count * slope) };
   });
   const sum = (of: readonly number[]) => of.reduce((total, each) => total + each, 0);
-  const inTime = Math.min(...lines.map(({ slope, always }) => Math.max(0, longest - always) / slope));
+  // What does not grow takes what it takes, however few there are.
+  const growing = lines.filter(({ slope }) => slope > 0);
+  const inTime = Math.min(...growing.map(({ slope, always }) => Math.max(0, longest - always) / slope));
   const worthwhile = ((WORTHWHILE - 1) * sum(lines.map(({ always }) => always))) / sum(lines.map(({ slope }) => slope));
   const most = Math.max(inTime, worthwhile);
   // Where it is a whole number but for its rounding, it is that number.

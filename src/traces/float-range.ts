@@ -93,7 +93,7 @@ const SMALLEST_PRODUCT = 2 ** -105;
  *
  * @param inputs of the chunk; they stay the caller's.
  * @param passesOf the columns, for the tape of these inputs.
- * @param between called where a turn of the event loop is due. What it throws ends the work.
+ * @param between called ahead of every pass, and within it where a turn of the event loop is due. What it throws ends the work.
  * @returns for each parameter, one number a sample.
  * @throws RangeError with one line that names the layer where this cannot be had.
  */

@@ -26,13 +26,13 @@ describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
       });
     });
     expect(found).toEqual([
-      { text: ' trace 12.3, alpha 0.98', title: '', colors: [] },
+      { text: ' trace 12.3, alpha 0.98', title: 'trace 12.3, alpha 0.98', colors: [] },
       {
         text: ' 12.3, α 0.98 7',
         title: 'SGD: trace 12.3, alpha 0.98; SAM: trace 7',
         colors: ['rgb(1, 2, 3)', 'rgb(4, 5, 6)'],
       },
-      { text: ' trace 7', title: '', colors: [] },
+      { text: ' trace 7', title: 'trace 7', colors: [] },
       { text: '', title: '', colors: [] },
     ]);
   });

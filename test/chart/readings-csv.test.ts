@@ -27,6 +27,17 @@ it('a field of a reading that is named as the column of runs is kept beside it',
   expect(csvOf(record).split('\n')).toEqual(['run,step,epoch,minimumSharpness,run_2,assumptions', 'one,2,,3,7,', '']);
 });
 
+it('texts and columns of a reading that a spreadsheet would take for a formula are text', () => {
+  const record = recordedRuns({ trace: true, layers: true });
+  const reading = { minimumSharpness: Number.NEGATIVE_INFINITY, note: '-1+1', '=x': -2e-9, assumptions: ['=A("b")'] };
+  record.take([{ run: record.addRun('one'), step: 1, reading }]);
+  expect(csvOf(record).split('\n')).toEqual([
+    "step,epoch,minimumSharpness,note,'=x,assumptions",
+    `1,,-Infinity,'-1+1,-2e-9,"'=A(""b"")"`,
+    '',
+  ]);
+});
+
 it('a name that a spreadsheet would take for a formula is text; numbers stay numbers', () => {
   const record = recordedRuns({ trace: true, layers: true });
   for (const name of ['=1+1', '+a', '-b', '@c', 'd=']) {

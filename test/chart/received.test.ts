@@ -66,3 +66,23 @@ it('names and sentences that come again and again are kept once, and of layers w
   expect(first.parameters).toEqual([{ name: 'a/kernel', layer: 'a', trace: 2 }]);
   expect([...texts.keys()].sort()).toEqual(['a', 'a sentence.', 'a/kernel', 'exact']);
 });
+
+it('eigenvalues that are none keep their columns, and break no file', () => {
+  const record = recordedRuns({ trace: true, layers: true });
+  const run = record.addRun('one');
+  const top = [
+    { given: [{ value: 2, residual: 1 }, null, { value: 'Infinity' }], balanced: 'none', stableBelow: 4 },
+    { given: 5 },
+    'none',
+    null,
+  ];
+  const readings = top.map((topEigenvalues) => receivedReading({ minimumSharpness: 1, topEigenvalues } as never));
+  expect(readings.map(({ topEigenvalues }) => topEigenvalues)).toEqual([
+    { given: [{ value: 2 }, { value: Number.NaN }, { value: Number.POSITIVE_INFINITY }], balanced: [], stableBelow: 4 },
+    { given: [] },
+    undefined,
+    undefined,
+  ]);
+  record.take(readings.map((reading, i) => ({ run, step: i + 1, reading })));
+  expect(csvOf(record)).toMatch(/,eigenvalue\/1,eigenvalue\/2,eigenvalue\/3,.*\n1,,1,2,NaN,Infinity,/);
+});

@@ -606,6 +606,44 @@ describe.skipIf(!hasChromium && !process.env.CI)('in a page', () => {
     expect(found).toEqual({ isOther: true, left: 0 });
   });
 
+  it('a layer that comes back into sight, and one in print, tell the batch that the heading names', async () => {
+    const found = await tab.evaluate(async () => {
+      page.begin();
+      page.feed(50);
+      await page.drawn();
+      const layer = document.querySelector<HTMLElement>('.layer')!;
+      const words = () => layer.querySelector('p')!.textContent;
+      const press = (key: string) =>
+        document.querySelector('[role=slider]')!.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      const move = async (isAway: boolean) => {
+        layer.style.transform = isAway ? 'translateY(9000px)' : '';
+        await page.drawn(6);
+      };
+      const latest = words();
+      press('Home');
+      const first = words();
+      await move(true);
+      press('Escape');
+      await move(false);
+      const afterEscape = words();
+      await move(true);
+      press('Home');
+      await move(false);
+      const afterHome = words();
+      press('Escape');
+      await move(true);
+      press('Home');
+      dispatchEvent(new Event('beforeprint'));
+      const printed = words();
+      dispatchEvent(new Event('afterprint'));
+      page.chart.dispose();
+      return { latest, first, afterEscape, afterHome, printed };
+    });
+    const { latest, first } = found;
+    expect(latest).not.toBe(first);
+    expect(found).toEqual({ latest, first, afterEscape: latest, afterHome: first, printed: first });
+  });
+
   it('a layer that comes first while the chart is out of the page makes no plot there', async () => {
     const canvases = await tab.evaluate(async () => {
       page.begin();

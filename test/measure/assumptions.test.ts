@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, type MockInstance, test, vi } from 'vitest';
+import { measureSharpness } from '../../src/index.js';
 import { measuredAsWhole, registerLayerRule } from '../../src/layers.js';
 import * as makers from '../../src/measure/assumptions.js';
 import { backendAssumptions, symmetryAssumptions } from '../../src/measure/assumptions.js';
@@ -97,6 +98,64 @@ test('layers of which nothing is known, unless no scale can reach them', () => {
       /^Measured as a whole: 'stack'\. Minimum Sharpness is not invariant where .+ an exact rule\.$/,
     ),
   ]);
+});
+
+describe('where fit begins a layer at every step with states of another', () => {
+  const glorot = tfl.initializers.glorotUniform({ seed: 7 });
+  const rnn = (name: string, more: object = {}) =>
+    layers.simpleRNN({ name, units: 2, recurrentInitializer: glorot, kernelInitializer: glorot, ...more });
+  const through = (x: tfl.SymbolicTensor, ...stack: Layer[]) =>
+    stack.reduce((y, layer) => layer.apply(y) as tfl.SymbolicTensor, x);
+  const given = (layer: Layer, x: tfl.SymbolicTensor, initialState: tfl.SymbolicTensor[]) =>
+    layer.apply(x, { initialState } as never) as tfl.SymbolicTensor;
+  const wrapped = () => [layers.timeDistributed({ name: 'wrapped', layer: rnn('inside') }), layers.flatten()];
+  const split = (features: number) => layers.reshape({ targetShape: [3, features, 1] });
+  const bidirectional = (more: object) =>
+    layers.bidirectional({ layer: rnn('both', { returnSequences: true, ...more }) as never, mergeMode: 'concat' });
+  const decoder = () => rnn('decoder', { returnSequences: true });
+  const [x, h, i] = [tfl.input({ shape: [3, 2] }), tfl.input({ shape: [2] }), tfl.input({ shape: [2] })];
+  const behind = (of = x) =>
+    tfl.model({ inputs: [x, h], outputs: through(given(decoder(), of, [h]), split(2), ...wrapped()) });
+  const nested = (inner: tfl.LayersModel, ...inputs: tfl.SymbolicTensor[]) => inner.apply(inputs) as tfl.SymbolicTensor;
+  const networks: Record<string, () => tfl.LayersModel> = {
+    behind,
+    'in front': () =>
+      tfl.model({ inputs: [x, h], outputs: given(rnn('decoder'), through(x, split(2), wrapped()[0]!), [h]) }),
+    'an encoder of both directions': () => {
+      const [steps, state] = bidirectional({ returnState: true }).apply(x) as unknown as tfl.SymbolicTensor[];
+      return tfl.model({ inputs: x, outputs: given(rnn('decoder'), steps!, [state!]) });
+    },
+    'behind both directions': () =>
+      tfl.model({ inputs: [x, h, i], outputs: through(given(bidirectional({}), x, [h, i]), split(4), ...wrapped()) }),
+    'behind a mask': () => behind(through(x, layers.masking({ maskValue: 9 }))),
+    'in a model inside': () => tfl.model({ inputs: [x, h], outputs: nested(behind(), x, h) }),
+    'behind a model inside': () => {
+      const inner = tfl.model({ inputs: [x, h], outputs: given(decoder(), x, [h]) });
+      return tfl.model({ inputs: [x, h], outputs: through(nested(inner, x, h), split(2), ...wrapped()) });
+    },
+  };
+  it.each(Object.keys(networks))('%s', async (name) => {
+    const model = networks[name]!();
+    const samples = model.inputs.map(({ shape }, seed) =>
+      tf.randomNormal([4, ...(shape.slice(1) as number[])], 0, 1, 'float32', 3 + seed),
+    );
+    const inputs = samples.length > 1 ? samples : samples[0]!;
+    const [fitted, predicted] = [model.apply(inputs, { training: true }), model.predict(inputs)] as tf.Tensor[];
+    const difference = tf.max(tf.abs(tf.sub(fitted!, predicted!)));
+    const { assumptions } = await measureSharpness(model, inputs, { loss: 'meanSquaredError' });
+    expect(assumptions.some((each) => each.startsWith('In fit'))).toBe(difference.dataSync()[0]! > 0.01);
+    tf.dispose([samples, fitted!, predicted!, difference]);
+  });
+
+  it.each([undefined, null, 'hidden', 3, {}])("a layer of the user's with a field layer: %s", (layer) => {
+    const own = Object.assign(new Opaque({}), { layer });
+    expect(
+      makers.stateAssumptions(
+        unfold(tfl.sequential({ layers: [layers.inputLayer({ inputShape: [3] }), own, dense('a')] })),
+        [],
+      ),
+    ).toEqual([]);
+  });
 });
 
 /** The text of a string in a program, with null for what is filled in; undefined if it is none. */

@@ -30,7 +30,7 @@ describe('partOfSet', () => {
     for (; !each.done; each = walk.next()) {
       stops++;
     }
-    expect(stops).toBe(6);
+    expect(stops).toBe(9);
     const uniform = uniforms(seed);
     const numbers = Array.from({ length: samples }, (_, n) => uniform(2 ** 52 + n));
     const threshold = Float64Array.from(numbers).sort()[samples / 10 - 1]!;

@@ -21,6 +21,30 @@ describe('on WebGPU', () => {
     await expect(withDeviceErrors(() => Promise.reject(new RangeError('no buffer')))).rejects.toThrow(/device is lost/);
   });
 
+  it('passes on the reason of a signal at once, and what is begun while it asks for a loss is alone', async () => {
+    const { device } = fake.backend;
+    const controller = new AbortController();
+    const aborted = withDeviceErrors(async () => {
+      controller.abort();
+      controller.signal.throwIfAborted();
+    }, controller.signal);
+    const isLate = new Promise((go) => setTimeout(go, 20, 'late'));
+    await expect(Promise.race([aborted, isLate])).rejects.toBe(controller.signal.reason);
+
+    const waiting = withDeviceErrors(() => Promise.reject(new DOMException('Buffer was unmapped', 'AbortError')));
+    const hasFailed = expect(waiting).rejects.toThrow('unmapped');
+    await new Promise((go) => setTimeout(go, 0));
+    const next = withDeviceErrors(async () => {
+      const errors = deviceErrors();
+      device.report('out of memory');
+      await expect(errors.check()).rejects.toThrow();
+      errors.stop();
+      return 7;
+    });
+    expect(await next).toBe(7);
+    await hasFailed;
+  });
+
   it('refuses what was found while the device reported an error, in one line', async () => {
     const { device } = fake.backend;
     const failing = withDeviceErrors(async () => {

@@ -247,6 +247,32 @@ describe.each(['float32', 'int32', 'bool'] as const)('%s: along each axis', (dty
   });
 });
 
+it('what is no part of a tensor is refused', () => {
+  const x = tf.zeros([2, 3]);
+  for (const [begin, size] of [
+    [
+      [0, 2],
+      [2, 3],
+    ],
+    [
+      [0, -1],
+      [2, 1],
+    ],
+    [
+      [0, 0],
+      [2, -1],
+    ],
+    [[0], [2]],
+  ]) {
+    expect(() => cut(x, begin!, size!)).toThrow('no part of [2,3]');
+  }
+  expect(() => parts(x, [1, 1], 1)).toThrow();
+  if (tf.getBackend() === 'cpu') {
+    expect(() => parts(x, [1, 2], -1)).toThrow('parts: [1,2] are not the axis -1 of [2,3].');
+  }
+  x.dispose();
+});
+
 it('parts and places have gradients', () => {
   tf.tidy(() => {
     const x = tf.randomNormal([2, 3, 4], 0, 1, 'float32', 1);

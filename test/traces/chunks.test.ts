@@ -446,6 +446,12 @@ describe.skipIf(isGpu())('fittingWork', () => {
   it('does not cut so small that most of a chunk is what it takes whatever its size', () => {
     expect(fittingWork(steps(1, [30, 10]), steps(2, [30, 10]))).toBe(27);
     expect(fittingWork(steps(1, [0.001, 10]), steps(2, [0.001, 10]))).toBe(1);
+    // A step that does not grow limits nothing, also where it takes longer than a step may.
+    const fixed: [number, number][] = [30, 20, 10].map((always) => [always, 0]);
+    for (const one of fixed) {
+      expect(fittingWork(steps(1, one, [0, 1]), steps(2, one, [0, 1]))).toBe(Math.max(20, 9 * one[0]));
+    }
+    expect(fittingWork(steps(1, ...fixed), steps(2, ...fixed))).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('is the same for trials of any number, in spite of rounding', () => {
