@@ -121,6 +121,8 @@ Needs bullmq and ioredis: npm install bullmq ioredis`,
               isLast = true;
             });
           }
+          // Whoever reads it may send a signal at once.
+          say(worker.greeting);
         } catch (error) {
           complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
         }

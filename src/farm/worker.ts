@@ -30,6 +30,8 @@ export interface FarmWorkerOptions {
 
 /** A worker that runs. */
 export interface FarmWorker {
+  /** What it does, in a line. */
+  readonly greeting: string;
   /** Takes no more jobs, and ends with those that it has, or at once: others take them over. */
   close(atOnce: boolean): Promise<void>;
 }
@@ -81,8 +83,8 @@ export async function startWorker(
   worker.on('stalled', (id) => say(`${id} is taken over from a worker that is not heard of any more`));
   worker.on('failed', (job, error) => say(`${job?.id}: ${job?.name}: ${lineOf(error)}`));
   await worker.waitUntilReady();
-  say(`tfjs-sharpness ${VERSION} takes jobs from ${shownUrl(url)}, ${concurrency} at a time`);
   return {
+    greeting: `tfjs-sharpness ${VERSION} takes jobs from ${shownUrl(url)}, ${concurrency} at a time`,
     async close(atOnce) {
       if (atOnce) {
         await pool.close();
