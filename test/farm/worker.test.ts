@@ -96,5 +96,5 @@ describeWithRedis('workers', () => {
     const own = built.start('worker', '--queue', redis.url);
     expect((await result).value).toMatchObject({ model, samples: 5 });
     own.process.kill('SIGKILL');
-  });
+  }, 120_000);
 });
