@@ -35,10 +35,10 @@ describe('the tarball', () => {
       expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/node.js', 'dist/cli.js', 'docs/streams.md']),
     );
     const kinds: Record<string, RegExp> = {
-      dist: /\.(js|d\.ts)(\.map)?$/,
+      dist: /(\.(js|d\.ts)(\.map)?|\.LICENSE\.txt)$/,
       src: /\.(ts|proto)$/,
       docs: /\.(md|png|svg)$/,
-      examples: /\.(html|ts|md|svg)$/,
+      examples: /\.(html|ts|md|svg|yml)$/,
       benchmarks: /\.(md|svg)$/,
     };
     const odd = project.files.filter((path) => folders.test(path) && !kinds[path.split('/')[0]].test(path));
