@@ -3,11 +3,12 @@
  * stopping replayed on what they noted. Writes `stopping.jsonl`, a line as soon as a training ends, so that a run that was cut off goes
  * on where it was, and `stopping.md`.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/shared/command-line.js';
 import { backendVersion, startBackend } from './backend.js';
+import { addLine, readLines } from './json-lines.js';
 import { digits, duration, load, machine, resultsFolder, writeReport } from './report.js';
 import { stoppingReport } from './stopping-report.js';
 import { keyOf, settings, type Training, train } from './stopping-trainings.js';
@@ -33,16 +34,6 @@ const defaults = {
   out: resultsFolder,
 };
 
-/** Trainings that are there already. A line that was cut off goes. */
-function trainingsIn(file: string): Training[] {
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  const whole = lines.slice(0, -1);
-  if ((lines.at(-1) ?? '') !== '') {
-    writeFileSync(file, whole.map((line) => `${line}\n`).join(''));
-  }
-  return whole.map((line) => JSON.parse(line) as Training);
-}
-
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async (options) => {
   const { seeds, most, backend, report, quick, out } = options;
   if (!(await startBackend(backend))) {
@@ -50,7 +41,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async (options) =>
   }
   mkdirSync(out, { recursive: true });
   const file = resolve(out, 'stopping.jsonl');
-  const trainings = trainingsIn(file);
+  const trainings = readLines<Training>(file);
   const before = load();
   const start = performance.now();
   const grid = settings(quick ? 1 : seeds);
@@ -59,7 +50,7 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async (options) =>
   const chosen = report ? [] : quick ? missing.filter(({ rate }) => rate === 0.05).slice(0, 2) : missing.slice(0, most);
   for (const [i, setting] of chosen.entries()) {
     const training = await train(setting);
-    appendFileSync(file, `${JSON.stringify(training)}\n`);
+    addLine(file, training);
     trainings.push(training);
     const each = (performance.now() - start) / 1000 / (i + 1);
     const last = training.testAccuracy.at(-1);

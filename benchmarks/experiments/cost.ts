@@ -6,10 +6,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../../examples/shared/command-line.js';
+import { addLine, readLines } from '../json-lines.js';
 import { compare, ours, peer, python, write } from '../kernel-turns.js';
 import { network } from '../networks.js';
 import { load, machine } from '../report.js';
-import { addLine, readLines } from './json-lines.js';
 import { costsFile, resultsFolder } from './places.js';
 
 const usage = `usage: npm run experiments:cost -- [options]

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { readLines } from '../json-lines.js';
 import type { Cost } from './cost.js';
 import { nameOf } from './grid.js';
-import { readLines } from './json-lines.js';
 import type { Measured } from './measure.js';
 import { costsFile, measuresFile, trainingsFile } from './places.js';
 import type { Snapshot, Training } from './training.js';

@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { runWithOptions } from '../../examples/shared/command-line.js';
 import { startBackend } from '../backend.js';
+import { addLine, readLines } from '../json-lines.js';
 import { duration } from '../report.js';
 import { grid, nameOf } from './grid.js';
-import { addLine, readLines } from './json-lines.js';
 import { oneThread } from './one-thread.js';
 import { resultsFolder, trainingsFile, weightsFile, weightsFolder } from './places.js';
 import { type Training, train } from './training.js';

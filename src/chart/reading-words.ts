@@ -1,3 +1,4 @@
+import { digits } from '../measure/digits.js';
 import { halfInterval } from '../measure/half-interval.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import type { Problem } from '../training/problems.js';
@@ -6,9 +7,6 @@ import type { Problem } from '../training/problems.js';
 export type ChartReading = Pick<SharpnessReading, 'minimumSharpness'> & Partial<SharpnessReading>;
 
 const COLLAPSED = 'the network has collapsed, so that a small value is no sign of a good minimum';
-
-/** A number in few digits, as Infinity and NaN too. */
-export const digits = (value: number, count = 4): string => String(Number(value.toPrecision(count)));
 
 /** `batch 375, epoch 3`: epochs as tf.js' own output counts them. */
 export function whenOf(step: number, epoch?: number): string {

@@ -1,5 +1,6 @@
+import { digits } from '../measure/digits.js';
 import { appendedElement } from './appended-element.js';
-import { digits, problemLine, sharpnessOf } from './reading-words.js';
+import { problemLine, sharpnessOf } from './reading-words.js';
 import type { RecordedRuns } from './recorded-runs.js';
 
 /** A page with more of them would be slow. */

@@ -1,22 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isUrl, locate } from '../files/place.js';
+import { isFolder, isUrl, locate } from '../files/place.js';
 
-/** What of a path is a file's, and which of its arrays is meant: mnist.npz#x_test. */
-export function fileOf(path: string): { readonly file: string; readonly array: string } {
-  const [, file, array] = /^(.*\.(?:npz|json))(#[^#]+)$/i.exec(path) ?? [];
-  return { file: file ?? path, array: array ?? '' };
-}
-
-/** The same from whatever folder it is read. */
+/** A path that means the same from whatever folder it is read. */
 export function absolutePath(path: string): string {
   return isUrl(path) ? path : resolve(/^file:\/\//i.test(path) ? fileURLToPath(path) : path);
 }
-
-export const isFolder = (path: string) =>
-  !isUrl(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** SHA-256 of files: equal where their names and their bytes are, in the same order. */
 export function contentHash(): { add(name: string, bytes: Uint8Array): void; digest(): string } {

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { FAILED, isFailure, signals, WRONG_INPUT } from '../files/failure.js';
+import { type Complain, complainOf, signals, WRONG_INPUT } from '../files/failure.js';
 import type { MeasureCommandOptions } from '../files/measure-command.js';
-import type { Complain, OtherPlace } from '../files/measuring-run.js';
+import type { OtherPlace } from '../files/measuring-run.js';
 import { lineOf } from '../warnings.js';
 import type { PlanOptions } from './plan.js';
 
-/** The same as in queue.ts, which takes longer to load than a text of help may. */
+/** Of --priority, where 1 comes first. */
 const DEFAULT_PRIORITY = 100;
 
 const wholeNumber = (text: string): number => {
@@ -124,7 +124,7 @@ Needs bullmq and ioredis: npm install bullmq ioredis`,
           // Whoever reads it may send a signal at once.
           say(worker.greeting);
         } catch (error) {
-          complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
+          complainOf(error, complain);
         }
       },
     );

@@ -1,9 +1,8 @@
 import { checkWhole } from '../checks.js';
-import { isFailure } from '../files/failure.js';
+import { problemOf } from '../files/failure.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import type { PlanProgress } from '../files/progress-line.js';
 import { printable } from '../measure/reading.js';
-import { lineOf } from '../warnings.js';
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import type { MeasuredShare, MergedReading, Outcome } from './task.js';
 import { type TaskPool, taskPool } from './task-pool.js';
@@ -70,11 +69,6 @@ async function measureOne(
     shares.push(outcome.value);
   }
   return pool.merge({ checkpoint, shares });
-}
-
-/** What was thrown, as an outcome. */
-export function problemOf(error: unknown): { readonly problem: string; readonly kind: 'input' | 'failure' } {
-  return { problem: lineOf(error), kind: isFailure(error) ? 'failure' : 'input' };
 }
 
 /** An outcome in the form that `measureFiles` has. Tells its notes. */

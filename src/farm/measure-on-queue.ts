@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkWhole } from '../checks.js';
+import { problemOf } from '../files/failure.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import { enumerate } from '../names.js';
-import { type PlanEvents, planProgress, problemOf, resultOf } from './measure-on-pool.js';
+import { type PlanEvents, planProgress, resultOf } from './measure-on-pool.js';
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
   countKnown,

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { checkWhole } from '../checks.js';
-import { isModule } from '../files/data-file.js';
+import { fileOf, isModule } from '../files/data-file.js';
 import { checkMeasureFilesOptions, type MeasureFilesOptions } from '../files/measure-files.js';
 import { type LoadOptions, type ReadModel, readModelFile } from '../files/model-file.js';
 import { canonicalJson } from '../measure/fingerprint.js';
 import { isHutchinson } from '../measure/options.js';
-import { absolutePath, contentHash, fileOf, hashOfData } from './content.js';
+import { absolutePath, contentHash, hashOfData } from './content.js';
 import { VERSION } from './version.js';
 
 type PlainOptions = Pick<

@@ -23,8 +23,7 @@ export interface JobData {
   readonly index?: number;
 }
 
-/** Which checkpoints come first: 1 before 2, and so on. */
-export const DEFAULT_PRIORITY = 100;
+/** The greatest priority that there is; 1 comes first. */
 export const LAST_PRIORITY = 1_000_000;
 
 /** A queue in Redis with what is known, for clients and workers. */

@@ -1,10 +1,11 @@
 import type { FileBackend } from '../files/backend.js';
 import { startBackend } from '../files/backend.js';
-import { dependsOnShape, readDataFile } from '../files/data-file.js';
-import { Failure, isFailure } from '../files/failure.js';
+import { dependsOnShape, fileOf, readDataFile } from '../files/data-file.js';
+import { Failure, problemOf } from '../files/failure.js';
 import { loadModules } from '../files/layer-modules.js';
-import { type ReadData, withData, withModel } from '../files/measure-files.js';
+import { defined, type ReadData, withData, withModel } from '../files/measure-files.js';
 import type { ReadModel } from '../files/model-file.js';
+import { isFolder } from '../files/place.js';
 import type { FileData } from '../files/samples.js';
 import { canonicalJson } from '../measure/fingerprint.js';
 import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
@@ -12,7 +13,7 @@ import type { SharpnessReading } from '../measure/reading.js';
 import type { SharpnessSample } from '../measure/sample-form.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../measure/sharpness-sample.js';
 import { lineOf } from '../warnings.js';
-import { contentHash, fileOf, hashOfData, isFolder } from './content.js';
+import { contentHash, hashOfData } from './content.js';
 import { type Checkpoint, methodOfShare, readHashedModel, seedOf } from './plan.js';
 import { VERSION } from './version.js';
 
@@ -56,7 +57,7 @@ export async function runTask(task: Task, onProgress?: (progress: MeasureProgres
           : await measureShare(task.checkpoint, task.index, onProgress),
     };
   } catch (error) {
-    return { problem: lineOf(error), kind: isFailure(error) ? 'failure' : 'input' };
+    return problemOf(error);
   }
 }
 
@@ -112,10 +113,6 @@ export async function mergeShares(checkpoint: Checkpoint, shares: readonly Measu
 }
 
 const measured = ({ options }: Checkpoint) => ({ ...options, loss: options.loss as MeasureOptions['loss'] });
-
-function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
 
 let started: FileBackend | 'default' | undefined;
 

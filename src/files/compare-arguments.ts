@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Complain } from './failure.js';
 import { knownFiles, measuringOptions } from './measuring-arguments.js';
-import type { Complain } from './measuring-run.js';
 
 /** The words of `npx tfjs-sharpness compare`. */
 export function compareArguments(command: Command, complain: Complain): void {

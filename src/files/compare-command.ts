@@ -1,8 +1,10 @@
+import { digits } from '../measure/digits.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { csvLine } from '../measure/reading-row.js';
 import { jsonText, readJsonLines } from '../training/files/json-lines.js';
-import { WRONG_INPUT } from './failure.js';
-import { type Complain, complainOf, type MeasuringWords, measuringRun } from './measuring-run.js';
+import { type Complain, complainOf, WRONG_INPUT } from './failure.js';
+import { readingColumns } from './measure-command.js';
+import { type MeasuringWords, measuringRun } from './measuring-run.js';
 import { type ComparedReading, compareReadings, flattest, unlikeReadings } from './reading-comparison.js';
 
 /** Options of the command line, as words and numbers. */
@@ -96,19 +98,7 @@ function readingsOf(path: string): [name: string, reading: SharpnessReading][] {
   return [...found];
 }
 
-const columns = [
-  'model',
-  'minimumSharpness',
-  'standardError',
-  'trace',
-  'loss',
-  'samples',
-  'method',
-  'reliable',
-  'difference',
-  'differenceError',
-  'verdict',
-] as const;
+const columns = [...readingColumns, 'difference', 'differenceError', 'verdict'] as const;
 
 /** A row as plain values, undefined where there is nothing. */
 const valuesOf = ({ reading, ...compared }: ComparedReading): Readonly<Record<string, unknown>> => ({
@@ -125,7 +115,6 @@ function csvOf(rows: readonly ComparedReading[]): string {
   return [columns, ...lines].map((cells) => `${csvLine(cells)}\n`).join('');
 }
 
-const digits = (value: number, count = 4) => String(Number(value.toPrecision(count)));
 /** A value to the digits of its error: 12.3 ± 1.4. */
 const withError = (value: number, error: number) => {
   if (!(error > 0 && Number.isFinite(error) && Number.isFinite(value))) {

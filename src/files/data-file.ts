@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { lineOf } from '../warnings.js';
@@ -7,14 +6,12 @@ import { readIdx } from './idx.js';
 import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
 import { NPY_HEAD, npyBytes, readNpy } from './npy.js';
-import { isUrl, locate, watched } from './place.js';
+import { isFolder, locate, watched } from './place.js';
 import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
 
 /** Whether a file is a module of JavaScript, which exports data. */
 export const isModule = (path: string) => /\.(m|c)?js$/.test(path);
-
-const isFolder = (path: string) => !isUrl(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Whether it takes the shape of an input to read a file: floats alone, and images, which may be grey or coloured. */
 export const dependsOnShape = (path: string) => /\.(bin|f32)($|\?)/i.test(path) || isFolder(path);
@@ -41,6 +38,12 @@ export async function readDataModule(path: string): Promise<{ readonly data: unk
   return { data, isOwn: data !== exported };
 }
 
+/** What of a path is a file's, and which of its arrays is meant, '' where none is: mnist.npz and #x_test of mnist.npz#x_test. */
+export function fileOf(path: string): { readonly file: string; readonly array: string } {
+  const [, file, array] = /^(.*\.(?:npz|json))(#[^#]+)$/i.exec(path) ?? [];
+  return { file: file ?? path, array: array ?? '' };
+}
+
 /**
  * Reads samples from a file by its ending: .npy, .npz, .csv, .json, IDX, .bin (float32, little-endian), or a folder of images. One array
  * of several is named behind a #, as in mnist.npz#x_test.
@@ -56,12 +59,13 @@ export async function readDataFile(
   limit: number,
   onRead?: (name: string, bytes: Uint8Array) => void,
 ): Promise<FileData> {
-  const [, file, array] = /^(.*\.(?:npz|json))#([^#]+)$/i.exec(path) ?? [];
-  if (file !== undefined) {
+  const { file, array } = fileOf(path);
+  if (array !== '') {
+    const wanted = array.slice(1);
     const { arrays, labels } = await readDataFile(file, input, limit, onRead);
-    const found = arrays.get(array!) ?? labels?.get(array!);
+    const found = arrays.get(wanted) ?? labels?.get(wanted);
     if (!found) {
-      throw new Error(`'${file}' has no array '${array}', only ${namesOf(arrays)}.`);
+      throw new Error(`'${file}' has no array '${wanted}', only ${namesOf(arrays)}.`);
     }
     return { arrays: new Map([['', found]]) };
   }

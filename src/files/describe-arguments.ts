@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Complain } from './failure.js';
 import { modelOptions } from './measuring-arguments.js';
-import type { Complain } from './measuring-run.js';
 
 /** The words of `npx tfjs-sharpness describe`. */
 export function describeArguments(command: Command, complain: Complain): void {

@@ -3,11 +3,10 @@ import type { Losses } from '../measure/loss.js';
 import type { MeasureOptions } from '../measure/options.js';
 import type { SymmetryDescription } from '../symmetry/description.js';
 import { jsonText } from '../training/files/json-lines.js';
-import { lineOf } from '../warnings.js';
 import { backendStart } from './backend.js';
-import { FAILED, isFailure, WRONG_INPUT } from './failure.js';
+import { type Complain, complainOf, exitCodeOf, problemOf } from './failure.js';
 import { loadModules } from './layer-modules.js';
-import { type Complain, complainOf, type MeasuringWords } from './measuring-run.js';
+import type { MeasuringWords } from './measuring-run.js';
 import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelLoss } from './model-loss.js';
 
@@ -49,7 +48,8 @@ export async function describeCommand(
         write(models.length > 1 ? `${found.length > 1 ? '\n' : ''}${model}\n${text}` : text);
       }
     } catch (error) {
-      complain(`${model}: ${lineOf(error)}`, isFailure(error) ? FAILED : WRONG_INPUT);
+      const { problem, kind } = problemOf(error);
+      complain(`${model}: ${problem}`, exitCodeOf(kind));
     }
   }
   if (words.json && (found.length > 0 || models.length > 1)) {

@@ -1,3 +1,5 @@
+import { lineOf } from '../warnings.js';
+
 /** What the input is not to blame for: a package that is missing, a backend that does not start, a disk that is full. */
 export class Failure extends Error {}
 
@@ -17,9 +19,25 @@ export function isFailure(error: unknown): boolean {
     exhausted.test(error.message)
   );
 }
+
+/** What was thrown, in one line, and whether the input is to blame. */
+export function problemOf(error: unknown): { readonly problem: string; readonly kind: 'input' | 'failure' } {
+  return { problem: lineOf(error), kind: isFailure(error) ? 'failure' : 'input' };
+}
+
 /** Exit codes of the command line beside 0: something failed that the input is not to blame for; wrong input. A signal ends by itself. */
 export const FAILED = 1;
 export const WRONG_INPUT = 2;
+export const exitCodeOf = (kind: 'input' | 'failure') => (kind === 'failure' ? FAILED : WRONG_INPUT);
+
+/** Says a line on standard error and sets the exit code. */
+export type Complain = (line: string, exitCode: number) => void;
+
+/** What was thrown, in its line and with its exit code. */
+export function complainOf(error: unknown, complain: Complain): void {
+  const { problem, kind } = problemOf(error);
+  complain(problem, exitCodeOf(kind));
+}
 
 /** Signals by which a terminal or an operator ends a program. */
 export const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -5,15 +5,8 @@ import { csvFile } from '../training/files/csv.js';
 import { jsonLinesFile, jsonText } from '../training/files/json-lines.js';
 import { checkLocalPath } from '../training/files/local-path.js';
 import { lineOf } from '../warnings.js';
-import { FAILED } from './failure.js';
-import {
-  type Complain,
-  complainOf,
-  type MeasuringWords,
-  measuringRun,
-  type OtherPlace,
-  type ReadingPrinter,
-} from './measuring-run.js';
+import { type Complain, complainOf, FAILED } from './failure.js';
+import { type MeasuringWords, measuringRun, type OtherPlace, type ReadingPrinter } from './measuring-run.js';
 
 /** Options of the command line, as words and numbers. */
 export interface MeasureCommandOptions extends MeasuringWords {
@@ -44,7 +37,7 @@ export async function measureCommand(
 }
 
 /** What a line of CSV on standard output has of a reading: the same of every network. A file has all. */
-const columns = [
+export const readingColumns = [
   'model',
   'minimumSharpness',
   'standardError',
@@ -83,11 +76,11 @@ function printer(models: number, { json, csv, jsonl }: MeasureCommandOptions, co
     return {
       one: (reading) => {
         if (isFirst) {
-          write(csvLine(columns));
+          write(csvLine(readingColumns));
           isFirst = false;
         }
         const row = readingRow(reading);
-        write(csvLine(columns.map((column) => row.get(column) ?? '')));
+        write(csvLine(readingColumns.map((column) => row.get(column) ?? '')));
       },
       end: () => {},
     };

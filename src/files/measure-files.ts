@@ -5,11 +5,10 @@ import { measureSharpness, type SharpnessInputs } from '../measure/measure-sharp
 import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
 import { printable, type SharpnessReading } from '../measure/reading.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
-import { lineOf } from '../warnings.js';
 import { backendStart, type FileBackend, fileBackends } from './backend.js';
 import { dependsOnShape, isModule, readDataFile, readDataModule } from './data-file.js';
 import { type DataShare, rowsOfShare, sampleRows, tensorRows } from './data-share.js';
-import { isFailure } from './failure.js';
+import { problemOf } from './failure.js';
 import { loadModules } from './layer-modules.js';
 import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelInputs, randomInputs } from './model-inputs.js';
@@ -142,11 +141,11 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
   await loadModules(options.require ?? [], start);
   const read = dataReader(options.limit ?? Number.POSITIVE_INFINITY);
   const measure: FileMeasurer['measure'] = async (model, onRead) => {
-    const problemOf = (error: unknown): FileProblem => {
+    const problemOfModel = (error: unknown): FileProblem => {
       if (options.signal?.aborted) {
         throw error;
       }
-      return { model, problem: lineOf(error), kind: isFailure(error) ? 'failure' : 'input' };
+      return { model, ...problemOf(error) };
     };
     let content: ReadModel;
     try {
@@ -154,14 +153,14 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
       onRead?.();
       await readAhead(options, read);
     } catch (error) {
-      return problemOf(error);
+      return problemOfModel(error);
     }
     // A wrong file is told without what TensorFlow says at its start.
     await start();
     try {
       return await measureFile(model, content, options, read);
     } catch (error) {
-      return problemOf(error);
+      return problemOfModel(error);
     }
   };
   return { measure, readData: () => readAhead(options, read) };
@@ -303,7 +302,8 @@ function samplesOfTensors(inputs: SharpnessInputs): number {
   return (inputs as tf.Tensor[])[0]!.shape[0]!;
 }
 
-function defined<T extends object>(options: T): Partial<T> {
+/** The options that are given. */
+export function defined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 

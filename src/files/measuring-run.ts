@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
-import { lineOf } from '../warnings.js';
 import type { FileBackend } from './backend.js';
-import { FAILED, isFailure, signals, WRONG_INPUT } from './failure.js';
+import { type Complain, complainOf, exitCodeOf, signals } from './failure.js';
 import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
 import { type PlanProgress, progressLine } from './progress-line.js';
 
@@ -24,9 +23,6 @@ export interface MeasuringWords {
   readonly seed?: number;
   readonly memory?: number;
 }
-
-/** Says a line on standard error and sets the exit code. */
-export type Complain = (line: string, exitCode: number) => void;
 
 /** Where readings go. */
 export interface ReadingPrinter {
@@ -94,7 +90,7 @@ export async function measuringRun(
     for await (const result of results) {
       progress.end();
       if ('problem' in result) {
-        complain(`${result.model}: ${result.problem}`, result.kind === 'failure' ? FAILED : WRONG_INPUT);
+        complain(`${result.model}: ${result.problem}`, exitCodeOf(result.kind));
       } else {
         done.push(result);
         print.one(result);
@@ -107,11 +103,6 @@ export async function measuringRun(
   } finally {
     endSignals();
   }
-}
-
-/** What was thrown, in its line and with its exit code. */
-export function complainOf(error: unknown, complain: Complain): void {
-  complain(lineOf(error), isFailure(error) ? FAILED : WRONG_INPUT);
 }
 
 /**

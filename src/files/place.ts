@@ -36,6 +36,10 @@ export function watched(place: Place, onRead?: (name: string, bytes: Uint8Array)
       };
 }
 
+/** Whether a path of this machine is that of a folder, also by a link. */
+export const isFolder = (path: string) =>
+  !isUrl(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 /** Whether a file is on a server. */
 export const isUrl = (path: string) => /^https?:\/\//i.test(path);
 

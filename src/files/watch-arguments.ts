@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Complain } from './failure.js';
 import { measuringOptions } from './measuring-arguments.js';
-import type { Complain } from './measuring-run.js';
 
 /** The words of `npx tfjs-sharpness watch`. */
 export function watchArguments(command: Command, complain: Complain): void {

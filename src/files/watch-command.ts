@@ -8,9 +8,9 @@ import { tensorBoardWriter } from '../training/tensorboard/writer.js';
 import { lineOf } from '../warnings.js';
 import { checkpointStep } from './checkpoint-step.js';
 import type { Checkpoint } from './checkpoints.js';
-import { FAILED, WRONG_INPUT } from './failure.js';
+import { type Complain, complainOf, exitCodeOf, FAILED } from './failure.js';
 import { fileMeasurer } from './measure-files.js';
-import { type Complain, complainOf, type MeasuringWords, measuringOptions } from './measuring-run.js';
+import { type MeasuringWords, measuringOptions } from './measuring-run.js';
 import { progressLine } from './progress-line.js';
 import { watchFolder } from './watch-folder.js';
 
@@ -67,7 +67,7 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
       isKnown: ({ path, savedMs }: Checkpoint) => known.has(keyOf(path, savedMs)),
       onProblem: ({ model, problem, kind }) => {
         progress.end();
-        complain(`${model}: ${problem}`, kind === 'failure' ? FAILED : WRONG_INPUT);
+        complain(`${model}: ${problem}`, exitCodeOf(kind));
       },
       onReading: ({ model, ...reading }, { path, savedMs }) => {
         progress.end();

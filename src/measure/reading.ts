@@ -14,6 +14,7 @@ import {
   SATURATED,
 } from './assumptions.js';
 import { isConstant, isSaturated } from './collapse.js';
+import { digits } from './digits.js';
 import type { TopEigenvalues } from './eigenvalue.js';
 import { type Estimate, factorsOf } from './methods.js';
 import type { Subject } from './subject.js';
@@ -137,8 +138,6 @@ function lineOfReading(reading: SharpnessReading): string {
   ];
   return `Minimum Sharpness ${digits(minimumSharpness)}${error}${when.length > 0 ? ` at ${when.join(', ')}` : ''} (${how.join(', ')})`;
 }
-
-const digits = (value: number, count = 4) => String(Number(value.toPrecision(count)));
 
 /** The loss of all samples, where it is known and finite: of targets that are no numbers there is none. */
 export function knownLoss({ knowsLoss }: Pick<Subject, 'knowsLoss'>, loss: LossSums | undefined): LossSums | undefined {

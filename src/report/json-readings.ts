@@ -1,8 +1,7 @@
+import { isObject } from '../files/json-text.js';
 import { lineOf } from '../warnings.js';
 import type { Take } from './report-run.js';
 
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isReading = (value: unknown) => isObject(value) && 'minimumSharpness' in value;
 
 const isListOfReadings = (value: unknown): value is unknown[] => Array.isArray(value) && value.some(isReading);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Complain } from '../files/measuring-run.js';
+import type { Complain } from '../files/failure.js';
 
 /** The words of `npx tfjs-sharpness report`. */
 export function reportArguments(command: Command, complain: Complain): void {

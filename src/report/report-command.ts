@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { FAILED, isFailure, WRONG_INPUT } from '../files/failure.js';
+import { type Complain, exitCodeOf, problemOf } from '../files/failure.js';
 import { optionalPackage } from '../files/optional-package.js';
 import { counted } from '../names.js';
 import { checkLocalPath } from '../training/files/local-path.js';
@@ -24,7 +24,7 @@ export interface ReportCommandOptions {
 export async function reportCommand(
   given: readonly string[],
   { output, title, png }: ReportCommandOptions,
-  complain: (line: string, exitCode: number) => void,
+  complain: Complain,
 ): Promise<void> {
   try {
     const sources = sourcesOf(given);
@@ -57,7 +57,7 @@ export async function reportCommand(
     console.log(`${names}: ${counted(readings, 'reading')} of ${counted(report.readings.size, 'run')}`);
   } catch (error) {
     for (const line of reasonOf(error).split('\n')) {
-      complain(line, isFailure(error) ? FAILED : WRONG_INPUT);
+      complain(line, exitCodeOf(problemOf(error).kind));
     }
   }
 }

@@ -1,5 +1,6 @@
-import { digits, problemLine } from '../chart/reading-words.js';
+import { problemLine } from '../chart/reading-words.js';
 import { xml } from '../chart/svg.js';
+import { digits } from '../measure/digits.js';
 import { halfInterval } from '../measure/half-interval.js';
 import type { RunPoint } from './report-run.js';
 import { flawWords, placeOf } from './run-words.js';

@@ -1,4 +1,5 @@
-import { digits, sharpnessOf, whenOf } from '../chart/reading-words.js';
+import { sharpnessOf, whenOf } from '../chart/reading-words.js';
+import { digits } from '../measure/digits.js';
 import { counted } from '../names.js';
 import type { Flaw, ReportRun, RunPoint } from './report-run.js';
 import { shortNames } from './short-names.js';

@@ -1,3 +1,4 @@
+import { digits } from '../measure/digits.js';
 import type { SharpnessReading } from '../measure/reading.js';
 
 /**
@@ -20,5 +21,3 @@ export function epochLine(
   const none = reading === undefined ? ' (no reading in this epoch)' : '';
   return `Epoch ${epoch + 1}: ${fields.join('')}${name} ${digits(value)}${error}${none}`;
 }
-
-const digits = (value: number, count = 4) => String(Number(value.toPrecision(count)));

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../benchmarks/backend.js';
 import { figures } from '../../benchmarks/experiments/figures.js';
 import { grid, nameOf, type Setting, snapshotEpochs } from '../../benchmarks/experiments/grid.js';
-import { addLine, readLines } from '../../benchmarks/experiments/json-lines.js';
 import { atAccuracy, atLoss } from '../../benchmarks/experiments/levels.js';
 import { type Lines, linesIn, type Run } from '../../benchmarks/experiments/lines.js';
 import { measures } from '../../benchmarks/experiments/measures.js';
@@ -14,6 +13,7 @@ import { resultsFolder } from '../../benchmarks/experiments/places.js';
 import { page, withSections } from '../../benchmarks/experiments/report.js';
 import { sections } from '../../benchmarks/experiments/tables.js';
 import { compiledNetwork, type Training, train, trainingSamples } from '../../benchmarks/experiments/training.js';
+import { addLine, readLines } from '../../benchmarks/json-lines.js';
 import { setWeights, type Weights } from '../../benchmarks/trained-network.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tfjs-sharpness-experiments-'));

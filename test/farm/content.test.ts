@@ -1,7 +1,9 @@
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { absolutePath, contentHash, fileOf, hashOfData, isFolder } from '../../src/farm/content.js';
+import { absolutePath, contentHash, hashOfData } from '../../src/farm/content.js';
+import { fileOf } from '../../src/files/data-file.js';
+import { isFolder } from '../../src/files/place.js';
 import { testFolder } from '../files/saved-model.js';
 
 const folder = testFolder();

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { measureOnPool, planProgress, problemOf, resultOf } from '../../src/farm/measure-on-pool.js';
-import { Failure } from '../../src/files/failure.js';
+import { measureOnPool, planProgress, resultOf } from '../../src/farm/measure-on-pool.js';
+import { Failure, problemOf } from '../../src/files/failure.js';
 import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
 import type { PlanProgress } from '../../src/files/progress-line.js';
 import { denseModel, saveModel, testFolder } from '../files/saved-model.js';

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { Failure } from '../../src/files/failure.js';
-import { complainOf, measuringOptions, measuringRun } from '../../src/files/measuring-run.js';
+import { complainOf, Failure } from '../../src/files/failure.js';
+import { measuringOptions, measuringRun } from '../../src/files/measuring-run.js';
 
 test('words become options of measureFiles', () => {
   expect(measuringOptions({ data: ['a=1.npy', 'b=2.npy'], memory: 5, tolerance: 0.1 })).toMatchObject({

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { runRecorder } from '../../src/report/report-run.js';
+import { shownRuns } from '../../src/report/shown-runs.js';
 
 /** A reading as a line of JSON has it. */
 export function reading(step: number | undefined, minimumSharpness: number | string | null, more: object = {}) {
@@ -58,4 +60,17 @@ export function found<T>(read: (take: (object: object, part?: string) => void) =
     parts.push(part);
   });
   return { objects, parts, result };
+}
+
+/** Runs of these objects, as they are shown. */
+export function shownOf(lists: readonly (readonly object[])[], nameOf = (i: number) => `run ${i}`) {
+  return shownRuns(
+    lists.map((objects, i) => {
+      const recorder = runRecorder();
+      for (const each of objects) {
+        recorder.take(each);
+      }
+      return recorder.run(nameOf(i));
+    }),
+  );
 }

@@ -1,20 +1,8 @@
 import { expect, it } from 'vitest';
-import { runRecorder } from '../../src/report/report-run.js';
 import { problemList, reportTable } from '../../src/report/report-table.js';
-import { shownRuns } from '../../src/report/shown-runs.js';
-import { reading } from './readings.js';
+import { reading, shownOf } from './readings.js';
 
-function shown(...lists: object[][]) {
-  return shownRuns(
-    lists.map((objects, i) => {
-      const recorder = runRecorder();
-      for (const each of objects) {
-        recorder.take(each);
-      }
-      return recorder.run(['=HYPERLINK("x")', '</script><b>'][i]!);
-    }),
-  );
-}
+const shown = (...lists: object[][]) => shownOf(lists, (i) => ['=HYPERLINK("x")', '</script><b>'][i]!);
 
 const headsOf = (html: string) => [...html.matchAll(/<th\b[^>]*>([^<]*)/g)].map(([, title]) => title);
 

@@ -1,19 +1,8 @@
 import { expect, it } from 'vitest';
-import { runRecorder } from '../../src/report/report-run.js';
-import { besides, layerQuantities, shownRuns } from '../../src/report/shown-runs.js';
-import { falling, reading } from './readings.js';
+import { besides, layerQuantities } from '../../src/report/shown-runs.js';
+import { falling, reading, shownOf } from './readings.js';
 
-function shown(...lists: object[][]) {
-  return shownRuns(
-    lists.map((objects, i) => {
-      const recorder = runRecorder();
-      for (const each of objects) {
-        recorder.take(each);
-      }
-      return recorder.run(`run ${i}`);
-    }),
-  );
-}
+const shown = (...lists: object[][]) => shownOf(lists);
 
 it('shows all of few readings, and a bounded number of many', () => {
   expect(shown(falling(50))[0]!.shown).toMatchObject({ total: 50, points: { length: 50 } });
