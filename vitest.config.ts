@@ -9,7 +9,7 @@ const pages = ['test/chart/**/*.test.ts'];
 /** They start their own processes and never touch a backend: run once. */
 const backendFree = [
   'test/{abort-signals,mirror,names}.test.ts',
-  'test/benchmarks/!(launches).test.ts',
+  'test/benchmarks/!(launches|benchmarks).test.ts',
   'test/benchmarks/launches-webgpu.test.ts',
   'test/{browser,chart,docs,farm,native,report,symmetry}/**/*.test.ts',
   'test/examples/{examples,lenet}.test.ts',
@@ -38,6 +38,7 @@ const kernel = [
  * one (TFJS_SHARPNESS_NATIVE=follows), else in pure JavaScript, which takes three to forty times as long.
  */
 const demanding = [
+  'test/benchmarks/benchmarks.test.ts',
   'test/brute-force/reference.test.ts',
   'test/examples/architectures.test.ts',
   'test/measure/{coverage,eigenvalue-coverage,sampled-coverage,keras,memory}.test.ts',

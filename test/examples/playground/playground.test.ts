@@ -512,11 +512,10 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   });
 
-  // On an emulated GPU most of the time goes into compiling shaders, anew for every device.
+  // On an emulated GPU most of the time goes into compiling shaders, anew for every device; what WebGPU does in the page it does in a worker.
   it.each([
     ['webgl', 'page'],
     ['webgl', 'worker'],
-    ['webgpu', 'page'],
     ['webgpu', 'worker'],
   ] as const)(
     'trains on %s in the %s, also after its device is lost',
@@ -541,12 +540,8 @@ describe.skipIf(!hasChromium && !process.env.CI)('the playground', () => {
       expect(await text('status', other)).toBe('Training has ended.');
 
       await other.click('#start');
-      if (backend === 'webgl' || place === 'worker') {
-        await until('ms', /\d/, other);
-        expect(await number('ms', other)).toBeGreaterThan(0);
-      } else {
-        await until('progress', /Epoch/, other);
-      }
+      await until('ms', /\d/, other);
+      expect(await number('ms', other)).toBeGreaterThan(0);
       expect(await other.isVisible('#notice')).toBe(false);
       await other.click('#stop');
       await untilIt('is idle', other);
