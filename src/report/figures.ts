@@ -58,7 +58,9 @@ export async function figuresOf(runs: readonly ShownRun[], draw: DrawChart): Pro
   const isFew = rowsOf(saved).length <= CHECKPOINT_ROWS;
   const main: Figure[] = [];
   if (trained.length > 0) {
-    main.push(await overNumbers(trained, 'Minimum Sharpness over training batches', 'Training batches', draw));
+    const areBatches = trained.every(({ run }) => run.unit === 'batch');
+    const [title, across] = areBatches ? ['training batches', 'Training batches'] : ['steps', 'Steps'];
+    main.push(await overNumbers(trained, `Minimum Sharpness over ${title}`, across!, draw));
   }
   if (saved.length > 0) {
     main.push(

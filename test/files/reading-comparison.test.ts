@@ -97,11 +97,12 @@ test('the flattest of similar loss, since MS is low where little has been learne
 });
 
 test('pairs that both have drawn make the error, unless they are too few', () => {
-  const [one, other] = [0, 1].map((shift) => {
+  const sample = (shift: number): DrawnValues => {
     const places = Array.from({ length: 100 }, (_, i) => i);
     const inclusion = places.map(() => 0.5);
     return { places, inclusion, values: places.map((i) => 0.05 * (1 + (i % 7)) + 0.001 * shift * (i % 5)) };
-  }) as [DrawnValues, DrawnValues];
+  };
+  const [one, other] = [sample(0), sample(1)];
   const readings = new Map([
     ['a', reading(40, 1)],
     ['b', reading(40.4, 1)],

@@ -33,8 +33,8 @@ export interface PairSample {
   /** pi of each pair drawn. */
   readonly inclusion: readonly number[];
   /**
-   * Each pair drawn, by its place among all of the data, where one seed gives a pair the same random number in every network. None on
-   * its way between machines.
+   * Each pair drawn, by its place among all of the data, where one seed gives a pair the same random number in every network. A
+   * `SharpnessSample` has none.
    */
   readonly places?: readonly number[];
   /** t_{b,i}: for each parameter, one number a pair drawn; empty where the sum is known. */
