@@ -116,6 +116,8 @@ async function overNumbers(runs: readonly ShownRun[], title: string, across: str
     }),
   );
   const intervals = shown.flatMap(({ low, high }) => (low === undefined || high === undefined ? [] : [low, high]));
+  // Of exact readings the ends of the interval are the value.
+  const hasWidth = shown.some(({ low, high }) => low !== high);
   const axis = valueAxis(
     shown.map(({ reading }) => reading.minimumSharpness),
     intervals,
@@ -153,7 +155,7 @@ async function overNumbers(runs: readonly ShownRun[], title: string, across: str
     title,
     wide: await chart(WIDE, 360),
     narrow: await chart(NARROW, 260),
-    key: keyOf(runs, intervals.length === 0 ? [] : isJoined ? ['band'] : ['bar']),
+    key: keyOf(runs, !hasWidth ? [] : isJoined ? ['band'] : ['bar']),
     ...(drawn < total && {
       note: `Drawn and listed are ${drawn} of ${total} readings: those with the least and the greatest value of each short stretch, and of each kind that is marked.`,
     }),
