@@ -211,7 +211,7 @@ function flattestLines({ names, lowestLoss, atHigherLoss }: Flattest): string[] 
   return [
     `Flattest at a loss of at most ${100 * LOSS_MARGIN}% above the lowest, ${digits(lowestLoss)}: ${first}${noise}.`,
     ...(higher.length > 0
-      ? [`Flatter at a higher loss, which is no merit where less has been learned: ${higher.join(', ')}.`]
+      ? [`Flatter, but at a higher loss, as networks are that have learned less: ${higher.join(', ')}.`]
       : []),
   ];
 }

@@ -23,7 +23,7 @@ const ERRORS = 2;
 /** As a share of MS, what float32 rounds otherwise in another process or on another backend. */
 const ROUNDING = 1e-5;
 /** How far above the lowest a loss is similar to it, as a share of it. MS falls about as the loss does. */
-export const LOSS_MARGIN = 0.05;
+export const LOSS_MARGIN = 0.1;
 
 /** What errors are made of, by the name of the reading. */
 export type DrawnByName = ReadonlyMap<string, DrawnValues>;
