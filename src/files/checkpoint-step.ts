@@ -10,8 +10,8 @@ export interface CheckpointName {
   readonly how: string;
 }
 
-/** Words that a step stands behind, those that tell most first: of `epoch=3-step=500` it is 500. */
-const stepWords = ['step', 'iteration|iter|it', 'epoch|ep|e', 'checkpoint|chkpt|ckpt|cp'] as const;
+/** Words that a step stands behind, those that tell most first: of `epoch=3-step=500` it is 500. The e of 1e-5 is none. */
+const stepWords = ['step', 'iteration|iter|it', 'epoch|ep|(?<!\\d)e', 'checkpoint|chkpt|ckpt|cp'] as const;
 /** Words whose numbers stay the same while a network is trained. */
 const otherWords = 'fold|seed|trial|run|version|batch(?:[-_ ]?size)?|bs|lr|loss|acc|accuracy';
 /** A day, perhaps with its time. */
@@ -44,7 +44,9 @@ export function checkpointName(folder: string, path: string): CheckpointName {
   }
   const last = names.length - 1;
   // Of what is neither a word nor a step, nothing is left that could be one.
-  const rest = (names[last] ?? '').replace(new RegExp(`(?<![a-z])(?:${otherWords})[-_=. ]?\\d+(?:\\.\\d+)?`, 'gi'), '');
+  const rest = (names[last] ?? '')
+    .replace(/\d+(?:\.\d+)?e[-+]?\d+/gi, '')
+    .replace(new RegExp(`(?<![a-z])(?:${otherWords})[-_=. ]?\\d+(?:\\.\\d+)?`, 'gi'), '');
   const timeless = rest.replace(date, '').replace(instant, '');
   const numbers = [...timeless.matchAll(/(?<![a-z\d]|\d\.)\d+(?![a-z\d]|\.\d)/gi)].map(([number]) => Number(number));
   const [step] = numbers;

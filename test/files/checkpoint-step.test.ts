@@ -47,6 +47,10 @@ test.each<[path: string, run: string, step: number | undefined]>([
   ['resnet-50-101.keras', '', undefined],
   ['epoch-1-epoch-2.keras', '', undefined],
   ['trainEpoch12.keras', '', 12],
+  ['lr1e-5-epoch-3.keras', '', 3],
+  ['lr1e-5/e7.keras', 'lr1e-5', 7],
+  ['lr1e-5.keras', 'lr1e-5', undefined],
+  ['adam-1e-4/best.keras', 'adam-1e-4/best', undefined],
   // Several trainings, and several networks of one.
   ['sgd/lr0.1/epoch-3/model.json', 'sgd/lr0.1', 3],
   ['sgd/best.keras', 'sgd/best', undefined],
