@@ -89,6 +89,9 @@ Needs linux x64, Python with pip, make and a C++ compiler. Run again it does wha
   .action(({ gpu }: { gpu: boolean }) => native(gpu));
 
 const words = process.argv.slice(2);
+/** A model may have the name of a command: the first word is the command, behind `help` the second. */
+const [first, second] = words.filter((word) => !word.startsWith('-'));
+const called = first === 'help' ? second : first;
 
 /** Each is loaded when it is called. */
 const commands: readonly {
@@ -141,7 +144,7 @@ const commands: readonly {
 
 for (const { name, summary, load } of commands) {
   const command = program.command(name).summary(summary);
-  if (words.includes(name)) {
+  if (name === called) {
     (await load())(command, complain);
   }
 }

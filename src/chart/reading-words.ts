@@ -9,8 +9,8 @@ export type ChartReading = Pick<SharpnessReading, 'minimumSharpness'> & Partial<
 const COLLAPSED = 'the network has collapsed, so that a small value is no sign of a good minimum';
 
 /** `batch 375, epoch 3`: epochs as tf.js' own output counts them. */
-export function whenOf(step: number, epoch?: number): string {
-  return epoch === undefined ? `batch ${digits(step, 15)}` : `batch ${digits(step, 15)}, epoch ${epoch + 1}`;
+export function whenOf(step: number, epoch?: number, unit: 'batch' | 'step' = 'batch'): string {
+  return `${unit} ${digits(step, 15)}${epoch === undefined ? '' : `, epoch ${epoch + 1}`}`;
 }
 
 /** `27.42 ± 1.1`, with half the 95% interval; and what makes it no number to go by. */

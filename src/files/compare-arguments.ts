@@ -6,13 +6,13 @@ import { knownFiles, measuringOptions } from './measuring-arguments.js';
 export function compareArguments(command: Command, complain: Complain): void {
   command
     .description(
-      `Compares saved models: a table of their Minimum Sharpness with its error, and the difference to the first with its own. ${knownFiles}
+      `Compares saved models: a table of their Minimum Sharpness with its error, and the difference to the first with its own. The flattest is named at similar loss, where there are labels. ${knownFiles}
 Readings that measure or watch have written are compared as they are: compare readings.jsonl.`,
     )
     .argument('<model...>', 'models, each measured on the same data with the same seed, or .jsonl files of readings');
   measuringOptions(command)
     .option('--to <model>', 'the model that differences are to, in the place of the first: --to base/model.json')
-    .option('--json', 'print a list of readings, each with difference, differenceError and verdict')
+    .option('--json', 'print a list of readings, each with difference, differenceError, paired and verdict')
     .option('--csv', 'print rows of CSV')
     .addHelpText(
       'after',

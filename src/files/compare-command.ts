@@ -1,11 +1,21 @@
 import { digits } from '../measure/digits.js';
 import type { SharpnessReading } from '../measure/reading.js';
 import { csvLine } from '../measure/reading-row.js';
+import { enumerateNames } from '../names.js';
+import type { DrawnValues } from '../traces/sampling/paired.js';
 import { jsonText, readJsonLines } from '../training/files/json-lines.js';
 import { type Complain, complainOf, WRONG_INPUT } from './failure.js';
 import { readingColumns } from './measure-command.js';
-import { type MeasuringWords, measuringRun } from './measuring-run.js';
-import { type ComparedReading, compareReadings, flattest, unlikeReadings } from './reading-comparison.js';
+import { fileMeasurer } from './measure-files.js';
+import { type MeasuringWords, measuringRun, type OtherPlace } from './measuring-run.js';
+import {
+  type ComparedReading,
+  compareReadings,
+  type Flattest,
+  flattest,
+  LOSS_MARGIN,
+  unlikeReadings,
+} from './reading-comparison.js';
 
 /** Options of the command line, as words and numbers. */
 export interface CompareCommandOptions extends MeasuringWords {
@@ -24,6 +34,8 @@ export async function compareCommand(
 ): Promise<void> {
   const { to, json, csv, ...words } = options;
   const known = new Map<string, SharpnessReading>();
+  /** What was drawn for readings that are taken now. */
+  const drawn = new Map<string, DrawnValues>();
   const models = [...new Set(given.filter((each) => !isReadings(each)))];
   try {
     if (json && csv) {
@@ -57,7 +69,7 @@ export async function compareCommand(
     // Its line says already what is wrong with it.
     const rows =
       to === undefined || readings.has(to)
-        ? compareReadings(readings, to)
+        ? compareReadings(readings, drawn, to)
         : [...readings].map(([model, reading]) => ({ model, reading }));
     if (rows.length === 0) {
       return;
@@ -65,7 +77,7 @@ export async function compareCommand(
     for (const line of unlikeReadings(readings)) {
       console.error(`tfjs-sharpness: ${line}`);
     }
-    process.stdout.write(json ? jsonOf(rows) : csv ? csvOf(rows) : tableOf(rows, flattest(readings)));
+    process.stdout.write(json ? jsonOf(rows) : csv ? csvOf(rows) : tableOf(rows, flattest(readings, drawn)));
     if (to !== undefined && !readings.has(to)) {
       complain(`--to ${to}: it has no reading, so that there are no differences.`, WRONG_INPUT);
     }
@@ -74,7 +86,19 @@ export async function compareCommand(
     print([]);
     return;
   }
-  await measuringRun(models, words, { one: () => {}, end: print }, complain);
+  await measuringRun(models, words, { one: () => {}, end: print }, complain, keepingDrawn(drawn));
+}
+
+/** In this process, and what was drawn is kept. */
+function keepingDrawn(drawn: Map<string, DrawnValues>): OtherPlace {
+  return {
+    async *measure(models, options, events) {
+      const { measure } = await fileMeasurer({ ...options, ...events }, (model, values) => drawn.set(model, values));
+      for (const model of models) {
+        yield await measure(model);
+      }
+    },
+  };
 }
 
 /** Readings of files first, where the first is one, else models in their order. */
@@ -98,7 +122,7 @@ function readingsOf(path: string): [name: string, reading: SharpnessReading][] {
   return [...found];
 }
 
-const columns = [...readingColumns, 'difference', 'differenceError', 'verdict'] as const;
+const columns = [...readingColumns, 'difference', 'differenceError', 'paired', 'verdict'] as const;
 
 /** A row as plain values, undefined where there is nothing. */
 const valuesOf = ({ reading, ...compared }: ComparedReading): Readonly<Record<string, unknown>> => ({
@@ -132,7 +156,7 @@ const verdicts = {
 } as const;
 
 /** Columns of words, those of numbers to the right, and a line that names the flattest. */
-function tableOf(rows: readonly ComparedReading[], best: readonly string[]): string {
+function tableOf(rows: readonly ComparedReading[], best: Flattest): string {
   const base = rows.find(({ difference }) => difference === undefined);
   const hasLoss = rows.some(({ reading }) => reading.loss !== undefined);
   const head = ['model', 'Minimum Sharpness', 'trace', ...(hasLoss ? ['loss'] : []), 'difference', ''];
@@ -154,16 +178,43 @@ function tableOf(rows: readonly ComparedReading[], best: readonly string[]): str
       .join('  ')
       .trimEnd(),
   );
-  const [first, ...alike] = best;
-  const isSampled = rows.some(({ differenceError = 0 }) => differenceError > 0);
-  const below = compared
-    ? [
-        '',
-        `Differences are to ${base.model}${isSampled ? ', their errors the root of the sum of both squared' : ''}.`,
-        ...(first === undefined
-          ? []
-          : [`Flattest: ${first}${alike.length > 0 ? `; within noise of it: ${alike.join(', ')}` : ''}.`]),
-      ]
-    : [];
+  const below = compared ? ['', ...errorsOf(base.model, rows), ...flattestLines(best)] : [];
   return `${[...lines, ...below].join('\n')}\n`;
 }
+
+/** What differences are to, and what their errors are. */
+function errorsOf(base: string, rows: readonly ComparedReading[]): string[] {
+  const sampled = rows.filter(({ differenceError = 0 }) => differenceError > 0);
+  const apart = sampled.filter(({ paired }) => !paired);
+  const root = 'the root of the sum of both squared';
+  const errors =
+    sampled.length === 0
+      ? ''
+      : apart.length === 0
+        ? ', their errors those of the pairs that both have drawn'
+        : apart.length === sampled.length
+          ? `, their errors ${root}`
+          : `, their errors those of the pairs that both have drawn; of ${enumerateNames(apart.map(({ model }) => model))} ${root}`;
+  return [`Differences are to ${base}${errors}.`];
+}
+
+function flattestLines({ names, lowestLoss, atHigherLoss }: Flattest): string[] {
+  const [first, ...alike] = names;
+  if (first === undefined) {
+    return [];
+  }
+  const noise = alike.length > 0 ? `; within noise of it: ${alike.join(', ')}` : '';
+  if (lowestLoss === undefined) {
+    return [`Flattest, whatever its loss, which --labels would bring: ${first}${noise}.`];
+  }
+  const higher = atHigherLoss.map(({ name, loss }) => `${name} (${timesOf(loss, lowestLoss)})`);
+  return [
+    `Flattest at a loss of at most ${100 * LOSS_MARGIN}% above the lowest, ${digits(lowestLoss)}: ${first}${noise}.`,
+    ...(higher.length > 0
+      ? [`Flatter, but at a higher loss, as networks are that have learned less: ${higher.join(', ')}.`]
+      : []),
+  ];
+}
+
+const timesOf = (loss: number, lowest: number) =>
+  lowest > 0 ? `${digits(loss / lowest, 3)} times the lowest` : `a loss of ${digits(loss)}`;

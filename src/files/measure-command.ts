@@ -1,12 +1,9 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { csvLine, readingRow } from '../measure/reading-row.js';
 import { csvFile } from '../training/files/csv.js';
 import { jsonLinesFile, jsonText } from '../training/files/json-lines.js';
-import { checkLocalPath } from '../training/files/local-path.js';
-import { lineOf } from '../warnings.js';
-import { type Complain, complainOf, FAILED } from './failure.js';
+import { type Complain, complainOf } from './failure.js';
 import { type MeasuringWords, measuringRun, type OtherPlace, type ReadingPrinter } from './measuring-run.js';
+import { readingsFile } from './readings-file.js';
 
 /** Options of the command line, as words and numbers. */
 export interface MeasureCommandOptions extends MeasuringWords {
@@ -87,52 +84,11 @@ function printer(models: number, { json, csv, jsonl }: MeasureCommandOptions, co
   }
   const path = csv ?? jsonl;
   if (path !== undefined) {
-    return filePrinter(path, csv === undefined ? jsonLinesFile : csvFile, complain);
+    const append =
+      csv === undefined
+        ? readingsFile('--jsonl', path, jsonLinesFile, complain)
+        : readingsFile('--csv', path, csvFile, complain);
+    return { one: append, end: () => {} };
   }
   return { one: (reading) => write(models > 1 ? `${reading.model}: ${reading}` : String(reading)), end: () => {} };
-}
-
-/** Appends to a file, which is made with the first reading: where no model is measured nothing is left. */
-function filePrinter(path: string, open: typeof csvFile, complain: Complain): ReadingPrinter {
-  const option = open === csvFile ? '--csv' : '--jsonl';
-  checkLocalPath(option, path);
-  const say = (line: string) => console.error(`tfjs-sharpness: ${option} ${path}: ${line}`);
-  const opened = () =>
-    open(
-      {
-        onCut: (last) => say(`its last line was cut off, and is taken away: ${JSON.stringify(last.slice(0, 200))}`),
-        onReplaced: () => say('it was removed or replaced: later readings go to the file that has its name now'),
-      },
-      resolve(path),
-    );
-  let append: ReturnType<typeof opened> | undefined;
-  try {
-    checkWritable(path);
-    append = existsSync(path) ? opened() : undefined;
-  } catch (error) {
-    throw new Error(`${option}: cannot write to '${path}': ${lineOf(error)}`, { cause: error });
-  }
-  return {
-    one: (reading) => {
-      try {
-        append ??= opened();
-        append(reading);
-      } catch (error) {
-        complain(`${option}: '${path}' misses ${reading.model}, ${reading}: ${lineOf(error)}`, FAILED);
-      }
-    },
-    end: () => {},
-  };
-}
-
-/** Looks at the file, or at the folder that is to hold it, and changes nothing. */
-function checkWritable(path: string): void {
-  let at = resolve(path);
-  while (!existsSync(at) && dirname(at) !== at) {
-    at = dirname(at);
-  }
-  if (at !== resolve(path) && !statSync(at).isDirectory()) {
-    throw new Error(`'${at}' is no folder`);
-  }
-  accessSync(at, constants.W_OK);
 }

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { checkKnownOptions, checkNumber, checkOneOf, checkWhole } from '../checks.js';
-import { measureSharpness, type SharpnessInputs } from '../measure/measure-sharpness.js';
+import { measureToCompare, type SharpnessInputs } from '../measure/measure-sharpness.js';
 import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
 import { printable, type SharpnessReading } from '../measure/reading.js';
 import { inputNames, outputNames } from '../tfjs/model-graph.js';
+import type { DrawnValues } from '../traces/sampling/paired.js';
 import { backendStart, type FileBackend, fileBackends } from './backend.js';
 import { dependsOnShape, isModule, readDataFile, readDataModule } from './data-file.js';
 import { type DataShare, rowsOfShare, sampleRows, tensorRows } from './data-share.js';
@@ -133,9 +134,13 @@ export interface FileMeasurer {
 /**
  * What measures models by the same options: it keeps the data from one to the next.
  *
+ * @param onDrawn is given what the error of a reading is made of, where that can be paired with another model's.
  * @throws Error with one line as `measureFiles` does.
  */
-export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMeasurer> {
+export async function fileMeasurer(
+  options: MeasureFilesOptions,
+  onDrawn: (model: string, drawn: DrawnValues) => void = () => {},
+): Promise<FileMeasurer> {
   checkMeasureFilesOptions(options);
   const start = backendStart(options.backend);
   await loadModules(options.require ?? [], start);
@@ -158,7 +163,11 @@ export async function fileMeasurer(options: MeasureFilesOptions): Promise<FileMe
     // A wrong file is told without what TensorFlow says at its start.
     await start();
     try {
-      return await measureFile(model, content, options, read);
+      const { reading, drawn } = await measureFile(model, content, options, read);
+      if (drawn) {
+        onDrawn(model, drawn);
+      }
+      return reading;
     } catch (error) {
       return problemOfModel(error);
     }
@@ -197,7 +206,7 @@ async function measureFile(
   content: ReadModel,
   options: MeasureFilesOptions,
   read: ReadData,
-): Promise<FileReading> {
+): Promise<{ reading: FileReading; drawn?: DrawnValues | undefined }> {
   return withModel(content, options, async (model, { loss, lossWeights, notes }) => {
     // Once nothing can be wrong any more with what is given.
     let told = 0;
@@ -211,16 +220,19 @@ async function measureFile(
       tell();
       options.onProgress?.(progress);
     };
-    const reading = await withData(model, loss, options, read, (inputs, labels) => {
+    const { reading, drawn } = await withData(model, loss, options, read, (inputs, labels) => {
       const { method, part, memoryMB, countFrozen, signal, seed = 0 } = options;
-      return measureSharpness(model, inputs, {
+      return measureToCompare(model, inputs, {
         loss,
         ...defined({ lossWeights, method, part, memoryMB, countFrozen, signal, onProgress, labels }),
         seed,
       });
     });
     tell();
-    return printable({ model: path, ...reading, assumptions: [...reading.assumptions, ...notes] });
+    return {
+      reading: printable({ model: path, ...reading, assumptions: [...reading.assumptions, ...notes] }),
+      drawn,
+    };
   });
 }
 

@@ -36,7 +36,7 @@ export interface OtherPlace {
   measure(
     models: readonly string[],
     options: MeasureFilesOptions,
-    events: { onProgress(progress: PlanProgress): void; onNote(model: string, note: string): void },
+    events: { onProgress(progress: MeasureProgress | PlanProgress): void; onNote(model: string, note: string): void },
   ): AsyncIterable<FileReading | FileProblem>;
   /** What is said when a signal ends this process, if anything. */
   readonly onStop?: () => string | undefined;

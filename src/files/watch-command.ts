@@ -1,17 +1,17 @@
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { printable } from '../measure/reading.js';
 import { jsonLinesFile, jsonText, readJsonLines } from '../training/files/json-lines.js';
 import { checkLocalPath } from '../training/files/local-path.js';
 import { tensorBoardWriter } from '../training/tensorboard/writer.js';
-import { lineOf } from '../warnings.js';
-import { checkpointStep } from './checkpoint-step.js';
+import { checkpointName } from './checkpoint-step.js';
 import type { Checkpoint } from './checkpoints.js';
-import { type Complain, complainOf, exitCodeOf, FAILED } from './failure.js';
+import { type Complain, complainOf, exitCodeOf } from './failure.js';
 import { fileMeasurer } from './measure-files.js';
 import { type MeasuringWords, measuringOptions } from './measuring-run.js';
 import { progressLine } from './progress-line.js';
+import { checkWritable, readingsFile } from './readings-file.js';
 import { watchFolder } from './watch-folder.js';
 
 /** Options of the command line, as words and numbers. */
@@ -24,6 +24,7 @@ export interface WatchCommandOptions extends MeasuringWords {
 /** What a line of the file has besides the reading. */
 interface Line {
   readonly model?: string;
+  readonly run?: string;
   readonly savedMs?: number;
   readonly step?: number;
 }
@@ -36,31 +37,19 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
     progress.end();
     console.error(`tfjs-sharpness: ${line}`);
   };
-  const inFile = jsonl !== undefined && jsonl !== '-';
+  const path = jsonl === '-' ? undefined : jsonl;
   try {
-    if (inFile) {
-      checkLocalPath('--jsonl', jsonl);
-    }
-    const lines = inFile && existsSync(jsonl) ? readJsonLines<Line>(jsonl) : [];
+    const append = path === undefined ? undefined : readingsFile('--jsonl', path, jsonLinesFile, complain);
+    const lines = path !== undefined && existsSync(path) ? readJsonLines<Line>(path) : [];
     const known = new Set(lines.map(({ model = '', savedMs }) => keyOf(model, savedMs)));
-    let last = Math.max(-1, ...lines.map(({ step = -1 }) => step));
-    const append =
-      inFile &&
-      jsonLinesFile(
-        {
-          onCut: (line) => say(`--jsonl ${jsonl}: its last line was cut off, and is taken away: ${line.slice(0, 200)}`),
-          onReplaced: () =>
-            say(`--jsonl ${jsonl}: it was removed or replaced: later readings go to the file that has its name now`),
-        },
-        resolve(jsonl),
-      );
+    const steps = stepsOfRuns(folder, lines, say);
     const { measure, readData } = await fileMeasurer({
       ...measuringOptions(words),
       onProgress: (each) => progress.show(each),
       onNote: (model, note) => say(`${model}: ${note}`),
     });
     await readData();
-    const writer = tensorboard === undefined ? undefined : tensorBoardWriter(tensorboard);
+    const boards = tensorboard === undefined ? undefined : boardsOfRuns(tensorboard);
     await folderThere(folder, once, say);
     await watchFolder(folder, measure, {
       once,
@@ -71,23 +60,21 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
       },
       onReading: ({ model, ...reading }, { path, savedMs }) => {
         progress.end();
-        const step = checkpointStep(folder, path) ?? last + 1;
-        last = Math.max(last, step);
-        const line = { model, step, savedMs, ...reading };
+        const { run, step } = steps.of(path);
+        const line = printable({ model, ...(run !== '' && { run }), step, savedMs, ...reading });
         // First: what is in the file is not measured again.
-        writer?.next(line);
-        try {
-          if (append) {
-            append(line);
-          } else {
-            process.stdout.write(jsonl === '-' ? `${jsonText(line)}\n` : `${model}: ${printable(line)}\n`);
-          }
-        } catch (error) {
-          complain(`--jsonl: '${jsonl}' misses ${model}: ${lineOf(error)}`, FAILED);
+        boards?.of(run).next(line);
+        if (append) {
+          append(line);
+        } else {
+          // The step of a checkpoint may be one of epochs.
+          const { step: _, ...others } = line;
+          const text = jsonl === '-' ? jsonText(line) : `${model}, step ${step}: ${printable(others)}`;
+          process.stdout.write(`${text}\n`);
         }
       },
     });
-    writer?.complete();
+    boards?.complete();
   } catch (error) {
     progress.end();
     complainOf(error, complain);
@@ -95,6 +82,50 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
 }
 
 const keyOf = (model: string, savedMs: number | undefined) => `${resolve(model)} ${savedMs}`;
+
+/** Gives each checkpoint its run and its step, counted on from those of before where the name has none. It says where steps come from. */
+function stepsOfRuns(folder: string, lines: readonly Line[], say: (line: string) => void) {
+  const last = new Map<string, number>();
+  const told = new Map<string, string>();
+  const note = (run: string, step: number) => last.set(run, Math.max(step, last.get(run) ?? -1));
+  for (const { run = '', step } of lines) {
+    if (step !== undefined) {
+      note(run, step);
+    }
+  }
+  return {
+    of(path: string): { readonly run: string; readonly step: number } {
+      const { run, step: named, how } = checkpointName(folder, path);
+      const step = named ?? (last.get(run) ?? -1) + 1;
+      note(run, step);
+      if (told.get(run) !== how) {
+        told.set(run, how);
+        say(`${path}${run === '' ? '' : `, run '${run}'`}: step ${step}, ${how}`);
+      }
+      return { run, step };
+    },
+  };
+}
+
+/** A folder of TensorBoard for each run, which is made with its first reading. */
+function boardsOfRuns(folder: string) {
+  checkLocalPath('--tensorboard', folder);
+  checkWritable(folder);
+  const writers = new Map<string, ReturnType<typeof tensorBoardWriter>>();
+  return {
+    of(run: string) {
+      // Those that are measured after a restart may be of any step.
+      const writer = writers.get(run) ?? tensorBoardWriter(join(folder, ...run.split('/')), { purge: false });
+      writers.set(run, writer);
+      return writer;
+    },
+    complete() {
+      for (const writer of writers.values()) {
+        writer.complete();
+      }
+    },
+  };
+}
 
 /** A training makes its folder when it begins. */
 async function folderThere(folder: string, once: boolean, say: (line: string) => void): Promise<void> {

@@ -1,10 +1,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { inputNames } from '../tfjs/model-graph.js';
+import type { DrawnValues } from '../traces/sampling/paired.js';
 import { edgeOfStability } from './edge-of-stability.js';
 import type { DatasetInputs, LabelledInputs, TensorInputs } from './inputs.js';
 import { lossForm } from './loss-inputs.js';
 import { checkMaskedForward } from './masked-forward.js';
-import { checkMinibatchOptions, type Method, minibatchTraces, tracesOf } from './methods.js';
+import { checkMinibatchOptions, factorsOf, type Method, minibatchTraces, tracesOf } from './methods.js';
 import { isHutchinson, type MeasureOptions } from './options.js';
 import { readingOf, type SharpnessReading } from './reading.js';
 import { checkProductsRoundNothing, withRoundingError } from './rounded-products.js';
@@ -88,6 +89,25 @@ export async function measureBy(
   assignment: Assignment,
   isMinibatch = false,
 ): Promise<SharpnessReading> {
+  return (await measuredBy(method, assignment, isMinibatch)).reading;
+}
+
+/** A reading, with what its error is made of where that can be paired with another's. */
+export interface DrawnReading {
+  readonly reading: SharpnessReading;
+  readonly drawn?: DrawnValues | undefined;
+}
+
+/** `measureSharpness`, for the difference to another network that is measured on the same data with the same seed. */
+export function measureToCompare(
+  model: tfl.LayersModel,
+  inputs: SharpnessInputs,
+  options: MeasureOptions,
+): Promise<DrawnReading> {
+  return measuredBy((task) => tracesOf(task, options.method), modelAssignment(model, inputs, options), false);
+}
+
+async function measuredBy(method: Method, assignment: Assignment, isMinibatch: boolean): Promise<DrawnReading> {
   const start = performance.now();
   return withTask(assignment, async (task) => {
     if (isHutchinson(assignment.options.method)) {
@@ -95,6 +115,10 @@ export async function measureBy(
       await checkProductsRoundNothing('method: { hutchinson }');
     }
     const whole = withTopEigenvalues(withRoundingError(method), assignment, isMinibatch);
-    return readingOf(task.subject, await whole(task), start);
+    const estimate = await whole(task);
+    return {
+      reading: readingOf(task.subject, estimate, start),
+      drawn: estimate.drawn?.(factorsOf(estimate.minimum)),
+    };
   });
 }

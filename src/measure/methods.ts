@@ -8,6 +8,7 @@ import { hutchinsonTraces } from '../traces/hutchinson/hutchinson.js';
 import { GROWTH } from '../traces/pairs/growing-sample.js';
 import { type PairSampler, pairSampler } from '../traces/pairs/pair-sampler.js';
 import { type PairSample, SampledTraces } from '../traces/pairs/sampled-traces.js';
+import type { DrawnValues } from '../traces/sampling/paired.js';
 import { type LossSums, TraceSums } from '../traces/trace-sums.js';
 import {
   hessianAssumption,
@@ -41,6 +42,8 @@ export interface Estimate {
   readonly loss?: LossSums | undefined;
   /** Error of sum_b factors_b T_b. */
   errorOf(factors: readonly number[]): { readonly standardError: number; readonly reliable: boolean };
+  /** What each pair drawn adds to sum_b factors_b T_b, where they alone make its error. */
+  drawn?(factors: readonly number[]): DrawnValues | undefined;
   /** Where they were asked for, and can be had. */
   readonly topEigenvalues?: TopEigenvalues | undefined;
   /** What to say where an error is not reliable. */
@@ -390,6 +393,7 @@ export function estimateOfShares(
     pairs,
     loss: found.loss,
     errorOf: (factors) => found.errorOf(factors),
+    drawn: (factors) => found.drawn(factors),
     unreliable: UNRELIABLE_SAMPLE,
     assumptions: [
       ...pairAssumptions(graph, found),

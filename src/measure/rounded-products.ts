@@ -68,8 +68,9 @@ function keepingSamples(task: Task, kept: tf.Tensor[]): Task {
 }
 
 function withError(estimate: Estimate, probes: RoundingProbes, bits: number): Estimate {
+  const { drawn: _, ...others } = estimate;
   return {
-    ...estimate,
+    ...others,
     errorOf(factors) {
       const { standardError, reliable } = estimate.errorOf(factors);
       const value = estimate.traces.reduce((sum, trace, b) => sum + factors[b] * trace, 0);

@@ -22,7 +22,7 @@ export const SAMPLE_VERSION = 1;
  * by `mergeSharpnessSamples`. Its numbers are sums over the share and values of the pairs drawn; what is for users is in the
  * reading that comes of it.
  */
-export interface SharpnessSample extends PairSample {
+export interface SharpnessSample extends Omit<PairSample, 'places'> {
   readonly version: typeof SAMPLE_VERSION;
   /** Names of the weight tensors, in the order of `closedForm` and `traces`. */
   readonly parameters: readonly string[];

@@ -66,7 +66,7 @@ export async function sampleSharpness(
     const fingerprint = await fingerprintOf(subject.weights);
     const losses = await Promise.all(subject.heads.map((head) => ownLossOf(head, model)));
     const { sample, missed } = await shareOf(task, method);
-    const { loss: sums, ...others } = withoutNegatives(sample);
+    const { loss: sums, places: _, ...others } = withoutNegatives(sample);
     const loss = knownLoss(subject, sums);
     const found = {
       ...identityOf(subject),

@@ -86,7 +86,19 @@ export async function readEventFiles(paths: readonly string[], take: Take): Prom
     }
   }
   const others = [...tags].filter((tag) => prefixOf.get(tag) === undefined && !isLayout(tag));
-  return others.length > 0 ? [...notes, `other tags left out: ${enumerateNames(others)}`] : notes;
+  const logged = others.filter((tag) => /^epoch_.*sharpness$/i.test(tag));
+  return [
+    ...notes,
+    ...(logged.length > 0
+      ? [
+          `${enumerateNames(logged)} left out: logs of epochs have no errors, and go on with the last value where there was no reading; ` +
+            'tensorBoardWriter writes readings',
+        ]
+      : []),
+    ...(others.length > logged.length
+      ? [`other tags left out: ${enumerateNames(others.filter((tag) => !logged.includes(tag)))}`]
+      : []),
+  ];
 }
 
 const MINIMUM = '/minimum';

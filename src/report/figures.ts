@@ -58,7 +58,9 @@ export async function figuresOf(runs: readonly ShownRun[], draw: DrawChart): Pro
   const isFew = rowsOf(saved).length <= CHECKPOINT_ROWS;
   const main: Figure[] = [];
   if (trained.length > 0) {
-    main.push(await overNumbers(trained, 'Minimum Sharpness over training batches', 'Training batches', draw));
+    const areBatches = trained.every(({ run }) => run.unit === 'batch');
+    const [title, across] = areBatches ? ['training batches', 'Training batches'] : ['steps', 'Steps'];
+    main.push(await overNumbers(trained, `Minimum Sharpness over ${title}`, across!, draw));
   }
   if (saved.length > 0) {
     main.push(
@@ -114,6 +116,8 @@ async function overNumbers(runs: readonly ShownRun[], title: string, across: str
     }),
   );
   const intervals = shown.flatMap(({ low, high }) => (low === undefined || high === undefined ? [] : [low, high]));
+  // Of exact readings the ends of the interval are the value.
+  const hasWidth = shown.some(({ low, high }) => low !== high);
   const axis = valueAxis(
     shown.map(({ reading }) => reading.minimumSharpness),
     intervals,
@@ -151,7 +155,7 @@ async function overNumbers(runs: readonly ShownRun[], title: string, across: str
     title,
     wide: await chart(WIDE, 360),
     narrow: await chart(NARROW, 260),
-    key: keyOf(runs, intervals.length === 0 ? [] : isJoined ? ['band'] : ['bar']),
+    key: keyOf(runs, !hasWidth ? [] : isJoined ? ['band'] : ['bar']),
     ...(drawn < total && {
       note: `Drawn and listed are ${drawn} of ${total} readings: those with the least and the greatest value of each short stretch, and of each kind that is marked.`,
     }),

@@ -5,7 +5,7 @@ import type { Take } from './report-run.js';
 const NEWLINE = 10;
 
 /**
- * Reads JSON lines: an object each. Lines that are broken, as the last one of a program that was killed, are counted and left out.
+ * Reads JSON lines: an object each, in runs by their `run`, where they have one. Lines that are broken, as the last one of a program that was killed, are counted and left out.
  *
  * @returns what was left out, one sentence each; undefined where the text is no JSON lines but JSON as a whole: an array, an object
  *   over several lines, or one of lists of readings.
@@ -29,7 +29,7 @@ export function readJsonLines(text: Uint8Array, take: Take): string[] | undefine
     }
     if (value !== undefined) {
       whole++;
-      take(value);
+      take(value, runOf(value));
     } else if (whole === 0 && broken.length === 0 && !looksLikeLine(line)) {
       return undefined;
     } else {
@@ -39,6 +39,12 @@ export function readJsonLines(text: Uint8Array, take: Take): string[] | undefine
   return broken.length === 0
     ? []
     : [`${counted(broken.length, 'broken line')} left out, the first is line ${broken[0]}`];
+}
+
+/** What `watch` calls the training that a checkpoint is of. */
+function runOf(value: object): string | undefined {
+  const { run } = value as { readonly run?: unknown };
+  return typeof run === 'string' ? run : undefined;
 }
 
 /** An array, which is the whole file, is no line. */

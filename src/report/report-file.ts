@@ -31,7 +31,9 @@ export async function readReportFile(path: string, name: string): Promise<Report
     recorder.take(object);
   };
   const { kind, notes } = await readPath(path, take);
-  const parts = [...recorders].map(([part, recorder]) => recorder.run(part === '' ? name : `${name}, ${part}`));
+  const parts = [...recorders]
+    .map(([part, recorder]) => recorder.run(part === '' ? name : `${name}, ${part}`))
+    .map((run) => (kind === 'TensorBoard' ? { ...run, unit: 'step' as const } : run));
   const runs = parts.filter(({ points }) => points.length > 0);
   if (runs.length === 0) {
     const others = parts.reduce((sum, run) => sum + run.others, 0);

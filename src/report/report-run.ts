@@ -8,7 +8,7 @@ export type Flaw = 'infinite' | 'collapsed' | 'unreliable';
 
 /** A reading where it is drawn. */
 export interface RunPoint {
-  /** Training batches seen, or the number of a checkpoint, from 1. */
+  /** The step, or the number of a checkpoint, from 1. */
   readonly at: number;
   readonly reading: ChartReading;
   /** The file that was measured, where there is no step. */
@@ -25,7 +25,7 @@ export interface RunProblem extends ChartProblem {
   readonly at: number;
 }
 
-/** A number that was logged, over training batches. */
+/** A number that was logged, over steps. */
 export interface LoggedPoint {
   readonly at: number;
   readonly value: number;
@@ -36,6 +36,8 @@ export interface ReportRun {
   readonly name: string;
   /** Whether its readings lie over the steps of a training. */
   readonly hasSteps: boolean;
+  /** What a step is: a training batch, or whatever the names of checkpoints and TensorBoard count. */
+  readonly unit: 'batch' | 'step';
   /** In the order of the axis. */
   readonly points: readonly RunPoint[];
   readonly problems: readonly RunProblem[];
@@ -117,10 +119,12 @@ export function runRecorder(): RunRecorder {
     },
     run(name) {
       const hasSteps = taken.some((each) => 'reading' in each && each.reading.step !== undefined);
-      const { entries, replaced } = hasSteps ? overSteps(taken) : inOrder(taken);
+      const isOfFiles = taken.every((each) => 'problem' in each || modelOf(each.reading) !== undefined);
+      const { entries, replaced } = hasSteps ? overSteps(isOfFiles ? byStep(taken) : taken) : inOrder(taken);
       return {
         name,
         hasSteps,
+        unit: isOfFiles ? 'step' : 'batch',
         points: entries.flatMap(({ step, reading }) => (reading ? [pointOf(step, reading)] : [])),
         problems: entries.flatMap(({ step, problem }) => (problem ? [{ ...problem, at: step }] : [])),
         logged: new Map(
@@ -134,6 +138,22 @@ export function runRecorder(): RunRecorder {
       };
     },
   };
+}
+
+/** The file that was measured. */
+function modelOf(reading: ChartReading): string | undefined {
+  const { model } = reading as { readonly model?: unknown };
+  return typeof model === 'string' ? model : undefined;
+}
+
+/** Saved models do not come in the order of their steps; where one does later, no training was resumed there. Later readings of a step count. */
+function byStep(taken: readonly Taken[]): Taken[] {
+  let last = 0;
+  const placed = taken.map((each) => {
+    last = 'problem' in each ? (each.problem.step ?? last) : (each.reading.step ?? last + 1);
+    return { each, step: last };
+  });
+  return placed.sort((a, b) => a.step - b.step).map(({ each }) => each);
 }
 
 type Placed = Pick<Entry, 'step' | 'reading' | 'problem'>;
@@ -178,8 +198,7 @@ function pointOf(at: number, reading: ChartReading): RunPoint {
   // An error that cannot be trusted makes no 95% interval, and a value of 0 or more has none below 0.
   const half = halfInterval({ standardError: standardError ?? Number.NaN });
   const hasInterval = reliable !== false && Number.isFinite(value) && Number.isFinite(half);
-  const { model } = reading as { readonly model?: unknown };
-  const name = typeof model === 'string' ? model : epoch === undefined ? undefined : `epoch ${epoch + 1}`;
+  const name = modelOf(reading) ?? (epoch === undefined ? undefined : `epoch ${epoch + 1}`);
   return {
     at,
     reading,

@@ -39,7 +39,10 @@ export function reportTable(runs: readonly ShownRun[], caption: string): string 
       ? [{ title: 'Run', kind: 'name' as const, cell: ({ run }: ShownRun) => textCell(run.name) }]
       : []),
     hasSteps
-      ? { title: 'Batch', cell: (_, { at }) => numberCell(at, 15) }
+      ? {
+          title: runs.every(({ run }) => run.unit === 'batch') ? 'Batch' : 'Step',
+          cell: (_, { at }) => numberCell(at, 15),
+        }
       : { title: 'Number', cell: (_, { at }) => numberCell(at, 15) },
     hasSteps
       ? { title: 'Epoch', cell: (_, { reading: { epoch } }) => numberCell(epoch === undefined ? undefined : epoch + 1) }
@@ -108,7 +111,7 @@ const PROBLEMS = 100;
 export function problemList(runs: readonly ShownRun[]): string {
   const all = runs.flatMap(({ run }) => run.problems.map((problem) => ({ run, problem })));
   const items = all.slice(0, PROBLEMS).map(({ run, problem }) => {
-    const when = run.hasSteps ? `batch ${digits(problem.at, 15)}: ` : '';
+    const when = run.hasSteps ? `${run.unit} ${digits(problem.at, 15)}: ` : '';
     const whose = runs.length > 1 ? `${run.name}, ` : '';
     return `<li>${xml(`${whose}${when}${problemLine(problem)}`)}</li>`;
   });

@@ -17,9 +17,9 @@ const countedFlaws: Readonly<Record<Flaw, string>> = {
   unreliable: 'with an error that is not reliable',
 };
 
-/** `batch 375, epoch 3`, or the name of a checkpoint. */
+/** `batch 375, epoch 3`, `step 375`, or the name of a checkpoint. */
 export function placeOf(run: ReportRun, { at, reading, model }: RunPoint): string {
-  return run.hasSteps ? whenOf(at, reading.epoch) : (model ?? `reading ${digits(at, 15)}`);
+  return run.hasSteps ? whenOf(at, reading.epoch, run.unit) : (model ?? `reading ${digits(at, 15)}`);
 }
 
 /** Of readings with a number: none of them may be one that has collapsed, which says nothing of a minimum. */

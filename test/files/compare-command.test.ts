@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { type CompareCommandOptions, compareCommand } from '../../src/files/compare-command.js';
 import { denseModel, npy, saveModel, testFolder } from './saved-model.js';
@@ -39,7 +40,7 @@ test('a table, with the difference to the first and the flattest', async () => {
   expect(two).toMatch(/two +[\d.]+ +[\d.]+ +[+-][\d.]+ {2}(sharper|flatter)$/);
   expect(again).toMatch(/one again +[\d.]+ +[\d.]+ +0 {2}within noise$/);
   expect(difference).toBe(`Differences are to ${models[0]}.`);
-  expect(best).toMatch(/^Flattest: /);
+  expect(best).toMatch(/^Flattest, whatever its loss, which --labels would bring: /);
   expect([notes, complaints]).toEqual([[], []]);
 });
 
@@ -50,8 +51,8 @@ test('to another model, as JSON and CSV', async () => {
   expect(rows[0]).toMatchObject({ differenceError: 0, parameters: expect.any(Array) });
   expect(rows[1]).not.toHaveProperty('difference');
   const lines = (await run(models, { data: data(), csv: true })).out.trim().split('\n');
-  expect(lines[0]).toMatch(/^model,.*,difference,differenceError,verdict$/);
-  expect(lines[3]).toMatch(/,0,0,same$/);
+  expect(lines[0]).toMatch(/^model,.*,difference,differenceError,paired,verdict$/);
+  expect(lines[3]).toMatch(/,0,0,true,same$/);
 });
 
 test('readings that are there already, by model or step; the last of a model counts', async () => {
@@ -115,4 +116,41 @@ test.each<[given: string[], options: CompareCommandOptions, line: RegExp]>([
   [['package.jsonl'], { random: 3 }, /leave --data and --random out/],
 ])('%j with %j is refused in one line', async (given, options, line) => {
   expect(await run(given, options)).toEqual({ out: '', notes: [], complaints: [[expect.stringMatching(line), 2]] });
+});
+
+test('sampled readings of models that are measured now have the error of the pairs that both have drawn', async () => {
+  const twoLayers = () =>
+    tfl.sequential({
+      layers: [
+        tfl.layers.dense({ inputShape: [3], units: 4, kernelInitializer: tfl.initializers.heNormal({ seed: 1 }) }),
+        tfl.layers.reLU(),
+        tfl.layers.dense({
+          units: 3,
+          activation: 'softmax',
+          kernelInitializer: tfl.initializers.heNormal({ seed: 2 }),
+        }),
+      ],
+    });
+  const training = { loss: 'categorical_crossentropy' };
+  const one = await saveModel(twoLayers(), folder.at('w1'), training);
+  const other = await saveModel(twoLayers(), folder.at('w2'), training);
+  const sampled = { random: 2000, method: 'pairs=200', json: true };
+  const { out, complaints } = await run([one, other], sampled);
+  expect(complaints).toEqual([]);
+  const [first, second] = JSON.parse(out);
+  expect(first.standardError).toBeGreaterThan(0);
+  // The same network draws the same pairs.
+  expect(second).toMatchObject({ difference: 0, differenceError: 0, paired: true, verdict: 'same' });
+});
+
+test('the loss is a column, and the flattest is one of those with a low one', async () => {
+  const line = (model: string, minimumSharpness: number, loss: number) =>
+    `${JSON.stringify({ model, minimumSharpness, loss, standardError: 0, reliable: true, trace: 3, samples: 4, exact: true })}\n`;
+  writeFileSync(folder.at('l.jsonl'), line('start', 0.6, 1.6) + line('middle', 3, 0.109) + line('end', 4, 0.1));
+  const { out } = await run([folder.at('l.jsonl')], {});
+  expect(out).toMatch(/^model +Minimum Sharpness +trace +loss +difference\n/);
+  expect(out.trim().split('\n').slice(-2)).toEqual([
+    'Flattest at a loss of at most 10% above the lowest, 0.1: middle.',
+    'Flatter, but at a higher loss, as networks are that have learned less: start (16 times the lowest).',
+  ]);
 });

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { compareReadings, flattest, unlikeReadings } from '../../src/files/reading-comparison.js';
 import type { SharpnessReading } from '../../src/measure/reading.js';
+import { type DrawnValues, errorOfDifference } from '../../src/traces/sampling/paired.js';
 
 const reading = (minimumSharpness: number, standardError = 0, others: Partial<SharpnessReading> = {}) =>
   ({ minimumSharpness, standardError, reliable: true, samples: 10, exact: true, ...others }) as SharpnessReading;
+
+const none = new Map();
 
 test('differences to the first, or to another, with the root of both errors squared', () => {
   const readings = new Map([
@@ -13,18 +16,18 @@ test('differences to the first, or to another, with the root of both errors squa
     ['d', reading(20, 1, { reliable: false })],
     ['e', reading(8)],
   ]);
-  expect(compareReadings(readings).map(({ reading: _, ...rest }) => rest)).toEqual([
+  expect(compareReadings(readings, none).map(({ reading: _, ...rest }) => rest)).toEqual([
     { model: 'a' },
-    { model: 'b', difference: 2, differenceError: 0.5, verdict: 'sharper' },
-    { model: 'c', difference: 9.1 - 10, differenceError: 0.5, verdict: 'same' },
-    { model: 'd', difference: 10, differenceError: Math.hypot(1, 0.3), verdict: 'unknown' },
-    { model: 'e', difference: -2, differenceError: 0.3, verdict: 'flatter' },
+    { model: 'b', difference: 2, differenceError: 0.5, paired: false, verdict: 'sharper' },
+    { model: 'c', difference: 9.1 - 10, differenceError: 0.5, paired: false, verdict: 'same' },
+    { model: 'd', difference: 10, differenceError: Math.hypot(1, 0.3), paired: false, verdict: 'unknown' },
+    { model: 'e', difference: -2, differenceError: 0.3, paired: false, verdict: 'flatter' },
   ]);
-  expect(compareReadings(readings, 'e')[0]).toMatchObject({ difference: 2, verdict: 'sharper' });
-  expect(() => compareReadings(readings, 'f')).toThrow(
+  expect(compareReadings(readings, none, 'e')[0]).toMatchObject({ difference: 2, verdict: 'sharper' });
+  expect(() => compareReadings(readings, none, 'f')).toThrow(
     "there is no reading of 'f' to compare with, only of a, b, c, d, e.",
   );
-  expect(compareReadings(new Map())).toEqual([]);
+  expect(compareReadings(new Map(), none)).toEqual([]);
 });
 
 test('exact readings differ by their number, but for what float32 rounds', () => {
@@ -34,6 +37,7 @@ test('exact readings differ by their number, but for what float32 rounds', () =>
       ['b', reading(100.0005)],
       ['c', reading(100.01)],
     ]),
+    none,
   );
   expect([rounded!.verdict, other!.verdict]).toEqual(['same', 'sharper']);
   const [, infinite] = compareReadings(
@@ -41,6 +45,7 @@ test('exact readings differ by their number, but for what float32 rounds', () =>
       ['a', reading(1)],
       ['b', reading(Number.POSITIVE_INFINITY)],
     ]),
+    none,
   );
   expect(infinite!.verdict).toBe('unknown');
 });
@@ -53,8 +58,9 @@ test('the flattest, and those that cannot be told from it', () => {
     ['dead', reading(0, 0, { collapsed: true })],
     ['rough', reading(1, 1, { reliable: false })],
   ]);
-  expect(flattest(readings)).toEqual(['b', 'a']);
-  expect(flattest(new Map([['dead', reading(0, 0, { collapsed: true })]]))).toEqual([]);
+  expect(flattest(readings, none)).toEqual({ names: ['b', 'a'], atHigherLoss: [] });
+  const dead = new Map([['dead', reading(0, 0, { collapsed: true })]]);
+  expect(flattest(dead, none)).toEqual({ names: [], atHigherLoss: [] });
   expect(unlikeReadings(readings)).toEqual(['dead has collapsed: that it is flat is no good sign.']);
 });
 
@@ -71,4 +77,55 @@ test('what readings should have in common', () => {
     'Readings are of 10, 5 samples: compare those of the same data.',
     'Some traces are those of the Hessian, others of its Gauss-Newton part: compare those measured by the same method.',
   ]);
+});
+
+test('the flattest of similar loss, since MS is low where little has been learned', () => {
+  const readings = new Map([
+    ['start', reading(0.6, 0, { loss: 1.6 })],
+    ['middle', reading(3, 0, { loss: 0.104 })],
+    ['end', reading(4, 0, { loss: 0.1 })],
+    ['dead', reading(0, 0, { loss: 0.01, collapsed: true })],
+  ]);
+  expect(flattest(readings, none)).toEqual({
+    names: ['middle'],
+    lowestLoss: 0.1,
+    atHigherLoss: [{ name: 'start', loss: 1.6 }],
+  });
+  // Losses that are not all known say nothing.
+  const unknown = new Map([...readings, ['new', reading(5)] as const]);
+  expect(flattest(unknown, none)).toEqual({ names: ['start'], atHigherLoss: [] });
+});
+
+test('pairs that both have drawn make the error, unless they are too few', () => {
+  const sample = (shift: number): DrawnValues => {
+    const places = Array.from({ length: 100 }, (_, i) => i);
+    const inclusion = places.map(() => 0.5);
+    return { places, inclusion, values: places.map((i) => 0.05 * (1 + (i % 7)) + 0.001 * shift * (i % 5)) };
+  };
+  const [one, other] = [sample(0), sample(1)];
+  const readings = new Map([
+    ['a', reading(40, 1)],
+    ['b', reading(40.4, 1)],
+  ]);
+  const drawn = new Map([
+    ['a', one],
+    ['b', other],
+  ]);
+  const { standardError } = errorOfDifference(one, other);
+  expect(standardError).toBeLessThan(0.05);
+  expect(compareReadings(readings, none)[1]).toMatchObject({ verdict: 'same', paired: false });
+  expect(compareReadings(readings, drawn)[1]).toMatchObject({
+    verdict: 'sharper',
+    paired: true,
+    differenceError: standardError,
+  });
+  expect(flattest(readings, none).names).toEqual(['a', 'b']);
+  expect(flattest(readings, drawn).names).toEqual(['a']);
+  const few = new Map(
+    [...drawn].map(([name, { places, inclusion, values }]) => [
+      name,
+      { places: places.slice(0, 10), inclusion: inclusion.slice(0, 10), values: values.slice(0, 10) },
+    ]),
+  );
+  expect(compareReadings(readings, few)[1]).toMatchObject({ verdict: 'same', paired: false });
 });

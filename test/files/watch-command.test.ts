@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { type WatchCommandOptions, watchCommand } from '../../src/files/watch-command.js';
+import { eventFilesIn, readEventFiles } from '../../src/report/event-files.js';
+import { readJsonLines } from '../../src/training/files/json-lines.js';
 import { denseModel, npy, saveModel, testFolder } from './saved-model.js';
 
 const folder = testFolder();
@@ -69,14 +71,16 @@ test('a training saves, and watch is killed and begun again: each checkpoint is 
 
 async function run(path: string, options: WatchCommandOptions) {
   const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const error = vi.spyOn(console, 'error').mockReturnValue();
   const complaints: [string, number][] = [];
   const random = options.data === undefined && { random: 3 };
   await watchCommand(path, { backend: 'cpu', once: true, ...random, ...options }, (line, code) =>
     complaints.push([line, code]),
   );
   const printed = out.mock.calls.map(([text]) => String(text)).join('');
+  const notes = error.mock.calls.map(([line]) => String(line)).filter((line) => /step \d/.test(line));
   vi.restoreAllMocks();
-  return { out: printed, complaints };
+  return { out: printed, notes, complaints };
 }
 
 test('lines on standard output, and steps that are counted on', async () => {
@@ -88,9 +92,12 @@ test('lines on standard output, and steps that are counted on', async () => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(lines.map(({ step }) => step)).toEqual([0, 7]);
+  expect(lines.map(({ run, step }) => [run, step])).toEqual([
+    ['best', 0],
+    [undefined, 7],
+  ]);
   expect((await run(folder.at('two'), {})).out).toMatch(
-    /^\S+best\/model\.json: Minimum Sharpness [\d.]+ at batch 0 \(.*\n\S+/,
+    /^\S+best\/model\.json, step 0: Minimum Sharpness [\d.]+ \(.*\n\S+/,
   );
 });
 
@@ -104,4 +111,43 @@ test('a damaged one costs a line, and wrong words and data one before anything i
     ["cannot read 'none.npy': there is no such file.", 2],
   ]);
   expect((await run(folder.at('bad'), { jsonl: 's3://a/b.jsonl' })).complaints).toHaveLength(1);
+});
+
+test('several trainings are a run each, and a restart hides nothing of them', async () => {
+  const [root, logs, jsonl] = [folder.at('sweep'), folder.at('sweep logs'), folder.at('sweep.jsonl')];
+  const save = (...names: string[]) => saveModel(denseModel(), folder.at('sweep', ...names), { loss: 'mse' });
+  for (const names of [['sgd', 'epoch-1'], ['sgd', 'epoch-2'], ['sgd', 'epoch-3'], ['adam', 'epoch-1'], ['best']]) {
+    await save(...names);
+  }
+  const watch = () => run(root, { jsonl, tensorboard: logs });
+  const { notes, complaints } = await watch();
+  expect(complaints).toEqual([]);
+  expect(notes.map((line) => line.slice(line.indexOf('sweep/')))).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(
+        /^sweep\/sgd\/epoch-\d\/model.json, run 'sgd': step \d, the number at 'epoch' in its name$/,
+      ),
+      "sweep/adam/epoch-1/model.json, run 'adam': step 1, the number at 'epoch' in its name",
+      "sweep/best/model.json, run 'best': step 0, counted, since its name has no number",
+    ]),
+  );
+  expect(notes).toHaveLength(3);
+  // Overwritten while nobody looked.
+  await save('sgd', 'epoch-2');
+  await save('best');
+  expect((await watch()).complaints).toEqual([]);
+  const points = readJsonLines<Line & { run?: string }>(jsonl).map(({ run: name, step }) => `${name} ${step}`);
+  expect(points.sort()).toEqual(['adam 1', 'best 0', 'best 1', 'sgd 1', 'sgd 2', 'sgd 2', 'sgd 3']);
+  const steps = async (name: string) => {
+    const found: number[] = [];
+    for (const files of (await eventFilesIn(join(logs, name))).values()) {
+      await readEventFiles(files, (reading) => found.push((reading as Line).step));
+    }
+    return found.sort();
+  };
+  expect(readdirSync(logs).sort()).toEqual(['adam', 'best', 'sgd']);
+  expect([await steps('sgd'), await steps('best')]).toEqual([
+    [1, 2, 2, 3],
+    [0, 1],
+  ]);
 });

@@ -98,3 +98,61 @@ it('says what is cut off, and tells files of events by what they hold', async ()
   expect(objects[4]).not.toHaveProperty('trace', 36);
   expect(notes[0]).toMatch(/^the last \d+ bytes of '.*' left out: a record there is cut off or broken$/);
 });
+
+const writtenBy = (program: string) => filesOf(join('test/fixtures/event-files', program));
+const points = (objects: object[]) =>
+  (objects as { step: number; minimumSharpness?: number }[]).map((each) => [each.step, each.minimumSharpness]);
+
+it('what tensorboardX writes: a restart voids what it passes again, and numbers that are not finite are numbers', async () => {
+  const [infinite, ...files] = (await writtenBy('tensorboardx')).sort(
+    (a, b) => +b.includes('infinite') - +a.includes('infinite'),
+  );
+  const { objects, notes } = await readAll(files);
+  expect(points(objects)).toEqual([
+    [0, 30],
+    [10, 15],
+    [20, 10],
+    [30, 15],
+    [40, 12],
+  ]);
+  expect(objects[4]).toMatchObject({ trace: 24 });
+  expect(notes).toEqual([]);
+  expect(points((await readAll([infinite!])).objects)).toEqual([
+    [0, Number.NaN],
+    [1, Number.POSITIVE_INFINITY],
+    [2, 3],
+  ]);
+});
+
+it('what TensorFlow 2 writes: tensors with plugin data, and restarts that say nothing of it', async () => {
+  const { objects, notes } = await readAll(await writtenBy('tf2'));
+  expect(points(objects)).toEqual([
+    [0, 4],
+    [1, 3.5],
+    [2, 3],
+    [3, 2.5],
+    [2, 7],
+    [3, 6.5],
+  ]);
+  expect(objects[0]).toMatchObject({ standardError: 0.125 });
+  expect(notes).toEqual(["other tags left out: 'weights'"]);
+});
+
+it("what tf.js' own writer writes", async () => {
+  const { objects, notes } = await readAll(await writtenBy('tfjs-node'));
+  expect(points(objects)).toEqual([
+    [0, 5],
+    [1, 4],
+    [2, 3],
+  ]);
+  expect(notes).toEqual([]);
+});
+
+it("logs of Keras' callback are no readings, which is said", async () => {
+  const { objects, notes } = await readAll(await writtenBy('keras'));
+  expect(objects).toEqual([]);
+  expect(notes).toEqual([
+    "'epoch_minimumSharpness' left out: logs of epochs have no errors, and go on with the last value where there was no reading; tensorBoardWriter writes readings",
+    "other tags left out: 'epoch_loss' and 'epoch_learning_rate'",
+  ]);
+});

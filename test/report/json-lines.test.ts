@@ -26,3 +26,9 @@ it('leaves JSON over several lines, and arrays, to another reader', () => {
   expect(read('[\n{"a":1}\n]').result).toBeUndefined();
   expect(read('{\n  "a": 1\n}').result).toBeUndefined();
 });
+
+it('lines of several runs are told from each other by their run', () => {
+  const runs: (string | undefined)[] = [];
+  readJsonLines(bytes('{"run":"sgd","a":1}\n{"a":2}\n{"run":"adam","a":3}'), (_, run) => runs.push(run));
+  expect(runs).toEqual(['sgd', undefined, 'adam']);
+});

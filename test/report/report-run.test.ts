@@ -94,3 +94,20 @@ it('a loss that is not finite is a number, as JSON and jsonLinesWriter have it, 
   ]);
   expect(run.points.map(({ reading: { loss } }) => loss)).toEqual([Number.NaN, Number.POSITIVE_INFINITY, undefined]);
 });
+
+it('checkpoints of a run lie over their steps, whenever they were measured, and the last reading of each counts', () => {
+  const recorder = runRecorder();
+  const of = (step: number, minimumSharpness: number) => ({ model: `epoch-${step}.keras`, step, minimumSharpness });
+  for (const each of [of(1, 9), of(2, 8), of(4, 6), of(3, 7), of(5, 5), of(2, 80)]) {
+    recorder.take(each);
+  }
+  const { unit, points } = recorder.run('watched');
+  expect(unit).toBe('step');
+  expect(points.map(({ at, reading: { minimumSharpness } }) => [at, minimumSharpness])).toEqual([
+    [1, 9],
+    [2, 80],
+    [3, 7],
+    [4, 6],
+    [5, 5],
+  ]);
+});

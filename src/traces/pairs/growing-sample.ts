@@ -40,6 +40,8 @@ export interface PairSource {
   /** Whether to give up rather than stay with the largest sample, since measuring everything is cheaper then. */
   readonly allBeyond: boolean;
   drawing(count: number): Walk<Draw>;
+  /** Whether a pair has the same number, and so the same random number, whatever the network. */
+  readonly hasPlaces?: boolean;
   /** Sample of a pair. */
   sampleOf(pair: number): number;
   rows(indices: readonly number[]): PairRows;
@@ -93,7 +95,7 @@ export async function growingSample(
 
 /** A draw with what the kernel found. */
 function pairSampleOf(
-  { samples, population, sampleOf }: PairSource,
+  { samples, population, hasPlaces, sampleOf }: PairSource,
   closedForm: ClosedFormTraces,
   { indices, inclusion }: Draw,
   known: ReadonlyMap<number, readonly number[]>,
@@ -104,6 +106,7 @@ function pairSampleOf(
     closedForm: closedForm.sums,
     ...(closedForm.loss && { loss: closedForm.loss }),
     inclusion,
+    ...(hasPlaces && { places: indices }),
     traces: closedForm.sums.map((sum, b) =>
       sum === null ? indices.map((i) => (known.get(i) as readonly number[])[b]) : [],
     ),

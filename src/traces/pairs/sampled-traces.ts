@@ -5,6 +5,7 @@ import {
   type Variance,
   varianceOfTotal,
 } from '../sampling/horvitz-thompson.js';
+import type { DrawnValues } from '../sampling/paired.js';
 import { varianceOfPart } from '../sampling/two-phase.js';
 import type { LossSums } from '../trace-sums.js';
 
@@ -31,6 +32,11 @@ export interface PairSample {
   readonly closedForm: readonly (number | null)[];
   /** pi of each pair drawn. */
   readonly inclusion: readonly number[];
+  /**
+   * Each pair drawn, by its place among all of the data, where one seed gives a pair the same random number in every network. A
+   * `SharpnessSample` has none.
+   */
+  readonly places?: readonly number[];
   /** t_{b,i}: for each parameter, one number a pair drawn; empty where the sum is known. */
   readonly traces: readonly (readonly number[])[];
   /** Over the samples run, where their losses are known. */
@@ -76,6 +82,19 @@ export class SampledTraces {
   errorOf(factors: readonly number[]): TotalError {
     const error = errorOfSum(this.#variancesOfDraws(factors), this.#variancesOfParts(factors));
     return { ...error, standardError: error.standardError / this.samples, margin: error.margin / this.samples };
+  }
+
+  /**
+   * The part of sum_b factors_b T_b that each pair drawn is, for the difference to another network; undefined where more than these
+   * pairs was left to chance, or where another network would draw others.
+   */
+  drawn(factors: readonly number[]): DrawnValues | undefined {
+    const [share] = this.shares;
+    if (this.shares.length > 1 || share.part || (share.inclusion.length > 0 && !share.places)) {
+      return undefined;
+    }
+    const { inclusion, places = [] } = share;
+    return { places, inclusion, values: combined(share, factors).map((value) => value / this.samples) };
   }
 
   /**

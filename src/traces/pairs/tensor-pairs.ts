@@ -29,6 +29,7 @@ export function tensorPairs(
     shapes: shapesOfSample(inputs),
     largest: grows ? Math.floor(sizes.length / 2) : sizes.length - 1,
     allBeyond: true,
+    hasPlaces: true,
     drawing: (count) => paretoSampling(sizes, count, uniforms(seed)),
     sampleOf,
     rows: (pairs) => ({

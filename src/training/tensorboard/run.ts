@@ -33,6 +33,8 @@ interface Run {
   readonly prefixes: Set<string>;
   /** Prefixes with a chart of their interval, also those of writers that have ended: TensorBoard takes a run's latest layout. */
   readonly charts: Set<string>;
+  /** Whether a new event file voids what files before it hold of its first step and later ones. */
+  readonly purge: boolean;
   /** Undefined where it was removed, and could not be made anew. */
   file: EventFile | undefined;
   /** What the file holds already. */
@@ -59,16 +61,24 @@ const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: ne
  * Joins the run of a folder, which is made where it is missing, with a new event file if this is the only writer.
  *
  * @param onRemoved told that the event file was removed and is made anew.
+ * @param purge whether a new event file voids what files before it hold of its first step and later ones; the first writer decides.
  * @throws Error with one line where a writer of this process has the same prefix there, or another process or thread writes to the
  *   folder; what `mkdirSync` and `openEventFile` throw.
  */
-export function joinRun(folder: string, prefix: string, onRemoved: () => void): RunWriter {
+export function joinRun(folder: string, prefix: string, onRemoved: () => void, purge = true): RunWriter {
   // Programs change their folder.
   const logdir = resolve(folder);
   mkdirSync(logdir, { recursive: true });
   const path = realpathSync(logdir);
   const charts = chartsOf.get(path) ?? new Set<string>();
-  const run = runs.get(path) ?? { logdir, prefixes: new Set(), charts, file: openAlone(logdir), holds: nothing() };
+  const run = runs.get(path) ?? {
+    logdir,
+    prefixes: new Set(),
+    charts,
+    purge,
+    file: openAlone(logdir),
+    holds: nothing(),
+  };
   if (run.prefixes.has(prefix)) {
     throw new Error(
       `another writer of this program draws into the same charts, '${prefix}/...': give each a folder of its own or a prefix, or end the ` +
@@ -123,10 +133,10 @@ const NEVER = 2n ** 62n;
  * all tags. Where they hold none of this program's prefixes, nothing must go. A start is written there too: TensorBoard takes the first of
  * a run for its beginning, and only those after it for resumptions.
  */
-function startOf({ logdir, prefixes }: Run, step: bigint): bigint {
+function startOf({ logdir, prefixes, purge }: Run, step: bigint): bigint {
   const files = eventFilesOf(logdir);
   const isKnown = (prefix: string) => files.some((file) => holdsTags(file, prefix));
-  return files.length === 1 || [...prefixes].some(isKnown) ? step : NEVER;
+  return purge && (files.length === 1 || [...prefixes].some(isKnown)) ? step : NEVER;
 }
 
 function append(

@@ -1,5 +1,5 @@
 import type { Observer } from 'rxjs';
-import { checkKnownOptions, checkText } from '../../checks.js';
+import { checkBoolean, checkKnownOptions, checkText } from '../../checks.js';
 import type { SharpnessReading } from '../../measure/reading.js';
 import { reasonOf } from '../../warnings.js';
 import type { ControlledValue } from '../control/steer.js';
@@ -26,9 +26,14 @@ export interface TensorBoardWriterOptions {
    * charts of their own in one folder instead, give each writer a prefix. Two with the same are refused.
    */
   readonly prefix?: string;
+  /**
+   * Whether what earlier event files of the folder hold of the first step and later ones is void, as where a training is resumed. Default
+   * true. `false` is for readings that do not come in the order of their steps, such as those of saved models.
+   */
+  readonly purge?: boolean;
 }
 
-const knownOptions = { prefix: true } satisfies Record<keyof TensorBoardWriterOptions, true>;
+const knownOptions = { prefix: true, purge: true } satisfies Record<keyof TensorBoardWriterOptions, true>;
 
 /** Where points go. */
 interface Sink {
@@ -50,7 +55,7 @@ function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
   };
 }
 
-function openSink(target: string | SummaryFileWriter, prefix: string): Sink {
+function openSink(target: string | SummaryFileWriter, prefix: string, purge: boolean): Sink {
   if (typeof target !== 'string') {
     if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
       return summaryFileWriterSink(target);
@@ -66,7 +71,7 @@ function openSink(target: string | SummaryFileWriter, prefix: string): Sink {
       `tensorBoardWriter: the event file in '${target}' was removed with what it held: a new one is made for later readings`,
     );
   try {
-    const run = joinRun(target, prefix, sayRemoved);
+    const run = joinRun(target, prefix, sayRemoved, purge);
     return { write: run.write, close: run.leave };
   } catch (error) {
     throw new Error(`tensorBoardWriter: cannot write to the log folder '${target}': ${reasonOf(error)}`, {
@@ -113,7 +118,7 @@ function pointsOf(value: Written, prefix: string): ScalarPoint[] {
  * Given a folder, it opens a new event file in it, now and once; writers of one program with prefixes of their own share it. Every
  * reading is with the operating system when the observer returns: a running TensorBoard sees it, and a process that is killed loses
  * none. In a folder that holds charts of the same prefix, from a training that is resumed, the file begins with the step of the first
- * value written to it: what files before it have of that step and later ones, TensorBoard leaves out. Where the file is removed, a new
+ * value written to it: what files before it have of that step and later ones, TensorBoard leaves out, unless `purge` is false. Where the file is removed, a new
  * one is made for the next reading, with a warning.
  * Given a `tf.node.summaryFileWriter`, there are the charts alone and without descriptions, because tfjs-node does not take any.
  *
@@ -130,9 +135,10 @@ export function tensorBoardWriter(
   options: TensorBoardWriterOptions = {},
 ): Observer<SharpnessReading | EpochLogs | ControlledValue> {
   checkKnownOptions('tensorBoardWriter', options, knownOptions);
-  const { prefix = 'sharpness' } = options;
+  const { prefix = 'sharpness', purge = true } = options;
   checkText('tensorBoardWriter: prefix', prefix, "name the charts, for example 'sharpness'");
-  const sink = openSink(target, prefix);
+  checkBoolean('tensorBoardWriter: purge', purge);
+  const sink = openSink(target, prefix, purge);
   let nextStep = 0;
   let closed = false;
   const attempt = triedWriting('tensorBoardWriter: TensorBoard misses readings');

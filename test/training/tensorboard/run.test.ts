@@ -48,6 +48,20 @@ it('who has left may come again, to a file of its own', () => {
   expect(eventFiles(logdir)).toHaveLength(2);
 });
 
+it('a writer that purges nothing starts beyond all steps', () => {
+  for (const step of [5, 3]) {
+    const run = joinRun(logdir, 'p', never, false);
+    run.write([point(1)], step);
+    run.leave();
+  }
+  expect(
+    starts()
+      .flat()
+      .every((start) => start > 2 ** 60),
+  ).toBe(true);
+  expect(starts()).toHaveLength(2);
+});
+
 /** A writer's file with one point, ended. */
 function written(folder: string, prefix: string, step: number): void {
   const run = joinRun(folder, prefix, never);
