@@ -1,10 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { measureSharpness, type SharpnessReading } from 'tfjs-sharpness';
 import { mean } from '../statistics.js';
-import { evaluate, type Samples } from './training.js';
-
-/** Named numbers of a network with its weights, on the images it was trained on. */
-export type Measure = (model: tf.LayersModel, samples: Samples) => Promise<Readonly<Record<string, number>>>;
+import { evaluate, type Measure } from './training.js';
 
 /** How many eigenvalues. */
 const EIGENVALUES = 5;
