@@ -46,13 +46,21 @@ export const BOOTSTRAP_DRAWS = 2000;
  * The 95% percentile interval of a number that was computed from some things, by drawing as many of these with replacement. The draws
  * are always the same. Those without a value (NaN) do not count.
  */
-export function bootstrap<T>(
-  things: readonly T[],
-  compute: (drawn: readonly T[]) => number,
-): [low: number, high: number] {
+export const bootstrap = <T>(things: readonly T[], compute: (drawn: readonly T[]) => number) =>
+  percentiles((random) => compute(drawn(things, random)));
+
+/**
+ * The same of things in groups, whose members are not independent of each other: groups are drawn with replacement, and then from each
+ * as many of its members.
+ */
+export const bootstrapOfGroups = <T>(groups: readonly (readonly T[])[], compute: (drawn: readonly T[]) => number) =>
+  percentiles((random) => compute(drawn(groups, random).flatMap((group) => drawn(group, random))));
+
+const drawn = <T>(things: readonly T[], random: () => number) =>
+  things.map(() => things[Math.floor(random() * things.length)]!);
+
+function percentiles(once: (random: () => number) => number): [low: number, high: number] {
   const random = generator(1);
-  const found = Array.from({ length: BOOTSTRAP_DRAWS }, () =>
-    compute(things.map(() => things[Math.floor(random() * things.length)]!)),
-  ).filter((value) => !Number.isNaN(value));
+  const found = Array.from({ length: BOOTSTRAP_DRAWS }, () => once(random)).filter((value) => !Number.isNaN(value));
   return [quantile(found, 0.025), quantile(found, 0.975)];
 }
