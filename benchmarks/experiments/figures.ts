@@ -122,9 +122,46 @@ const sharpnessOverLoss = (lines: Lines) =>
     ],
   );
 
+/** Networks of the sweep at the end of training: what goes along with the gap may be the training loss, which is their colour. */
+const sweep = ({ sweep: runs }: Lines): TopLevelSpec => ({
+  $schema: schema,
+  background: 'white',
+  data: {
+    values: runs
+      .map(({ dataset, ratio, snapshots }) => ({ dataset, ratio, look: snapshots.at(-1)! }))
+      .filter(({ look }) => look.minimumSharpness > 0)
+      .map(({ dataset, ratio, look }) => ({
+        part: `${dataset}, ${ratio === 0 ? 'labels as they are' : `${100 * ratio}% of the labels shuffled`}`,
+        sharpness: look.minimumSharpness,
+        gap: gapOf(look),
+        loss: look.loss,
+      })),
+  },
+  facet: { field: 'part', type: 'nominal', title: null },
+  columns: 2,
+  resolve: { scale: { y: 'independent' } },
+  spec: {
+    width: 330,
+    height: 220,
+    mark: { type: 'point', filled: true, size: 30, opacity: 0.8 },
+    encoding: {
+      x: { field: 'sharpness', type: 'quantitative', title: 'Minimum Sharpness', scale: { type: 'log' } },
+      y: { field: 'gap', type: 'quantitative', title: 'generalization gap (accuracy)', scale: { zero: false } },
+      color: {
+        field: 'loss',
+        type: 'quantitative',
+        title: 'training loss',
+        scale: { type: 'log', scheme: 'viridis' },
+      },
+    },
+  },
+  config,
+});
+
 /** The figures, by the names of their files. */
 export const figures: Readonly<Record<string, (lines: Lines) => TopLevelSpec>> = {
   gap,
   curves,
   'sharpness-over-loss': sharpnessOverLoss,
+  sweep,
 };

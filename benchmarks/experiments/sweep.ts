@@ -7,7 +7,7 @@ import { mlp } from './networks.js';
 import { shuffledLabels } from './shuffled-labels.js';
 import { type Measure, relabelled, rounded, type Samples, type Snapshot, sharpness, snapshotsOf } from './training.js';
 
-/** What the networks are trained on: 250 images of each; the rest of the 8 x 8 digits, and 1,000 of MNIST, are to test. */
+/** What the networks are trained on: the rest of the 8 x 8 digits, and 1,000 others of MNIST, are to test. */
 export const datasets = ['MNIST', 'digits'] as const;
 export type Dataset = (typeof datasets)[number];
 

@@ -107,22 +107,23 @@ export const sharpness: Measure = async (model, { images, labels }) => {
 };
 
 /**
- * Trains, and looks at the network on the way. Where a loss is no finite number any more, training has diverged and ends without a
- * snapshot of it.
+ * Trains, and looks at the network on the way. Where a weight is no finite number any more, training has diverged and ends without a
+ * snapshot of it. (Not every backend's loss would say so: clipped, NaN may come out as a number.)
  */
 export async function snapshotsOf(course: Course): Promise<Snapshot[]> {
   const { model, samples, test, batch, epochs, seed, beforeStep, measure, keep } = course;
   const random = generator(seed);
   const snapshots: Snapshot[] = [];
   const look = async (epoch: number) => {
-    const { loss, accuracy } = evaluate(model, samples);
-    if (!Number.isFinite(loss)) {
+    const weights = weightsOf(model);
+    if (!weights.every(Number.isFinite)) {
       return false;
     }
+    const { loss, accuracy } = evaluate(model, samples);
     const { loss: testLoss, accuracy: testAccuracy } = evaluate(model, test);
     const measured = await measure(model, samples);
     snapshots.push({ epoch, ...rounded({ loss, accuracy, testLoss, testAccuracy, ...measured }) } as Snapshot);
-    keep?.(epoch, weightsOf(model));
+    keep?.(epoch, weights);
     return true;
   };
 
