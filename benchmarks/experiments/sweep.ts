@@ -124,16 +124,18 @@ function squareImages(rows: tf.Tensor2D): tf.Tensor4D {
 }
 
 function samplesOf(setting: SweepSetting): [train: Samples, test: Samples] {
-  return tf.tidy(() => {
-    const all = setting.dataset === 'MNIST' ? [mnistDigits('train', IMAGES), mnistDigits('test', 1000)] : splitDigits();
-    const [train, test] = all.map(({ images, labels }) => ({ images: squareImages(images), labels })) as [
-      Samples,
-      Samples,
-    ];
+  const [images, labels, testImages, testLabels] = tf.tidy(() => {
+    const [train, test] = setting.dataset === 'MNIST' ? splitMnist() : splitDigits();
     const source = shuffledLabels(IMAGES, setting.ratio, seedOf(setting));
-    return [{ ...train, labels: relabelled(train.labels, source) }, test];
-  });
+    return [squareImages(train.images), relabelled(train.labels, source), squareImages(test.images), test.labels];
+  }) as [tf.Tensor4D, tf.Tensor2D, tf.Tensor4D, tf.Tensor2D];
+  return [
+    { images, labels },
+    { images: testImages, labels: testLabels },
+  ];
 }
+
+const splitMnist = (): [train: Digits, test: Digits] => [mnistDigits('train', IMAGES), mnistDigits('test', 1000)];
 
 /** The first of the 8 x 8 digits, and all others. */
 function splitDigits(): [train: Digits, test: Digits] {
@@ -150,7 +152,7 @@ function splitDigits(): [train: Digits, test: Digits] {
 const PAIRS = 128;
 
 /** The largest eigenvalue of the Gauss-Newton matrix, at the given and at the balanced scale; none of a network that is quite flat. */
-const largestEigenvalue: Measure = async (model, { images, labels }) => {
+const largestEigenvalue: Measure = async (model, { images, labels }): Promise<Record<string, number>> => {
   const options = { labels, method: { pairs: PAIRS }, eigenvalues: 1 } as const;
   const { topEigenvalues } = await measureSharpness(model, images, options);
   const [given, balanced] = [topEigenvalues?.given[0], topEigenvalues?.balanced[0]];
