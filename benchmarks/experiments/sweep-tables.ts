@@ -21,11 +21,18 @@ import {
 /** Correlations of fewer networks, or of fewer settings, say nothing. */
 const FEWEST_NETWORKS = 8;
 const FEWEST_SETTINGS = 3;
+const FEWEST_SEEDS = 3;
 /** Networks are compared where they first had these: that of a loss of 0.5 has begun to learn shuffled labels, too. */
 const LOSSES = [0.5, 0.1] as const;
 const ACCURACY = 0.9;
 /** A network that has learned next to nothing. */
 const UNLEARNED = 0.5;
+
+/** The question whether MS tells more than the training loss does. */
+const MORE_THAN_LOSS = 'size of tau of MS less that of training loss, at the end';
+
+const atLossTitle = (column: string, level: number) => `tau of ${column}, at loss ${level}`;
+const MS_AT_LOSS = LOSSES.map((level) => atLossTitle('MS', level));
 
 /** What measures are to tell: of each, more is worse. */
 const targets: readonly { readonly title: string; readonly of: (look: Look) => number }[] = [
@@ -97,11 +104,7 @@ const questions: readonly Question[] = [
   ...[eigenvalue, balancedEigenvalue].map((column) =>
     question(`tau of ${column.title}, at the end`, ends(column), tau),
   ),
-  question(
-    'size of tau of MS less that of training loss, at the end',
-    ends(sharpness),
-    (points) => Math.abs(tau(points)) - Math.abs(tauOfLoss(points)),
-  ),
+  question(MORE_THAN_LOSS, ends(sharpness), (points) => Math.abs(tau(points)) - Math.abs(tauOfLoss(points))),
   ...[sharpness, trace].map((column) =>
     question(`r of log ${column.title}, at the end`, endsWithLogs(column), (points) =>
       pearson(logs(points, 'measure'), of(points, 'target')),
@@ -117,7 +120,7 @@ const questions: readonly Question[] = [
   ),
   ...LOSSES.flatMap((level) =>
     [sharpness, trace].map((column) =>
-      question(`tau of ${column.title}, at loss ${level}`, atTheLoss(level, column), tau, column === sharpness),
+      question(atLossTitle(column.title, level), atTheLoss(level, column), tau, column === sharpness),
     ),
   ),
   ...[sharpness, trace].map((column) =>
@@ -190,16 +193,45 @@ function answers(lines: Lines): string[] {
   if (found.every(({ rows }) => rows.every((row) => row.answers.every((each) => each === undefined)))) {
     return [`Fewer than ${FEWEST_NETWORKS} networks of every factor are there, which is too few for a correlation.`];
   }
-  const counted = questions.map(({ title }, i) => [
+  const counts = questions.map(({ title }, i) => ({
     title,
-    ...found.map(({ rows }) => {
+    cells: found.map(({ rows }) => {
       const told = rows.filter(({ factor }) => factor !== ALL).flatMap((row) => row.answers[i] ?? []);
       const above = told.filter(({ low }) => low > 0).length;
       const below = told.filter(({ high }) => high < 0).length;
-      return `${above} / ${below} / ${told.length - above - below}`;
+      return { above, below, open: told.length - above - below };
     }),
+  }));
+  const counted = counts.map(({ title, cells }) => [
+    title,
+    ...cells.map(({ above, below, open }) => `${above} / ${below} / ${open}`),
   ]);
-  const shown = questions.flatMap(({ shown }, i) => (shown ? [i] : []));
+  const said = counts
+    .find(({ title }) => title === MORE_THAN_LOSS)!
+    .cells.map(({ above, below, open }, i) => {
+      const of = above + below + open;
+      return `with the ${targets[i]!.title} more closely in ${above} of ${of} cases and less closely in ${below}`;
+    });
+  const verdict =
+    `MS goes along, compared with the training loss at the end of training: ${said.join('; ')}. In the others the interval of the ` +
+    'difference holds 0. Of 20 intervals one lies beside 0 by chance.';
+  const besides = found.flatMap(({ title, rows }) =>
+    rows.flatMap((row) =>
+      questions.flatMap((asked, i) => {
+        const each = row.answers[i];
+        return row.factor !== ALL && MS_AT_LOSS.includes(asked.title) && each && (each.low > 0 || each.high < 0)
+          ? [
+              `- ${row.dataset}, ${row.ratio} shuffled, ${row.factor}, with the ${title}: ${asked.title}: ${withInterval(each)}`,
+            ]
+          : [];
+      }),
+    ),
+  );
+  const atEqualLoss =
+    besides.length === 0
+      ? ['At equal loss, no interval of MS lies beside 0.']
+      : ['At equal loss, the intervals of MS that lie beside 0:', '', ...besides];
+  const shown = questions.flatMap((asked, i) => (asked.shown ? [i] : []));
   const tables = found.flatMap(({ title, rows }) => [
     '',
     `With the ${title}:`,
@@ -218,7 +250,8 @@ function answers(lines: Lines): string[] {
         }),
     ),
   ]);
-  return [...table(['above 0 / below 0 / open', ...targets.map(({ title }) => title)], counted), ...tables];
+  const header = ['above 0 / below 0 / open', ...targets.map(({ title }) => title)];
+  return [verdict, '', ...table(header, counted), '', ...atEqualLoss, ...tables];
 }
 
 /** How many networks there are, and what became of them. */
@@ -269,7 +302,7 @@ function optimizers({ sweep: runs }: Lines): string[] {
         return `${mean(values).toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
       };
       const average = (of: (look: Look) => number) => digits(mean([...own.values()].map(of)));
-      return own.size < 2
+      return own.size < FEWEST_SEEDS
         ? []
         : [
             [

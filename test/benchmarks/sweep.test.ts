@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../benchmarks/backend.js';
 import type { Lines, Look, SweepRun } from '../../benchmarks/experiments/lines.js';
+import { page } from '../../benchmarks/experiments/report.js';
 import {
   base,
   EPOCHS,
@@ -168,4 +170,26 @@ describe('tables', () => {
       ['SAM, 0.05', '3', '5.0 (5.0 to 5.0)'],
     ]);
   });
+});
+
+test('what the page says of learning rates, batches and optimizers holds of its counts', () => {
+  const text = readFileSync(page, 'utf8');
+  expect(text.replace(/\s+/g, ' ')).toContain(
+    'no more closely than the training loss does, and at equal loss only in the few cases',
+  );
+  const counts = (title: string) =>
+    [...text.matchAll(/^\| (.+?) \| (\d+ \/ \d+ \/ \d+) \| (\d+ \/ \d+ \/ \d+) \| (\d+ \/ \d+ \/ \d+) \|$/gm)]
+      .find((row) => row[1] === title)!
+      .slice(2)
+      .map((cell) => cell.split(' / ').map(Number) as [number, number, number]);
+  for (const [above, below, open] of counts('size of tau of MS less that of training loss, at the end')) {
+    expect(above / (above + below + open)).toBeLessThanOrEqual(0.125);
+  }
+  for (const name of ['MS', 'trace']) {
+    for (const level of [0.5, 0.1]) {
+      for (const [above, below, open] of counts(`tau of ${name}, at loss ${level}`)) {
+        expect(above / (above + below + open)).toBeLessThanOrEqual(0.25);
+      }
+    }
+  }
 });
