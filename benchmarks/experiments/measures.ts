@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { measureSharpness, type SharpnessReading } from 'tfjs-sharpness';
 import { mean } from '../statistics.js';
-import { evaluate, type Measure } from './training.js';
+import { evaluate, type Samples } from './training.js';
+
+/** Named numbers of a network with its weights, on the images it was trained on. */
+export type Measure = (model: tf.LayersModel, samples: Samples) => Promise<Readonly<Record<string, number>>>;
 
 /** How many eigenvalues. */
 const EIGENVALUES = 5;

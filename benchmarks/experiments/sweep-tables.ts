@@ -213,8 +213,8 @@ function answers(lines: Lines): string[] {
       return `with the ${targets[i]!.title} more closely in ${above} of ${of} cases and less closely in ${below}`;
     });
   const verdict =
-    `MS goes along, compared with the training loss at the end of training: ${said.join('; ')}. In the others the interval of the ` +
-    'difference holds 0. Of 20 intervals one lies beside 0 by chance.';
+    `Compared with the training loss at the end of training, MS goes along ${said.join('; ')}. In the others the interval of the ` +
+    'difference holds 0. One of 20 such intervals lies beside 0 by chance.';
   const besides = found.flatMap(({ title, rows }) =>
     rows.flatMap((row) =>
       questions.flatMap((asked, i) => {
@@ -318,7 +318,7 @@ function optimizers({ sweep: runs }: Lines): string[] {
     });
   });
   const header = ['', 'optimizer', 'networks', 'test accuracy, %', 'more than momentum, points', 'training loss', 'MS'];
-  return rows.length === 0 ? ['Not trained yet.'] : table(header, rows);
+  return rows.length === 0 ? [`Fewer than ${FEWEST_SEEDS} seeds of each are there.`] : table(header, rows);
 }
 
 /** The generated parts of the page that come from the sweep, by name. */

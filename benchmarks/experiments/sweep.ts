@@ -3,11 +3,12 @@ import { measureSharpness } from 'tfjs-sharpness';
 import { asam, sam, sharpnessPenalty } from 'tfjs-sharpness/optimizers';
 import { type Digits, mnistDigits, smallDigits } from '../../examples/shared/mnist-images.js';
 import { MOMENTUM } from './grid.js';
+import type { Measure } from './measures.js';
 import { mlp } from './networks.js';
 import { shuffledLabels } from './shuffled-labels.js';
-import { type Measure, relabelled, rounded, type Samples, type Snapshot, sharpness, snapshotsOf } from './training.js';
+import { relabelled, rounded, type Samples, type Snapshot, sharpness, snapshotsOf } from './training.js';
 
-/** What the networks are trained on: the rest of the 8 x 8 digits, and 1,000 others of MNIST, are to test. */
+/** Of each, the first images are to train on; the rest of the 8 x 8 digits, and 1,000 others of MNIST, are to test. */
 export const datasets = ['MNIST', 'digits'] as const;
 export type Dataset = (typeof datasets)[number];
 

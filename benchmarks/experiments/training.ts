@@ -4,6 +4,7 @@ import { mnistDigits } from '../../examples/shared/mnist-images.js';
 import { generator, permutation } from '../random-numbers.js';
 import { type Weights, weightsOf } from '../trained-network.js';
 import { MOMENTUM, type Setting, snapshotEpochs, TEST_IMAGES, WEIGHT_DECAY } from './grid.js';
+import type { Measure } from './measures.js';
 import { network } from './networks.js';
 import { shuffledLabels } from './shuffled-labels.js';
 
@@ -32,9 +33,6 @@ export interface Samples {
   readonly images: tf.Tensor4D;
   readonly labels: tf.Tensor2D;
 }
-
-/** Named numbers of a network with its weights, on the images it was trained on. */
-export type Measure = (model: tf.LayersModel, samples: Samples) => Promise<Readonly<Record<string, number>>>;
 
 /** The seed of all that is random in a network: its weights, its labels, and the order of its images. */
 const seedOf = ({ ratio, seed }: Setting) => 1000 * seed + Math.round(100 * ratio);

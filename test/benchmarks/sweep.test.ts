@@ -155,7 +155,7 @@ describe('tables', () => {
       /^3 of 580 networks .* 1 of them diverged .* 1 more ended/,
     );
     expect(sweepSections.answers!({ ...lines, sweep: runs.slice(0, 7) }).join()).toMatch(/too few/);
-    expect(sweepSections.optimizers!(lines)).toEqual(['Not trained yet.']);
+    expect(sweepSections.optimizers!(lines)).toEqual(['Fewer than 3 seeds of each are there.']);
   });
 
   test('compare optimizers with the base of the same seed', () => {
