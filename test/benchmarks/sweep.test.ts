@@ -185,6 +185,15 @@ test('what the page says of learning rates, batches and optimizers holds of its 
   for (const [above, below, open] of counts('size of tau of MS less that of training loss, at the end')) {
     expect(above / (above + below + open)).toBeLessThanOrEqual(0.125);
   }
+  // What it says of the cases that are listed.
+  const listed = (what: string) =>
+    [...text.matchAll(/^- (.*), with the (?:test loss|test error): tau of MS, at loss \S+: (\S+) /gm)]
+      .filter(([, each]) => each === what)
+      .map(([, , tau]) => Math.sign(Number(tau)));
+  expect(new Set(listed('digits, 0.2 shuffled, optimizer'))).toEqual(new Set([1]));
+  for (const dataset of ['MNIST', 'digits']) {
+    expect(new Set(listed(`${dataset}, 0 shuffled, learning rate`))).toEqual(new Set([-1]));
+  }
   for (const name of ['MS', 'trace']) {
     for (const level of [0.5, 0.1]) {
       for (const [above, below, open] of counts(`tau of ${name}, at loss ${level}`)) {
