@@ -49,7 +49,13 @@ function project(name: string, include: string[], exclude: string[]): TestProjec
   return {
     // Programs of benchmarks/ import the package by its name.
     resolve: {
-      alias: [{ find: /^tfjs-sharpness$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+      alias: [
+        { find: /^tfjs-sharpness$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+        {
+          find: /^tfjs-sharpness\/optimizers$/,
+          replacement: fileURLToPath(new URL('src/optimizers.ts', import.meta.url)),
+        },
+      ],
     },
     test: {
       name,

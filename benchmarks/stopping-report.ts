@@ -1,7 +1,9 @@
+import { DEFAULT_LOSS_MARGIN } from '../src/training/stopping/stopping-options.js';
 import { digits, table } from './report.js';
 import { mean } from './statistics.js';
+import { chosen, overSeeds, ranking } from './stopping-ranking.js';
 import { bySharpness, type Ending, replay, type Way } from './stopping-replay.js';
-import { EPOCHS, howTrained, rates, type Training } from './stopping-trainings.js';
+import { EPOCHS, howTrained, networks, rates, type Training } from './stopping-trainings.js';
 
 /** The ways that are compared, by their titles. */
 export const ways: Readonly<Record<string, Way>> = {
@@ -38,8 +40,8 @@ export const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-/** The ways that are shown for every learning rate. */
-const byRate = [
+/** The ways that are shown for every learning rate and network. */
+const shownByPart = [
   'all epochs',
   'validation loss, patience 5',
   'MS, patience 5',
@@ -68,10 +70,18 @@ const lostAt = (training: Training, epoch: number) => 100 * (bestAccuracy(traini
 const lostAtEnd = (training: Training, { last }: Ending) => lostAt(training, last);
 const lostAtBest = (training: Training, { last, best }: Ending) => lostAt(training, best ?? last);
 
+/** What the other ways are compared with. */
+const REFERENCE = 'validation loss, patience 5';
+
 const points = (value: number) => (Number.isFinite(value) ? value.toFixed(1) : '-');
 const share = (count: number, of: number) => (of === 0 ? '-' : `${((100 * count) / of).toFixed(0)}%`);
 
+const withInterval = ({ value, interval: [low, high] }: ReturnType<typeof overSeeds>) =>
+  `${points(value)} (${points(low)} to ${points(high)})`;
+
 function comparison(trainings: readonly Training[]): string[] {
+  const lost = (way: Way) => (training: Training) => lostAtBest(training, replay(training, way));
+  const byReference = lost(ways[REFERENCE]!);
   const rows = Object.entries(ways).map(([title, way]) => {
     const endings = trainings.map((training) => ({ training, ending: replay(training, way) }));
     const atBest = endings.map(({ training, ending }) => lostAtBest(training, ending));
@@ -82,25 +92,41 @@ function comparison(trainings: readonly Training[]): string[] {
       points(mean(endings.map(({ training, ending }) => lostAtEnd(training, ending)))),
       points(mean(atBest)),
       points(Math.max(...atBest)),
+      withInterval(overSeeds(trainings, lost(way))),
+      title === REFERENCE
+        ? '-'
+        : withInterval(overSeeds(trainings, (training) => lost(way)(training) - byReference(training))),
     ];
   });
-  const header = ['training ends by', 'epochs', 'never stopped', 'lost', 'lost, best weights back', 'worst of these'];
+  const header = [
+    'training ends by',
+    'epochs',
+    'never stopped',
+    'lost',
+    'lost, best weights back',
+    'worst of these',
+    'best weights back, 95%',
+    `more than ${REFERENCE}, 95%`,
+  ];
   return table(header, rows);
 }
 
-function ratesTable(trainings: readonly Training[]): string[] {
-  const groups = Object.entries(rates).flatMap(([optimizer, all]) => all.map((rate) => ({ optimizer, rate })));
-  const rows = byRate.map((title) => [
+/** Epochs, and lost with the best weights back, of parts of the trainings. */
+function partsTable(trainings: readonly Training[], partOf: (training: Training) => string, parts: readonly string[]) {
+  const rows = shownByPart.map((title) => [
     title,
-    ...groups.map(({ optimizer, rate }) => {
-      const of = trainings.filter((training) => training.optimizer === optimizer && training.rate === rate);
+    ...parts.map((part) => {
+      const of = trainings.filter((training) => partOf(training) === part);
       const endings = of.map((training) => ({ training, ending: replay(training, ways[title]!) }));
       const lost = mean(endings.map(({ training, ending }) => lostAtBest(training, ending)));
       return of.length === 0 ? '-' : `${points(mean(endings.map(({ ending }) => ending.last + 1)))} / ${points(lost)}`;
     }),
   ]);
-  return table(['training ends by', ...groups.map(({ optimizer, rate }) => `${optimizer} ${rate}`)], rows);
+  return table(['training ends by', ...parts], rows);
 }
+
+const rateOf = ({ optimizer, rate }: Pick<Training, 'optimizer' | 'rate'>) => `${optimizer} ${rate}`;
+const allRates = Object.entries(rates).flatMap(([optimizer, of]) => of.map((rate) => rateOf({ optimizer, rate })));
 
 /** Lost with the best weights back, for every margin and patience. */
 function marginTable(trainings: readonly Training[]): string[] {
@@ -158,7 +184,8 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
     '',
     `${learning.length} of the trainings reached a test accuracy of ${LEARNED} at some time, and these count in the tables. "Lost" is the mean test`,
     'accuracy lost against the best epoch of the same training, in percentage points: with the weights of the last epoch that was trained,',
-    'and with those of the best value put back.',
+    'and with those of the best value put back. In brackets 95% intervals, by drawing the seeds anew, each with all of its trainings: of few',
+    'seeds they are rather too narrow. "More" is the mean difference of the same trainings.',
     ...noises.flatMap((noise) => [
       '',
       noise === 0 ? '## Labels as they are' : `## ${digits(100 * noise)}% of the labels drawn anew`,
@@ -167,7 +194,26 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
       '',
       'By learning rate, epochs / lost with the best weights back:',
       '',
-      ...ratesTable(of(noise)),
+      ...partsTable(of(noise), rateOf, allRates),
+      '',
+      'By network, the same:',
+      '',
+      ...partsTable(of(noise), ({ network }) => network, Object.keys(networks)),
+    ]),
+    '',
+    '## Which checkpoint is the best',
+    '',
+    "Without stopping: the epochs of a training as checkpoints to choose from. Kendall's tau of a number with the test error over the epochs of",
+    `each training, on average over trainings; 1 is the order of the test error itself. "Similar" is a training loss that lies above the`,
+    `lowest of the training by at most ${DEFAULT_LOSS_MARGIN} of that of the first batch. The training loss of an epoch is the mean over its batches. Trainings`,
+    'with fewer than 5 such epochs, or whose test error is always the same, have no tau.',
+    ...noises.flatMap((noise) => [
+      '',
+      noise === 0 ? 'Labels as they are:' : `${digits(100 * noise)}% of the labels drawn anew:`,
+      '',
+      ...ranking(of(noise)),
+      '',
+      ...chosen(of(noise)),
     ]),
     '',
     '## Which losses are similar',

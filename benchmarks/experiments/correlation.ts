@@ -20,7 +20,8 @@ export const kendall: Coefficient = (x, y) => {
   let [sum, xUntied, yUntied] = [0, 0, 0];
   for (let i = 0; i < x.length; i++) {
     for (let j = 0; j < i; j++) {
-      const [dx, dy] = [Math.sign(x[i]! - x[j]!), Math.sign(y[i]! - y[j]!)];
+      const dx = Math.sign(x[i]! - x[j]!);
+      const dy = Math.sign(y[i]! - y[j]!);
       sum += dx * dy;
       xUntied += dx * dx;
       yUntied += dy * dy;
@@ -39,20 +40,29 @@ export function partial(x: readonly number[], y: readonly number[], z: readonly 
   return (xy - xz * yz) / Math.sqrt((1 - xz ** 2) * (1 - yz ** 2));
 }
 
-/** What is drawn for an interval. */
-export const BOOTSTRAP_DRAWS = 2000;
+/** What is drawn for an interval, and for one of groups, of which there are more things, and more intervals. */
+const DRAWS = 2000;
+const DRAWS_OF_GROUPS = 1000;
 
 /**
  * The 95% percentile interval of a number that was computed from some things, by drawing as many of these with replacement. The draws
  * are always the same. Those without a value (NaN) do not count.
  */
-export function bootstrap<T>(
-  things: readonly T[],
-  compute: (drawn: readonly T[]) => number,
-): [low: number, high: number] {
+export const bootstrap = <T>(things: readonly T[], compute: (drawn: readonly T[]) => number) =>
+  percentiles(DRAWS, (random) => compute(drawn(things, random)));
+
+/**
+ * The same of things in groups, whose members are not independent of each other: groups are drawn with replacement, and then from each
+ * as many of its members.
+ */
+export const bootstrapOfGroups = <T>(groups: readonly (readonly T[])[], compute: (drawn: readonly T[]) => number) =>
+  percentiles(DRAWS_OF_GROUPS, (random) => compute(drawn(groups, random).flatMap((group) => drawn(group, random))));
+
+const drawn = <T>(things: readonly T[], random: () => number) =>
+  things.map(() => things[Math.floor(random() * things.length)]!);
+
+function percentiles(draws: number, once: (random: () => number) => number): [low: number, high: number] {
   const random = generator(1);
-  const found = Array.from({ length: BOOTSTRAP_DRAWS }, () =>
-    compute(things.map(() => things[Math.floor(random() * things.length)]!)),
-  ).filter((value) => !Number.isNaN(value));
+  const found = Array.from({ length: draws }, () => once(random)).filter((value) => !Number.isNaN(value));
   return [quantile(found, 0.025), quantile(found, 0.975)];
 }

@@ -1,7 +1,9 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { mean } from '../statistics.js';
 import { gapOf } from './levels.js';
-import type { Lines } from './lines.js';
+import type { Lines, Look } from './lines.js';
 import { architectures } from './networks.js';
+import { datasets, sweepRatios, wayName, ways } from './sweep.js';
 import { LOSSES } from './tables.js';
 
 /** From right labels (dark) to shuffled ones (bright), as in the paper. */
@@ -122,9 +124,55 @@ const sharpnessOverLoss = (lines: Lines) =>
     ],
   );
 
+/**
+ * Settings of the sweep at the end of training, means over their networks: what goes along with the gap may be the training loss, which is
+ * their colour.
+ */
+const sweep = ({ sweep: runs }: Lines): TopLevelSpec => ({
+  $schema: schema,
+  background: 'white',
+  data: {
+    values: datasets.flatMap((dataset) =>
+      sweepRatios.flatMap((ratio) =>
+        ways.flatMap((way) => {
+          const looks = runs
+            .filter((run) => run.dataset === dataset && run.ratio === ratio && wayName(run) === wayName(way))
+            .map(({ snapshots }) => snapshots.at(-1)!)
+            .filter((look) => look.minimumSharpness > 0);
+          const average = (of: (look: Look) => number) => Number(mean(looks.map(of)).toPrecision(4));
+          const part = `${dataset}, ${ratio === 0 ? 'labels as they are' : `${100 * ratio}% of the labels shuffled`}`;
+          const logarithm = (of: (look: Look) => number) => Math.exp(average((look) => Math.log(of(look))));
+          const [sharpness, loss] = [logarithm((look) => look.minimumSharpness), logarithm((look) => look.loss)];
+          return looks.length === 0 ? [] : [{ part, sharpness, gap: average(gapOf), loss }];
+        }),
+      ),
+    ),
+  },
+  facet: { field: 'part', type: 'nominal', title: null },
+  columns: 2,
+  resolve: { scale: { y: 'independent' } },
+  spec: {
+    width: 330,
+    height: 220,
+    mark: { type: 'point', filled: true, size: 60, opacity: 0.9 },
+    encoding: {
+      x: { field: 'sharpness', type: 'quantitative', title: 'Minimum Sharpness', scale: { type: 'log' } },
+      y: { field: 'gap', type: 'quantitative', title: 'generalization gap (accuracy)', scale: { zero: false } },
+      color: {
+        field: 'loss',
+        type: 'quantitative',
+        title: 'training loss',
+        scale: { type: 'log', scheme: 'viridis' },
+      },
+    },
+  },
+  config,
+});
+
 /** The figures, by the names of their files. */
 export const figures: Readonly<Record<string, (lines: Lines) => TopLevelSpec>> = {
   gap,
   curves,
   'sharpness-over-loss': sharpnessOverLoss,
+  sweep,
 };

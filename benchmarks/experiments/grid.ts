@@ -33,7 +33,7 @@ const fallOver = (epochs: number) => Number((1 + 1e-4 * 59 * epochs).toFixed(1))
  */
 export const protocols: Readonly<Record<Architecture, Protocol>> = {
   MLP: { architecture: 'MLP', images: 1000, batch: 100, epochs: 400, rate: 0.1, fall: fallOver(3000) },
-  LeNet: { architecture: 'LeNet', images: 1000, batch: 100, epochs: 200, rate: 0.01, fall: fallOver(1000) },
+  LeNet: { architecture: 'LeNet', images: 500, batch: 50, epochs: 200, rate: 0.01, fall: fallOver(1000) },
 };
 
 /** Networks of each ratio; the seeds are 1 to this. */

@@ -1,5 +1,5 @@
 import { atEqualLoss } from 'tfjs-sharpness';
-import type { Look, Run } from './lines.js';
+import type { Look } from './lines.js';
 
 /** What a number of a network is called, and where it comes from. */
 export interface Column {
@@ -10,18 +10,28 @@ export interface Column {
 /** The gap of the paper: accuracy on the training images, with their labels as they were shuffled, less that on test images. */
 export const gapOf = ({ accuracy, testAccuracy }: Look) => accuracy - testAccuracy;
 
-/** A positive measure and the gap of a run at the moment when it first had a level. */
-export interface AtLevel {
+/** A network that was looked at on its way. */
+export interface Looked {
+  readonly snapshots: readonly Look[];
+}
+
+/** A positive measure, and what it is to tell, of a run at the moment when it first had a level. */
+export interface AtLevel<Run> {
   readonly run: Run;
   readonly measure: number;
-  readonly gap: number;
+  readonly target: number;
 }
 
 /**
- * Where training losses have fallen to a level: the measure by `atEqualLoss`, the gap in a straight line in the log of the loss. The
+ * Where training losses have fallen to a level: the measure by `atEqualLoss`, the target in a straight line in the log of the loss. The
  * snapshots on both sides of it must have the measure: none is passed over.
  */
-export function atLoss(runs: readonly Run[], loss: number, { of }: Column): AtLevel[] {
+export function atLoss<Run extends Looked>(
+  runs: readonly Run[],
+  loss: number,
+  { of }: Column,
+  target = gapOf,
+): AtLevel<Run>[] {
   return runs.flatMap((run) => {
     const place = run.snapshots.findIndex((look) => look.loss <= loss);
     const [from, to] = [run.snapshots[place - 1], run.snapshots[place]];
@@ -31,12 +41,17 @@ export function atLoss(runs: readonly Run[], loss: number, { of }: Column): AtLe
     const readings = [from, to].map((look) => ({ loss: look.loss, minimumSharpness: of(look) ?? Number.NaN }));
     const [found] = atEqualLoss([readings], loss);
     const share = Math.log(from.loss / loss) / Math.log(from.loss / to.loss);
-    return found ? [{ run, measure: found.minimumSharpness, gap: between(gapOf(from), gapOf(to), share) }] : [];
+    return found ? [{ run, measure: found.minimumSharpness, target: between(target(from), target(to), share) }] : [];
   });
 }
 
-/** Where training accuracies have first risen to a level: the log of the measure and the gap in straight lines in the accuracy. */
-export function atAccuracy(runs: readonly Run[], accuracy: number, { of }: Column): AtLevel[] {
+/** Where training accuracies have first risen to a level: the log of the measure and the target in straight lines in the accuracy. */
+export function atAccuracy<Run extends Looked>(
+  runs: readonly Run[],
+  accuracy: number,
+  { of }: Column,
+  target = gapOf,
+): AtLevel<Run>[] {
   return runs.flatMap((run) => {
     const place = run.snapshots.findIndex((look) => look.accuracy >= accuracy);
     const [from, to] = [run.snapshots[place - 1], run.snapshots[place]];
@@ -46,7 +61,7 @@ export function atAccuracy(runs: readonly Run[], accuracy: number, { of }: Colum
     }
     const share = (accuracy - from.accuracy) / (to.accuracy - from.accuracy);
     const measure = Math.exp(between(Math.log(values[0]), Math.log(values[1]), share));
-    return [{ run, measure, gap: between(gapOf(from), gapOf(to), share) }];
+    return [{ run, measure, target: between(target(from), target(to), share) }];
   });
 }
 

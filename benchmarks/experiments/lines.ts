@@ -3,7 +3,8 @@ import { readLines } from '../json-lines.js';
 import type { Cost } from './cost.js';
 import { nameOf } from './grid.js';
 import type { Measured } from './measure.js';
-import { costsFile, measuresFile, trainingsFile } from './places.js';
+import { costsFile, measuresFile, sweepFile, trainingsFile } from './places.js';
+import type { SweepTraining } from './sweep.js';
 import type { Snapshot, Training } from './training.js';
 
 /** A snapshot with all that was measured of it, by name. */
@@ -14,9 +15,15 @@ export interface Run extends Training {
   readonly snapshots: readonly Look[];
 }
 
+/** A network of the sweep. */
+export interface SweepRun extends SweepTraining {
+  readonly snapshots: readonly Look[];
+}
+
 /** What lies in a folder of results. */
 export interface Lines {
   readonly runs: readonly Run[];
+  readonly sweep: readonly SweepRun[];
   readonly costs: readonly Cost[];
 }
 
@@ -34,5 +41,5 @@ export function linesIn(folder: string): Lines {
       ...measured.get(key(nameOf(training), snapshot.epoch)),
     })),
   }));
-  return { runs, costs: readLines<Cost>(join(folder, costsFile)) };
+  return { runs, sweep: readLines<SweepRun>(join(folder, sweepFile)), costs: readLines<Cost>(join(folder, costsFile)) };
 }

@@ -6,6 +6,9 @@ export const resultsFolder = 'benchmarks/experiments/results';
 /** One line a network. */
 export const trainingsFile = 'trainings.jsonl';
 
+/** The same for the sweep of settings. */
+export const sweepFile = 'sweep.jsonl';
+
 /** One line for each snapshot and kind of measures. */
 export const measuresFile = 'measures.jsonl';
 

@@ -6,6 +6,7 @@ import { type AtLevel, atAccuracy, atLoss, type Column, gapOf } from './levels.j
 import type { Lines, Look, Run } from './lines.js';
 import { NOISE } from './measures.js';
 import { architectures } from './networks.js';
+import { sweepSections } from './sweep-tables.js';
 
 /** Losses and accuracies that networks are compared at. */
 export const LOSSES = [1, 0.3, 0.1, 0.03, 0.01] as const;
@@ -132,7 +133,7 @@ function atLevels(
   { runs }: Lines,
   levels: readonly number[],
   name: (level: number) => string,
-  at: (runs: readonly Run[], level: number, column: Column) => AtLevel[],
+  at: (runs: readonly Run[], level: number, column: Column) => AtLevel<Run>[],
 ): string[] {
   const rows = architectures.flatMap((architecture) =>
     columnsOf(runs)
@@ -144,10 +145,10 @@ function atLevels(
             level,
             column,
           );
-          const tau = (of: readonly AtLevel[]) =>
+          const tau = (of: readonly AtLevel<Run>[]) =>
             kendall(
               of.map(({ measure }) => measure),
-              of.map((each) => each.gap),
+              of.map(({ target }) => target),
             );
           return found.length < FEWEST ? '' : `${withInterval(found, tau)}, ${found.length}`;
         });
@@ -241,4 +242,5 @@ export const sections: Readonly<Record<string, (lines: Lines) => string[]>> = {
   runs: runsAtLoss,
   noise,
   cost,
+  ...sweepSections,
 };

@@ -2,23 +2,29 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
 
-/** Handwritten digits: images [N, 784] with values from 0 to 1, labels [N, 10], one-hot. */
+/** Handwritten digits: images [N, pixels] with values from 0 to 1, labels [N, 10], one-hot. */
 export interface Digits {
   readonly images: tf.Tensor2D;
   readonly labels: tf.Tensor2D;
 }
 
 /**
- * The first `count` digits of `data/mnist5k-train-*` (4,000 digits) or `data/mnist5k-test-*` (1,000), in IDX files: a magic
+ * The first `count` digits of `data/mnist5k-train-*` (4,000 digits of 28 x 28) or `data/mnist5k-test-*` (1,000), in IDX files: a magic
  * number, the sizes of the axes (32 bits each, high byte first), then the values, one byte each. They are in random order.
  */
-export function mnistDigits(split: 'train' | 'test', count: number): Digits {
-  const pixels = readIdx(`mnist5k-${split}-images.idx3.gz`);
-  const digits = readIdx(`mnist5k-${split}-labels.idx1.gz`);
-  if (count > digits.shape[0]) {
-    throw new Error(`There are ${digits.shape[0]} images in the ${split} set, not ${count}.`);
+export const mnistDigits = (split: 'train' | 'test', count: number) => digitsOf('mnist5k', split, count);
+
+/** The first `count` digits of `data/digits-train-*` (1,497 digits of 8 x 8) or `data/digits-test-*` (300). */
+export const smallDigits = (split: 'train' | 'test', count: number) => digitsOf('digits', split, count);
+
+function digitsOf(name: string, split: string, count: number): Digits {
+  const pixels = readIdx(`${name}-${split}-images.idx3.gz`);
+  const digits = readIdx(`${name}-${split}-labels.idx1.gz`);
+  const [there, height, width] = pixels.shape as [number, number, number];
+  if (count > there) {
+    throw new Error(`There are ${there} images in the ${split} set, not ${count}.`);
   }
-  const size = 28 * 28;
+  const size = height * width;
   return tf.tidy(() => ({
     images: tf.tensor2d(
       Float32Array.from(pixels.values.subarray(0, count * size), (value) => value / 255),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrap, kendall, partial, pearson } from '../../benchmarks/experiments/correlation.js';
+import { bootstrap, bootstrapOfGroups, kendall, partial, pearson } from '../../benchmarks/experiments/correlation.js';
 import { shuffledLabels } from '../../benchmarks/experiments/shuffled-labels.js';
 import { uniforms } from '../../src/traces/sampling/uniform.js';
 
@@ -43,6 +43,20 @@ test('the bootstrap interval is that of scipy, as near as draws come, and the sa
   expect(Math.abs(low - 0.6253)).toBeLessThan(0.03);
   expect(Math.abs(high - 0.9917)).toBeLessThan(0.01);
   expect(interval()).toEqual([low, high]);
+});
+
+test('where groups differ and their members do not, the interval of groups is that of the groups by themselves, and else wider', () => {
+  const average = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+  const centers = [1, 2, 4, 7, 11, 3];
+  const alike = centers.map((center) => Array.from({ length: 5 }, () => center));
+  const width = ([low, high]: readonly [number, number]) => high - low;
+  const ofCenters = width(bootstrap(centers, average));
+  expect(width(bootstrapOfGroups(alike, average)) / ofCenters).toBeCloseTo(1, 1);
+  expect(width(bootstrap(alike.flat(), average))).toBeLessThan(0.6 * ofCenters);
+  // Members that differ add their own part: variances of both levels add up.
+  const apart = centers.map((center) => [-10, -5, 0, 5, 10].map((from) => center + from));
+  const both = Math.hypot(ofCenters, width(bootstrap(apart[0]!, average)) / Math.sqrt(centers.length));
+  expect(width(bootstrapOfGroups(apart, average)) / both).toBeCloseTo(1, 1);
 });
 
 test('labels are shuffled among a subset of the size of the ratio, and the classes stay as frequent', () => {

@@ -148,17 +148,17 @@ describe('tables', () => {
       return { epoch, loss, accuracy, testLoss: 1, testAccuracy, minimumSharpness: 10 * (1 + ratio) * loss, trace: 9 };
     }),
   });
-  const lines: Lines = { runs: Array.from({ length: 11 }, (_, i) => run(i / 10)), costs: [] };
+  const lines: Lines = { runs: Array.from({ length: 11 }, (_, i) => run(i / 10)), sweep: [], costs: [] };
 
   test('MS and gap at a loss and at an accuracy lie on the lines between the snapshots', () => {
     const column = { title: 'MS', of: ({ minimumSharpness }: { minimumSharpness: number }) => minimumSharpness };
     const [found] = atLoss([run(0.5)], 0.25, column);
     // Loss 0.25 is half way between 0.5 and 0.125 in its logarithm: epoch 1.5.
     expect(found!.measure).toBeCloseTo(10 * 1.5 * 0.25, 10);
-    expect(found!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
+    expect(found!.target).toBeCloseTo((0.4 * 1.5) / 3, 10);
     const [other] = atAccuracy([run(0.5)], 0.55, column);
     expect(other!.measure).toBeCloseTo(10 * 1.5 * 0.25, 10);
-    expect(other!.gap).toBeCloseTo((0.4 * 1.5) / 3, 10);
+    expect(other!.target).toBeCloseTo((0.4 * 1.5) / 3, 10);
     expect(atLoss([run(0.5)], 1e-9, column)).toEqual([]);
     expect(atAccuracy([run(0.5)], 0.05, column)).toEqual([]);
     // Snapshots without the measure are not bridged.
@@ -205,4 +205,4 @@ test('the page and the figures are what the committed lines make of them', () =>
     expect(text).toContain(`(../${resultsFolder}/${name}.svg)`);
   }
   expect(text).not.toMatch(/NaN|undefined|Infinity/);
-});
+}, 180_000); // a thousand draws of hundreds of networks for each interval
