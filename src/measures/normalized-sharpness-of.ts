@@ -64,11 +64,7 @@ export function normalizedSharpnessOf(
 const isMatrix = ({ role, variable }: Parameter) => role === 'kernel' && variable.shape.length >= 2;
 
 /** A kernel [...taps, rows, columns] as one matrix. */
-function matrixOf(
-  { name, variable }: Parameter,
-  kernel: ArrayLike<number>,
-  diagonal: Float64Array,
-): NormalizedMatrix {
+function matrixOf({ name, variable }: Parameter, kernel: ArrayLike<number>, diagonal: Float64Array): NormalizedMatrix {
   const [inner, outer] = variable.shape.slice(-2) as [number, number];
   const size = inner * outer;
   const weights = new Float64Array(size);

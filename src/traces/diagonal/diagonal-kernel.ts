@@ -82,8 +82,14 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
           for (let r = 0; r < ofHead; r++) {
             await turnWhereDue(ordered, between);
             const delta = gaugedTidy(gauge, () => deltasOf(head, tape.outputs, r, 1, exponents));
-            const walk = sendingBack(ordered, plan, tape, new Map([[head.output, delta]]), 1, gauge, (operation, calls) =>
-              squaredGradients(operation, calls, budgetBytes),
+            const walk = sendingBack(
+              ordered,
+              plan,
+              tape,
+              new Map([[head.output, delta]]),
+              1,
+              gauge,
+              (operation, calls) => squaredGradients(operation, calls, budgetBytes),
             );
             const squares = await inTurns(ordered, walk, between);
             const earlier = sums;
