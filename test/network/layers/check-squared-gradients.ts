@@ -8,6 +8,18 @@ import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { squaredGradients } from '../../../src/traces/diagonal/squared-gradients.js';
 import { rememberInputs } from '../../../src/traces/hutchinson/weight-gradients.js';
 
+type Squares = Map<string, Float32Array | Int32Array | Uint8Array>;
+
+/** wasm lacks a kernel of the gradient that tf.js has for a lookup: there the other backends have to tell. */
+function whereKernelsAre<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    expect(String(error)).toMatch(/Kernel 'UnsortedSegmentSum' not registered for backend 'wasm'/);
+    return undefined;
+  }
+}
+
 /**
  * Squared gradients, element by element, against those of one gradient for every sample, which need nothing of what an operation says
  * that its gradients are made of; with memory for all at once, and piece by piece.
@@ -29,9 +41,9 @@ export function checkSquaredGradients(graph: Graph, inputs: readonly tf.Tensor[]
     tf.dispose([...found.values()]);
     return values;
   };
-  const expected = run(2 ** 30, true);
-  for (const budgetBytes of [2 ** 30, 1]) {
-    const found = run(budgetBytes, false);
+  const [whole, inPieces] = [2 ** 30, 1].map((budgetBytes) => run(budgetBytes, false)) as [Squares, Squares];
+  const expected = whereKernelsAre(() => run(2 ** 30, true)) ?? whole;
+  for (const found of [whole, inPieces]) {
     expect([...found.keys()]).toEqual([...expected.keys()]);
     for (const [name, squares] of found) {
       const from = expected.get(name)!;
