@@ -26,7 +26,13 @@ Trains the networks of the experiment that are not there yet, one after the othe
   --backend NAME    tensorflow, which is tfjs-node, or wasm, for networks without convolutions (default tensorflow)
   --help            show this text`;
 
-const defaults = { most: 1_000_000, only: architectures.join(), weights: weightsFolder, out: resultsFolder, backend: 'tensorflow' };
+const defaults = {
+  most: 1_000_000,
+  only: architectures.join(),
+  weights: weightsFolder,
+  out: resultsFolder,
+  backend: 'tensorflow',
+};
 
 await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async ({ most, only, weights, out, backend }) => {
   oneThread();
