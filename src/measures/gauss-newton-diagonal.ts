@@ -83,7 +83,7 @@ export function gaussNewtonDiagonal(
     parameters: parameters.map(({ name, layer, variable }, b) => ({
       name,
       layer: layer.name,
-      shape: variable.shape as number[],
+      shape: variable.read().shape,
       diagonal: diagonals[b],
     })),
     ...found,
@@ -116,8 +116,7 @@ async function diagonalOf(where: string, { subject, data, budgetBytes, pause }: 
   const kernel = diagonalKernel(graph, heads, budgetBytes);
   const traces = traceKernel(graph, heads, budgetBytes);
   const { parameters } = kernel;
-  const sizes = parameters.map(({ variable: { shape } }) => (shape as number[]).reduce((a, b) => a * b, 1));
-  const diagonals = sizes.map((size) => new Float64Array(size));
+  const diagonals = parameters.map(({ variable }) => new Float64Array(variable.read().size));
   const sums = new TraceSums(parameters.length);
   await data.eachBatch(async (batch) => {
     const before = sums.samples;

@@ -61,11 +61,11 @@ export function normalizedSharpnessOf(
   });
 }
 
-const isMatrix = ({ role, variable }: Parameter) => role === 'kernel' && variable.shape.length >= 2;
+const isMatrix = ({ role, variable }: Parameter) => role === 'kernel' && variable.read().rank >= 2;
 
 /** A kernel [...taps, rows, columns] as one matrix. */
 function matrixOf({ name, variable }: Parameter, kernel: ArrayLike<number>, diagonal: Float64Array): NormalizedMatrix {
-  const [inner, outer] = variable.shape.slice(-2) as [number, number];
+  const [inner, outer] = variable.read().shape.slice(-2) as [number, number];
   const size = inner * outer;
   const weights = new Float64Array(size);
   const curvature = new Float64Array(size);

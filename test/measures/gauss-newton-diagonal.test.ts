@@ -135,7 +135,7 @@ describe('the diagonal of the Gauss-Newton matrix', () => {
 
 /** y = gain * x, one gain a channel, by a rule of the user's that says squared norms only. */
 class Gain extends tfl.layers.Layer {
-  static override className = 'GainOfDiagonal';
+  static className = 'GainOfDiagonal';
   gain!: tfl.LayerVariable;
   /** What the rule's norms are off by. */
   factor = 1;

@@ -61,7 +61,7 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
   const ordered = rememberInputs(maximaFirst(graph));
   const plan = planSteps(ordered);
   const parameters = trainedParameters(graph);
-  const sizes = parameters.map(({ variable }) => variable.shape.reduce<number>((size, each) => size * (each ?? 1), 1));
+  const sizes = parameters.map(({ variable }) => variable.read().size);
 
   async function start(inputs: readonly tf.Tensor[], begin: number, samples: number, between: Between) {
     const gauge = memoryGauge(budgetBytes);

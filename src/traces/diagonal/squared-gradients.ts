@@ -24,8 +24,8 @@ export function squaredGradients(
   const products = operation.outerProducts?.(calls.map(ownCall));
   return products
     ? products.flatMap((ofWeight, place) => {
-        const { shape } = operation.parameters[place].variable;
-        return ofWeight ? [squaresOfProducts(ofWeight, shape[0] as number, budgetBytes)] : [];
+        const [rows = 1] = operation.parameters[place].variable.read().shape;
+        return ofWeight ? [squaresOfProducts(ofWeight, rows, budgetBytes)] : [];
       })
     : squaresOneByOne(operation, calls);
 }
@@ -73,7 +73,7 @@ function squaresOfRows(tokens: tf.Tensor2D, deltas: tf.Tensor3D, rows: number, b
     const gradients = tf.matMul(same, tf.slice(deltas, begin, count));
     // As many positions have the same sum as have the same token.
     const shares = tf.div(tf.square(gradients), tf.sum(same, 2, true));
-    const oneHot: tf.Tensor2D = tf.cast(tf.oneHot(tf.reshape(chosen, [-1]) as tf.Tensor1D, rows), 'float32');
+    const oneHot = tf.cast(tf.oneHot(tf.reshape<tf.Rank.R1>(chosen, [-1]), rows), 'float32') as tf.Tensor2D;
     return transposedTimes(oneHot, tf.reshape(shares, [count * positions, width]));
   });
 }
