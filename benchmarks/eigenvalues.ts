@@ -90,8 +90,9 @@ function tableOf(results: readonly { readonly setting: string; readonly found: r
   );
 }
 
-const resultOf = (found: readonly Result[], contestant: Contestant) =>
-  found.find((each) => each.contestant === contestant)!;
+function resultOf(found: readonly Result[], contestant: Contestant): Result {
+  return found.find((each) => each.contestant === contestant)!;
+}
 
 function costOf(found: readonly Result[], place: number): string {
   const cost = ({ contestant }: (typeof contestants)[number]) =>
