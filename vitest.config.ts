@@ -44,17 +44,16 @@ const demanding = [
   'test/measure/{coverage,eigenvalue-coverage,sampled-coverage,keras,memory}.test.ts',
 ];
 
+const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url));
+
 /** The tests of `include` on the backend that `test/setup/<name>.ts` sets. */
 function project(name: string, include: string[], exclude: string[]): TestProjectConfiguration {
   return {
     // Programs of benchmarks/ import the package by its name.
     resolve: {
       alias: [
-        { find: /^tfjs-sharpness$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
-        {
-          find: /^tfjs-sharpness\/optimizers$/,
-          replacement: fileURLToPath(new URL('src/optimizers.ts', import.meta.url)),
-        },
+        { find: /^tfjs-sharpness$/, replacement: source('index.ts') },
+        { find: /^tfjs-sharpness\/(\w+)$/, replacement: source('$1.ts') },
       ],
     },
     test: {

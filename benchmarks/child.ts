@@ -7,6 +7,8 @@ export interface Repetition {
   /** User and system time of all its threads. */
   readonly cpuMs: number;
   readonly trace: number;
+  /** The largest eigenvalues, where these are what it is after. */
+  readonly values?: readonly number[];
 }
 
 /** A contestant's process that runs one repetition at a request. */

@@ -3,7 +3,8 @@
 usage: [BENCH_DEVICE=cuda] kernel-peers.py CONTESTANT FOLDER
 
 The folder is written by kernel.ts: network.json (the layers, and where their weights lie), weights.f32 and images.f32. Says
-`{"ready": versions}`, then takes one repetition for every line it reads and answers `{"ms", "cpuMs", "trace"}`.
+`{"ready": versions}`, then takes one repetition for every line it reads and answers `{"ms", "cpuMs", "trace"}`; of eigenvalues `values`,
+too, and the largest as `trace`.
 """
 
 import json
@@ -197,6 +198,34 @@ def pyhessian(network, x):
     return lambda: float(np.mean(computer.trace(maxIter=VECTORS)))
 
 
+def pyhessian_eigenvalues(top, **limits):
+    """PyHessian's largest eigenvalues in magnitude, of the Hessian itself, one after the other by power iteration."""
+
+    def prepare(network, x):
+        from pyhessian import hessian
+
+        computer = hessian(network, nn.CrossEntropyLoss(), data=(x, labels_of(x)), cuda=DEVICE == "cuda")
+        return lambda: computer.eigenvalues(top_n=top, **limits)[0]
+
+    return prepare
+
+
+def lanczos(operator_name):
+    """The five largest eigenvalues in magnitude in float64, to rounding: what the others are held against."""
+
+    def prepare(network, x):
+        import curvlinops
+        from scipy.sparse.linalg import eigsh
+
+        network, x = network.double(), x.double()
+        operator = getattr(curvlinops, operator_name)(
+            network, nn.CrossEntropyLoss(), list(network.parameters()), [(x, labels_of(x))], check_deterministic=False
+        )
+        return lambda: sorted(eigsh(operator.to_scipy(), k=5, which="LM", tol=1e-10)[0].tolist(), key=abs, reverse=True)
+
+    return prepare
+
+
 def second_derivatives(network, x):
     """The diagonal of the Hessian by the place of a weight, one second backward pass each; and the number of weights."""
     parameters = list(network.parameters())
@@ -256,6 +285,11 @@ CONTESTANTS = {
     "curvlinops-hutchinson": (curvlinops_hutchinson, ["curvlinops-for-pytorch"]),
     "curvlinops-basis": (curvlinops_basis, ["curvlinops-for-pytorch"]),
     "pyhessian": (pyhessian, ["PyHessian"]),
+    "pyhessian-eigenvalue": (pyhessian_eigenvalues(1), ["PyHessian"]),
+    "pyhessian-eigenvalues": (pyhessian_eigenvalues(5), ["PyHessian"]),
+    "pyhessian-eigenvalues-tight": (pyhessian_eigenvalues(5, maxIter=1000, tol=1e-6), ["PyHessian"]),
+    "lanczos-gauss-newton": (lanczos("GGNLinearOperator"), ["curvlinops-for-pytorch"]),
+    "lanczos-hessian": (lanczos("HessianLinearOperator"), ["curvlinops-for-pytorch"]),
     "double-backprop": (double_backprop, []),
     "double-backprop-sample": (double_backprop_sample, []),
     "forward-backward": (forward_backward, []),
@@ -277,12 +311,12 @@ def main():
     answer({"ready": {package: version(package) for package in ["torch", *packages]}})
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
-        trace = run()
+        found = run()
         answer(
             {
                 "ms": 1000 * (time.perf_counter() - wall),
                 "cpuMs": 1000 * (time.process_time() - cpu),
-                "trace": trace,
+                **({"trace": found[0], "values": found} if isinstance(found, list) else {"trace": found}),
             }
         )
 

@@ -1,6 +1,7 @@
 /**
  * One contestant of `kernel.ts`: our reading of a network on some images, with the given options, or `"predict"`. Says
- * `{ "ready": versions }`, then takes one reading for every line it reads and answers `{ ms, cpuMs, trace }`.
+ * `{ "ready": versions }`, then takes one reading for every line it reads and answers `{ ms, cpuMs, trace }`, and
+ * `values` where it has eigenvalues.
  */
 import { createInterface } from 'node:readline';
 import type * as tf from '@tensorflow/tfjs';
@@ -21,7 +22,7 @@ if (await startBackend(backend)) {
     const outputs = model.predict(inputs, { batchSize: count }) as tf.Tensor;
     await outputs.data();
     outputs.dispose();
-    return 0;
+    return { trace: 0 };
   };
   const { backend: running, ...versions } = versionsHere();
   // Of the others, a backend says no more than its name.
@@ -29,10 +30,12 @@ if (await startBackend(backend)) {
   for await (const _line of createInterface({ input: process.stdin })) {
     const cpu = process.cpuUsage();
     const start = performance.now();
-    const trace = options === 'predict' ? await predict() : (await measureSharpness(model, inputs, options)).trace;
+    const reading = options === 'predict' ? await predict() : await measureSharpness(model, inputs, options);
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
-    answer({ ms, cpuMs: (user + system) / 1000, trace });
+    const top = 'topEigenvalues' in reading ? reading.topEigenvalues?.given : undefined;
+    const values = top && { values: top.map(({ value }) => value) };
+    answer({ ms, cpuMs: (user + system) / 1000, trace: reading.trace, ...values });
   }
 } else {
   answer({ infeasible: 'not there' });

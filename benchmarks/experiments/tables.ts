@@ -26,6 +26,10 @@ const titles: Readonly<Record<string, string>> = {
   eigenvalue1: 'largest eigenvalue',
   balancedEigenvalue1: 'largest eigenvalue, balanced',
   farNoise: 'rise of the loss under noise, balanced',
+  adaptive: 'adaptive sharpness',
+  normalized: 'normalized sharpness',
+  frobenius: 'Frobenius norm',
+  path: 'path norm',
 };
 /** What is measured for other tables, or is an error. */
 const isAside = (name: string) => /Error$|igenvalue[2-9]|LossRise$/.test(name);

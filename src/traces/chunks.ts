@@ -42,7 +42,7 @@ export interface StartedChunk {
 
 /** A pass over consecutive samples, or over pairs one by one, that stays under a memory budget. */
 export interface ChunkedPass<Started extends StartedChunk, Read> {
-  readonly name: 'exact' | 'weights' | 'pairs';
+  readonly name: 'exact' | 'weights' | 'pairs' | 'diagonal';
   readonly plan: readonly StepPlan[];
   readonly heads: readonly Head[];
   readonly budgetBytes: number;

@@ -30,6 +30,8 @@ const tiny: Setting = {
   seed: 3,
 };
 
+const squaredNorm = (weights: tf.Tensor) => tf.tidy(() => weights.square().sum().dataSync()[0]!);
+
 describe('a network that is trained twice', () => {
   const weights = new Map<number, Weights>();
   let first: Training;
@@ -62,6 +64,8 @@ describe('a network that is trained twice', () => {
     const before = tf.memory().numTensors;
     const noise = await measures.noise!(model, samples);
     const eigenvalues = await measures.eigenvalues!(model, samples);
+    const others = { ...(await measures.adaptive!(model, samples)), ...(await measures.normalized!(model, samples)) };
+    const norms = await measures.norms!(model, samples);
     expect(tf.memory().numTensors).toBe(before);
     const { minimumSharpness, trace } = first.snapshots[2]!;
     expect(noise.farNoise! / noise.farLossRise! / (0.01 ** 2 / 2)).toBeCloseTo(minimumSharpness, 3);
@@ -69,6 +73,17 @@ describe('a network that is trained twice', () => {
     expect(five('eigenvalue')).toEqual(five('eigenvalue').sort((a, b) => b - a));
     expect(five('eigenvalue').reduce((a, b) => a + b)).toBeLessThan(trace);
     expect(five('balancedEigenvalue').reduce((a, b) => a + b)).toBeLessThan(minimumSharpness);
+    // What factors of 1 make of the kernels; the best ones make it less.
+    const kernels = model.trainableWeights.filter(({ shape }) => shape.length > 1);
+    const bound = Math.sqrt(trace) * kernels.reduce((sum, each) => sum + Math.sqrt(squaredNorm(each.read())), 0);
+    expect(others.normalized!).toBeGreaterThan(0.05 * bound);
+    expect(others.normalized!).toBeLessThan(bound);
+    expect(others.adaptive!).toBeGreaterThan(0);
+    expect(norms.frobenius! ** 2).toBeCloseTo(
+      model.trainableWeights.reduce((sum, each) => sum + squaredNorm(each.read()), 0),
+      1,
+    );
+    expect(norms.path!).toBeGreaterThan(0);
     tf.dispose([samples.images, samples.labels]);
     model.dispose();
   });

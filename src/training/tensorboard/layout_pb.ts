@@ -15,7 +15,7 @@ import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2';
 export const file_layout: GenFile =
   /*@__PURE__*/
   fileDesc(
-    'CgxsYXlvdXQucHJvdG8SC3RlbnNvcmJvYXJkIjEKBkxheW91dBInCghjYXRlZ29yeRgCIAMoCzIVLnRlbnNvcmJvYXJkLkNhdGVnb3J5IjwKCENhdGVnb3J5Eg0KBXRpdGxlGAEgASgJEiEKBWNoYXJ0GAIgAygLMhIudGVuc29yYm9hcmQuQ2hhcnQiVAoFQ2hhcnQSDQoFdGl0bGUYASABKAkSMQoGbWFyZ2luGAMgASgLMh8udGVuc29yYm9hcmQuTWFyZ2luQ2hhcnRDb250ZW50SABCCQoHY29udGVudCKDAQoSTWFyZ2luQ2hhcnRDb250ZW50EjYKBnNlcmllcxgBIAMoCzImLnRlbnNvcmJvYXJkLk1hcmdpbkNoYXJ0Q29udGVudC5TZXJpZXMaNQoGU2VyaWVzEg0KBXZhbHVlGAEgASgJEg0KBWxvd2VyGAIgASgJEg0KBXVwcGVyGAMgASgJYgZwcm90bzM',
+    'CgxsYXlvdXQucHJvdG8SC3RlbnNvcmJvYXJkIjEKBkxheW91dBInCghjYXRlZ29yeRgCIAMoCzIVLnRlbnNvcmJvYXJkLkNhdGVnb3J5IjwKCENhdGVnb3J5Eg0KBXRpdGxlGAEgASgJEiEKBWNoYXJ0GAIgAygLMhIudGVuc29yYm9hcmQuQ2hhcnQijQEKBUNoYXJ0Eg0KBXRpdGxlGAEgASgJEjcKCW11bHRpbGluZRgCIAEoCzIiLnRlbnNvcmJvYXJkLk11bHRpbGluZUNoYXJ0Q29udGVudEgAEjEKBm1hcmdpbhgDIAEoCzIfLnRlbnNvcmJvYXJkLk1hcmdpbkNoYXJ0Q29udGVudEgAQgkKB2NvbnRlbnQiJAoVTXVsdGlsaW5lQ2hhcnRDb250ZW50EgsKA3RhZxgBIAMoCSKDAQoSTWFyZ2luQ2hhcnRDb250ZW50EjYKBnNlcmllcxgBIAMoCzImLnRlbnNvcmJvYXJkLk1hcmdpbkNoYXJ0Q29udGVudC5TZXJpZXMaNQoGU2VyaWVzEg0KBXZhbHVlGAEgASgJEg0KBWxvd2VyGAIgASgJEg0KBXVwcGVyGAMgASgJYgZwcm90bzM',
   );
 
 /**
@@ -70,6 +70,13 @@ export type Chart = Message<'tensorboard.Chart'> & {
   content:
     | {
         /**
+         * @generated from field: tensorboard.MultilineChartContent multiline = 2;
+         */
+        value: MultilineChartContent;
+        case: 'multiline';
+      }
+    | {
+        /**
          * @generated from field: tensorboard.MarginChartContent margin = 3;
          */
         value: MarginChartContent;
@@ -85,6 +92,24 @@ export type Chart = Message<'tensorboard.Chart'> & {
 export const ChartSchema: GenMessage<Chart> = /*@__PURE__*/ messageDesc(file_layout, 2);
 
 /**
+ * @generated from message tensorboard.MultilineChartContent
+ */
+export type MultilineChartContent = Message<'tensorboard.MultilineChartContent'> & {
+  /**
+   * Regular expressions of tags.
+   *
+   * @generated from field: repeated string tag = 1;
+   */
+  tag: string[];
+};
+
+/**
+ * Describes the message tensorboard.MultilineChartContent.
+ * Use `create(MultilineChartContentSchema)` to create a new message.
+ */
+export const MultilineChartContentSchema: GenMessage<MultilineChartContent> = /*@__PURE__*/ messageDesc(file_layout, 3);
+
+/**
  * @generated from message tensorboard.MarginChartContent
  */
 export type MarginChartContent = Message<'tensorboard.MarginChartContent'> & {
@@ -98,7 +123,7 @@ export type MarginChartContent = Message<'tensorboard.MarginChartContent'> & {
  * Describes the message tensorboard.MarginChartContent.
  * Use `create(MarginChartContentSchema)` to create a new message.
  */
-export const MarginChartContentSchema: GenMessage<MarginChartContent> = /*@__PURE__*/ messageDesc(file_layout, 3);
+export const MarginChartContentSchema: GenMessage<MarginChartContent> = /*@__PURE__*/ messageDesc(file_layout, 4);
 
 /**
  * Tags of three scalars: a line, and the band around it.
@@ -128,4 +153,4 @@ export type MarginChartContent_Series = Message<'tensorboard.MarginChartContent.
  */
 export const MarginChartContent_SeriesSchema: GenMessage<MarginChartContent_Series> =
   /*@__PURE__*/
-  messageDesc(file_layout, 3, 0);
+  messageDesc(file_layout, 4, 0);

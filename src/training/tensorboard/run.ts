@@ -1,11 +1,11 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type CustomChart, LAYOUT_TAG, layoutOf } from './custom-charts.js';
 import { DataClass, DataType, SessionLog_SessionStatus, type Summary_ValueSchema } from './event_pb.js';
 import { type EventFile, eventFilesOf, holdsTags, openEventFile } from './event-file.js';
-import { LAYOUT_TAG, marginCharts } from './margin-chart.js';
 import { otherWriter } from './other-writer.js';
-import type { ScalarPoint } from './scalars.js';
+import { eigenvalueTags, type ScalarPoint } from './scalars.js';
 
 /** One writer's way into a run. */
 export interface RunWriter {
@@ -13,7 +13,7 @@ export interface RunWriter {
    * Appends all of it as one event.
    *
    * @param text about the points, in Markdown. It is written under `<prefix>/reading` where it is another than the last, and with
-   *   the first one, that TensorBoard's page of custom scalars shows the interval of `<prefix>/minimum`.
+   *   the first one, that TensorBoard's page of custom scalars shows the interval of `<prefix>/minimum`; with the first eigenvalue, that too.
    * @throws Error with one line where the file was removed and another process or thread writes to the folder now; what
    *   `openEventFile` and `append` throw.
    */
@@ -31,8 +31,8 @@ interface Run {
   /** Absolute. */
   readonly logdir: string;
   readonly prefixes: Set<string>;
-  /** Prefixes with a chart of their interval, also those of writers that have ended: TensorBoard takes a run's latest layout. */
-  readonly charts: Set<string>;
+  /** By their names, also those of writers that have ended: TensorBoard takes a run's latest layout. */
+  readonly charts: Map<string, CustomChart>;
   /** Whether a new event file voids what files before it hold of its first step and later ones. */
   readonly purge: boolean;
   /** Undefined where it was removed, and could not be made anew. */
@@ -42,7 +42,7 @@ interface Run {
     start: boolean;
     /** Tags with their metadata. */
     readonly tags: Set<string>;
-    /** Prefixes in its layout. */
+    /** Names of the charts in its layout. */
     readonly charts: Set<string>;
     /** The last text of each prefix. */
     readonly texts: Map<string, string>;
@@ -53,7 +53,7 @@ interface Run {
 const runs = new Map<string, Run>();
 
 /** Charts of each folder that was written to, by its real path. */
-const chartsOf = new Map<string, Set<string>>();
+const chartsOf = new Map<string, Run['charts']>();
 
 const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: new Set(), texts: new Map() });
 
@@ -70,7 +70,7 @@ export function joinRun(folder: string, prefix: string, onRemoved: () => void, p
   const logdir = resolve(folder);
   mkdirSync(logdir, { recursive: true });
   const path = realpathSync(logdir);
-  const charts = chartsOf.get(path) ?? new Set<string>();
+  const charts = chartsOf.get(path) ?? new Map<string, CustomChart>();
   const run = runs.get(path) ?? {
     logdir,
     prefixes: new Set(),
@@ -161,12 +161,13 @@ function append(
     metadata: metadata(holds, tag, 'scalars', DataClass.SCALAR, description),
   }));
   const isNewText = text !== undefined && text !== holds.texts.get(prefix);
-  const isNewChart = text !== undefined && !holds.charts.has(prefix);
+  const charts = text === undefined ? [] : chartsOfPoints(points, prefix);
+  const isNewChart = charts.some(([name]) => !holds.charts.has(name));
   if (isNewText) {
     values.push(bytesOf(holds, `${prefix}/reading`, 'text', new TextEncoder().encode(text)));
   }
   if (isNewChart) {
-    values.push(bytesOf(holds, LAYOUT_TAG, 'custom_scalars', marginCharts(new Set([...run.charts, prefix]))));
+    values.push(bytesOf(holds, LAYOUT_TAG, 'custom_scalars', layoutOf(new Map([...run.charts, ...charts]).values())));
   }
   file.append({ ...moment, what: { case: 'summary', value: { value: values } } });
 
@@ -176,10 +177,17 @@ function append(
   if (isNewText) {
     holds.texts.set(prefix, text);
   }
-  if (isNewChart) {
-    holds.charts.add(prefix);
-    run.charts.add(prefix);
+  for (const [name, chart] of isNewChart ? charts : []) {
+    holds.charts.add(name);
+    run.charts.set(name, chart);
   }
+}
+
+/** The charts that a reading's points ask for, by name. */
+function chartsOfPoints(points: readonly ScalarPoint[], prefix: string): [name: string, chart: CustomChart][] {
+  const hasEigenvalue = points.some(({ tag }) => tag === eigenvalueTags(prefix).value);
+  const shown: CustomChart['shows'][] = hasEigenvalue ? ['interval', 'eigenvalue'] : ['interval'];
+  return shown.map((shows) => [`${prefix} ${shows}`, { prefix, shows }]);
 }
 
 type Value = MessageInitShape<typeof Summary_ValueSchema>;

@@ -40,6 +40,11 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
   return { value: `${prefix}/minimum`, lower: `${prefix}_interval/lower`, upper: `${prefix}_interval/upper` };
 }
 
+/** The tags of the largest eigenvalue, and of what it has to stay below. */
+export function eigenvalueTags(prefix: string): { value: string; stableBelow: string } {
+  return { value: `${prefix}/top_eigenvalue`, stableBelow: `${prefix}/edge_of_stability` };
+}
+
 /**
  * What a reading puts into TensorBoard, four groups of charts:
  *
@@ -56,6 +61,7 @@ export function intervalTags(prefix: string): { value: string; lower: string; up
 export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarPoint[] {
   const { minimumSharpness, standardError, trace, scales, parameters, topEigenvalues } = reading;
   const tags = intervalTags(prefix);
+  const ofEigenvalue = eigenvalueTags(prefix);
   const half = halfInterval(reading);
   const layers = distinctNames(scales.map(({ layer }) => layer));
   const names = distinctNames(parameters.map(({ name }) => asLastPart(name)));
@@ -64,7 +70,7 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
     { tag: `${prefix}/standard_error`, value: standardError, description: descriptions.standardError },
     { tag: `${prefix}/trace`, value: trace, description: descriptions.trace },
     ...(topEigenvalues?.given ?? []).slice(0, 1).map(({ value }) => ({
-      tag: `${prefix}/top_eigenvalue`,
+      tag: ofEigenvalue.value,
       value,
       description: descriptions.topEigenvalue,
     })),
@@ -77,7 +83,7 @@ export function scalarPoints(reading: SharpnessReading, prefix: string): ScalarP
       ? []
       : [
           {
-            tag: `${prefix}/edge_of_stability`,
+            tag: ofEigenvalue.stableBelow,
             value: topEigenvalues.stableBelow,
             description: descriptions.edgeOfStability,
           },

@@ -10,6 +10,7 @@ import { memoryGauge } from '../../../src/tfjs/memory-gauge.js';
 import { lcg } from '../../measure/golden-network.js';
 import { checkScalarProducts } from './check-scalar-products.js';
 import { checkSensitivities } from './check-sensitivity.js';
+import { checkSquaredGradients } from './check-squared-gradients.js';
 import type { Plain, PlainLayer } from './plain-layers.js';
 
 const SAMPLES = 3;
@@ -117,6 +118,7 @@ async function check(
   tf.dispose([...norms.values()]);
   const column = tf.slice(delta, 0, SAMPLES);
   checkScalarProducts(graph, plan, tape, column);
+  checkSquaredGradients(graph, xs, column);
   tf.dispose(column);
   tape.dispose();
   expect(tf.memory().numTensors).toBe(before);

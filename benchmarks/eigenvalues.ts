@@ -1,0 +1,117 @@
+/**
+ * What the five largest eigenvalues cost, ours from drawn pairs beside those of PyHessian, and how far they are from those of Lanczos'
+ * algorithm in float64. Writes `benchmarks/results/eigenvalues.md`.
+ */
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { runWithOptions } from '../examples/shared/command-line.js';
+import { type Contestant, compare, ours, peer, python, type Result, write } from './kernel-turns.js';
+import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
+import { median } from './statistics.js';
+
+const usage = `usage: npm run bench:eigenvalues -- [options]
+
+Times the largest eigenvalues of the Gauss-Newton matrix beside PyHessian's of the Hessian. scripts/peers-venv.sh installs PyTorch.
+
+  --repeats N   how often the contestants take turns (default 5)
+  --limit S     a contestant whose first turn takes longer does not go on, and turns take no longer together (default 60)
+  --out FOLDER  where the report goes (default ${resultsFolder})
+  --help        show this text`;
+
+const defaults = { repeats: 5, limit: 60, out: resultsFolder, backend: 'tensorflow' };
+
+/** Whose eigenvalues a contestant is after. */
+const references = {
+  'Gauss-Newton': peer('lanczos-gauss-newton', 'Lanczos, Gauss-Newton', false),
+  Hessian: peer('lanczos-hessian', 'Lanczos, Hessian', false),
+};
+
+/** In the order of the tables; the first is what the others are divided by. */
+const contestants: readonly { readonly of: keyof typeof references; readonly contestant: Contestant }[] = [
+  ...[{}, { method: { pairs: 1024 } }].map((more, i) => ({
+    of: 'Gauss-Newton' as const,
+    contestant: ours('tensorflow', `tfjs-sharpness, ${i === 0 ? 'exact traces and 512 pairs' : '1,024 pairs'}`, {
+      id: i === 0 ? 'default' : 'pairs',
+      options: { eigenvalues: 5, ...more },
+      exact: false,
+    }),
+  })),
+  { of: 'Hessian', contestant: peer('pyhessian-eigenvalue', 'PyHessian, the largest alone', false) },
+  { of: 'Hessian', contestant: peer('pyhessian-eigenvalues', 'PyHessian, five', false) },
+  { of: 'Hessian', contestant: peer('pyhessian-eigenvalues-tight', 'PyHessian, five, to 1e-6', false) },
+];
+
+await runWithOptions(usage, defaults, ['tensorflow'], async ({ repeats, limit, out }) => {
+  if (!existsSync(python)) {
+    throw new Error('PyTorch is not there: run scripts/peers-venv.sh once.');
+  }
+  await tf.setBackend('cpu');
+  const versions: Record<string, string> = {};
+  const loads: string[] = [];
+  const results: { readonly setting: string; readonly found: readonly Result[] }[] = [];
+  for (const network of ['SmallMLP', 'SmallCNN'] as const) {
+    for (const samples of [100, 1000]) {
+      loads.push(load());
+      const setting = { network, samples, folder: await write(network, samples) };
+      const all = [...Object.values(references), ...contestants.map(({ contestant }) => contestant)];
+      const limits = { repeats, limitMs: 1000 * limit, threads: 1 };
+      const found = await compare(setting, all, limits, versions);
+      results.push({ setting: `${network}, ${samples}`, found });
+      for (const { contestant, repetitions, absent } of found) {
+        const cpuMs = repetitions.map((each) => each.cpuMs);
+        console.log(`${network}, ${samples}, ${contestant.title}: ${absent ?? `${digits(median(cpuMs))} ms`}`);
+      }
+    }
+  }
+  const lines = [
+    '# The largest eigenvalues, against PyHessian',
+    '',
+    `Processor time with one thread, medians of ${repeats} turns or more; in brackets how many times ours. The networks have the weights that they were given, as in kernel.md.`,
+    `Load average ${loads.join(', ')}: other programs ran on the cores.`,
+    '',
+    ...tableOf(results, costOf),
+    '',
+    'Relative deviation of the largest eigenvalue, and of the one of the five that is worst, from those that Lanczos finds in float64:',
+    'ours from those of the Gauss-Newton matrix, PyHessian from those of the Hessian.',
+    '',
+    ...tableOf(results, deviationOf),
+    '',
+    machine(versions),
+  ];
+  await writeReport(out, 'eigenvalues', lines);
+});
+
+type Cell = (found: readonly Result[], place: number) => string;
+
+function tableOf(results: readonly { readonly setting: string; readonly found: readonly Result[] }[], cell: Cell) {
+  return table(
+    ['', ...results.map(({ setting }) => setting)],
+    contestants.map(({ contestant }, place) => [contestant.title, ...results.map(({ found }) => cell(found, place))]),
+  );
+}
+
+function resultOf(found: readonly Result[], contestant: Contestant): Result {
+  return found.find((each) => each.contestant === contestant)!;
+}
+
+function costOf(found: readonly Result[], place: number): string {
+  const cost = ({ contestant }: (typeof contestants)[number]) =>
+    median(resultOf(found, contestant).repetitions.map(({ cpuMs }) => cpuMs));
+  const { absent } = resultOf(found, contestants[place]!.contestant);
+  const ms = cost(contestants[place]!);
+  return absent ?? (place === 0 ? `${digits(ms)} ms` : `${digits(ms)} ms (${digits(ms / cost(contestants[0]!))} x)`);
+}
+
+function deviationOf(found: readonly Result[], place: number): string {
+  const { of, contestant } = contestants[place]!;
+  const right = resultOf(found, references[of]).repetitions[0]?.values;
+  const { repetitions, absent } = resultOf(found, contestant);
+  const deviations = repetitions[0]?.values?.map((value, i) => Math.abs(value / right![i]! - 1));
+  if (!right || !deviations) {
+    return absent ?? '-';
+  }
+  const written = (deviation: number) => `${(100 * deviation).toPrecision(1)}%`;
+  return deviations.length === 1
+    ? written(deviations[0]!)
+    : `${written(deviations[0]!)}, ${written(Math.max(...deviations))}`;
+}

@@ -1,0 +1,107 @@
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { expect, it } from 'vitest';
+import { gaussNewtonDiagonal, normalizedSharpness, normalizedSharpnessOf } from '../../src/measures.js';
+import { smallNetwork } from './small-network.js';
+
+const loss = 'softmaxCrossEntropy';
+
+it('is the sum over the kernels of a network, and leaves biases out', async () => {
+  const { model, x, weights } = smallNetwork();
+  const { numTensors } = tf.memory();
+  const { value, matrices, samples, assumptions } = await normalizedSharpnessOf(model, x, { loss });
+  expect(tf.memory().numTensors).toBe(numTensors);
+  const { parameters } = await gaussNewtonDiagonal(model, x, { loss });
+  const kernels = [0, 2, 4].map((b) => {
+    const [rows, columns] = parameters[b]!.shape as [number, number];
+    return { rows, columns, weights: weights[b]!.dataSync(), curvature: parameters[b]!.diagonal };
+  });
+  expect(value).toBeCloseTo(normalizedSharpness(kernels), 6);
+  matrices.forEach((each, i) => {
+    expect(each.name).toBe(parameters[2 * i]!.name);
+    expect(each.value).toBeCloseTo(normalizedSharpness([kernels[i]!]), 6);
+  });
+  expect(samples).toBe(12);
+  expect(assumptions[0]).toMatch(/^Kernels alone count: '.*bias', '.*bias' and '.*bias' are left out\.$/);
+  model.dispose();
+});
+
+/** A convolution, a depthwise one, another and a dense layer. */
+function convolutional() {
+  const { layers, initializers } = tfl;
+  const kernel = (seed: number) => ({
+    kernelInitializer: initializers.heNormal({ seed }),
+    depthwiseInitializer: initializers.heNormal({ seed }),
+    biasInitializer: initializers.randomNormal({ stddev: 0.2, seed: seed + 10 }),
+  });
+  const model = tfl.sequential({
+    layers: [
+      layers.conv2d({ filters: 3, kernelSize: 2, activation: 'relu', inputShape: [6, 6, 2], ...kernel(1) }),
+      layers.depthwiseConv2d({ depthMultiplier: 2, kernelSize: 2, activation: 'relu', ...kernel(2) }),
+      layers.batchNormalization(),
+      layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu', ...kernel(3) }),
+      layers.flatten(),
+      layers.dense({ units: 3, ...kernel(4) }),
+    ],
+  });
+  return { model, x: tf.randomNormal([10, 6, 6, 2], 0, 1, 'float32', 5) };
+}
+
+it('takes one factor for all taps of a pair of channels: rescaling channels does not change it', async () => {
+  const { model, x } = convolutional();
+  const before = await normalizedSharpnessOf(model, x, { loss });
+  expect(before.matrices.map(({ name }) => name.replace(/^.*\//, ''))).toEqual([
+    'kernel',
+    'depthwise_kernel',
+    'kernel',
+    'kernel',
+  ]);
+  expect(before.assumptions[0]).toMatch(/^Kernels alone count: .* are left out\.$/);
+  expect(before.value).toBeGreaterThan(0);
+  const outputs = (model.predict(x) as tf.Tensor).dataSync();
+  // Channels of the first convolution times these, those of the depthwise one divided by them, and times others, which gamma takes away.
+  const [a, b] = [
+    [0.5, 3, 7],
+    [2, 0.1, 5, 0.3, 1.5, 9],
+  ];
+  const scaled = (weight: tf.Tensor, factors: number[], axis: number) =>
+    tf.mul(
+      weight,
+      tf.reshape(
+        tf.tensor1d(factors),
+        weight.shape.map((_, i) => (i === axis ? factors.length : 1)),
+      ),
+    );
+  tf.tidy(() => {
+    const inverse = (factors: number[]) => factors.map((each) => 1 / each);
+    const [first, depthwise, normalization] = model.layers as [tfl.layers.Layer, tfl.layers.Layer, tfl.layers.Layer];
+    const [kernel, bias] = first.getWeights() as [tf.Tensor, tf.Tensor];
+    first.setWeights([scaled(kernel, a!, 3), scaled(bias, a!, 0)]);
+    const [ofChannels, ofOutputs] = depthwise.getWeights() as [tf.Tensor, tf.Tensor];
+    const outer = tf.reshape(tf.tensor1d(b!), [1, 1, 3, 2]);
+    depthwise.setWeights([tf.mul(scaled(ofChannels, inverse(a!), 2), outer), scaled(ofOutputs, b!, 0)]);
+    const [gamma, beta, mean, variance] = normalization.getWeights() as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    normalization.setWeights([scaled(gamma, inverse(b!), 0), beta, scaled(mean, b!, 0), variance]);
+  });
+  const moved = (model.predict(x) as tf.Tensor).dataSync();
+  outputs.forEach((each, i) => {
+    expect(moved[i]!).toBeCloseTo(each, 3);
+  });
+  const after = await normalizedSharpnessOf(model, x, { loss });
+  after.matrices.forEach(({ value }, i) => {
+    expect(value / before.matrices[i]!.value).toBeCloseTo(1, 3);
+  });
+  model.dispose();
+  x.dispose();
+});
+
+it('refuses in one line a model without a kernel that is trained', async () => {
+  const { layers } = tfl;
+  const model = tfl.sequential({ layers: [layers.batchNormalization({ inputShape: [3] })] });
+  const x = tf.randomNormal([5, 3], 0, 1, 'float32', 6);
+  await expect(normalizedSharpnessOf(model, x, { loss })).rejects.toThrow(
+    /^normalizedSharpnessOf: no kernel .* is trained, .*\.$/,
+  );
+  model.dispose();
+  x.dispose();
+});
