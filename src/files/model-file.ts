@@ -5,7 +5,9 @@ import { addTensorMethods } from '../tfjs/tensor-methods.js';
 import { allVariables } from '../tfjs/weights.js';
 import { lineOf } from '../warnings.js';
 import { registerBuiltInLayers } from './built-in-layers.js';
-import { type KerasWeight, readKerasArchive } from './keras-archive.js';
+import { type Hdf5Array, isHdf5 } from './hdf5.js';
+import { readKerasArchive } from './keras-archive.js';
+import { readKerasHdf5 } from './keras-hdf5.js';
 import { readTopology } from './keras-topology.js';
 import { type ModelContent, readLayersModel } from './layers-model.js';
 import { locate, watched } from './place.js';
@@ -29,11 +31,11 @@ export interface LoadOptions {
   readonly onRead?: (name: string, bytes: Uint8Array) => void;
 }
 
-type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
+type KerasWeights = ReadonlyMap<string, readonly Hdf5Array[]>;
 
 /**
- * Loads a model of layers: a `model.json` of tf.js or tensorflowjs_converter, a folder with one, or a `.keras` archive; by its path or
- * URL.
+ * Loads a model of layers: a `model.json` of tf.js or tensorflowjs_converter, a folder with one, a `.keras` archive, or an `.h5` file of
+ * Keras; by its path or URL.
  *
  * @throws Error with one line that says what is wrong with the file.
  */
@@ -62,19 +64,18 @@ export async function readModelFile(path: string, options: LoadOptions = {}): Pr
   const place = watched(unwatched, onRead);
   const bytes = await place.read(name);
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
-  if (begins(0x89, 0x48, 0x44, 0x46)) {
-    throw new Error(
-      `'${name}' is an HDF5 file: save the model as model.keras, or convert it with tensorflowjs_converter --input_format keras.`,
-    );
-  }
   if (/\.(pb|onnx|tflite|pth?|safetensors)$/i.test(name)) {
-    throw new Error(`'${name}' is no model of tf.js layers or Keras: give a model.json or a .keras file.`);
+    throw new Error(`'${name}' is no model of tf.js layers or Keras: give a model.json, a .keras or an .h5 file.`);
   }
   let content: ModelContent;
   let kerasWeights: KerasWeights | undefined;
   if (begins(0x50, 0x4b, 3, 4) || name.endsWith('.keras')) {
     const { config, weights } = readKerasArchive(name, bytes, withWeights);
     content = { topology: config, training: config.compile_config };
+    kerasWeights = weights;
+  } else if (isHdf5(bytes)) {
+    const { config, training, weights } = readKerasHdf5(name, bytes, withWeights);
+    content = { topology: config, training };
     kerasWeights = weights;
   } else {
     content = await readLayersModel(name, place, bytes, withWeights);
@@ -149,22 +150,42 @@ function giveManifest(model: tfl.LayersModel, { specs, data }: NonNullable<Model
 
 function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string): void {
   for (const layer of model.layers) {
-    if (isModel(layer)) {
-      giveWeights(layer as unknown as tfl.LayersModel, weights, `${path}${layer.name}/`);
-      continue;
+    const name = `${path}${layer.name}`;
+    const given = weights.get(name);
+    if (isModel(layer) && given === undefined) {
+      giveWeights(layer as unknown as tfl.LayersModel, weights, `${name}/`);
+    } else {
+      giveLayerWeights(name, weightsAsKeras(layer), given ?? []);
     }
-    const given = weights.get(`${path}${layer.name}`) ?? [];
-    const shapes = layer.weights.map(({ shape }) => shape.join());
-    if (shapes.length !== given.length || given.some(({ shape }, i) => shape.join() !== shapes[i])) {
-      const list = (all: readonly string[]) => (all.length > 0 ? all.map((each) => `[${each}]`).join(', ') : 'none');
-      throw new Error(
-        `layer '${path}${layer.name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
-      );
+  }
+}
+
+/** The weights of a layer in Keras' order: of a model first those that are trained of all its layers, then the others. */
+function weightsAsKeras(layer: tfl.layers.Layer): tfl.LayerVariable[] {
+  const inOrder = (each: tfl.layers.Layer): readonly [trained: tfl.LayerVariable[], others: tfl.LayerVariable[]] => {
+    if (!isModel(each)) {
+      return [each.trainableWeights, each.nonTrainableWeights];
     }
-    tf.tidy(() =>
-      layer.setWeights(given.map(({ shape, values }, i) => tf.tensor(values, [...shape], layer.weights[i]!.dtype))),
+    const inner = (each as unknown as tfl.LayersModel).layers.map(inOrder);
+    return [inner.flatMap(([trained]) => trained), inner.flatMap(([, others]) => others)];
+  };
+  return inOrder(layer).flat();
+}
+
+function giveLayerWeights(name: string, weights: readonly tfl.LayerVariable[], given: readonly Hdf5Array[]): void {
+  const shapes = weights.map(({ shape }) => shape.join());
+  if (shapes.length !== given.length || given.some(({ shape }, i) => shape.join() !== shapes[i])) {
+    const list = (all: readonly string[]) => (all.length > 0 ? all.map((each) => `[${each}]`).join(', ') : 'none');
+    throw new Error(
+      `layer '${name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
     );
   }
+  tf.tidy(() => {
+    for (const [i, weight] of weights.entries()) {
+      const { shape, values } = given[i]!;
+      weight.write(tf.tensor(values, [...shape], weight.dtype));
+    }
+  });
 }
 
 /** What depends on shapes that are known once the model is loaded. */
