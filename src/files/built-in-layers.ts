@@ -97,7 +97,7 @@ const normalization: LayerRule = (anyLayer) => {
 };
 
 /** Layers of Keras that draw in training only, and that tf.js does not have. */
-const randomLayers = [
+export const randomLayers: readonly string[] = [
   'RandomFlip',
   'RandomRotation',
   'RandomZoom',
@@ -114,10 +114,8 @@ const randomLayers = [
   'RandomErasing',
   'RandomInvert',
   'RandomPosterization',
-  'ActivityRegularization',
-  'SpatialDropout2D',
-  'SpatialDropout3D',
-] as const;
+];
+const otherIdentities = ['ActivityRegularization', 'SpatialDropout2D', 'SpatialDropout3D'];
 
 function identityLayer(name: string) {
   return class extends tfl.layers.Layer {
@@ -150,7 +148,7 @@ export function registerBuiltInLayers(): void {
     }
   };
   register(Normalization, 'Normalization', normalization);
-  for (const name of randomLayers) {
+  for (const name of [...randomLayers, ...otherIdentities]) {
     register(identityLayer(name), name, identity);
   }
 }

@@ -10,7 +10,7 @@ import { basename, dirname, relative } from 'node:path';
  */
 export function checkpointStep(folder: string, path: string): number | undefined {
   const within = relative(folder, path);
-  const name = basename(path) === 'model.json' ? dirname(within) : within.replace(/\.keras$/, '');
+  const name = basename(path) === 'model.json' ? dirname(within) : within.replace(/\.(keras|h5|hdf5)$/, '');
   const last = basename(name);
   const found =
     /(?:step|epoch|iter(?:ation)?|batch|ckpt|checkpoint)s?[-_=. ]?(\d+)(?!\d)/i.exec(last) ??

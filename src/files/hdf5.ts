@@ -19,7 +19,7 @@ export interface Hdf5Array {
 /**
  * The groups of a file.
  *
- * @throws Error or a text of the reader's for a file that is cut off or damaged, at once or when what is in it is read.
+ * @throws Error for a file that is cut off; for one that is damaged also what the reader throws, now or when what is in it is read.
  */
 export function openHdf5(bytes: Uint8Array): Hdf5Item {
   if (bytes.length < endOfHdf5(bytes)) {

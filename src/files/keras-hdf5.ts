@@ -22,7 +22,12 @@ export function readKerasHdf5(name: string, bytes: Uint8Array, withWeights: bool
   const file = undamaged(name, () => openHdf5(bytes));
   const { model_config, training_config, ...others } = undamaged(name, () => file.attrs);
   if (typeof model_config !== 'string') {
-    throw new Error(`'${name}' ${withoutModel(undamaged(name, () => file.keys ?? []), file.attrs)}`);
+    throw new Error(
+      `'${name}' ${withoutModel(
+        undamaged(name, () => file.keys ?? []),
+        file.attrs,
+      )}`,
+    );
   }
   const { keras_version = '1', backend } = { ...undamaged(name, () => child(file, 'model_weights')?.attrs), ...others };
   if (/^[01](\.|$)/.test(String(keras_version)) || backend === 'theano') {
@@ -31,7 +36,8 @@ export function readKerasHdf5(name: string, bytes: Uint8Array, withWeights: bool
         'in Keras 2 on TensorFlow, and save it again.',
     );
   }
-  const parsed = (attribute: string, text: string) => parseJson(`${name}: ${attribute}`, new TextEncoder().encode(text));
+  const parsed = (attribute: string, text: string) =>
+    parseJson(`${name}: ${attribute}`, new TextEncoder().encode(text));
   const config = parsed('model_config', model_config);
   if (!isObject(config)) {
     throw new Error(`'${name}: model_config' is no model: save it again.`);

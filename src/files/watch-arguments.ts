@@ -6,8 +6,8 @@ import { measuringOptions } from './measuring-arguments.js';
 export function watchArguments(command: Command, complain: Complain): void {
   command
     .description(
-      `Measures the checkpoints of a folder and of those in it, model.json with its shards or .keras, as a running training saves them:
-those that are there first, then each that comes, until Ctrl-C. One that is overwritten is measured again.`,
+      `Measures the checkpoints of a folder and of those in it, model.json with its shards, .keras or .h5, as a running training saves
+them: those that are there first, then each that comes, until Ctrl-C. One that is overwritten is measured again.`,
     )
     .argument('<folder>', 'where checkpoints are saved');
   measuringOptions(command)

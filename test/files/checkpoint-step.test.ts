@@ -9,6 +9,8 @@ test.each<[path: string, step: number | undefined]>([
   ['resnet50_epoch_3.keras', 3],
   ['ckpt-00010.keras', 10],
   ['weights.05-0.32.keras', 5],
+  ['weights.05-0.32.hdf5', 5],
+  ['best.h5', undefined],
   ['loss0.25_step400.keras', 400],
   ['model_v2.5.keras', undefined],
   ['best/model.json', undefined],
