@@ -19,7 +19,7 @@ export interface Hdf5Array {
 /**
  * The groups of a file.
  *
- * @throws Error for a file that is cut off; for one that is damaged also what the reader throws, now or when what is in it is read.
+ * @throws what the reader throws for a file that is damaged, now or when what is in it is read, and Error for one that is cut off.
  */
 export function openHdf5(bytes: Uint8Array): Hdf5Item {
   if (bytes.length < endOfHdf5(bytes)) {
@@ -44,7 +44,7 @@ export function child(group: Hdf5Item, name: string): Hdf5Item | undefined {
   return group.keys?.includes(name) ? group.get(name) : undefined;
 }
 
-/** @throws Error for what is no array of numbers, or lacks some. */
+/** @throws what is for the caller to put into words: it is no array of numbers, or lacks some. */
 export function arrayOf({ shape, value, dtype }: Hdf5Item): Hdf5Array {
   if (shape === undefined || value === undefined || /S|O|V/.test(dtype ?? '')) {
     throw new Error('no numbers');

@@ -1,7 +1,8 @@
 /// <reference path="./jsfive.d.ts" />
 import type { Hdf5Item } from 'jsfive';
-import { arrayOf, child, type Hdf5Array, openHdf5 } from './hdf5.js';
+import { arrayOf, child, openHdf5 } from './hdf5.js';
 import { isObject, type Json, parseJson } from './json-text.js';
+import type { KerasWeights } from './keras-weights.js';
 
 /** What an .h5 file of Keras 2, or of Keras 3 by `model.save('model.h5')`, holds. */
 export interface KerasHdf5 {
@@ -9,8 +10,8 @@ export interface KerasHdf5 {
   readonly config: Json;
   /** `training_config`, where the model was compiled. */
   readonly training: unknown;
-  /** Weights of each layer of the model by its name; those of a model among them in Keras' order, with all that it holds. */
-  readonly weights?: ReadonlyMap<string, readonly Hdf5Array[]>;
+  /** Weights of each layer of the model by its name; those of a model among them in one list. */
+  readonly weights?: KerasWeights;
 }
 
 /**
@@ -63,7 +64,7 @@ function undamaged<T>(name: string, read: () => T): T {
   }
 }
 
-function weightsIn(file: Hdf5Item): ReadonlyMap<string, readonly Hdf5Array[]> {
+function weightsIn(file: Hdf5Item): KerasWeights {
   const groups = child(file, 'model_weights');
   if (groups === undefined) {
     throw new Error('no weights');
@@ -75,7 +76,7 @@ function weightsIn(file: Hdf5Item): ReadonlyMap<string, readonly Hdf5Array[]> {
         layer,
         namesIn(group, 'weight_names')
           .filter((weight) => !isRandomState(weight))
-          .map((weight) => arrayOf(group.get(weight))),
+          .map((weight) => ({ name: weight, ...arrayOf(group.get(weight)) })),
       ];
     }),
   );

@@ -5,10 +5,11 @@ import { addTensorMethods } from '../tfjs/tensor-methods.js';
 import { allVariables } from '../tfjs/weights.js';
 import { lineOf } from '../warnings.js';
 import { registerBuiltInLayers } from './built-in-layers.js';
-import { type Hdf5Array, isHdf5 } from './hdf5.js';
+import { isHdf5 } from './hdf5.js';
 import { readKerasArchive } from './keras-archive.js';
 import { readKerasHdf5 } from './keras-hdf5.js';
 import { readTopology } from './keras-topology.js';
+import { giveWeights, type KerasWeights } from './keras-weights.js';
 import { type ModelContent, readLayersModel } from './layers-model.js';
 import { locate, watched } from './place.js';
 
@@ -30,8 +31,6 @@ export interface LoadOptions {
   /** Is given the bytes of every file that is read. */
   readonly onRead?: (name: string, bytes: Uint8Array) => void;
 }
-
-type KerasWeights = ReadonlyMap<string, readonly Hdf5Array[]>;
 
 /**
  * Loads a model of layers: a `model.json` of tf.js or tensorflowjs_converter, a folder with one, a `.keras` archive, or an `.h5` file of
@@ -99,7 +98,7 @@ export async function buildModel({ topology, training, notes, weights }: ReadMod
     if (weights && 'specs' in weights) {
       giveManifest(model, weights);
     } else if (weights) {
-      giveWeights(model, weights, '');
+      giveWeights(model, weights);
     }
     return { model, training, notes: [...notes, ...unlikeKeras(model)] };
   } catch (error) {
@@ -146,46 +145,6 @@ function giveManifest(model: tfl.LayersModel, { specs, data }: NonNullable<Model
   } finally {
     tf.dispose(decoded);
   }
-}
-
-function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string): void {
-  for (const layer of model.layers) {
-    const name = `${path}${layer.name}`;
-    const given = weights.get(name);
-    if (isModel(layer) && given === undefined) {
-      giveWeights(layer as unknown as tfl.LayersModel, weights, `${name}/`);
-    } else {
-      giveLayerWeights(name, weightsAsKeras(layer), given ?? []);
-    }
-  }
-}
-
-/** The weights of a layer in Keras' order: of a model first those that are trained of all its layers, then the others. */
-function weightsAsKeras(layer: tfl.layers.Layer): tfl.LayerVariable[] {
-  const inOrder = (each: tfl.layers.Layer): readonly [trained: tfl.LayerVariable[], others: tfl.LayerVariable[]] => {
-    if (!isModel(each)) {
-      return [each.trainableWeights, each.nonTrainableWeights];
-    }
-    const inner = (each as unknown as tfl.LayersModel).layers.map(inOrder);
-    return [inner.flatMap(([trained]) => trained), inner.flatMap(([, others]) => others)];
-  };
-  return inOrder(layer).flat();
-}
-
-function giveLayerWeights(name: string, weights: readonly tfl.LayerVariable[], given: readonly Hdf5Array[]): void {
-  const shapes = weights.map(({ shape }) => shape.join());
-  if (shapes.length !== given.length || given.some(({ shape }, i) => shape.join() !== shapes[i])) {
-    const list = (all: readonly string[]) => (all.length > 0 ? all.map((each) => `[${each}]`).join(', ') : 'none');
-    throw new Error(
-      `layer '${name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
-    );
-  }
-  tf.tidy(() => {
-    for (const [i, weight] of weights.entries()) {
-      const { shape, values } = given[i]!;
-      weight.write(tf.tensor(values, [...shape], weight.dtype));
-    }
-  });
 }
 
 /** What depends on shapes that are known once the model is loaded. */

@@ -50,7 +50,7 @@ test.each([
 
 const hdf5 = 'test/fixtures/keras-h5';
 
-test.each(['images-keras2', 'steps-keras2', 'chain-keras2', 'images-keras3', 'steps-keras3', 'chain-keras3'])(
+test.each(['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-keras2`, `${name}-keras3`]))(
   '%s.h5 predicts what Keras predicts',
   async (name) => {
     const before = tf.memory().numTensors;
