@@ -25,7 +25,7 @@ export function openHdf5(bytes: Uint8Array): Hdf5Item {
   if (bytes.length < endOfHdf5(bytes)) {
     throw new Error('cut off');
   }
-  return new File(Uint8Array.from(bytes).buffer, '');
+  return new File(new Uint8Array(bytes).buffer, '');
 }
 
 /**

@@ -114,4 +114,6 @@ export const stepRule: LayerRule = (anyLayer) => {
 };
 
 /** Classes of layers for `tf.serialization.registerClass`. */
-export const stepLayers = Object.keys(kinds).map((name) => [name, layerClass(name)] as const);
+export const stepLayers: readonly (readonly [name: string, layer: object])[] = Object.keys(kinds).map(
+  (name) => [name, layerClass(name)] as const,
+);

@@ -55,7 +55,7 @@ test.each(['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-ker
   async (name) => {
     const before = tf.memory().numTensors;
     const data = { data: `${hdf5}/${name}-x.npy`, expect: `${hdf5}/${name}-y.npy` };
-    const reading = (await first(`${hdf5}/${name}.h5`, data)) as { minimumSharpness: number; assumptions: string[] };
+    const reading = (await first(`${hdf5}/${name}.h5`, data)) as { minimumSharpness: number; assumptions: readonly string[] };
     expect(tf.memory().numTensors).toBe(before);
     expect(reading).toMatchObject({ minimumSharpness: expect.any(Number) });
     // The file says it.
@@ -67,7 +67,7 @@ test('a model is the same as an archive and in HDF5', async () => {
   const [archive, file] = [
     await first(`${hdf5}/images-keras3.keras`, { data: `${hdf5}/images-keras3-x.npy` }),
     await first(`${hdf5}/images-keras3.h5`, { data: `${hdf5}/images-keras3-x.npy` }),
-  ] as { minimumSharpness: number; parameters: object[] }[];
+  ] as { minimumSharpness: number; parameters: readonly object[] }[];
   expect(file!.parameters).toEqual(archive!.parameters);
   expect(file!.minimumSharpness).toBe(archive!.minimumSharpness);
 });
