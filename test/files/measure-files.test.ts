@@ -55,7 +55,10 @@ test.each(['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-ker
   async (name) => {
     const before = tf.memory().numTensors;
     const data = { data: `${hdf5}/${name}-x.npy`, expect: `${hdf5}/${name}-y.npy` };
-    const reading = (await first(`${hdf5}/${name}.h5`, data)) as { minimumSharpness: number; assumptions: readonly string[] };
+    const reading = (await first(`${hdf5}/${name}.h5`, data)) as {
+      minimumSharpness: number;
+      assumptions: readonly string[];
+    };
     expect(tf.memory().numTensors).toBe(before);
     expect(reading).toMatchObject({ minimumSharpness: expect.any(Number) });
     // The file says it.
