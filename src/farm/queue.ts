@@ -53,8 +53,8 @@ export async function openFarm(url: string, say: (line: string) => void): Promis
   if (!/^rediss?:\/\//.test(url)) {
     throw new Error(`--queue ${url}: give the address of a Redis server, redis://HOST.`);
   }
-  const bullmq = await optionalPackage<typeof BullMQ>('bullmq', '--queue');
-  const { Redis } = await optionalPackage<typeof IORedis>('ioredis', '--queue');
+  const bullmq = await optionalPackage<typeof BullMQ>('bullmq', '--queue', 'bullmq ioredis');
+  const { Redis } = await optionalPackage<typeof IORedis>('ioredis', '--queue', 'bullmq ioredis');
   const redis = new Redis(url, {
     lazyConnect: true,
     // Commands wait for a server that restarts, however long it takes: given up after 20 tries, a worker would stand still for ever

@@ -4,6 +4,7 @@ import type { Layer } from '../network/layers/operation.js';
 import type { LayerRule } from '../network/layers/rule.js';
 import { identity } from '../network/layers/shape.js';
 import { registerLayerRule } from '../network/layers/table.js';
+import { stepLayers, stepRule } from './step-layers.js';
 
 type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
 type Weight = ReturnType<tfl.layers.Layer['addWeight']>;
@@ -97,7 +98,7 @@ const normalization: LayerRule = (anyLayer) => {
 };
 
 /** Layers of Keras that draw in training only, and that tf.js does not have. */
-const randomLayers = [
+export const randomLayers: readonly string[] = [
   'RandomFlip',
   'RandomRotation',
   'RandomZoom',
@@ -114,10 +115,8 @@ const randomLayers = [
   'RandomErasing',
   'RandomInvert',
   'RandomPosterization',
-  'ActivityRegularization',
-  'SpatialDropout2D',
-  'SpatialDropout3D',
-] as const;
+];
+const otherIdentities = ['ActivityRegularization', 'SpatialDropout2D', 'SpatialDropout3D'];
 
 function identityLayer(name: string) {
   return class extends tfl.layers.Layer {
@@ -137,8 +136,8 @@ const registered = new WeakSet<object>();
 export const isBuiltInLayer = (layer: object): boolean => registered.has(layer);
 
 /**
- * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, and those that leave their
- * input as it is in inference. Classes of these names that are registered already stay.
+ * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, those that leave their
+ * input as it is in inference, and margins and repetitions of steps. Classes of these names that are registered already stay.
  */
 export function registerBuiltInLayers(): void {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
@@ -150,7 +149,10 @@ export function registerBuiltInLayers(): void {
     }
   };
   register(Normalization, 'Normalization', normalization);
-  for (const name of randomLayers) {
+  for (const name of [...randomLayers, ...otherIdentities]) {
     register(identityLayer(name), name, identity);
+  }
+  for (const [name, layer] of stepLayers) {
+    register(layer, name, stepRule);
   }
 }

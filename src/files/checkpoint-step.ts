@@ -33,7 +33,7 @@ const instant = /(?<!\d)1\d{9}(?:\d{3})?(?!\d)/g;
  */
 export function checkpointName(folder: string, path: string): CheckpointName {
   const within = relative(folder, path);
-  const file = basename(path) === 'model.json' ? dirname(within) : within.replace(/\.keras$/, '');
+  const file = basename(path) === 'model.json' ? dirname(within) : within.replace(/\.(keras|h5|hdf5)$/, '');
   const names = file.split(sep).filter((name) => name !== '.');
   const runWithout = (place: number) => names.filter((_, i) => i !== place).join('/');
   for (let place = names.length - 1; place >= 0; place--) {

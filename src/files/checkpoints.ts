@@ -1,11 +1,12 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { endOfHdf5, HDF5_HEAD, isHdf5 } from './hdf5.js';
 import { isObject } from './json-text.js';
 import { weightGroups } from './layers-model.js';
 
 /** A saved model in a folder, as its files are now. */
 export interface Checkpoint {
-  /** Its model.json or archive, in the folder that was named. */
+  /** Its model.json, archive or .h5, in the folder that was named. */
   readonly path: string;
   /** When the last of its files was written, in ms. */
   readonly savedMs: number;
@@ -36,7 +37,7 @@ export interface CheckpointFolder {
 }
 
 /**
- * Looks for `model.json` of tf.js with its shards, and `.keras` archives. Names that begin with a dot are left out, links to what is there
+ * Looks for `model.json` of tf.js with its shards, `.keras` archives, and `.h5` files but for those of weights alone. Names that begin with a dot are left out, links to what is there
  * under its own name, and what may not be read. No more is read than what is new of model.json files: shards are known by their sizes.
  */
 export function checkpointFolder(folder: string): CheckpointFolder {
@@ -52,7 +53,7 @@ export function checkpointFolder(folder: string): CheckpointFolder {
     if (!own?.isFile()) {
       return undefined;
     }
-    const { groups, lacks } = path.endsWith('.keras') ? archive(path, own.size) : parse(path, stateOf(own));
+    const { groups, lacks } = isJson(path) ? parse(path, stateOf(own)) : { groups: [], lacks: lackOf(path, own.size) };
     const shards = groups.flatMap(({ paths, bytes }) => {
       const found = paths.map((name) => ({
         name,
@@ -100,7 +101,8 @@ function ifThere<T>(look: () => T): T | undefined {
   }
 }
 
-const isModel = (name: string) => name === 'model.json' || name.endsWith('.keras');
+const isJson = (path: string) => path.endsWith('.json');
+const isModel = (name: string) => name === 'model.json' || /(?<!\.weights)\.(keras|h5|hdf5)$/.test(name);
 
 /** Paths of the models in a folder and in those in it, each once: what a link leads to counts where it is not there by itself. */
 function modelsIn(root: string): string[] {
@@ -168,18 +170,20 @@ function contentOf(path: string): Omit<Parsed, 'state'> {
   }
 }
 
-/** The end of a zip archive, which is written last: a record of 22 bytes. */
-function archive(path: string, size: number): Omit<Parsed, 'state'> {
-  const end = Buffer.alloc(22);
+/** What a file in one piece lacks to be whole: the end of a zip archive, a record of 22 bytes, is written last; HDF5 says where it ends. */
+function lackOf(path: string, size: number): string | undefined {
+  const isArchive = path.endsWith('.keras');
+  const bytes = Buffer.alloc(isArchive ? 22 : HDF5_HEAD);
   try {
     const descriptor = openSync(path, 'r');
     try {
-      readSync(descriptor, end, 0, 22, Math.max(0, size - 22));
+      readSync(descriptor, bytes, 0, bytes.length, isArchive ? Math.max(0, size - bytes.length) : 0);
     } finally {
       closeSync(descriptor);
     }
   } catch {
-    return { groups: [], lacks: 'it cannot be read' };
+    return 'it cannot be read';
   }
-  return { groups: [], ...(end.readUInt32LE(0) !== 0x06054b50 && { lacks: 'it is cut off' }) };
+  const isWhole = isArchive ? bytes.readUInt32LE(0) === 0x06054b50 : isHdf5(bytes) && endOfHdf5(bytes) === size;
+  return isWhole ? undefined : 'it is cut off';
 }

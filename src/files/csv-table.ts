@@ -114,12 +114,16 @@ function growingNumbers(name: string) {
         values = larger;
       }
       for (const column of columns) {
-        values[length++] = float32Of(quoted, Number(row[column]));
+        const cell = row[column]!;
+        values[length++] = float32Of(quoted, Number(cell), isWhole(cell));
       }
     },
     all: () => values.slice(0, length),
   };
 }
+
+/** Without a point or an exponent, which say that a number was measured. */
+const isWhole = (cell: string) => /^\s*[+-]?\d+\s*$/.test(cell);
 
 /** Whether the first row holds names: words, or the numbers of columns as pandas counts them, beside labels maybe. */
 function isHeader(first: readonly string[], name: string): boolean {

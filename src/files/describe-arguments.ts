@@ -8,7 +8,7 @@ export function describeArguments(command: Command, complain: Complain): void {
     .description(
       'Says of saved models, without data and weights, which layers can trade scale, which cannot and why, and which loss is taken.',
     )
-    .argument('<model...>', 'model.json of tf.js layers (a file, a folder or a URL), or .keras archives');
+    .argument('<model...>', 'model.json of tf.js layers (a file, a folder or a URL), a .keras or an .h5 file of Keras');
   modelOptions(command)
     .option('--json', 'print it as JSON; of several models a list')
     .addHelpText(

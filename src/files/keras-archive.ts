@@ -1,20 +1,15 @@
 /// <reference path="./jsfive.d.ts" />
-import { File, type Hdf5Item } from 'jsfive';
+import type { Hdf5Item } from 'jsfive';
+import { arrayOf, child, type Hdf5Array, openHdf5 } from './hdf5.js';
 import { type Json, parseJson } from './json-text.js';
 import { unzip } from './zip.js';
-
-/** Values of one weight. */
-export interface KerasWeight {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
 
 /** What a .keras archive holds. */
 export interface KerasArchive {
   /** `{ module, class_name, config, compile_config }`. */
   readonly config: Json;
   /** Weights by the name of their layer, with the names of the models around it before it: `branch/dense`. */
-  readonly weights?: ReadonlyMap<string, readonly KerasWeight[]>;
+  readonly weights?: ReadonlyMap<string, readonly Hdf5Array[]>;
 }
 
 /**
@@ -43,13 +38,9 @@ export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: b
       `'${name}' has no model.weights.h5, so that its weights are missing: save the model whole, model.save('model.keras').`,
     );
   }
-  const weights = new Map<string, readonly KerasWeight[]>();
+  const weights = new Map<string, readonly Hdf5Array[]>();
   try {
-    if (stored.length < endOfHdf5(stored)) {
-      throw new Error('cut off');
-    }
-    const file = new File(Uint8Array.from(stored).buffer, 'model.weights.h5');
-    collect(file, config, '', weights);
+    collect(openHdf5(stored), config, '', weights);
   } catch (error) {
     if (error instanceof MissingWeights) {
       throw error;
@@ -59,17 +50,10 @@ export function readKerasArchive(name: string, bytes: Uint8Array, withWeights: b
   return { config, weights };
 }
 
-/** The address of its end that an HDF5 file has in its superblock, of version 0 (and 1) or 2 (and 3): what nobody reads may be cut off too. */
-function endOfHdf5(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const version = view.getUint8(8);
-  return Number(view.getBigUint64(version === 0 ? 40 : version === 1 ? 44 : 28, true));
-}
-
 class MissingWeights extends Error {}
 
 /** Keras numbers the layers of a model by their class, in their order. */
-function collect(group: Hdf5Item, model: Json, path: string, into: Map<string, readonly KerasWeight[]>): void {
+function collect(group: Hdf5Item, model: Json, path: string, into: Map<string, readonly Hdf5Array[]>): void {
   const { layers } = model.config as { layers?: readonly Json[] };
   const inner = child(group, 'layers') ?? child(group, '_layer_checkpoint_dependencies');
   const used = new Map<string, number>();
@@ -95,9 +79,9 @@ const innerLayers = ['cell', 'cells', 'layer', 'forward_layer', 'backward_layer'
 /** What Keras keeps there, and what no reading depends on. */
 const notWeights = ['vars', 'seed_generator', 'supports_jit'];
 
-function weightsIn(group: Hdf5Item, layer: string): KerasWeight[] {
+function weightsIn(group: Hdf5Item, layer: string): Hdf5Array[] {
   const vars = child(group, 'vars');
-  const own = [...(vars?.keys ?? [])].sort((a, b) => Number(a) - Number(b)).map((key) => weightOf(vars!.get(key)));
+  const own = [...(vars?.keys ?? [])].sort((a, b) => Number(a) - Number(b)).map((key) => arrayOf(vars!.get(key)));
   const names = [...(group.keys ?? [])];
   // Of stacked cells: lstm_cell, lstm_cell_1.
   const numbered = names.filter((key) => /_cell(_\d+)?$/.test(key)).sort((a, b) => numberOf(a) - numberOf(b));
@@ -119,22 +103,6 @@ function weightsIn(group: Hdf5Item, layer: string): KerasWeight[] {
 }
 
 const numberOf = (name: string) => Number(/_(\d+)$/.exec(name)?.[1] ?? 0);
-
-function child(group: Hdf5Item, name: string): Hdf5Item | undefined {
-  return group.keys?.includes(name) ? group.get(name) : undefined;
-}
-
-function weightOf({ shape, value, dtype }: Hdf5Item): KerasWeight {
-  if (shape === undefined || value === undefined || /S|O|V/.test(dtype ?? '')) {
-    throw new Error('no numbers');
-  }
-  const list = typeof value === 'object' ? value : [value];
-  const values = Float32Array.from(list as ArrayLike<number | bigint>, Number);
-  if (values.length !== shape.reduce((product, size) => product * size, 1)) {
-    throw new Error('numbers are missing');
-  }
-  return { shape, values };
-}
 
 function snakeCase(name: string): string {
   return name

@@ -89,12 +89,11 @@ const pooling: RepairRule = ({ config, name }) => {
   return undefined;
 };
 
-const pooling1d: RepairRule = (layer) => {
-  if (layer.config.data_format === 'channels_first') {
-    refuse(layer.name, "data_format 'channels_first'");
-  }
-  return pooling(layer);
-};
+/** Layers along steps have them first in tf.js. */
+const steps: RepairRule = ({ config, name }) =>
+  config.data_format === 'channels_first' ? refuse(name, "data_format 'channels_first'") : undefined;
+
+const pooling1d: RepairRule = (layer) => steps(layer) ?? pooling(layer);
 
 const recurrent: RepairRule = ({ config, name }) =>
   isSet(config.time_major) ? refuse(name, 'time_major: true') : undefined;
@@ -174,6 +173,9 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   GlobalAveragePooling2D: pooling,
   GlobalMaxPooling1D: pooling1d,
   GlobalMaxPooling2D: pooling,
+  ZeroPadding1D: steps,
+  Cropping1D: steps,
+  UpSampling1D: steps,
   UpSampling2D: upSampling,
   BatchNormalization: normalized,
   LayerNormalization: normalized,

@@ -1,7 +1,7 @@
 // Registers the classes that are looked up.
 import '@tensorflow/tfjs-layers';
 import * as tf from '@tensorflow/tfjs-core';
-import { isBuiltInLayer, registerBuiltInLayers } from './built-in-layers.js';
+import { isBuiltInLayer, randomLayers, registerBuiltInLayers } from './built-in-layers.js';
 import { isObject, type Json } from './json-text.js';
 import { repair } from './keras-layers.js';
 import { type History, tensorsOf, withoutOwnMasks } from './keras-masks.js';
@@ -100,7 +100,9 @@ function layerOf(layer: Json, context: Context): Json {
   const changed = repair({ className: given, config, name, isKeras3, notes: context.notes });
   const repaired: Json = { ...layer, class_name: changed ?? given, config };
   if (Array.isArray(layer.inbound_nodes)) {
-    repaired.inbound_nodes = layer.inbound_nodes.map((node) => nodeOf(node, name, context.models));
+    repaired.inbound_nodes = layer.inbound_nodes.map((node) =>
+      nodeOf(node, name, context.models, randomLayers.includes(given)),
+    );
   }
   return repaired;
 }
@@ -180,13 +182,13 @@ function listOfEnds(ends: unknown): unknown {
 }
 
 /** A call of a layer: lists of [layer, call, output, kwargs] in Keras 2 and tf.js. */
-function nodeOf(node: unknown, layer: string, models: ReadonlySet<unknown>): unknown {
+function nodeOf(node: unknown, layer: string, models: ReadonlySet<unknown>, isRandom: boolean): unknown {
   const isList = !isObject(node) || !Array.isArray(node.args);
   const inputs: unknown[] = isList && Array.isArray(node) ? node : [];
   const kwargsOf = (input: unknown) => (Array.isArray(input) && isObject(input[3]) ? input[3] : {});
   const kwargs = isList ? Object.assign({}, ...inputs.map(kwargsOf)) : ((node.kwargs ?? {}) as Json);
-  // Arguments by their place: training is one of them.
-  if (kwargs.training === true || (!isList && (node.args as unknown[]).includes(true))) {
+  // Keras 3 writes it with each layer that draws, and predicts without it. Arguments by their place: training is one of them.
+  if ((kwargs.training === true && (isList || !isRandom)) || (!isList && (node.args as unknown[]).includes(true))) {
     throw new Error(
       `layer '${layer}' is called with training: true, which tf.js passes over where it predicts: build the model without it.`,
     );

@@ -35,6 +35,9 @@ export async function readLayersModel(
   withWeights: boolean,
 ): Promise<ModelContent> {
   const file = parseJson(name, bytes);
+  if (Array.isArray(file) && isObject(file[0]) && 'weights' in file[0] && 'paths' in file[0]) {
+    throw new Error(`'${name}' lists weights, and does not say what the layers are: give the model.json of the model.`);
+  }
   if (!isObject(file)) {
     throw new Error(`'${name}' is JSON, but not a model.`);
   }

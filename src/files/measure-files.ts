@@ -101,8 +101,8 @@ const optionNames = {
  * }
  * ```
  *
- * Models are `model.json` files of tf.js layers, folders with one, URLs, and `.keras` archives. The loss is `loss`, or what the file
- * says that its model was trained by, or what belongs to its last activation: softmax and categorical cross-entropy, sigmoid and binary
+ * Models are `model.json` files of tf.js layers, folders with one, URLs, `.keras` archives and `.h5` files of Keras. The loss is
+ * `loss`, or what the file says that its model was trained by, or what belongs to its last activation: softmax and categorical cross-entropy, sigmoid and binary
  * cross-entropy.
  *
  * @param models paths or URLs.

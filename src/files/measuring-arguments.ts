@@ -13,8 +13,8 @@ const numberOf = (text: string): number => {
 const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** What kinds of files there are, for the text of a command. */
-export const knownFiles = `Models are model.json of tf.js layers (a file, a folder or a URL), and .keras archives. Data are .npy, .npz, .csv, .json, IDX, .bin
-(float32), a folder of PNG or JPEG images with a folder for each class, or a .js module that exports them.`;
+export const knownFiles = `Models are model.json of tf.js layers (a file, a folder or a URL), .keras archives, and .h5 files of Keras. Data are .npy, .npz, .csv,
+.json, IDX, .bin (float32), a folder of PNG or JPEG images with a folder for each class, or a .js module that exports them.`;
 
 /** Options of all commands that load models. */
 export function modelOptions(command: Command): Command {

@@ -5,8 +5,11 @@ import { addTensorMethods } from '../tfjs/tensor-methods.js';
 import { allVariables } from '../tfjs/weights.js';
 import { lineOf } from '../warnings.js';
 import { registerBuiltInLayers } from './built-in-layers.js';
-import { type KerasWeight, readKerasArchive } from './keras-archive.js';
+import { isHdf5 } from './hdf5.js';
+import { readKerasArchive } from './keras-archive.js';
+import { readKerasHdf5 } from './keras-hdf5.js';
 import { readTopology } from './keras-topology.js';
+import { giveWeights, type KerasWeights } from './keras-weights.js';
 import { type ModelContent, readLayersModel } from './layers-model.js';
 import { locate, watched } from './place.js';
 
@@ -29,11 +32,9 @@ export interface LoadOptions {
   readonly onRead?: (name: string, bytes: Uint8Array) => void;
 }
 
-type KerasWeights = ReadonlyMap<string, readonly KerasWeight[]>;
-
 /**
- * Loads a model of layers: a `model.json` of tf.js or tensorflowjs_converter, a folder with one, or a `.keras` archive; by its path or
- * URL.
+ * Loads a model of layers: a `model.json` of tf.js or tensorflowjs_converter, a folder with one, a `.keras` archive, or an `.h5` file of
+ * Keras; by its path or URL.
  *
  * @throws Error with one line that says what is wrong with the file.
  */
@@ -62,19 +63,18 @@ export async function readModelFile(path: string, options: LoadOptions = {}): Pr
   const place = watched(unwatched, onRead);
   const bytes = await place.read(name);
   const begins = (...start: number[]) => start.every((byte, i) => bytes[i] === byte);
-  if (begins(0x89, 0x48, 0x44, 0x46)) {
-    throw new Error(
-      `'${name}' is an HDF5 file: save the model as model.keras, or convert it with tensorflowjs_converter --input_format keras.`,
-    );
-  }
   if (/\.(pb|onnx|tflite|pth?|safetensors)$/i.test(name)) {
-    throw new Error(`'${name}' is no model of tf.js layers or Keras: give a model.json or a .keras file.`);
+    throw new Error(`'${name}' is no model of tf.js layers or Keras: give a model.json, a .keras or an .h5 file.`);
   }
   let content: ModelContent;
   let kerasWeights: KerasWeights | undefined;
   if (begins(0x50, 0x4b, 3, 4) || name.endsWith('.keras')) {
     const { config, weights } = readKerasArchive(name, bytes, withWeights);
     content = { topology: config, training: config.compile_config };
+    kerasWeights = weights;
+  } else if (isHdf5(bytes)) {
+    const { config, training, weights } = readKerasHdf5(name, bytes, withWeights);
+    content = { topology: config, training };
     kerasWeights = weights;
   } else {
     content = await readLayersModel(name, place, bytes, withWeights);
@@ -98,7 +98,7 @@ export async function buildModel({ topology, training, notes, weights }: ReadMod
     if (weights && 'specs' in weights) {
       giveManifest(model, weights);
     } else if (weights) {
-      giveWeights(model, weights, '');
+      giveWeights(model, weights);
     }
     return { model, training, notes: [...notes, ...unlikeKeras(model)] };
   } catch (error) {
@@ -144,26 +144,6 @@ function giveManifest(model: tfl.LayersModel, { specs, data }: NonNullable<Model
     throw new Error(cannotLoad(lineOf(error)), { cause: error });
   } finally {
     tf.dispose(decoded);
-  }
-}
-
-function giveWeights(model: tfl.LayersModel, weights: KerasWeights, path: string): void {
-  for (const layer of model.layers) {
-    if (isModel(layer)) {
-      giveWeights(layer as unknown as tfl.LayersModel, weights, `${path}${layer.name}/`);
-      continue;
-    }
-    const given = weights.get(`${path}${layer.name}`) ?? [];
-    const shapes = layer.weights.map(({ shape }) => shape.join());
-    if (shapes.length !== given.length || given.some(({ shape }, i) => shape.join() !== shapes[i])) {
-      const list = (all: readonly string[]) => (all.length > 0 ? all.map((each) => `[${each}]`).join(', ') : 'none');
-      throw new Error(
-        `layer '${path}${layer.name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
-      );
-    }
-    tf.tidy(() =>
-      layer.setWeights(given.map(({ shape, values }, i) => tf.tensor(values, [...shape], layer.weights[i]!.dtype))),
-    );
   }
 }
 

@@ -56,6 +56,6 @@ function arrayOf(name: string, value: unknown): Samples {
   return samplesOf(
     quoted,
     shape,
-    Float32Array.from(values, (each) => float32Of(quoted, each)),
+    Float32Array.from(values, (each) => float32Of(quoted, each, Number.isSafeInteger(each))),
   );
 }

@@ -22,12 +22,13 @@ export function packagePath(name: string): string | undefined {
  * Loads a package that only some files need.
  *
  * @param purpose what needs it, for the message: 'a .keras archive'.
+ * @param all what to install where it is not there: with what is needed beside it.
  * @throws Error with one line that names the install that mends it where the package is not there.
  */
-export async function optionalPackage<T>(name: string, purpose: string): Promise<T> {
+export async function optionalPackage<T>(name: string, purpose: string, all = name): Promise<T> {
   const path = packagePath(name);
   if (path === undefined) {
-    throw new Failure(`${purpose} needs the package ${name}: npm install ${name}`);
+    throw new Failure(`${purpose} needs the package ${name}: npm install ${all}`);
   }
   const loaded = (await import(pathToFileURL(path).href)) as { default?: T };
   return { ...loaded.default, ...loaded } as T;

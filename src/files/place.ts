@@ -185,16 +185,39 @@ function urlPlace(base: URL, own?: URL): Place {
         const line = `cannot read ${url}: the server answers ${response.status} ${response.statusText}`.trim();
         throw isPassing(response.status) ? new Failure(line) : new Error(line);
       }
-      if (Number(response.headers.get('content-length') ?? 0) > LARGEST) {
-        throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
-      }
+      let bytes: Uint8Array | undefined;
       try {
-        return new Uint8Array(await response.arrayBuffer());
+        bytes = await bytesWithin(response, LARGEST);
       } catch (error) {
         throw new Failure(`cannot read ${url}: ${lineOf((error as Error).cause ?? error)}.`, { cause: error });
       }
+      if (bytes === undefined) {
+        throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
+      }
+      return bytes;
     },
   };
+}
+
+/**
+ * What a server sends, undefined where it is more than so many bytes: what they say beforehand is of the compressed ones, or nothing.
+ *
+ * @throws what `fetch` throws.
+ */
+export async function bytesWithin(response: Response, largest: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = Number(response.headers.get('content-length') ?? 0) > largest ? Number.POSITIVE_INFINITY : 0;
+  const reader = response.body?.getReader();
+  while (reader && size <= largest) {
+    const { value } = await reader.read();
+    if (value === undefined) {
+      return Buffer.concat(parts, size);
+    }
+    parts.push(value);
+    size += value.length;
+  }
+  await reader?.cancel();
+  return reader ? undefined : new Uint8Array(0);
 }
 
 /** Whether a server may answer otherwise when it is asked again: it has too much to do, or fails. */

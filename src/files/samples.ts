@@ -27,7 +27,10 @@ export interface FileData {
 export function float32Of(name: string, value: number, isWhole = false): number {
   const rounded = Math.fround(value);
   if (isWhole && rounded !== value) {
-    throw new Error(`${name} has whole numbers beyond 2^24, which float32 would round.`);
+    throw new Error(
+      `${name} has whole numbers beyond 2^24, ${value} for one, which float32 would round: divide all by a power of ten first, or number ` +
+        'them anew where they name something.',
+    );
   }
   if (Math.abs(rounded) === Number.POSITIVE_INFINITY && Number.isFinite(value)) {
     throw new Error(`${name} has ${value}, which is too large for float32: divide all by a power of ten first.`);

@@ -6,9 +6,9 @@ import { measuringOptions } from './measuring-arguments.js';
 export function watchArguments(command: Command, complain: Complain): void {
   command
     .description(
-      `Measures the checkpoints of a folder and of those in it, model.json with its shards or .keras, as a running training saves them:
-those that are there first, then each that comes, until Ctrl-C. One that is overwritten is measured again. Each folder of a tree is a
-run of its own; steps are the numbers in names, as in epoch-12 and weights.12-0.34.keras, else counted, which is told.`,
+      `Measures the checkpoints of a folder and of those in it, model.json with its shards, .keras or .h5, as a running training saves
+them: those that are there first, then each that comes, until Ctrl-C. One that is overwritten is measured again. Each folder of a tree
+is a run of its own; steps are the numbers in names, as in epoch-12 and weights.12-0.34.keras, else counted, which is told.`,
     )
     .argument('<folder>', 'where checkpoints are saved');
   measuringOptions(command)

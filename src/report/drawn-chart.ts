@@ -53,8 +53,8 @@ const withoutMeaning = new RegExp(
  */
 export async function chartDrawing(): Promise<DrawChart> {
   const [vega, vegaLite] = await Promise.all([
-    optionalPackage<typeof import('vega')>('vega', 'a report'),
-    optionalPackage<typeof import('vega-lite')>('vega-lite', 'a report'),
+    optionalPackage<typeof import('vega')>('vega', 'a report', 'vega vega-lite'),
+    optionalPackage<typeof import('vega-lite')>('vega-lite', 'a report', 'vega vega-lite'),
   ]);
   let count = 0;
   return async ({ title, description, spec }) => {

@@ -8,6 +8,9 @@ test.each<[path: string, run: string, step: number | undefined]>([
   ['resnet50/epoch3/model.json', 'resnet50', 3],
   ['resnet50_epoch_3.keras', '', 3],
   ['ckpt-00010.keras', '', 10],
+  ['weights.12-0.34.h5', '', 12],
+  ['model.h5', 'model', undefined],
+  ['old.hdf5', 'old', undefined],
   // ModelCheckpoint's own example.
   ['weights.05-0.32.keras', '', 5],
   ['loss0.25_step400.keras', '', 400],

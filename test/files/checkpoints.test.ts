@@ -16,6 +16,12 @@ test('whole ones, those on their way, and those that are none; by time and then 
   truncateSync(folder.at('run', 'b.keras'), 4000);
   truncateSync(folder.at('run', 'cut', 'weights.bin'), 5);
   rmSync(folder.at('run', 'bare', 'weights.bin'));
+  for (const name of ['a.h5', 'b.hdf5']) {
+    cpSync('test/fixtures/keras-h5/chain-keras2.h5', folder.at('run', name));
+  }
+  truncateSync(folder.at('run', 'b.hdf5'), 30_000);
+  writeFileSync(folder.at('run', 'c.h5'), '');
+  cpSync('test/fixtures/keras-h5/only-keras3.weights.h5', folder.at('run', 'only.weights.h5'));
   writeFileSync(folder.at('run', 'text', 'model.json'), '{"modelTopology": {');
   writeFileSync(folder.at('run', 'log.json'), '{}');
   mkdirSync(folder.at('run', 'c.keras'));
@@ -38,6 +44,9 @@ test('whole ones, those on their way, and those that are none; by time and then 
     'e10/model.json': undefined,
     'a.keras': undefined,
     'b.keras': 'it is cut off',
+    'a.h5': undefined,
+    'b.hdf5': 'it is cut off',
+    'c.h5': 'it is cut off',
     'cut/model.json': "'weights.bin' is cut off",
     'bare/model.json': "'weights.bin' is not there",
     'text/model.json': 'it is no JSON',

@@ -66,8 +66,14 @@ test.each([
   ['0,x\n3,4\n', /row 1: 'x'/],
   ['0,1\n1,0\n', /begins with 0,1, which may be a sample or names of columns: give/],
   ['1,1e999\n', /row/],
+  ['id,x\n20000001,1\n', /whole numbers beyond 2\^24, 20000001 for one, which float32 would round: divide all/],
   ['1,2\n3,1e39\n', /1e\+39, which is too large for float32/],
 ])('%j is refused in one line', async (text, line) => {
   await expect(read(text)).rejects.toThrow(line);
   await expect(read(text)).rejects.toThrow(/^[^\n]*$/);
+});
+
+test('what is large is measured where it has a point or an exponent, or float32 has it', async () => {
+  const { arrays } = await read('a,b,c\n20000001.0,2e10,20000002\n');
+  expect([...arrays.get('')!.values]).toEqual([20000000, 2e10, 20000002]);
 });

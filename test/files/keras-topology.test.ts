@@ -252,6 +252,19 @@ test.each([
   );
 });
 
+test('what Keras 3 writes of layers that draw is no reason to refuse them, what a user has said in Keras 2 is', () => {
+  const node = {
+    args: [{ class_name: '__keras_tensor__', config: { keras_history: ['a', 0, 0] } }],
+    kwargs: { training: true },
+  };
+  expect(one({ ...keras3('RandomFlip'), inbound_nodes: [node] })).toMatchObject({
+    inbound_nodes: [[['a', 0, 0, { training: true }]]],
+  });
+  expect(() => read({ ...keras3('RandomFlip'), inbound_nodes: [[['a', 0, 0, { training: true }]]] })).toThrow(
+    /^layer 'l' is called with training: true/,
+  );
+});
+
 test('a mask that is an input is refused', () => {
   const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
   const node = { args: [tensor('a')], kwargs: { mask: tensor('b') } };

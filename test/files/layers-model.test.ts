@@ -32,6 +32,11 @@ const manifest = (...weightsManifest: unknown[]) => ({ modelTopology: topology, 
 
 test.each<[kind: string, file: unknown, line: RegExp]>([
   ['a list', [], /is JSON, but not a model/],
+  [
+    'weights of face-api.js',
+    [{ weights: [], paths: ['x'] }],
+    /'m\.json' lists weights, and does not say what the layers are/,
+  ],
   ['a graph model', { format: 'graph-model', modelTopology: {} }, /is a graph model, which has no layers/],
   ['a graph model of old', { modelTopology: { node: [], library: {} } }, /is a graph model/],
   ['something else', { a: 1 }, /has no modelTopology/],

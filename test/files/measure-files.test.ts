@@ -21,6 +21,8 @@ const cases: [model: string, data: MeasureFilesOptions['data']][] = [
   ['gru', `${keras}/gru/x0.bin`],
   ['k3', `${keras}/k3/x0.bin`],
   ['k3/model.keras3.json', `${keras}/k3/x0.bin`],
+  ['resnet', `${keras}/resnet/x0.bin`],
+  ['unet', `${keras}/unet/x0.bin`],
   ['siamese', { left: `${keras}/siamese/x0.bin`, right: `${keras}/siamese/x1.bin` }],
 ];
 
@@ -44,6 +46,33 @@ test.each([
     expect: `${keras3}/${name}_y.npy`,
   });
   expect(reading).toMatchObject({ exact: expect.any(Boolean) });
+});
+
+const hdf5 = 'test/fixtures/keras-h5';
+
+test.each(['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-keras2`, `${name}-keras3`]))(
+  '%s.h5 predicts what Keras predicts',
+  async (name) => {
+    const before = tf.memory().numTensors;
+    const data = { data: `${hdf5}/${name}-x.npy`, expect: `${hdf5}/${name}-y.npy` };
+    const reading = (await first(`${hdf5}/${name}.h5`, data)) as {
+      minimumSharpness: number;
+      assumptions: readonly string[];
+    };
+    expect(tf.memory().numTensors).toBe(before);
+    expect(reading).toMatchObject({ minimumSharpness: expect.any(Number) });
+    // The file says it.
+    expect(reading.assumptions.join()).not.toContain('does not say what the model was trained by');
+  },
+);
+
+test('a model is the same as an archive and in HDF5', async () => {
+  const [archive, file] = [
+    await first(`${hdf5}/images-keras3.keras`, { data: `${hdf5}/images-keras3-x.npy` }),
+    await first(`${hdf5}/images-keras3.h5`, { data: `${hdf5}/images-keras3-x.npy` }),
+  ] as { minimumSharpness: number; parameters: readonly object[] }[];
+  expect(file!.parameters).toEqual(archive!.parameters);
+  expect(file!.minimumSharpness).toBe(archive!.minimumSharpness);
 });
 
 test('labels are the column of that name, whatever stands beside it', async () => {

@@ -97,7 +97,8 @@ test('recurrent weights at random, which are orthogonal, and initializers that a
 });
 
 test.each<[name: string, content: string | Uint8Array, line: RegExp]>([
-  ['a.h5', Uint8Array.of(0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10), /HDF5/],
+  ['a.h5', Uint8Array.of(0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10), /cut off or damaged/],
+  ['b.h5', 'x', /./],
   ['a.pb', 'x', /is no model of tf\.js layers or Keras/],
   ['a.onnx', 'x', /is no model/],
   ['a.keras', 'x', /cut off or damaged/],

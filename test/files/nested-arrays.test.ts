@@ -24,6 +24,7 @@ test.each<[value: unknown, line: RegExp]>([
   [[[1], 2], /rows of different lengths/],
   [[[1], ['2']], /has "2" where a number should be/],
   [[[1], [null]], /has null where/],
+  [[[1], [20000001]], /whole numbers beyond 2\^24, 20000001 for one/],
   [[[1], [1e39]], /1e\+39, which is too large for float32/],
   [{ a: 1 }, /'x.json: a' is a single number/],
   [{ xs: [[1]], y: [1] }, /has 'y' beside xs, which nothing reads: labels are ys/],

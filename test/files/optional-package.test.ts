@@ -26,4 +26,7 @@ test('one that is not names the install', async () => {
   await expect(optionalPackage('@tfjs-sharpness/none', 'a PNG image')).rejects.toThrow(
     'a PNG image needs the package @tfjs-sharpness/none: npm install @tfjs-sharpness/none',
   );
+  await expect(optionalPackage('@tfjs-sharpness/none', 'a report', 'both of them')).rejects.toThrow(
+    'a report needs the package @tfjs-sharpness/none: npm install both of them',
+  );
 });

@@ -2,9 +2,10 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFailure } from '../../src/files/failure.js';
-import { locate } from '../../src/files/place.js';
+import { bytesWithin, locate } from '../../src/files/place.js';
 import { testFolder } from './saved-model.js';
 
 describe('on the disk', () => {
@@ -57,7 +58,17 @@ describe('on a server', () => {
     server = createServer(({ url }, response) => {
       asked.push(url!);
       response.statusCode = url!.includes('none') ? 404 : 200;
-      response.end(url);
+      const zeros = Buffer.alloc(100_000);
+      if (url === '/zipped') {
+        response.setHeader('content-encoding', 'gzip').end(gzipSync(zeros));
+      } else if (url === '/chunked') {
+        response.write(zeros.subarray(0, 50_000));
+        response.end(zeros.subarray(50_000));
+      } else if (url === '/said') {
+        response.end(zeros);
+      } else {
+        response.end(url);
+      }
     }).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -100,6 +111,15 @@ describe('on a server', () => {
     });
     expect(wrong('file:///a%2Fb')).toMatchObject({ isFailure: false });
     await expect(locate(`${base}/a/model.json`).place.read('//h:99999/w.bin')).rejects.toThrow(/is no URL\.$/);
+  });
+
+  test('what is sent is counted as it comes, compressed or not', async () => {
+    const answer = (path: string) => fetch(`${base}${path}`);
+    for (const path of ['/chunked', '/zipped', '/said']) {
+      expect(await bytesWithin(await answer(path), 99_999), path).toBeUndefined();
+      expect((await bytesWithin(await answer(path), 100_000))!.length, path).toBe(100_000);
+    }
+    expect(await bytesWithin(new Response(null), 1)).toHaveLength(0);
   });
 
   test('what the server answers is told', async () => {
