@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isFolder, isUrl, locate } from '../files/place.js';
@@ -19,6 +19,27 @@ export function contentHash(): { add(name: string, bytes: Uint8Array): void; dig
     },
     digest: () => hash.digest('hex'),
   };
+}
+
+/**
+ * What modules of layers hold, in a word for the name of a queue; that of none is empty. What they import is not looked at.
+ *
+ * @throws Error with one line where one is a package, or cannot be read.
+ */
+export async function layersId(modules: readonly string[] = []): Promise<string> {
+  if (modules.length === 0) {
+    return '';
+  }
+  const hash = contentHash();
+  for (const path of modules) {
+    if (!existsSync(path)) {
+      throw new Error(
+        `--require ${path}: a farm takes a file, whose bytes are the same everywhere: there is no such file.`,
+      );
+    }
+    hash.add('', Buffer.from(await hashOfData(absolutePath(path))));
+  }
+  return hash.digest().slice(0, 12);
 }
 
 /**

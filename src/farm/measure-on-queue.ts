@@ -3,6 +3,7 @@ import { checkWhole } from '../checks.js';
 import { problemOf } from '../files/failure.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import { enumerate } from '../names.js';
+import { layersId } from './content.js';
 import { type PlanEvents, planProgress, resultOf } from './measure-on-pool.js';
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
@@ -14,9 +15,9 @@ import {
   openFarm,
   otherVersions,
   shareId,
-  shownUrl,
   submit,
 } from './queue.js';
+import { shownUrl } from './redis-server.js';
 import type { MergedReading } from './task.js';
 import { VERSION } from './version.js';
 import { isOfMachine } from './worker.js';
@@ -49,12 +50,9 @@ export async function* measureOnQueue(
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
-  // Processes of workers live on, and a module that is loaded stays: layers of one command would measure the models of the next.
-  if (options.require !== undefined && options.require.length > 0) {
-    throw new Error('layers of your own (--require) are measured here, or by --workers: leave --queue out.');
-  }
+  const layers = await layersId(options.require);
   const plan = await planFor(options, shards);
-  const farm = await openFarm(url, say);
+  const farm = await openFarm(url, layers, say);
   try {
     const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
     for (const model of models) {
@@ -84,7 +82,7 @@ export async function* measureOnQueue(
       progress('', await countKnown(farm, parts), workers);
       if (workers === 0 && !isTold && performance.now() - start > PATIENCE) {
         isTold = true;
-        say(await withoutWorkers(farm));
+        say(await withoutWorkers(farm, options.require));
       }
       // Each look costs the server a step for each checkpoint.
       await wait(200 + pending.size / 5);
@@ -139,8 +137,10 @@ function reasonInWords(reason: string): string {
     : reason;
 }
 
-async function withoutWorkers(farm: Farm): Promise<string> {
+async function withoutWorkers(farm: Farm, layers: readonly string[] = []): Promise<string> {
   const others = (await otherVersions(farm)).filter(({ workers }) => workers > 0).map(({ version }) => version);
   const there = others.length > 0 ? `, only of ${enumerate(others)}` : '';
-  return `no worker of tfjs-sharpness ${VERSION} is there yet${there}: npx tfjs-sharpness worker --queue ${shownUrl(farm.url)}`;
+  const these = layers.length > 0 ? ' with these layers' : '';
+  const words = ['npx tfjs-sharpness worker --queue', shownUrl(farm.url), ...layers.map((path) => `--require ${path}`)];
+  return `no worker of tfjs-sharpness ${VERSION}${these} is there yet${there}: ${words.join(' ')}`;
 }

@@ -35,7 +35,12 @@ describeWithRedis('a queue', () => {
   async function withWorker<T>(use: () => Promise<T>, said: string[] = []): Promise<T> {
     let worker: FarmWorker | undefined;
     try {
-      worker = await startWorker(redis.url, { concurrency: 1, lostAfter: 5, say: (line) => said.push(line) });
+      worker = await startWorker(redis.url, {
+        concurrency: 1,
+        lostAfter: 5,
+        longest: 60,
+        say: (line) => said.push(line),
+      });
       return await use();
     } finally {
       await worker?.close(false);
@@ -112,7 +117,7 @@ describeWithRedis('a queue', () => {
     const layers = { require: ['./none.mjs'] };
     await expect(asked(['none'], layers)).rejects.toThrow(/^layers of your own \(--require\) are measured here, or by/);
     const planned = await (await planFor(options, 1))(models[0]!);
-    const farm = await openFarm(redis.url, () => {});
+    const farm = await openFarm(redis.url, '', () => {});
     await withWorker(async () => {
       for (const [id, changes] of Object.entries({ layers, data: { data: './none.mjs' } })) {
         const checkpoint = { ...planned.checkpoint, options: { ...options, ...changes } };
