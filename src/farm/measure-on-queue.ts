@@ -4,7 +4,7 @@ import { problemOf } from '../files/failure.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import { enumerate } from '../names.js';
 import { layersId } from './content.js';
-import { type PlanEvents, planProgress, resultOf } from './measure-on-pool.js';
+import { type PlanEvents, type PlanExtent, planProgress, resultOf } from './measure-on-pool.js';
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
   countKnown,
@@ -34,6 +34,9 @@ export interface QueueOptions {
   readonly onSubmitted?: () => void;
 }
 
+/** So many models are put into the queue at once. */
+const LOT = 50;
+
 /** How long no worker is there before it is said, in ms. */
 const PATIENCE = 5000;
 
@@ -55,26 +58,42 @@ export async function* measureOnQueue(
   const farm = await openFarm(url, layers, say);
   try {
     const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
+    const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
+    const progress = planProgress(extent, events);
+    const parts: string[] = [];
+    const lot: PlannedCheckpoint[] = [];
+    // Workers begin while the other models are read.
+    const submitLot = async () => {
+      const ofLot = lot.flatMap(({ id }) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
+      extent.before += await countKnown(farm, ofLot);
+      parts.push(...ofLot);
+      await submit(farm, lot.splice(0), priority);
+    };
     for (const model of models) {
       try {
         const planned = await plan(model);
         const twin = pending.get(planned.id);
-        // Copies of a file are one checkpoint.
-        twin?.models.push(model);
-        pending.set(planned.id, twin ?? { models: [model], planned });
+        if (twin) {
+          // Copies of a file are one checkpoint.
+          twin.models.push(model);
+          extent.totalParts -= shards;
+        } else {
+          pending.set(planned.id, { models: [model], planned });
+          lot.push(planned);
+        }
       } catch (error) {
+        extent.totalParts -= shards;
         yield { model, ...problemOf(error) };
       }
+      if (lot.length === LOT) {
+        await submitLot();
+        yield* settled(farm, pending, events);
+        progress('', await countKnown(farm, parts), await farm.queue.getWorkersCount());
+      }
     }
-    const parts = [...pending.keys()].flatMap((id) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
-    const progress = planProgress(parts.length, events, await countKnown(farm, parts));
-    yield* settled(farm, pending, events);
-    await submit(
-      farm,
-      [...pending.values()].map(({ planned }) => planned),
-      priority,
-    );
+    await submitLot();
     onSubmitted?.();
+    yield* settled(farm, pending, events);
     const start = performance.now();
     let isTold = false;
     while (pending.size > 0) {

@@ -110,7 +110,7 @@ export async function countKnown({ redis }: Farm, ids: readonly string[]): Promi
 }
 
 /**
- * Puts checkpoints into the queue: a job for each part that is not known, and one above them that puts the parts together. What is in the
+ * Puts checkpoints into the queue that are not known: a job for each part that is not known, and one above them that puts the parts together. What is in the
  * queue already stays as it is, but for what was set aside, which is tried again.
  *
  * @param priority from 1, which comes first.
@@ -118,8 +118,14 @@ export async function countKnown({ redis }: Farm, ids: readonly string[]): Promi
 export async function submit(farm: Farm, planned: readonly PlannedCheckpoint[], priority: number): Promise<void> {
   const { queue, flows } = farm;
   for (let at = 0; at < planned.length; at += 50) {
+    const lot = planned.slice(at, at + 50);
+    const readings = await known<MergedReading>(
+      farm,
+      lot.map(({ id }) => mergeId(id)),
+    );
+    const unknown = lot.filter((_, i) => readings[i] === undefined);
     const flowJobs = await Promise.all(
-      planned.slice(at, at + 50).map(async (each): Promise<BullMQ.FlowJob[]> => {
+      unknown.map(async (each): Promise<BullMQ.FlowJob[]> => {
         const { id, checkpoint } = each;
         const before = await queue.getJob(mergeId(id));
         if (before && !(await hasEnded(before))) {
