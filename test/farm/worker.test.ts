@@ -82,6 +82,32 @@ describeWithRedis('workers', () => {
     }
   }, 180_000);
 
+  test('that are sent SIGTERM, as by a container, end with the job that they have, and take no other', async () => {
+    const models = await saveCheckpoints(folder.at('stopped'), 2, 128);
+    const data = saveSamples(folder.at('more.npy'), 8000);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const worker = built.start('worker', '--queue', redis.url);
+    await worker.saying('takes jobs from');
+    const place = { url: redis.url, shards: 2, priority: 100, say: () => {} };
+    // Its jobs stay, as behind Ctrl-C.
+    measureOnQueue(models, { data, backend: 'cpu', method: 'exact' }, place)
+      .next()
+      .catch(() => {});
+    await vi.waitFor(async () => expect(await queue.getActiveCount()).toBe(1), { timeout: 20_000, interval: 10 });
+    const [job] = await queue.getActive();
+    const ended = new Promise((resolve) => worker.process.once('exit', (_, signal) => resolve(signal)));
+    worker.process.kill('SIGTERM');
+    expect(await ended).toBe('SIGTERM');
+    expect(await redis.client.exists(`${PREFIX}:known:${job!.id}`)).toBe(1);
+    expect(await queue.getJobCounts('active', 'failed', 'prioritized')).toEqual({
+      active: 0,
+      failed: 0,
+      prioritized: 3,
+    });
+    await queue.obliterate({ force: true });
+    await queue.close();
+  }, 60_000);
+
   test('of another version take no job, and say so', async () => {
     const [model] = await saveCheckpoints(folder.at('another'), 1);
     const place = { url: redis.url, shards: 1, priority: 100, say: (line: string) => said.push(line) };
