@@ -8,6 +8,9 @@ const FIRST_ANSWER = 10_000;
 /** How long a server may be silent that is asked something, in ms; workers ask for jobs and wait for up to 10 s. */
 const LONGEST_SILENCE = 30_000;
 
+/** How far clocks may be from each other without a word, in seconds. */
+const FARTHEST_CLOCK = 30;
+
 /** The least that BullMQ works with. */
 const OLDEST = 5;
 
@@ -67,12 +70,16 @@ export async function reachRedis(url: string, say: (line: string) => void): Prom
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`it says nothing for ${FIRST_ANSWER / 1000} s`)), FIRST_ANSWER);
     });
-    const info = await Promise.race([redis.connect().then(() => redis.info()), late]);
+    const [info, time] = await Promise.race([
+      redis.connect().then(() => Promise.all([redis.info(), redis.time()])),
+      late,
+    ]);
     if (reasons.length > 0) {
       // ioredis goes on in database 0 where it may not have another.
       throw reasons[0];
     }
     checkSettings(url, info, say);
+    checkClock(url, Number(time[0]), say);
   } catch (error) {
     redis.disconnect();
     throw refusal(url, reasons[0] ?? error);
@@ -95,6 +102,17 @@ function checkSettings(url: string, info: string, say: (line: string) => void): 
   if (policy !== undefined && policy !== 'noeviction') {
     say(
       `${shownUrl(url)} forgets jobs and results when its memory is full: set its maxmemory-policy to noeviction (it is ${policy})`,
+    );
+  }
+}
+
+/** When a job that failed is tried again is told by the clocks of those who failed and who look. */
+function checkClock(url: string, seconds: number, say: (line: string) => void): void {
+  const ahead = Math.round(Date.now() / 1000 - seconds);
+  if (Math.abs(ahead) >= FARTHEST_CLOCK) {
+    const off = `${Math.abs(ahead)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
+    say(
+      `the clock of this machine is ${off} that of ${shownUrl(url)}: what failed is tried again so much too early or late`,
     );
   }
 }

@@ -113,6 +113,14 @@ describeWithRedis('a Redis server', () => {
     other.disconnect();
   });
 
+  test('whose clock is another one is told of', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    const said: string[] = [];
+    (await reachRedis(redis.url, (line) => said.push(line))).disconnect();
+    vi.useRealTimers();
+    expect(said).toEqual([expect.stringMatching(/^the clock of this machine is 36\d\d s ahead of that of redis:/)]);
+  });
+
   test('that forgets what it has when its memory is full is told of', async () => {
     await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const said: string[] = [];
