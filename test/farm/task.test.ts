@@ -1,12 +1,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
-import { PNG } from 'pngjs';
 import { beforeAll, expect, test } from 'vitest';
 import { type Checkpoint, type PlanOptions, planFor } from '../../src/farm/plan.js';
 import { type MeasuredShare, measureShare, mergeShares, runTask } from '../../src/farm/task.js';
 import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
 import { npy, testFolder } from '../files/saved-model.js';
 import { saveCheckpoints, saveSamples } from './checkpoints.js';
+
+/** It has no types of its own. */
+const { PNG } = (await import('pngjs' as string)) as {
+  readonly PNG: {
+    new (size: { width: number; height: number }): object;
+    readonly sync: { write(picture: object): Uint8Array };
+  };
+};
 
 const folder = testFolder();
 let model: string;
