@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
-import { PREFIX } from '../../src/farm/queue.js';
+import { planFor } from '../../src/farm/plan.js';
+import { openFarm, PREFIX, submit } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
 import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
 import { testFolder } from '../files/saved-model.js';
@@ -88,11 +89,10 @@ describeWithRedis('workers', () => {
     const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
     const worker = built.start('worker', '--queue', redis.url);
     await worker.saying('takes jobs from');
-    const place = { url: redis.url, shards: 2, priority: 100, say: () => {} };
-    // Its jobs stay, as behind Ctrl-C.
-    measureOnQueue(models, { data, backend: 'cpu', method: 'exact' }, place)
-      .next()
-      .catch(() => {});
+    const plan = await planFor({ data, backend: 'cpu', method: 'exact' }, 2);
+    const farm = await openFarm(redis.url, '', () => {});
+    await submit(farm, await Promise.all(models.map(plan)), 100);
+    await farm.close();
     await vi.waitFor(async () => expect(await queue.getActiveCount()).toBe(1), { timeout: 20_000, interval: 10 });
     const [job] = await queue.getActive();
     const ended = new Promise((resolve) => worker.process.once('exit', (_, signal) => resolve(signal)));
