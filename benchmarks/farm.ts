@@ -83,7 +83,7 @@ await runWithOptions(usage, defaults, ['wasm', 'cpu'], async ({ backend, quick, 
       rows.push([where, String(workers), seconds.toFixed(1), (jobs / seconds).toFixed(1)]);
     for (const workers of [1, 2]) {
       row('pool', workers, await timed(measureOnPool(models, options, { workers, shards: SHARDS })));
-      const worker = await startWorker(url, { concurrency: workers, lostAfter: 60, say: silent });
+      const worker = await startWorker(url, { concurrency: workers, lostAfter: 60, longest: 60, say: silent });
       // By the seed, so that nothing is known.
       const asked = { ...options, seed: workers };
       row(
@@ -94,7 +94,7 @@ await runWithOptions(usage, defaults, ['wasm', 'cpu'], async ({ backend, quick, 
       await worker.close(false);
     }
 
-    const farm = await openFarm(url, silent);
+    const farm = await openFarm(url, '', silent);
     const plan = await planFor({ ...options, seed: 1 }, SHARDS);
     const { id, checkpoint } = await plan(models[0]!);
     const [share] = (await known<MeasuredShare>(farm, [shareId(id, 0)])) as [MeasuredShare];

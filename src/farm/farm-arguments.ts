@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Complain, complainOf, signals, WRONG_INPUT } from '../files/failure.js';
 import type { MeasureCommandOptions } from '../files/measure-command.js';
+import { append } from '../files/measuring-arguments.js';
 import type { OtherPlace } from '../files/measuring-run.js';
 import { lineOf } from '../warnings.js';
 import type { PlanOptions } from './plan.js';
@@ -94,20 +95,34 @@ Needs bullmq and ioredis: npm install bullmq ioredis`,
       'when jobs of a worker that is not heard of are taken over (default 60): --lost-after 60',
       wholeNumber,
     )
+    .option(
+      '--longest <minutes>',
+      'when a job is ended that does not end by itself (default 1440, a day): --longest 60',
+      wholeNumber,
+    )
+    .option(
+      '--require <module>',
+      'layers of your own: takes jobs of measure with the same --require, and no others: --require ./layers.mjs',
+      append,
+    )
     .allowExcessArguments(false)
     .action(
       async ({
         queue,
         concurrency = 1,
         lostAfter = 60,
+        longest = 1440,
+        require = [],
       }: {
         queue: string;
         concurrency?: number;
         lostAfter?: number;
+        longest?: number;
+        require?: readonly string[];
       }) => {
         const { startWorker } = await import('./worker.js');
         try {
-          const worker = await startWorker(queue, { concurrency, lostAfter, say });
+          const worker = await startWorker(queue, { concurrency, lostAfter, longest, require, say });
           let isLast = false;
           for (const name of signals) {
             process.on(name, () => {

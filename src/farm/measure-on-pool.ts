@@ -29,14 +29,17 @@ export async function* measureOnPool(
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('workers', workers, { atLeast: 1 }, 'pass a number of processes, for example 2');
   const plan = await planFor(options, shards);
-  const progress = planProgress(models.length * shards, events);
+  const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
+  const progress = planProgress(extent, events);
   const pool = taskPool(workers);
   try {
     // One is read after the other, while those before are measured.
     let planned: Promise<unknown> = Promise.resolve();
     const results = models.map((model) => {
       const next = planned.then(() => plan(model));
-      planned = next.catch(() => {});
+      planned = next.catch(() => {
+        extent.totalParts -= shards;
+      });
       return next
         .then((each) => measureOne(pool, each, (index, fraction) => progress(`${model} ${index}`, fraction, workers)))
         .catch((error): Outcome<MergedReading> => problemOf(error));
@@ -87,15 +90,17 @@ export function resultOf(
   return printable({ model, ...reading });
 }
 
-/**
- * Counts parts, those that are on their way too, and tells how long the rest will take.
- *
- * @param before parts that were there at the start, and took no time.
- */
+/** How much there is to do, as far as is known: models that cannot be read have no parts. */
+export interface PlanExtent {
+  totalParts: number;
+  /** Parts that were there at the start, and took no time. */
+  before: number;
+}
+
+/** Counts parts, those that are on their way too, and tells how long the rest will take. */
 export function planProgress(
-  totalParts: number,
+  extent: PlanExtent,
   { onProgress }: PlanEvents,
-  before = 0,
 ): (part: string, fraction: number, workers: number) => void {
   const start = performance.now();
   const fractions = new Map<string, number>();
@@ -104,6 +109,7 @@ export function planProgress(
     parts += fraction - (fractions.get(part) ?? 0);
     fractions.set(part, fraction);
     const taken = performance.now() - start;
+    const { totalParts, before } = extent;
     onProgress?.({
       parts,
       totalParts,

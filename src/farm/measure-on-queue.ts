@@ -3,7 +3,8 @@ import { checkWhole } from '../checks.js';
 import { problemOf } from '../files/failure.js';
 import type { FileProblem, FileReading } from '../files/measure-files.js';
 import { enumerate } from '../names.js';
-import { type PlanEvents, planProgress, resultOf } from './measure-on-pool.js';
+import { layersId } from './content.js';
+import { type PlanEvents, type PlanExtent, planProgress, resultOf } from './measure-on-pool.js';
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
   countKnown,
@@ -14,9 +15,9 @@ import {
   openFarm,
   otherVersions,
   shareId,
-  shownUrl,
   submit,
 } from './queue.js';
+import { shownUrl } from './redis-server.js';
 import type { MergedReading } from './task.js';
 import { VERSION } from './version.js';
 import { isOfMachine } from './worker.js';
@@ -32,6 +33,9 @@ export interface QueueOptions {
   /** Called once all that is to be measured is in the queue. */
   readonly onSubmitted?: () => void;
 }
+
+/** So many models are put into the queue at once. */
+const LOT = 50;
 
 /** How long no worker is there before it is said, in ms. */
 const PATIENCE = 5000;
@@ -49,34 +53,47 @@ export async function* measureOnQueue(
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
-  // Processes of workers live on, and a module that is loaded stays: layers of one command would measure the models of the next.
-  if (options.require !== undefined && options.require.length > 0) {
-    throw new Error('layers of your own (--require) are measured here, or by --workers: leave --queue out.');
-  }
+  const layers = await layersId(options.require);
   const plan = await planFor(options, shards);
-  const farm = await openFarm(url, say);
+  const farm = await openFarm(url, layers, say);
   try {
     const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
+    const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
+    const progress = planProgress(extent, events);
+    const parts: string[] = [];
+    const lot: PlannedCheckpoint[] = [];
+    // Workers begin while the other models are read.
+    const submitLot = async () => {
+      const ofLot = lot.flatMap(({ id }) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
+      extent.before += await countKnown(farm, ofLot);
+      parts.push(...ofLot);
+      await submit(farm, lot.splice(0), priority);
+    };
     for (const model of models) {
       try {
         const planned = await plan(model);
         const twin = pending.get(planned.id);
-        // Copies of a file are one checkpoint.
-        twin?.models.push(model);
-        pending.set(planned.id, twin ?? { models: [model], planned });
+        if (twin) {
+          // Copies of a file are one checkpoint.
+          twin.models.push(model);
+          extent.totalParts -= shards;
+        } else {
+          pending.set(planned.id, { models: [model], planned });
+          lot.push(planned);
+        }
       } catch (error) {
+        extent.totalParts -= shards;
         yield { model, ...problemOf(error) };
       }
+      if (lot.length === LOT) {
+        await submitLot();
+        yield* settled(farm, pending, events);
+        progress('', await countKnown(farm, parts), await farm.queue.getWorkersCount());
+      }
     }
-    const parts = [...pending.keys()].flatMap((id) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
-    const progress = planProgress(parts.length, events, await countKnown(farm, parts));
-    yield* settled(farm, pending, events);
-    await submit(
-      farm,
-      [...pending.values()].map(({ planned }) => planned),
-      priority,
-    );
+    await submitLot();
     onSubmitted?.();
+    yield* settled(farm, pending, events);
     const start = performance.now();
     let isTold = false;
     while (pending.size > 0) {
@@ -84,7 +101,7 @@ export async function* measureOnQueue(
       progress('', await countKnown(farm, parts), workers);
       if (workers === 0 && !isTold && performance.now() - start > PATIENCE) {
         isTold = true;
-        say(await withoutWorkers(farm));
+        say(await withoutWorkers(farm, options.require));
       }
       // Each look costs the server a step for each checkpoint.
       await wait(200 + pending.size / 5);
@@ -139,8 +156,10 @@ function reasonInWords(reason: string): string {
     : reason;
 }
 
-async function withoutWorkers(farm: Farm): Promise<string> {
+async function withoutWorkers(farm: Farm, layers: readonly string[] = []): Promise<string> {
   const others = (await otherVersions(farm)).filter(({ workers }) => workers > 0).map(({ version }) => version);
   const there = others.length > 0 ? `, only of ${enumerate(others)}` : '';
-  return `no worker of tfjs-sharpness ${VERSION} is there yet${there}: npx tfjs-sharpness worker --queue ${shownUrl(farm.url)}`;
+  const these = layers.length > 0 ? ' with these layers' : '';
+  const words = ['npx tfjs-sharpness worker --queue', shownUrl(farm.url), ...layers.map((path) => `--require ${path}`)];
+  return `no worker of tfjs-sharpness ${VERSION}${these} is there yet${there}: ${words.join(' ')}`;
 }

@@ -1,10 +1,9 @@
 import type * as BullMQ from 'bullmq';
 import type * as IORedis from 'ioredis';
-import { Failure } from '../files/failure.js';
 import { optionalPackage } from '../files/optional-package.js';
 import { asNumber, jsonText } from '../training/files/json-lines.js';
-import { lineOf } from '../warnings.js';
 import type { Checkpoint, PlannedCheckpoint } from './plan.js';
+import { reachRedis } from './redis-server.js';
 import type { MeasuredShare, MergedReading } from './task.js';
 import { VERSION } from './version.js';
 
@@ -31,63 +30,28 @@ export interface Farm {
   readonly url: string;
   readonly bullmq: typeof BullMQ;
   readonly redis: IORedis.Redis;
-  /** A queue for each version of this package: no job reaches a worker of another one. */
+  /** A queue for each version of this package, and of layers: no job reaches a worker of another one. */
   readonly queue: BullMQ.Queue<JobData>;
   readonly flows: BullMQ.FlowProducer;
-  close(): Promise<void>;
-}
-
-/** The address without its password. */
-export function shownUrl(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
+  /** @param atOnce without a word to the server. */
+  close(atOnce?: boolean): Promise<void>;
 }
 
 /**
- * Reaches a Redis server.
+ * Opens the queue of a Redis server.
  *
- * @param url redis://HOST:PORT/DB, or rediss:// with TLS.
+ * @param url redis://HOST:PORT/DATABASE, or rediss:// with TLS.
+ * @param layers of `layersId`: models with layers of one's own have a queue for each version of these.
  * @param say is told when the connection is lost and found again.
  * @throws Error with one line where a package is not installed, or the server does not answer.
  */
-export async function openFarm(url: string, say: (line: string) => void): Promise<Farm> {
-  if (!/^rediss?:\/\//.test(url)) {
-    throw new Error(`--queue ${url}: give the address of a Redis server, redis://HOST.`);
-  }
+export async function openFarm(url: string, layers: string, say: (line: string) => void): Promise<Farm> {
   const bullmq = await optionalPackage<typeof BullMQ>('bullmq', '--queue', 'bullmq ioredis');
-  const { Redis } = await optionalPackage<typeof IORedis>('ioredis', '--queue', 'bullmq ioredis');
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    // Commands wait for a server that restarts, however long it takes: given up after 20 tries, a worker would stand still for ever
-    // (OptimalBits/bull#1972), and BullMQ takes no other connection for workers.
-    maxRetriesPerRequest: null,
-    connectTimeout: 10_000,
-    retryStrategy: (tries) => Math.min(200 * tries, 2000),
-  });
-  let lost = false;
-  // Without a listener, a lost connection would end the process.
-  redis.on('error', () => {});
-  try {
-    await redis.connect();
-    await redis.ping();
-  } catch (error) {
-    redis.disconnect();
-    throw new Failure(`no Redis server answers at ${shownUrl(url)}: ${lineOf(error)}.`, { cause: error });
-  }
-  redis.on('close', () => {
-    if (!lost && !isClosed) {
-      lost = true;
-      say(`the connection to ${shownUrl(url)} is lost, and tried again`);
-    }
-  });
-  redis.on('ready', () => {
-    if (lost) {
-      lost = false;
-      say(`${shownUrl(url)} is there again`);
-    }
-  });
   let isClosed = false;
-  const base = { connection: redis, prefix: PREFIX };
-  const queue = new bullmq.Queue<JobData>(VERSION, {
+  const redis = await reachRedis(url, (line) => isClosed || say(line));
+  // The version was looked at; BullMQ would look at each of its connections.
+  const base = { connection: redis, prefix: PREFIX, skipVersionCheck: true };
+  const queue = new bullmq.Queue<JobData>(layers === '' ? VERSION : `${VERSION}-layers-${layers}`, {
     ...base,
     // Events carry what jobs return: ten thousand of them, the default, have filled servers (taskforcesh/bullmq#366). Nothing here reads them.
     streams: { events: { maxLen: 100 } },
@@ -101,9 +65,11 @@ export async function openFarm(url: string, say: (line: string) => void): Promis
     redis,
     queue,
     flows,
-    async close() {
+    async close(atOnce = false) {
       isClosed = true;
-      await Promise.all([queue.close(), flows.close()]).catch(() => {});
+      if (!atOnce) {
+        await Promise.all([queue.close(), flows.close()]).catch(() => {});
+      }
       redis.disconnect();
     },
   };
@@ -144,7 +110,7 @@ export async function countKnown({ redis }: Farm, ids: readonly string[]): Promi
 }
 
 /**
- * Puts checkpoints into the queue: a job for each part that is not known, and one above them that puts the parts together. What is in the
+ * Puts checkpoints into the queue that are not known: a job for each part that is not known, and one above them that puts the parts together. What is in the
  * queue already stays as it is, but for what was set aside, which is tried again.
  *
  * @param priority from 1, which comes first.
@@ -152,8 +118,14 @@ export async function countKnown({ redis }: Farm, ids: readonly string[]): Promi
 export async function submit(farm: Farm, planned: readonly PlannedCheckpoint[], priority: number): Promise<void> {
   const { queue, flows } = farm;
   for (let at = 0; at < planned.length; at += 50) {
+    const lot = planned.slice(at, at + 50);
+    const readings = await known<MergedReading>(
+      farm,
+      lot.map(({ id }) => mergeId(id)),
+    );
+    const unknown = lot.filter((_, i) => readings[i] === undefined);
     const flowJobs = await Promise.all(
-      planned.slice(at, at + 50).map(async (each): Promise<BullMQ.FlowJob[]> => {
+      unknown.map(async (each): Promise<BullMQ.FlowJob[]> => {
         const { id, checkpoint } = each;
         const before = await queue.getJob(mergeId(id));
         if (before && !(await hasEnded(before))) {
@@ -216,10 +188,11 @@ async function removeEnded({ queue }: Farm, id: string): Promise<void> {
   }
 }
 
-/** Versions of this package, but for this one, that have a queue here, with the jobs and the workers that they have. */
+/** Versions of this package and of layers, but for this one, that have a queue here, with the jobs and the workers that they have. */
 export async function otherVersions({
   redis,
   bullmq,
+  queue: own,
 }: Farm): Promise<{ readonly version: string; readonly jobs: number; readonly workers: number }[]> {
   const found = new Set<string>();
   for await (const keys of redis.scanStream({ match: `${PREFIX}:*:meta`, count: 1000 })) {
@@ -227,7 +200,7 @@ export async function otherVersions({
       found.add(key.slice(PREFIX.length + 1, -':meta'.length));
     }
   }
-  found.delete(VERSION);
+  found.delete(own.name);
   return Promise.all(
     [...found].sort().map(async (version) => {
       const queue = new bullmq.Queue(version, { connection: redis, prefix: PREFIX, skipMetasUpdate: true });

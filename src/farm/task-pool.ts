@@ -14,8 +14,11 @@ export interface TaskPool {
   close(): Promise<void>;
 }
 
-/** @param size how many processes at most; each starts when it is needed, and is replaced when it dies. */
-export function taskPool(size: number): TaskPool {
+/**
+ * @param size how many processes at most; each starts when it is needed, and is replaced when it dies.
+ * @param longestMs after which a step is ended, its process with it, counted from when it was given. Default never.
+ */
+export function taskPool(size: number, longestMs?: number): TaskPool {
   let isClosed = false;
   const open = (): Processes => {
     const opened: Processes = { pool: openPool(size), running: new Set() };
@@ -40,11 +43,15 @@ export function taskPool(size: number): TaskPool {
       return await new Promise<Outcome>((resolve, reject) => {
         fail = reject;
         running.add(fail);
-        pool.run(task, { channel }).then(resolve, reject);
+        const limit = longestMs === undefined ? {} : { signal: AbortSignal.timeout(longestMs) };
+        pool.run(task, { channel, ...limit }).then(resolve, reject);
       });
     } catch (error) {
       if (isClosed) {
         return { problem: 'stopped', kind: 'failure' };
+      }
+      if ((error as Error).name === 'AbortError') {
+        return { problem: `it took longer than ${longestMs! / 60_000} min, and was ended`, kind: 'failure' };
       }
       return {
         problem: `the process that was to measure it has ended, perhaps for want of memory: ${lineOf(error)}`,

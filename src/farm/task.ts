@@ -13,7 +13,7 @@ import type { SharpnessReading } from '../measure/reading.js';
 import type { SharpnessSample } from '../measure/sample-form.js';
 import { mergeSharpnessSamples, sampleSharpness } from '../measure/sharpness-sample.js';
 import { lineOf } from '../warnings.js';
-import { contentHash, hashOfData } from './content.js';
+import { hashOfData, hashWhileRead } from './content.js';
 import { type Checkpoint, methodOfShare, readHashedModel, seedOf } from './plan.js';
 import { VERSION } from './version.js';
 
@@ -184,18 +184,39 @@ async function readSame(
   planned: string,
 ): Promise<FileData> {
   if (isFolder(path)) {
-    checkSame(path, await seen(path, hashOfData(path)), planned);
-    return readDataFile(path, shape, limit);
+    return readSameFolder(path, shape, limit, planned);
   }
   let isRead = false;
+  const onBytes = hashWhileRead((hash) => {
+    isRead = true;
+    checkSame(path, hash, planned);
+  });
   try {
-    return await readDataFile(path, shape, limit, (_, bytes) => {
-      isRead = true;
-      const hash = contentHash();
-      hash.add('', bytes);
-      checkSame(path, hash.digest(), planned);
-    });
+    return await readDataFile(path, shape, limit, onBytes);
   } catch (error) {
     return isRead ? Promise.reject(error) : seen(path, Promise.reject(error));
+  }
+}
+
+/** Images are read once, those that are measured not again for their hash. */
+async function readSameFolder(
+  path: string,
+  shape: readonly (number | null)[],
+  limit: number,
+  planned: string,
+): Promise<FileData> {
+  const hashes = new Map<string, string>();
+  const onBytes = (bytes: Uint8Array, size: number, image = '') => {
+    hashWhileRead((hash) => hashes.set(image, hash))(bytes, size);
+  };
+  const check = async () => checkSame(path, await seen(path, hashOfData(path, hashes)), planned);
+  try {
+    const read = await readDataFile(path, shape, limit, onBytes);
+    await check();
+    return read;
+  } catch (error) {
+    // Another folder may be what is wrong.
+    await check();
+    throw error;
   }
 }

@@ -4,19 +4,11 @@ import { checkNumber, checkWhole } from '../checks.js';
 import { isModule } from '../files/data-file.js';
 import { counted } from '../names.js';
 import { lineOf } from '../warnings.js';
-import {
-  type Farm,
-  type JobData,
-  know,
-  known,
-  mergeId,
-  openFarm,
-  otherVersions,
-  PREFIX,
-  shareId,
-  shownUrl,
-} from './queue.js';
-import type { MeasuredShare, MergedReading, Outcome } from './task.js';
+import { absolutePath, hashOfData, layersId } from './content.js';
+import type { Checkpoint } from './plan.js';
+import { type Farm, type JobData, know, known, mergeId, openFarm, otherVersions, PREFIX, shareId } from './queue.js';
+import { shownUrl } from './redis-server.js';
+import type { MeasuredShare, Outcome } from './task.js';
 import { type TaskPool, taskPool } from './task-pool.js';
 import { VERSION } from './version.js';
 
@@ -25,6 +17,10 @@ export interface FarmWorkerOptions {
   readonly concurrency: number;
   /** Seconds without a word of a worker after which others take its jobs over. */
   readonly lostAfter: number;
+  /** Minutes after which a job is ended, as one that has no end. */
+  readonly longest: number;
+  /** Modules that register layers: models with these layers are measured, and no others. */
+  readonly require?: readonly string[];
   readonly say: (line: string) => void;
 }
 
@@ -50,23 +46,28 @@ const MOST_TAKEN_OVER = 10;
  */
 export async function startWorker(
   url: string,
-  { concurrency, lostAfter, say }: FarmWorkerOptions,
+  { concurrency, lostAfter, longest, require = [], say }: FarmWorkerOptions,
 ): Promise<FarmWorker> {
   checkWhole('concurrency', concurrency, { atLeast: 1 }, 'pass a number of jobs, for example 2');
   checkNumber('lostAfter', lostAfter, { above: 0 }, 'pass seconds, for example 60');
-  const farm = await openFarm(url, say);
+  // Timers have no more than 2^31 ms.
+  checkNumber('longest', longest, { above: 0, atMost: 35_000 }, 'pass minutes, for example 60');
+  const layers = await ownLayers(require);
+  const farm = await openFarm(url, layers.id, say);
   for (const { version, jobs } of await otherVersions(farm)) {
     if (jobs > 0) {
       say(`${counted(jobs, 'job')} for tfjs-sharpness ${version} refused: this worker is ${VERSION}, install the same`);
     }
   }
-  const pool = taskPool(concurrency);
+  const pool = taskPool(concurrency, 60_000 * longest);
+  const rest = restAfterFailures(() => worker, say);
   const worker: Worker<JobData> = new farm.bullmq.Worker<JobData>(
     farm.queue.name,
-    (job) => processed(farm, pool, job),
+    (job) => processed(farm, pool, layers, rest, job),
     {
       connection: farm.redis,
       prefix: PREFIX,
+      skipVersionCheck: true,
       concurrency,
       // Redis refuses a client's name with a blank, silently: the worker would not be counted.
       name: `${hostname()}:${process.pid}`,
@@ -86,9 +87,10 @@ export async function startWorker(
   return {
     greeting: `tfjs-sharpness ${VERSION} takes jobs from ${shownUrl(url)}, ${concurrency} at a time`,
     async close(atOnce) {
+      rest.end();
       if (atOnce) {
         await pool.close();
-        farm.redis.disconnect();
+        await farm.close(true);
         return;
       }
       await worker.close();
@@ -98,13 +100,90 @@ export async function startWorker(
   };
 }
 
-async function processed(farm: Farm, pool: TaskPool, job: Job<JobData>): Promise<void> {
-  const { checkpoint, id, index } = job.data;
-  const { require, data } = checkpoint.options;
-  // `measure` puts no such job there.
-  if ((require?.length ?? 0) > 0 || (typeof data === 'string' && isModule(data))) {
-    throw new farm.bullmq.UnrecoverableError('a worker loads no modules.');
+/** Modules of layers of this worker, which its jobs load, whatever they ask for. */
+interface OwnLayers {
+  readonly id: string;
+  readonly paths: readonly string[];
+  /** SHA-256 by path. */
+  readonly hashes: { readonly [path: string]: string };
+}
+
+async function ownLayers(require: readonly string[]): Promise<OwnLayers> {
+  const paths = require.map(absolutePath);
+  const id = await layersId(paths);
+  const hashes: { [path: string]: string } = {};
+  for (const path of paths) {
+    hashes[path] = await hashOfData(path);
   }
+  return { id, paths, hashes };
+}
+
+/** With the modules of this worker in the place of those that a job names: whoever can write to the queue loads none of his own. */
+function withOwnLayers({ bullmq }: Farm, { checkpoint }: JobData, { paths, hashes }: OwnLayers): Checkpoint {
+  const { require = [], data } = checkpoint.options;
+  const wanted = require.map((path) => checkpoint.files[path]);
+  // `measure` puts no such job there.
+  if (
+    (typeof data === 'string' && isModule(data)) ||
+    wanted.length !== paths.length ||
+    !wanted.every((hash, i) => hash === hashes[paths[i]!])
+  ) {
+    throw new bullmq.UnrecoverableError('a worker loads no modules but its own.');
+  }
+  if (paths.length === 0) {
+    return checkpoint;
+  }
+  const files = Object.fromEntries(Object.entries(checkpoint.files).filter(([path]) => !require.includes(path)));
+  return { ...checkpoint, files: { ...files, ...hashes }, options: { ...checkpoint.options, require: paths } };
+}
+
+/** How long a worker rests at most, in ms. */
+const LONGEST_REST = 60_000;
+
+/** What keeps a machine that fails from the jobs of the others. */
+interface Rest {
+  /** After a job that failed by the machine, and one that did not. */
+  after(isFailure: boolean): Promise<void>;
+  end(): void;
+}
+
+/**
+ * A machine that fails at everything, since it does not see the files or has no backend, is always free: it would take the jobs of all
+ * others, three times each, and set them aside. So it takes none for a second, and twice as long after each further failure.
+ */
+function restAfterFailures(worker: () => Worker, say: (line: string) => void): Rest {
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isEnded = false;
+  return {
+    async after(isFailure) {
+      if (!isFailure) {
+        failures = 0;
+      } else if (timer === undefined && !isEnded) {
+        const ms = Math.min(1000 * 2 ** failures++, LONGEST_REST);
+        say(`what failed here may go elsewhere: no other job is taken for ${ms / 1000} s`);
+        timer = setTimeout(() => {
+          timer = undefined;
+          worker().resume();
+        }, ms);
+        await worker().pause(true);
+      }
+    },
+    end() {
+      isEnded = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function processed(farm: Farm, pool: TaskPool, layers: OwnLayers, rest: Rest, job: Job<JobData>): Promise<void> {
+  const { id, index } = job.data;
+  const checkpoint = withOwnLayers(farm, job.data, layers);
+  const outcomeOf = async <Value>(outcome: Outcome<Value>): Promise<Value> => {
+    // Before the job is given back, and another one taken.
+    await rest.after('problem' in outcome && outcome.kind === 'failure');
+    return measuredOf(farm, outcome);
+  };
   if (index === undefined) {
     const shares = await known<MeasuredShare>(
       farm,
@@ -114,7 +193,7 @@ async function processed(farm: Farm, pool: TaskPool, job: Job<JobData>): Promise
       const [reason] = Object.values(await job.getIgnoredChildrenFailures());
       throw new farm.bullmq.UnrecoverableError(reason ?? `some of its parts are not known any more ${onThis}`);
     }
-    await know(farm, mergeId(id), measuredOf<MergedReading>(farm, await pool.merge({ checkpoint, shares })));
+    await know(farm, mergeId(id), await outcomeOf(await pool.merge({ checkpoint, shares })));
     return;
   }
   const name = shareId(id, index);
@@ -126,7 +205,7 @@ async function processed(farm: Farm, pool: TaskPool, job: Job<JobData>): Promise
   const onProgress = (fraction: number) => {
     job.updateProgress(Math.round(100 * fraction)).catch(() => {});
   };
-  await know(farm, name, measuredOf<MeasuredShare>(farm, await pool.measure({ checkpoint, index }, onProgress)));
+  await know(farm, name, await outcomeOf(await pool.measure({ checkpoint, index }, onProgress)));
 }
 
 /** Behind what a machine failed at, as others may not. */

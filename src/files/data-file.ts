@@ -6,7 +6,7 @@ import { readIdx } from './idx.js';
 import { readImageFolder } from './image-folder.js';
 import { readNestedArrays } from './nested-arrays.js';
 import { NPY_HEAD, npyBytes, readNpy } from './npy.js';
-import { isFolder, locate, watched } from './place.js';
+import { isFolder, locate } from './place.js';
 import { type FileData, namesOf, type Samples, samplesOf } from './samples.js';
 import { unzip } from './zip.js';
 
@@ -50,19 +50,19 @@ export function fileOf(path: string): { readonly file: string; readonly array: s
  *
  * @param input [any, ...], the shape of the model's first input.
  * @param limit how many samples at most, of those kinds of files that need not be read whole for it.
- * @param onRead is given the bytes of the file, read whole then, but not those of images.
+ * @param onBytes is given all bytes of the file, and those of images that are read with the path of each.
  * @throws Error with one line for a file that is none of these, cut off or damaged.
  */
 export async function readDataFile(
   path: string,
   input: readonly (number | null)[],
   limit: number,
-  onRead?: (name: string, bytes: Uint8Array) => void,
+  onBytes?: (bytes: Uint8Array, size: number, image?: string) => void,
 ): Promise<FileData> {
   const { file, array } = fileOf(path);
   if (array !== '') {
     const wanted = array.slice(1);
-    const { arrays, labels } = await readDataFile(file, input, limit, onRead);
+    const { arrays, labels } = await readDataFile(file, input, limit, onBytes);
     const found = arrays.get(wanted) ?? labels?.get(wanted);
     if (!found) {
       throw new Error(`'${file}' has no array '${wanted}', only ${namesOf(arrays)}.`);
@@ -70,12 +70,15 @@ export async function readDataFile(
     return { arrays: new Map([['', found]]) };
   }
   if (isFolder(path)) {
-    return readImageFolder(path, input, limit);
+    return readImageFolder(path, input, limit, (image, bytes) => onBytes?.(bytes, bytes.length, image));
   }
   const { name, place } = locate(path);
   const isArray = /\.npy$/i.test(name);
   const wanted = (head: Uint8Array, size: number) => npyBytes(name, head, size, limit);
-  const bytes = await watched(place, onRead).read(name, isArray ? { head: NPY_HEAD, wanted } : undefined);
+  const bytes = await place.read(name, isArray ? { head: NPY_HEAD, wanted, onBytes } : undefined);
+  if (!isArray) {
+    onBytes?.(bytes, bytes.length);
+  }
   const one = (samples: Samples): FileData => ({ arrays: new Map([['', samples]]) });
   if (isArray) {
     return one(readNpy(name, bytes, limit));

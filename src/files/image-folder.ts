@@ -26,12 +26,14 @@ interface JpegJs {
  *
  * @param input [any, H, W, C] of the model: 1 channel for grey, 3 for colours, 4 with opacity; grey where it has no axis for channels.
  * @param limit how many at most, from all classes in turn.
+ * @param onRead is given the bytes of each image that is read.
  * @throws Error with one line for images of different sizes, damaged ones, of other formats, and a folder without any.
  */
 export async function readImageFolder(
   folder: string,
   input: readonly (number | null)[],
   limit: number,
+  onRead?: (path: string, bytes: Uint8Array) => void,
 ): Promise<FileData> {
   const perClass = entriesOf(folder)
     .filter(({ isFolder }) => isFolder)
@@ -56,7 +58,7 @@ export async function readImageFolder(
   let shape: number[] = [];
   const values: Float32Array[] = [];
   for (const { path } of chosen) {
-    const picture = await decode(path);
+    const picture = await decode(path, onRead);
     const own = `${picture.width} x ${picture.height}`;
     size ??= own;
     if (own !== size) {
@@ -102,6 +104,9 @@ function entriesOf(folder: string): { readonly path: string; readonly isFolder: 
     .map((path) => ({ path, isFolder: statSync(path, { throwIfNoEntry: false })?.isDirectory() === true }));
 }
 
+/** All files of a folder that are looked at, those of folders in it too. */
+export const filesIn = (folder: string): string[] => filesOf(foldersIn(folder));
+
 /** A folder and all in it, in the order of their paths. */
 function foldersIn(folder: string, outer: readonly string[] = []): string[] {
   const real = realpathSync(folder);
@@ -112,10 +117,11 @@ function foldersIn(folder: string, outer: readonly string[] = []): string[] {
   return [folder, ...inner].sort();
 }
 
+const filesOf = (folders: readonly string[]): string[] =>
+  folders.flatMap((folder) => entriesOf(folder).flatMap(({ path, isFolder }) => (isFolder ? [] : [path])));
+
 function imagesIn(folders: readonly string[]): string[] {
-  const files = folders.flatMap((folder) =>
-    entriesOf(folder).flatMap(({ path, isFolder }) => (isFolder ? [] : [path])),
-  );
+  const files = filesOf(folders);
   const other = files.find((path) => /\.(bmp|gif|webp|tiff?)$/i.test(path));
   if (other !== undefined) {
     throw new Error(
@@ -125,9 +131,10 @@ function imagesIn(folders: readonly string[]): string[] {
   return files.filter((path) => /\.(png|jpe?g)$/i.test(path));
 }
 
-async function decode(path: string): Promise<Picture> {
+async function decode(path: string, onRead?: (path: string, bytes: Uint8Array) => void): Promise<Picture> {
   // Every image gives the event loop a turn: a signal to stop is heard.
   const bytes = await readFile(path);
+  onRead?.(path, bytes);
   const isPng = bytes[0] === 0x89;
   const png = isPng ? await optionalPackage<Pngjs>('pngjs', 'a PNG image') : undefined;
   const jpeg = isPng ? undefined : await optionalPackage<JpegJs>('jpeg-js', 'a JPEG image');

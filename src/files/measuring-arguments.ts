@@ -10,7 +10,7 @@ const numberOf = (text: string): number => {
   return value;
 };
 
-const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+export const append = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** What kinds of files there are, for the text of a command. */
 export const knownFiles = `Models are model.json of tf.js layers (a file, a folder or a URL), .keras archives, and .h5 files of Keras. Data are .npy, .npz, .csv,

@@ -20,7 +20,12 @@ export interface BytesOf {
   /** How many of the first bytes to look at. */
   readonly head: number;
   wanted(head: Uint8Array, size: number): number;
+  /** Is given all bytes, those too that are not wanted, piece by piece. */
+  readonly onBytes?: OnBytes | undefined;
 }
+
+/** Takes the bytes of a file as they are read, first none with the size of all. */
+export type OnBytes = (bytes: Uint8Array, size: number) => void;
 
 /** A place that tells what is read of it. */
 export function watched(place: Place, onRead?: (name: string, bytes: Uint8Array) => void): Place {
@@ -122,20 +127,40 @@ function folderPlace(folder: string, own?: string): Place {
   };
 }
 
-async function firstBytes(path: string, { head, wanted }: BytesOf): Promise<Uint8Array> {
+/** What is read at once has less than 2 GiB. */
+const AT_ONCE = 2 ** 30;
+
+/** Of what is only looked at. */
+const BUFFER = 2 ** 23;
+
+async function firstBytes(path: string, { head, wanted, onBytes }: BytesOf): Promise<Uint8Array> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
     const start = new Uint8Array(Math.min(head, size));
     await file.read(start, 0, start.length, 0);
-    const bytes = new Uint8Array(wanted(start, size));
-    // What is read at once has less than 2 GiB.
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
+    onBytes?.(new Uint8Array(0), size);
+    let bytes = new Uint8Array(0);
+    let wrong: unknown;
+    try {
+      bytes = new Uint8Array(wanted(start, size));
+    } catch (error) {
+      wrong = error;
+    }
+    const rest = new Uint8Array(Math.min(onBytes ? size - bytes.length : 0, BUFFER));
+    for (let at = 0; at < (onBytes ? size : bytes.length); ) {
+      const isWanted = at < bytes.length;
+      const into = isWanted ? bytes : rest;
+      const start = isWanted ? at : 0;
+      const { bytesRead } = await file.read(into, start, Math.min(into.length - start, AT_ONCE), at);
       if (bytesRead === 0) {
         throw new Error(`'${path}' has become shorter while it was read.`);
       }
+      onBytes?.(into.subarray(start, start + bytesRead), size);
       at += bytesRead;
+    }
+    if (wrong !== undefined) {
+      throw wrong;
     }
     return bytes;
   } finally {
@@ -170,7 +195,7 @@ const LARGEST = 2 ** 31;
 /** @param own the URL that was given, with its query. */
 function urlPlace(base: URL, own?: URL): Place {
   return {
-    read: async (name) => {
+    read: async (name, bytesOf) => {
       const url = own && basename(own.pathname) === name ? own : urlOf(name, base);
       if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname)) {
         throw new Error(outside(name));
@@ -194,6 +219,7 @@ function urlPlace(base: URL, own?: URL): Place {
       if (bytes === undefined) {
         throw new Error(`cannot read ${url}: it is larger than 2 GiB: copy it to this machine.`);
       }
+      bytesOf?.onBytes?.(bytes, bytes.length);
       return bytes;
     },
   };

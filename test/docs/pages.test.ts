@@ -111,7 +111,7 @@ describe('commands', () => {
     );
     expect(lines.length).toBeGreaterThanOrEqual(6);
     for (const line of lines) {
-      expect(line.trim()).toMatch(/^(npm|npx|pip|tensorboard|apt-get|redis-server|scripts\/\S+\.sh)( |$)/);
+      expect(line.trim()).toMatch(/^(npm|npx|pip|tensorboard|apt-get|systemctl|scripts\/\S+\.sh)( |$)/);
     }
   });
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { absolutePath, contentHash, hashOfData } from '../../src/farm/content.js';
@@ -31,6 +31,28 @@ test('a folder is known by its names and bytes, also those of folders in it', as
     false,
     false,
   ]);
+});
+
+test('links to folders of images are followed, as they are when images are read', async () => {
+  mkdirSync(folder.at('elsewhere/cat'), { recursive: true });
+  mkdirSync(folder.at('linked'));
+  writeFileSync(folder.at('elsewhere/cat/1.png'), 'one');
+  symlinkSync(folder.at('elsewhere/cat'), folder.at('linked/cat'));
+  const before = await hashOfData(folder.at('linked'));
+  writeFileSync(folder.at('elsewhere/cat/1.png'), 'two');
+  expect(await hashOfData(folder.at('linked'))).not.toBe(before);
+});
+
+test('a file is hashed piece by piece', async () => {
+  const bytes = Buffer.alloc(2 ** 24 + 3, 'piece');
+  writeFileSync(folder.at('large.npy'), bytes);
+  const hash = contentHash();
+  hash.add('', bytes);
+  expect(await hashOfData(folder.at('large.npy'))).toBe(hash.digest());
+  writeFileSync(folder.at('empty.npy'), '');
+  const empty = contentHash();
+  empty.add('', Buffer.alloc(0));
+  expect(await hashOfData(folder.at('empty.npy'))).toBe(empty.digest());
 });
 
 test('where a name ends and bytes begin counts', () => {

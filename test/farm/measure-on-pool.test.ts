@@ -38,13 +38,14 @@ test('readings of several processes are those of one, in the order of the models
     expect(found).toMatchObject(reading);
     expect(String(found)).toBe(String(alone));
   }
-  expect(seen.at(-1)).toMatchObject({ totalParts: 15, workers: 2 });
+  // What cannot be read takes no time.
+  expect(seen.at(-1)).toMatchObject({ totalParts: 12, workers: 2 });
   expect(notes).toEqual([]);
 });
 
 test('progress counts parts that are on their way, and tells the time that is left', () => {
   const seen: PlanProgress[] = [];
-  const tell = planProgress(4, { onProgress: (each) => seen.push(each) });
+  const tell = planProgress({ totalParts: 4, before: 0 }, { onProgress: (each) => seen.push(each) });
   tell('a', 0, 2);
   tell('a', 0.5, 2);
   tell('b', 1, 2);
@@ -56,7 +57,7 @@ test('progress counts parts that are on their way, and tells the time that is le
 
 test('parts that were there before tell nothing of the time that is left', async () => {
   const seen: PlanProgress[] = [];
-  const tell = planProgress(10_000, { onProgress: (each) => seen.push(each) }, 9000);
+  const tell = planProgress({ totalParts: 10_000, before: 9000 }, { onProgress: (each) => seen.push(each) });
   tell('', 9000, 1);
   await wait(20);
   tell('', 9001, 1);

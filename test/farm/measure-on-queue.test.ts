@@ -3,7 +3,7 @@ import { Queue } from 'bullmq';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
 import { type PlanOptions, planFor } from '../../src/farm/plan.js';
-import { mergeId, openFarm, PREFIX, submit } from '../../src/farm/queue.js';
+import { mergeId, openFarm, PREFIX, shareId, submit } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
 import { type FarmWorker, startWorker } from '../../src/farm/worker.js';
 import { type FileProblem, type FileReading, measureFiles } from '../../src/files/measure-files.js';
@@ -35,7 +35,12 @@ describeWithRedis('a queue', () => {
   async function withWorker<T>(use: () => Promise<T>, said: string[] = []): Promise<T> {
     let worker: FarmWorker | undefined;
     try {
-      worker = await startWorker(redis.url, { concurrency: 1, lostAfter: 5, say: (line) => said.push(line) });
+      worker = await startWorker(redis.url, {
+        concurrency: 1,
+        lostAfter: 5,
+        longest: 60,
+        say: (line) => said.push(line),
+      });
       return await use();
     } finally {
       await worker?.close(false);
@@ -108,27 +113,74 @@ describeWithRedis('a queue', () => {
     await queue.close();
   });
 
-  test('layers of your own are refused before anything is planned, and by workers whoever asks', async () => {
-    const layers = { require: ['./none.mjs'] };
-    await expect(asked(['none'], layers)).rejects.toThrow(/^layers of your own \(--require\) are measured here, or by/);
+  test('layers of your own are measured by workers that have the same, and by no others', async () => {
+    const layers = folder.at('layers.mjs');
+    const source = `import * as tf from '${import.meta.resolve('@tensorflow/tfjs-layers')}';\n`;
+    writeFileSync(layers, source);
+    writeFileSync(folder.at('copy.mjs'), source);
+    writeFileSync(folder.at('other.mjs'), `${source}// Another version.`);
+    const said: string[] = [];
+    const result = asked(models.slice(0, 1), { require: [layers] }, said);
+    const settled = vi.fn();
+    result.finally(settled).catch(() => {});
+    const options = { concurrency: 1, lostAfter: 5, longest: 60, say: () => {} };
+    const others = [
+      await startWorker(redis.url, options),
+      await startWorker(redis.url, { ...options, require: [folder.at('other.mjs')] }),
+    ];
+    await vi.waitFor(() => expect(said).toHaveLength(1), 20_000);
+    expect(said[0]).toMatch(
+      new RegExp(`^no worker of tfjs-sharpness .* with these layers is there yet, only .* --require ${layers}$`),
+    );
+    expect(settled).not.toHaveBeenCalled();
+    await Promise.all(others.map((each) => each.close(false)));
+    // It has another path there.
+    const own = await startWorker(redis.url, { ...options, require: [folder.at('copy.mjs')] });
+    expect(await result).toEqual([expect.objectContaining({ model: models[0], samples: 53 })]);
+    await own.close(false);
+    await expect(asked(models, { require: ['some-package'] })).rejects.toThrow(
+      /^--require some-package: a farm takes a file/,
+    );
+  });
+
+  test('modules that a job names are not loaded, whoever puts it there', async () => {
     const planned = await (await planFor(options, 1))(models[0]!);
-    const farm = await openFarm(redis.url, () => {});
+    const farm = await openFarm(redis.url, '', () => {});
     await withWorker(async () => {
-      for (const [id, changes] of Object.entries({ layers, data: { data: './none.mjs' } })) {
-        const checkpoint = { ...planned.checkpoint, options: { ...options, ...changes } };
+      const changes = { layers: { require: ['./none.mjs'] }, data: { data: './none.mjs' } };
+      for (const [id, each] of Object.entries(changes)) {
+        const checkpoint = { ...planned.checkpoint, options: { ...options, ...each } };
         await submit(farm, [{ id, checkpoint }], 1);
         const reason = async () => (await farm.queue.getJob(mergeId(id)))?.failedReason;
-        await vi.waitFor(async () => expect(await reason()).toBe('a worker loads no modules.'), 10_000);
+        await vi.waitFor(async () => expect(await reason()).toBe('a worker loads no modules but its own.'), 10_000);
       }
     });
+    await farm.close();
+  });
+
+  test('a machine that fails at everything leaves the jobs to others', async () => {
+    const farm = await openFarm(redis.url, '', () => {});
+    const plan = await planFor({ ...options, seed: 21 }, 1);
+    const planned = await Promise.all(models.map(plan));
+    const unseen = planned.map(({ id, checkpoint }) => ({ id, checkpoint: { ...checkpoint, model: '/unseen' } }));
+    await submit(farm, unseen, 1);
+    const said: string[] = [];
+    await withWorker(async () => {
+      await vi.waitFor(() => expect(said.join()).toMatch(/no other job is taken for 2 s/), 20_000);
+      // It has tried two of three, one time each; a worker without rest has tried all three.
+      const tried = await Promise.all(planned.map(({ id }) => farm.queue.getJob(shareId(id, 0))));
+      expect(tried.map((job) => job!.attemptsMade).reduce((sum, each) => sum + each)).toBeLessThanOrEqual(2);
+      expect(said[1]).toMatch(/: \/unseen: '\/unseen' cannot be read as it could where it was planned: .* \(on .*\)$/);
+    }, said);
+    await farm.queue.obliterate({ force: true });
     await farm.close();
   });
 
   test('no server, no redis and no priority are told in a line', async () => {
     const refused = (url: string, priority = 1) =>
       measureOnQueue(models, options, { url, shards: 1, priority, say: () => {} }).next();
-    await expect(refused('redis://u:secret@127.0.0.1:1')).rejects.toThrow(/^no Redis server answers at redis:\/\/127/);
-    await expect(refused('http://host')).rejects.toThrow(/^--queue http:\/\/host: give the address/);
+    await expect(refused('redis://u:secret@127.0.0.1:1')).rejects.toThrow(/^--queue redis:\/\/127.* is no use/);
+    await expect(refused('http://host')).rejects.toThrow(/^--queue is given no address/);
     await expect(refused(redis.url, 0)).rejects.toThrow(/^priority must be a whole number/);
   });
 });

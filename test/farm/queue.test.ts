@@ -10,18 +10,12 @@ import {
   otherVersions,
   PREFIX,
   shareId,
-  shownUrl,
   submit,
 } from '../../src/farm/queue.js';
 import type { MergedReading } from '../../src/farm/task.js';
 import { testFolder } from '../files/saved-model.js';
 import { saveCheckpoints } from './checkpoints.js';
 import { describeWithRedis, redisServer } from './redis-server.js';
-
-test('passwords are not shown', () => {
-  expect(shownUrl('redis://u:secret@host:1/2')).toBe('redis://host:1/2');
-  expect(shownUrl('redis://host')).toBe('redis://host');
-});
 
 describeWithRedis('a queue', () => {
   const folder = testFolder();
@@ -32,7 +26,7 @@ describeWithRedis('a queue', () => {
     planned = await (await planFor({ random: 9 }, 3))(model!);
   });
   const withFarm = async (use: (farm: Farm) => Promise<void>) => {
-    const farm = await openFarm(redis.url, () => {});
+    const farm = await openFarm(redis.url, '', () => {});
     try {
       await use(farm);
     } finally {
@@ -67,6 +61,37 @@ describeWithRedis('a queue', () => {
       expect(await farm.queue.getFailedCount()).toBe(0);
       expect((await farm.queue.getJobs(['prioritized'])).map(({ id }) => id).sort()).toEqual(ids);
       expect(await (await farm.queue.getJob(mergeId(planned.id)))!.getState()).toBe('waiting-children');
+    }));
+
+  // Their ids are taken for as long as the jobs are there, and adding them says nothing (OptimalBits/bull#1828, taskforcesh/bullmq#3765).
+  test('what is known is not added, and what is known no more is, though its job has ended', () =>
+    withFarm(async (farm) => {
+      await farm.queue.obliterate({ force: true });
+      await submit(farm, [planned], 1);
+      const worker = new farm.bullmq.Worker(farm.queue.name, async () => {}, {
+        connection: farm.redis,
+        prefix: PREFIX,
+      });
+      await vi.waitFor(async () => expect(await farm.queue.getCompletedCount()).toBe(4), 20_000);
+      await worker.close();
+      await know(farm, mergeId(planned.id), { reading: {}, notes: [] } as unknown as MergedReading);
+      await submit(farm, [planned], 1);
+      expect(await farm.queue.getCompletedCount()).toBe(4);
+      await farm.redis.del(`${PREFIX}:known:${mergeId(planned.id)}`);
+      await submit(farm, [planned], 1);
+      expect(await farm.queue.getJobCounts('completed', 'prioritized')).toEqual({ completed: 0, prioritized: 3 });
+      await farm.queue.obliterate({ force: true });
+    }));
+
+  // A parent of children that are removed runs without them (taskforcesh/bullmq#1752): it must not take what is there for all.
+  test('parts that a person removes leave a job that does not wait for ever', () =>
+    withFarm(async (farm) => {
+      await submit(farm, [planned], 1);
+      for (const index of [0, 1, 2]) {
+        await (await farm.queue.getJob(shareId(planned.id, index)))!.remove();
+      }
+      expect(await (await farm.queue.getJob(mergeId(planned.id)))!.getState()).not.toBe('waiting-children');
+      await farm.queue.obliterate({ force: true });
     }));
 
   test('numbers that JSON has none for are known', () =>

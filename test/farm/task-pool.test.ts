@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -44,6 +45,19 @@ test('steps are taken in a process, whose progress is told; one that dies is a f
   await pool.close();
   expect(await given).toEqual({ problem: 'stopped', kind: 'failure' });
   expect(children()).toEqual([]);
+});
+
+test('a step that does not end is ended, and its process with it', async () => {
+  const endless = folder.at('endless.mjs');
+  writeFileSync(endless, 'while (true) {}');
+  const other = taskPool(1, 6000);
+  const options = { ...checkpoint.options, require: [endless] };
+  expect(await other.measure({ checkpoint: { ...checkpoint, options }, index: 0 })).toEqual({
+    problem: 'it took longer than 0.1 min, and was ended',
+    kind: 'failure',
+  });
+  await vi.waitFor(() => expect(children()).toEqual([]), 5000);
+  await other.close();
 });
 
 test('processes that cannot start are failures, and new ones are started for what comes later', async () => {

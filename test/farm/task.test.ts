@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { type Checkpoint, type PlanOptions, planFor } from '../../src/farm/plan.js';
@@ -6,6 +6,14 @@ import { type MeasuredShare, measureShare, mergeShares, runTask } from '../../sr
 import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
 import { npy, testFolder } from '../files/saved-model.js';
 import { saveCheckpoints, saveSamples } from './checkpoints.js';
+
+/** It has no types of its own. */
+const { PNG } = (await import('pngjs' as string)) as {
+  readonly PNG: {
+    new (size: { width: number; height: number }): object;
+    readonly sync: { write(picture: object): Uint8Array };
+  };
+};
 
 const folder = testFolder();
 let model: string;
@@ -96,6 +104,37 @@ test('data that changed under their name are not measured, though they were read
   const changed = await planned({ data: path }, 1);
   expect(await runTask({ checkpoint: changed, index: 0 })).toHaveProperty('value');
   expect(await runTask({ checkpoint, index: 0 })).toMatchObject({ kind: 'failure' });
+});
+
+test('images are read once, and are those of the plan', async () => {
+  const images = folder.at('images');
+  mkdirSync(`${images}/cat`, { recursive: true });
+  const save = (name: string, value: number) =>
+    writeFileSync(
+      `${images}/cat/${name}.png`,
+      PNG.sync.write(Object.assign(new PNG({ width: 4, height: 2 }), { data: Buffer.alloc(32, value) })),
+    );
+  save('1', 10);
+  save('2', 20);
+  // Each limit is read anew.
+  const [first, second, third] = await Promise.all([1, 2, 3].map((limit) => planned({ data: images, limit }, 1)));
+  expect(await runTask({ checkpoint: first!, index: 0 })).toMatchObject({ value: { sample: { samples: 1 } } });
+  const other = { problem: expect.stringMatching(/^'.*images' has other bytes than it had/), kind: 'failure' };
+  save('2', 30);
+  expect(await runTask({ checkpoint: second!, index: 0 })).toEqual(other);
+  writeFileSync(`${images}/cat/2.png`, 'damaged');
+  expect(await runTask({ checkpoint: third!, index: 0 })).toEqual(other);
+  // Planned as it is, it is what is wrong.
+  expect(await runTask({ checkpoint: await planned({ data: images, limit: 4 }, 1), index: 0 })).toMatchObject({
+    problem: expect.stringMatching(/is not an image that can be read/),
+    kind: 'input',
+  });
+});
+
+test('an array that is cut off was so when it was planned', async () => {
+  const cut = folder.at('cut.npy');
+  writeFileSync(cut, readFileSync(data).subarray(0, 200));
+  expect(await runTask({ checkpoint: await planned({ data: cut }, 1), index: 0 })).toMatchObject({ kind: 'input' });
 });
 
 test('wrong input is told as such, and the tensors go', async () => {

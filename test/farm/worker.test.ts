@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
-import { PREFIX } from '../../src/farm/queue.js';
+import { planFor } from '../../src/farm/plan.js';
+import { openFarm, PREFIX, submit } from '../../src/farm/queue.js';
 import { VERSION } from '../../src/farm/version.js';
 import { type FileReading, measureFiles } from '../../src/files/measure-files.js';
 import { testFolder } from '../files/saved-model.js';
@@ -81,6 +82,31 @@ describeWithRedis('workers', () => {
       child.kill('SIGKILL');
     }
   }, 180_000);
+
+  test('that are sent SIGTERM, as by a container, end with the job that they have, and take no other', async () => {
+    const models = await saveCheckpoints(folder.at('stopped'), 2, 128);
+    const data = saveSamples(folder.at('more.npy'), 8000);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const worker = built.start('worker', '--queue', redis.url);
+    await worker.saying('takes jobs from');
+    const plan = await planFor({ data, backend: 'cpu', method: 'exact' }, 2);
+    const farm = await openFarm(redis.url, '', () => {});
+    await submit(farm, await Promise.all(models.map(plan)), 100);
+    await farm.close();
+    await vi.waitFor(async () => expect(await queue.getActiveCount()).toBe(1), { timeout: 20_000, interval: 10 });
+    const [job] = await queue.getActive();
+    const ended = new Promise((resolve) => worker.process.once('exit', (_, signal) => resolve(signal)));
+    worker.process.kill('SIGTERM');
+    expect(await ended).toBe('SIGTERM');
+    expect(await redis.client.exists(`${PREFIX}:known:${job!.id}`)).toBe(1);
+    expect(await queue.getJobCounts('active', 'failed', 'prioritized')).toEqual({
+      active: 0,
+      failed: 0,
+      prioritized: 3,
+    });
+    await queue.obliterate({ force: true });
+    await queue.close();
+  }, 60_000);
 
   test('of another version take no job, and say so', async () => {
     const [model] = await saveCheckpoints(folder.at('another'), 1);
