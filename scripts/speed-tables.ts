@@ -1,5 +1,5 @@
 /**
- * Writes what docs/speed.md, docs/optimizers.md and docs/coverage.md tell of costs and errors, in tables and a sentence, from the
+ * Writes what docs/speed.md, docs/optimizers.md, docs/coverage.md and docs/top-eigenvalues.md tell of costs and errors, in tables and a sentence, from the
  * reports of the benchmarks; a test holds them to those.
  *
  * usage: npx tsx scripts/speed-tables.ts
@@ -216,11 +216,20 @@ function coverage(): string {
   ]);
 }
 
+/** What the largest eigenvalues cost beside PyHessian's, and how far both are off. */
+function eigenvalues(): string {
+  const text = report('eigenvalues');
+  const [costs, deviations] = tablesOf(text) as [string[][], string[][]];
+  const [, machine, date] = dateOf(text);
+  return `Processor time, and in brackets times of ours (${machine}, ${date}):\n\n${markdown(costs)}\n\nOff by, the largest and the worst of the five:\n\n${markdown(deviations)}`;
+}
+
 /** What each page has between its markers. */
 const blocks: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'docs/speed.md': { speed, overhead },
   'docs/optimizers.md': { penalty },
   'docs/coverage.md': { coverage },
+  'docs/top-eigenvalues.md': { eigenvalues },
 };
 
 export const measuredPages = Object.keys(blocks);
