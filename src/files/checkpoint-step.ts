@@ -10,24 +10,38 @@ export interface CheckpointName {
   readonly how: string;
 }
 
-/** Words that a step stands behind, those that tell most first: of `epoch=3-step=500` it is 500. The e of 1e-5 is none. */
-const stepWords = ['step', 'iteration|iter|it', 'epoch|ep|(?<!\\d)e', 'checkpoint|chkpt|ckpt|cp'] as const;
-/** Words whose numbers stay the same while a network is trained. */
-const otherWords = 'fold|seed|trial|run|version|batch(?:[-_ ]?size)?|bs|lr|loss|acc|accuracy';
+/** Words that a step stands behind, those that tell most first: of `epoch=3-step=500` it is 500. The e of e2e is none. */
+const wordsBefore = ['step', 'iteration|iter|it', 'epoch|ep|(?<!\\d)e', 'checkpoint|chkpt|ckpt|cp'];
+/** Words that a step stands before. */
+const wordsBehind = ['step', 'iteration|iter', 'epoch'];
 /** A day, perhaps with its time. */
 const date =
   /(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?:[-T_ .]?\d\d[-_:.h]?\d\d(?:[-_:.m]?\d\d)?(?:[-.]\d{3})?Z?)?(?!\d)/g;
 /** Seconds or milliseconds since 1970, from 2001 on. */
 const instant = /(?<!\d)1\d{9}(?:\d{3})?(?!\d)/g;
+/** As of learning rates: 1e-5. */
+const power = /\d+(?:\.\d+)?e[-+]\d+/gi;
+/** Numbers that stay the same while a network is trained: they tell trainings from each other. */
+const staying = numberOf('fold|seed|trial|run|version|batch[-_ ]?size|bs|lr|per[-_ ]?epoch');
+/** Numbers that change, and are no step. */
+const changing = numberOf('loss|acc|accuracy');
+/** The batch of a training, or the size of each: a step where there is no other. */
+const batch = numberOf('batch');
+/** Steps that are not written in digits alone, such as 1e3 and 500k. */
+const written = /(?<![a-z])(?:step|iter|iteration|epoch|checkpoint|ckpt|batch)s?[-_=. ]?\d/i;
+/** In place of what is no step: no letter, no digit, and nothing that stands between a word and its number. */
+const NONE = '|';
 
 /**
  * The run and the step of a checkpoint, by its path.
  *
- * The step is the number behind a word such as epoch or step, in the name of the file, of the folder of a model.json, or of a folder around
- * it: 12 of `epoch12/model.json`, `ckpt-00012.keras` and `epoch-12/generator.keras`; else the number before such a word, as in
- * `rl_model_12_steps`; else the only whole number that stands by itself in the name: 12 of `weights.12-0.34.keras` and of
- * `model-v2-0012.keras`. Of several it is not known which, and dates are none: these are counted. A name without a number, such as
- * `best.keras`, is written again and again: it is a run of its own.
+ * The name of the file, or of the folder of a model.json, is looked at first. The step is the number behind a word such as epoch or step: 12
+ * of `epoch12/model.json` and `ckpt-00012.keras`; else the number before step, iteration or epoch, as in `rl_model_12_steps`; else the only
+ * whole number that stands by itself: 12 of `weights.12-0.34.keras` and of `model-v2-0012.keras`. Dates, losses and what stays the same in a
+ * training, such as a seed, are none. Where it is not known which number is the step, checkpoints are counted.
+ *
+ * A name without a number that changes may be one of several that are saved together: then the step is the number behind a word in the name
+ * of a folder around it, 12 of `epoch-12/generator.keras`. Else it is written again and again, as `best.keras` is: a run of its own.
  *
  * @param folder that is watched: names above it do not count.
  */
@@ -36,49 +50,81 @@ export function checkpointName(folder: string, path: string): CheckpointName {
   const file = basename(path) === 'model.json' ? dirname(within) : within.replace(/\.(keras|h5|hdf5)$/, '');
   const names = file.split(sep).filter((name) => name !== '.');
   const runWithout = (place: number) => names.filter((_, i) => i !== place).join('/');
-  for (let place = names.length - 1; place >= 0; place--) {
-    const found = numberAtWord(names[place]!);
-    if (found) {
+  const last = names.length - 1;
+  const own = stepOf(names[last] ?? '');
+  if (own) {
+    return { run: runWithout(last), ...own };
+  }
+  for (let place = last - 1; place >= 0; place--) {
+    const found = numberBehind(wordsBefore, withoutOthers(names[place]!));
+    if (found?.step !== undefined) {
       return { run: runWithout(place), ...found };
     }
   }
-  const last = names.length - 1;
-  // Of what is neither a word nor a step, nothing is left that could be one.
-  const rest = (names[last] ?? '')
-    .replace(/\d+(?:\.\d+)?e[-+]?\d+/gi, '')
-    .replace(new RegExp(`(?<![a-z])(?:${otherWords})[-_=. ]?\\d+(?:\\.\\d+)?`, 'gi'), '');
-  const timeless = rest.replace(date, '').replace(instant, '');
-  const numbers = [...timeless.matchAll(/(?<![a-z\d]|\d\.)\d+(?![a-z\d]|\.\d)/gi)].map(([number]) => Number(number));
-  const [step] = numbers;
-  if (numbers.length === 1 && Number.isSafeInteger(step)) {
-    return { run: runWithout(last), step: step!, how: 'the number in its name' };
-  }
-  if (/(?<![a-z\d])\d+(?![a-z\d])/i.test(timeless)) {
-    return { run: runWithout(last), how: 'counted, since it is not clear which number in its name is the step' };
-  }
-  return timeless === rest
-    ? { run: names.join('/'), how: 'counted, since its name has no number' }
-    : { run: runWithout(last), how: 'counted, since its name has only a time' };
+  return { run: names.join('/'), how: 'counted, since its name has no number that changes' };
 }
 
-/** Behind a word, else before one; undefined where there is none, or two that differ. */
-function numberAtWord(given: string): { readonly step: number; readonly how: string } | undefined {
-  const name = given.replace(/([a-z])([A-Z])/g, '$1-$2');
-  for (const pattern of [
-    (words: string) => `(?<![a-z])(?<word>${words})s?[-_=. ]?(?<number>\\d+)(?!\\d|\\.\\d)`,
-    (words: string) => `(?<![a-z\\d.])(?<number>\\d+)[-_ ]?(?<word>${words})s?(?![a-z\\d]|[-_=. ]\\d)`,
-  ]) {
-    for (const words of stepWords) {
-      const found = [...name.matchAll(new RegExp(pattern(words), 'gi'))].map(({ groups }) => groups!);
-      const steps = new Set(found.map(({ number }) => Number(number)));
-      const [step] = steps;
-      if (steps.size > 1) {
-        return undefined;
-      }
-      if (Number.isSafeInteger(step)) {
-        return { step: step!, how: `the number at '${found[0]!.word}' in its name` };
-      }
+type Found = Pick<CheckpointName, 'step' | 'how'>;
+
+const unclear: Found = { how: 'counted, since it is not clear which number in its name is the step' };
+
+/** Undefined where the name has no number that changes. */
+function stepOf(given: string): Found | undefined {
+  const name = withoutOthers(given);
+  const found =
+    numberBehind(wordsBefore, name) ??
+    numberBefore(wordsBehind, name) ??
+    onlyNumber(name.replace(batch, NONE)) ??
+    numberBehind(['batch'], name);
+  if (found || written.test(name)) {
+    return found ?? unclear;
+  }
+  const isOf = (...numbers: readonly RegExp[]) => numbers.some((each) => inWords(given).search(each) >= 0);
+  return isOf(changing)
+    ? { how: 'counted, since no number in its name is a step' }
+    : isOf(date, instant)
+      ? { how: 'counted, since its name has only a time' }
+      : undefined;
+}
+
+/** trainEpoch12 as train-Epoch12. */
+const inWords = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1-$2');
+
+/** Without the numbers that are no step, dates first. */
+const withoutOthers = (name: string) =>
+  [date, instant, power, staying, changing].reduce((rest, each) => rest.replace(each, NONE), inWords(name));
+
+function numberOf(words: string): RegExp {
+  return new RegExp(`(?<![a-z])(?:${words})[-_=. ]?\\d+(?:\\.\\d+)?`, 'gi');
+}
+
+const numberBehind = (words: readonly string[], name: string) =>
+  numberAt(words, name, (each) => `(?<![a-z])(?<word>${each})s?[-_=. ]?(?<number>\\d+)(?![a-z\\d]|\\.\\d)`);
+
+const numberBefore = (words: readonly string[], name: string) =>
+  numberAt(words, name, (each) => `(?<![a-z\\d.])(?<number>\\d+)[-_ ]?(?<word>${each})s?(?![a-z\\d]|[-_=. ]\\d)`);
+
+/** Of the first words that have one. */
+function numberAt(words: readonly string[], name: string, pattern: (words: string) => string): Found | undefined {
+  for (const each of words) {
+    const found = [...name.matchAll(new RegExp(pattern(each), 'gi'))].map(({ groups }) => groups!);
+    const steps = new Set(found.map(({ number }) => Number(number)));
+    const [step] = steps;
+    if (steps.size > 1) {
+      return unclear;
+    }
+    if (Number.isSafeInteger(step)) {
+      return { step: step!, how: `the number at '${found[0]!.word}' in its name` };
     }
   }
   return undefined;
+}
+
+function onlyNumber(name: string): Found | undefined {
+  const numbers = [...name.matchAll(/(?<![a-z\d]|\d\.)\d+(?![a-z\d]|\.\d)/gi)].map(([number]) => Number(number));
+  const [step] = numbers;
+  if (numbers.length === 1 && Number.isSafeInteger(step)) {
+    return { step: step!, how: 'the number in its name' };
+  }
+  return /(?<![a-z\d])\d+(?![a-z\d])/i.test(name) ? unclear : undefined;
 }

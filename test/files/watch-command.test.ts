@@ -128,7 +128,7 @@ test('several trainings are a run each, and a restart hides nothing of them', as
         /^sweep\/sgd\/epoch-\d\/model.json, run 'sgd': step \d, the number at 'epoch' in its name$/,
       ),
       "sweep/adam/epoch-1/model.json, run 'adam': step 1, the number at 'epoch' in its name",
-      "sweep/best/model.json, run 'best': step 0, counted, since its name has no number",
+      "sweep/best/model.json, run 'best': step 0, counted, since its name has no number that changes",
     ]),
   );
   expect(notes).toHaveLength(3);
