@@ -1,13 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { printable } from '../measure/reading.js';
+import { printable, type SharpnessReading } from '../measure/reading.js';
 import { jsonLinesFile, jsonText, readJsonLines } from '../training/files/json-lines.js';
 import { checkLocalPath } from '../training/files/local-path.js';
+import { otherWriter } from '../training/tensorboard/other-writer.js';
 import { tensorBoardWriter } from '../training/tensorboard/writer.js';
+import { lineOf } from '../warnings.js';
 import { checkpointName } from './checkpoint-step.js';
 import type { Checkpoint } from './checkpoints.js';
-import { type Complain, complainOf, exitCodeOf } from './failure.js';
+import { type Complain, complainOf, exitCodeOf, FAILED } from './failure.js';
 import { fileMeasurer } from './measure-files.js';
 import { type MeasuringWords, measuringOptions } from './measuring-run.js';
 import { progressLine } from './progress-line.js';
@@ -43,13 +45,13 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
     const lines = path !== undefined && existsSync(path) ? readJsonLines<Line>(path) : [];
     const known = new Set(lines.map(({ model = '', savedMs }) => keyOf(model, savedMs)));
     const steps = stepsOfRuns(folder, lines, say);
+    const boards = tensorboard === undefined ? undefined : boardsOfRuns(tensorboard, complain);
     const { measure, readData } = await fileMeasurer({
       ...measuringOptions(words),
       onProgress: (each) => progress.show(each),
       onNote: (model, note) => say(`${model}: ${note}`),
     });
     await readData();
-    const boards = tensorboard === undefined ? undefined : boardsOfRuns(tensorboard);
     await folderThere(folder, once, say);
     await watchFolder(folder, measure, {
       once,
@@ -63,7 +65,7 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
         const { run, step } = steps.of(path);
         const line = printable({ model, ...(run !== '' && { run }), step, savedMs, ...reading });
         // First: what is in the file is not measured again.
-        boards?.of(run).next(line);
+        boards?.write(run, line);
         if (append) {
           append(line);
         } else {
@@ -107,17 +109,28 @@ function stepsOfRuns(folder: string, lines: readonly Line[], say: (line: string)
   };
 }
 
-/** A folder of TensorBoard for each run, which is made with its first reading. */
-function boardsOfRuns(folder: string) {
-  checkLocalPath('--tensorboard', folder);
-  checkWritable(folder);
+/**
+ * A folder of TensorBoard for each run, which is made with its first reading. One that cannot be made costs a line, and does not end the
+ * command.
+ *
+ * @throws Error with one line where the folder of all cannot be written or made, or others write to it.
+ */
+function boardsOfRuns(folder: string, complain: Complain) {
+  checkBoard(folder);
   const writers = new Map<string, ReturnType<typeof tensorBoardWriter>>();
+  const of = (run: string) => {
+    // Those that are measured after a restart may be of any step.
+    const writer = writers.get(run) ?? tensorBoardWriter(join(folder, ...run.split('/')), { purge: false });
+    writers.set(run, writer);
+    return writer;
+  };
   return {
-    of(run: string) {
-      // Those that are measured after a restart may be of any step.
-      const writer = writers.get(run) ?? tensorBoardWriter(join(folder, ...run.split('/')), { purge: false });
-      writers.set(run, writer);
-      return writer;
+    write(run: string, reading: SharpnessReading & Line) {
+      try {
+        of(run).next(reading);
+      } catch (error) {
+        complain(`--tensorboard misses ${reading.model}, step ${reading.step}: ${lineOf(error)}`, FAILED);
+      }
     },
     complete() {
       for (const writer of writers.values()) {
@@ -125,6 +138,23 @@ function boardsOfRuns(folder: string) {
       }
     },
   };
+}
+
+/** Makes nothing. */
+function checkBoard(folder: string): void {
+  checkLocalPath('--tensorboard', folder);
+  try {
+    checkWritable(folder);
+    if (existsSync(folder) && !statSync(folder).isDirectory()) {
+      throw new Error('it is a file, name a folder');
+    }
+    const other = existsSync(folder) ? otherWriter(folder) : undefined;
+    if (other) {
+      throw new Error(`${other.name} is writing to it, name another folder`);
+    }
+  } catch (error) {
+    throw new Error(`--tensorboard: cannot write to '${folder}': ${lineOf(error)}.`, { cause: error });
+  }
 }
 
 /** A training makes its folder when it begins. */

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { type WatchCommandOptions, watchCommand } from '../../src/files/watch-command.js';
 import { eventFilesIn, readEventFiles } from '../../src/report/event-files.js';
 import { readJsonLines } from '../../src/training/files/json-lines.js';
+import { numberOfFile } from '../../src/training/tensorboard/other-writer.js';
 import { denseModel, npy, saveModel, testFolder } from './saved-model.js';
 
 const folder = testFolder();
@@ -150,4 +152,51 @@ test('several trainings are a run each, and a restart hides nothing of them', as
     [1, 2, 2, 3],
     [0, 1],
   ]);
+});
+
+test('a --tensorboard that cannot be written to costs a line before anything is measured', async () => {
+  await saveModel(denseModel(), folder.at('one', 'epoch-1'), { loss: 'mse' });
+  writeFileSync(folder.at('notes.txt'), 'mine');
+  const tried = (tensorboard: string) => run(folder.at('one'), { tensorboard });
+  const file = await tried(folder.at('notes.txt'));
+  expect(file.complaints).toEqual([
+    [`--tensorboard: cannot write to '${folder.at('notes.txt')}': it is a file, name a folder.`, 2],
+  ]);
+  expect((await tried(folder.at('notes.txt', 'logs'))).complaints).toEqual([
+    [expect.stringMatching(/^--tensorboard: cannot write to '.*logs': '.*notes\.txt' is no folder\.$/), 2],
+  ]);
+  mkdirSync(folder.at('trained'));
+  // As another thread of this program would have it open.
+  const name = `events.out.tfevents.1700000000.${hostname()}.${process.pid}.${numberOfFile(0, 5)}.v2`;
+  const open = openSync(folder.at('trained', name), 'a');
+  const other = await tried(folder.at('trained'));
+  closeSync(open);
+  if (process.platform === 'linux') {
+    expect(other.complaints).toEqual([
+      [
+        `--tensorboard: cannot write to '${folder.at('trained')}': thread 5 of this program is writing to it, name another folder.`,
+        2,
+      ],
+    ]);
+    expect(other.out).toBe('');
+  }
+  expect([file.out, readdirSync(folder.at('trained'))]).toEqual(['', [name]]);
+});
+
+test('where TensorBoard cannot have the folder of a run, its readings are told and kept, and others go on', async () => {
+  const [logs, jsonl] = [folder.at('broken logs'), folder.at('broken.jsonl')];
+  for (const names of [
+    ['sgd', 'epoch-1'],
+    ['adam', 'epoch-1'],
+  ]) {
+    await saveModel(denseModel(), folder.at('broken', ...names), { loss: 'mse' });
+  }
+  mkdirSync(logs);
+  writeFileSync(join(logs, 'sgd'), 'a file');
+  const { complaints } = await run(folder.at('broken'), { jsonl, tensorboard: logs });
+  expect(complaints).toEqual([
+    [expect.stringMatching(/^--tensorboard misses .*sgd\/epoch-1\/model\.json, step 1: .*cannot write to/), 1],
+  ]);
+  expect(readJsonLines<Line & { run: string }>(jsonl).map((line) => line.run)).toEqual(['sgd', 'adam']);
+  expect(readdirSync(join(logs, 'adam'))).toHaveLength(1);
 });
