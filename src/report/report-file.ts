@@ -43,12 +43,12 @@ export async function readReportFile(path: string, name: string): Promise<Report
   return { kind, runs, notes: [...notes, ...runs.flatMap(notesOf)] };
 }
 
-function notesOf({ others, replaced }: ReportRun): string[] {
+function notesOf({ others, replaced, unit }: ReportRun): string[] {
+  // Of one step there may be two saved models, or one that was overwritten.
+  const since = unit === 'step' ? 'of the same step' : 'of the same steps, since the training was resumed';
   return [
     ...(others > 0 ? [`${counted(others, 'object')} left out, which are no readings`] : []),
-    ...(replaced > 0
-      ? [`${counted(replaced, 'reading')} replaced by later ones of the same steps, since the training was resumed`]
-      : []),
+    ...(replaced > 0 ? [`${counted(replaced, 'reading')} replaced by later ones ${since}`] : []),
   ];
 }
 

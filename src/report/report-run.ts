@@ -43,7 +43,7 @@ export interface ReportRun {
   readonly problems: readonly RunProblem[];
   /** By name: losses, metrics, what a controller has set. */
   readonly logged: ReadonlyMap<string, readonly LoggedPoint[]>;
-  /** How many readings later ones have replaced, since the training was resumed at an earlier step. */
+  /** How many readings later ones of the same step have replaced: a training was resumed at an earlier one, a saved model overwritten. */
   readonly replaced: number;
   /** How many objects are neither readings nor anything else of a training. */
   readonly others: number;

@@ -67,3 +67,9 @@ it('says what is left out', async () => {
     '1 reading replaced by later ones of the same steps, since the training was resumed',
   ]);
 });
+
+it('a saved model that was measured again says nothing of a training that was resumed', async () => {
+  const of = (step: number) => ({ model: `epoch-${step}/model.json`, ...reading(step, 1) });
+  const file = await read('watched.jsonl', lines([of(1), of(2), of(3), of(2)]));
+  expect(file.notes).toEqual(['1 reading replaced by later ones of the same step']);
+});
