@@ -9,7 +9,10 @@ export interface ComparedReading {
   readonly difference?: number;
   /** One standard error of `difference`, 0 where nothing was sampled. */
   readonly differenceError?: number;
-  /** Whether `differenceError` is that of the pairs which both have drawn; else it is the root of the sum of both squared. */
+  /**
+   * Whether `differenceError` is that of the pairs which both have drawn; else it is the root of the sum of both squared, which of an exact
+   * reading and a sampled one is the error of that.
+   */
   readonly paired?: boolean;
   /**
    * `'sharper'` or `'flatter'` where the difference is more than noise; `'same'` where it is not; `'unknown'` where an error cannot be
@@ -31,9 +34,9 @@ export type DrawnByName = ReadonlyMap<string, DrawnValues>;
 /**
  * Puts readings beside one of them, by the difference of their MS with its error.
  *
- * Networks that are much alike draw the same pairs by the same seed, and the errors of both readings go together. Where what was drawn is
- * known of both, the error is that of their difference (`errorOfDifference`); where it is not, or too few pairs make that error, it is
- * sqrt(e_1^2 + e_2^2), too large rather than too small.
+ * Networks that are much alike draw the same pairs by the same seed, and the errors of both readings go together. Where both have drawn
+ * pairs, the error is that of their difference (`errorOfDifference`); where they have not, where what was drawn is not known, and where too
+ * few pairs make that error, it is sqrt(e_1^2 + e_2^2), too large rather than too small.
  *
  * @param readings with the name of each, distinct.
  * @param drawn of those that were measured on the same data with the same seed.
@@ -56,10 +59,13 @@ export function compareReadings(
   );
 }
 
-/** Undefined where it is not known, or cannot be trusted. */
+/** Undefined where one has drawn nothing, as for an exact reading, where it is not known, and where the error cannot be trusted. */
 function errorBetween(one: DrawnValues | undefined, other: DrawnValues | undefined): number | undefined {
-  const error = one && other && errorOfDifference(one, other);
-  return error?.reliable ? error.standardError : undefined;
+  if (!one?.places.length || !other?.places.length) {
+    return undefined;
+  }
+  const { standardError, reliable } = errorOfDifference(one, other);
+  return reliable ? standardError : undefined;
 }
 
 function differenceOf(reading: SharpnessReading, base: SharpnessReading, pairedError: number | undefined) {

@@ -129,3 +129,26 @@ test('pairs that both have drawn make the error, unless they are too few', () =>
   );
   expect(compareReadings(readings, few)[1]).toMatchObject({ verdict: 'same', paired: false });
 });
+
+test('an error is that of pairs which both have drawn only where both have drawn some', () => {
+  const places = Array.from({ length: 100 }, (_, i) => i);
+  const sampled: DrawnValues = {
+    places,
+    inclusion: places.map(() => 0.5),
+    values: places.map((i) => 0.05 * (1 + (i % 7))),
+  };
+  const exact: DrawnValues = { places: [], inclusion: [], values: [] };
+  const readings = new Map([
+    ['a', reading(40)],
+    ['b', reading(40)],
+    ['c', reading(41, 0.3)],
+  ]);
+  const drawn = new Map([
+    ['a', exact],
+    ['b', exact],
+    ['c', sampled],
+  ]);
+  const [, b, c] = compareReadings(readings, drawn);
+  expect(b).toMatchObject({ differenceError: 0, paired: false, verdict: 'same' });
+  expect(c).toMatchObject({ differenceError: 0.3, paired: false, verdict: 'sharper' });
+});
