@@ -52,7 +52,7 @@ test('to another model, as JSON and CSV', async () => {
   expect(rows[1]).not.toHaveProperty('difference');
   const lines = (await run(models, { data: data(), csv: true })).out.trim().split('\n');
   expect(lines[0]).toMatch(/^model,.*,difference,differenceError,paired,verdict$/);
-  expect(lines[3]).toMatch(/,0,0,true,same$/);
+  expect(lines[3]).toMatch(/,0,0,false,same$/);
 });
 
 test('readings that are there already, by model or step; the last of a model counts', async () => {
