@@ -159,6 +159,22 @@ describeWithRedis('a queue', () => {
     await farm.close();
   });
 
+  test('a job that has no end is ended once, and keeps its machine from no other', async () => {
+    const said: string[] = [];
+    const options = { concurrency: 1, lostAfter: 5, longest: 0.001, say: (line: string) => said.push(line) };
+    const worker = await startWorker(redis.url, options);
+    const [result] = await asked(models.slice(0, 1), { seed: 31 });
+    const ended = /^it took longer than 0.001 min, and was ended \(on .*\)$/;
+    expect(result).toEqual({ model: models[0], problem: expect.stringMatching(ended), kind: 'failure' });
+    expect(said.join()).not.toContain('no other job is taken');
+    await worker.close(false);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const failed = (await queue.getFailed()).filter(({ failedReason }) => ended.test(failedReason));
+    expect(failed.map(({ attemptsMade }) => attemptsMade)).toEqual([1, 1, 1, 1]);
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
   test('a machine that fails at everything leaves the jobs to others', async () => {
     const farm = await openFarm(redis.url, '', () => {});
     const plan = await planFor({ ...options, seed: 21 }, 1);
