@@ -49,7 +49,7 @@ export function hashWhileRead(done: (hash: string) => void): OnBytes {
 }
 
 /**
- * What modules of layers hold, in a word for the name of a queue; that of none is empty. What they import is not looked at.
+ * What modules of layers hold, in their order, in a word for the name of a queue; that of none is empty. What they import is not looked at.
  *
  * @throws Error with one line where one is a package, or cannot be read.
  */
