@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Failure } from '../files/failure.js';
 import { filesIn } from '../files/image-folder.js';
 import { isFolder, isUrl, locate, type OnBytes } from '../files/place.js';
 
@@ -48,7 +49,7 @@ export function hashWhileRead(done: (hash: string) => void): OnBytes {
 }
 
 /**
- * What modules of layers hold, in a word for the name of a queue; that of none is empty. What they import is not looked at.
+ * What modules of layers hold, in their order, in a word for the name of a queue; that of none is empty. What they import is not looked at.
  *
  * @throws Error with one line where one is a package, or cannot be read.
  */
@@ -87,10 +88,13 @@ export async function hashOfData(path: string, read: ReadonlyMap<string, string>
 
 async function hashOfFile(path: string): Promise<string> {
   const { name, place } = locate(path);
-  let found = '';
+  let found: string | undefined;
   const onBytes = hashWhileRead((hash) => {
     found = hash;
   });
   await place.read(name, { head: 0, wanted: () => 0, onBytes });
+  if (found === undefined) {
+    throw new Failure(`'${path}' was not read to its end: it changes. Try again once it rests.`);
+  }
   return found;
 }

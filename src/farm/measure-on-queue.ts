@@ -54,14 +54,30 @@ export async function* measureOnQueue(
 ): AsyncGenerator<FileReading | FileProblem> {
   checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
   const layers = await layersId(options.require);
-  const plan = await planFor(options, shards);
+  // Before the data are hashed, which may take hours.
   const farm = await openFarm(url, layers, say);
   try {
+    const plan = await planFor(options, shards);
     const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
     const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
     const progress = planProgress(extent, events);
     const parts: string[] = [];
     const lot: PlannedCheckpoint[] = [];
+    /** When the first of them were there to be measured. */
+    let since: number | undefined;
+    let isTold = false;
+    /** What is there, what was set aside, and that nobody is there to measure. */
+    const look = async function* () {
+      const workers = await farm.queue.getWorkersCount();
+      progress('', await countKnown(farm, parts), workers);
+      yield* settled(farm, pending, events);
+      yield* setAside(farm, pending, priority);
+      since ??= performance.now();
+      if (pending.size > 0 && workers === 0 && !isTold && performance.now() - since > PATIENCE) {
+        isTold = true;
+        say(await withoutWorkers(farm, options.require));
+      }
+    };
     // Workers begin while the other models are read.
     const submitLot = async () => {
       const ofLot = lot.flatMap(({ id }) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
@@ -87,26 +103,16 @@ export async function* measureOnQueue(
       }
       if (lot.length === LOT) {
         await submitLot();
-        yield* settled(farm, pending, events);
-        progress('', await countKnown(farm, parts), await farm.queue.getWorkersCount());
+        yield* look();
       }
     }
     await submitLot();
     onSubmitted?.();
-    yield* settled(farm, pending, events);
-    const start = performance.now();
-    let isTold = false;
+    yield* look();
     while (pending.size > 0) {
-      const workers = await farm.queue.getWorkersCount();
-      progress('', await countKnown(farm, parts), workers);
-      if (workers === 0 && !isTold && performance.now() - start > PATIENCE) {
-        isTold = true;
-        say(await withoutWorkers(farm, options.require));
-      }
       // Each look costs the server a step for each checkpoint.
       await wait(200 + pending.size / 5);
-      yield* settled(farm, pending, events);
-      yield* setAside(farm, pending, priority);
+      yield* look();
     }
   } finally {
     await farm.close();
@@ -159,7 +165,7 @@ function reasonInWords(reason: string): string {
 async function withoutWorkers(farm: Farm, layers: readonly string[] = []): Promise<string> {
   const others = (await otherVersions(farm)).filter(({ workers }) => workers > 0).map(({ version }) => version);
   const there = others.length > 0 ? `, only of ${enumerate(others)}` : '';
-  const these = layers.length > 0 ? ' with these layers' : '';
+  const these = layers.length > 1 ? ' with these layers in this order' : layers.length > 0 ? ' with these layers' : '';
   const words = ['npx tfjs-sharpness worker --queue', shownUrl(farm.url), ...layers.map((path) => `--require ${path}`)];
   return `no worker of tfjs-sharpness ${VERSION}${these} is there yet${there}: ${words.join(' ')}`;
 }

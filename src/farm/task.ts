@@ -192,7 +192,11 @@ async function readSame(
     checkSame(path, hash, planned);
   });
   try {
-    return await readDataFile(path, shape, limit, onBytes);
+    const read = await readDataFile(path, shape, limit, onBytes);
+    if (!isRead) {
+      throw new Error('it was not read to its end.');
+    }
+    return read;
   } catch (error) {
     return isRead ? Promise.reject(error) : seen(path, Promise.reject(error));
   }

@@ -174,6 +174,7 @@ function contentOf(path: string): Omit<Parsed, 'state'> {
 function lackOf(path: string, size: number): string | undefined {
   const isArchive = path.endsWith('.keras');
   const bytes = Buffer.alloc(isArchive ? 22 : HDF5_HEAD);
+  let isWhole: boolean;
   try {
     const descriptor = openSync(path, 'r');
     try {
@@ -181,9 +182,9 @@ function lackOf(path: string, size: number): string | undefined {
     } finally {
       closeSync(descriptor);
     }
+    isWhole = isArchive ? bytes.readUInt32LE(0) === 0x06054b50 : isHdf5(bytes) && endOfHdf5(bytes) <= size;
   } catch {
     return 'it cannot be read';
   }
-  const isWhole = isArchive ? bytes.readUInt32LE(0) === 0x06054b50 : isHdf5(bytes) && endOfHdf5(bytes) === size;
   return isWhole ? undefined : 'it is cut off';
 }

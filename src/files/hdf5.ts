@@ -5,7 +5,7 @@ import { File, type Hdf5Item } from 'jsfive';
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46];
 
 /** How many of its first bytes say where a file ends. */
-export const HDF5_HEAD = 48;
+export const HDF5_HEAD = 52;
 
 /** Whether a file is one of HDF5, by its first bytes. */
 export const isHdf5 = (bytes: Uint8Array) => SIGNATURE.every((byte, i) => bytes[i] === byte);
@@ -29,7 +29,7 @@ export function openHdf5(bytes: Uint8Array): Hdf5Item {
 }
 
 /**
- * The address of its end that a file has in its superblock, of version 0 (and 1) or 2 (and 3): what nobody reads may be cut off too.
+ * The address of its end that a file has in its superblock, of version 0, 1, or 2 (and 3): what nobody reads may be cut off too.
  *
  * @param head its first `HDF5_HEAD` bytes.
  */

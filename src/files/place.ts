@@ -148,11 +148,13 @@ async function firstBytes(path: string, { head, wanted, onBytes }: BytesOf): Pro
       wrong = error;
     }
     const rest = new Uint8Array(Math.min(onBytes ? size - bytes.length : 0, BUFFER));
-    for (let at = 0; at < (onBytes ? size : bytes.length); ) {
+    const end = onBytes ? size : bytes.length;
+    for (let at = 0; at < end; ) {
       const isWanted = at < bytes.length;
       const into = isWanted ? bytes : rest;
       const start = isWanted ? at : 0;
-      const { bytesRead } = await file.read(into, start, Math.min(into.length - start, AT_ONCE), at);
+      // No more than its size: a file may grow meanwhile.
+      const { bytesRead } = await file.read(into, start, Math.min(into.length - start, AT_ONCE, end - at), at);
       if (bytesRead === 0) {
         throw new Error(`'${path}' has become shorter while it was read.`);
       }

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { absolutePath, contentHash, hashOfData } from '../../src/farm/content.js';
+import { absolutePath, contentHash, hashOfData, layersId } from '../../src/farm/content.js';
 import { fileOf } from '../../src/files/data-file.js';
 import { isFolder } from '../../src/files/place.js';
 import { testFolder } from '../files/saved-model.js';
@@ -65,6 +65,16 @@ test('where a name ends and bytes begin counts', () => {
   };
   expect(hashOf(['ab', 'c'])).not.toBe(hashOf(['a', 'bc']));
   expect(hashOf(['a', 'b'], ['', ''])).not.toBe(hashOf(['a', 'b']));
+});
+
+test('modules of layers are known by their bytes and their order', async () => {
+  const [a, b, copy] = ['a', 'b', 'copy'].map((name) => folder.at(`${name}.mjs`)) as [string, string, string];
+  writeFileSync(a, '1');
+  writeFileSync(b, '2');
+  copyFileSync(a, copy);
+  expect(await layersId([copy, b])).toBe(await layersId([a, b]));
+  expect(await layersId([b, a])).not.toBe(await layersId([a, b]));
+  expect(await layersId([])).toBe('');
 });
 
 test('paths', () => {

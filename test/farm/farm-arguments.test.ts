@@ -17,6 +17,16 @@ async function complaints(...words: string[]) {
   return found;
 }
 
+test('help says where a password is read, and that the order of --require counts', () => {
+  const program = new Command().configureHelp({ helpWidth: 1000 });
+  measureElsewhereArguments(program.command('measure'), () => {});
+  workerArguments(program.command('worker'), () => {});
+  const [measure, worker] = program.commands.map((each) => each.helpInformation());
+  expect(measure).toMatch(/--queue <url> .*REDISCLI_AUTH/);
+  expect(worker).toMatch(/--queue <url> .*REDISCLI_AUTH/);
+  expect(worker).toMatch(/--require <module> .*in the same order/);
+});
+
 test('options that do not go together are told', async () => {
   vi.spyOn(console, 'error').mockReturnValue();
   const alone = [[expect.stringMatching(/^--workers are processes of this machine/), 2]];

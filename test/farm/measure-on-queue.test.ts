@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { measureOnQueue } from '../../src/farm/measure-on-queue.js';
@@ -158,6 +159,22 @@ describeWithRedis('a queue', () => {
     await farm.close();
   });
 
+  test('a job that has no end is ended once, and keeps its machine from no other', async () => {
+    const said: string[] = [];
+    const options = { concurrency: 1, lostAfter: 5, longest: 0.001, say: (line: string) => said.push(line) };
+    const worker = await startWorker(redis.url, options);
+    const [result] = await asked(models.slice(0, 1), { seed: 31 });
+    const ended = /^it took longer than 0.001 min, and was ended \(on .*\)$/;
+    expect(result).toEqual({ model: models[0], problem: expect.stringMatching(ended), kind: 'failure' });
+    expect(said.join()).not.toContain('no other job is taken');
+    await worker.close(false);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const failed = (await queue.getFailed()).filter(({ failedReason }) => ended.test(failedReason));
+    expect(failed.map(({ attemptsMade }) => attemptsMade)).toEqual([1, 1, 1, 1]);
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
   test('a machine that fails at everything leaves the jobs to others', async () => {
     const farm = await openFarm(redis.url, '', () => {});
     const plan = await planFor({ ...options, seed: 21 }, 1);
@@ -176,10 +193,48 @@ describeWithRedis('a queue', () => {
     await farm.close();
   });
 
+  test('what is set aside, and that no worker is there, is told while other models are read', async () => {
+    const narrow = folder.at('narrow2.npy');
+    writeFileSync(narrow, npy([3, 2], [1, 2, 3, 4, 5, 6]));
+    // So many that they are put into the queue in three lots; after the first two comes one that is told at once.
+    const copies = Array.from({ length: 150 }, (_, i) => {
+      const copy = folder.at(`copy${i}`);
+      cpSync(models[0]!, copy, { recursive: true });
+      const weights = readFileSync(`${copy}/weights.bin`);
+      weights.writeFloatLE(i / 256, 0);
+      writeFileSync(`${copy}/weights.bin`, weights);
+      return copy;
+    });
+    const given = [...copies.slice(0, 50), 'none', ...copies.slice(50, 100), 'none', ...copies.slice(100)];
+    const said: string[] = [];
+    const onSubmitted = vi.fn();
+    const place = { url: redis.url, shards: 1, priority: 1, say: (line: string) => said.push(line), onSubmitted };
+    const results = measureOnQueue(given, { ...options, data: narrow }, place);
+    expect((await results.next()).value).toMatchObject({ model: 'none' });
+    await wait(5100);
+    expect((await results.next()).value).toMatchObject({ model: 'none' });
+    expect(said).toEqual([expect.stringMatching(/^no worker .* is there yet/)]);
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    await withWorker(async () => {
+      // Those that put the parts together come first.
+      await vi.waitFor(async () => expect(await queue.getFailedCount()).toBeGreaterThan(1), 20_000);
+      const { value } = await results.next();
+      expect(value).toMatchObject({ problem: expect.stringMatching(/have shape \[3, 2\]/), kind: 'input' });
+    });
+    expect(onSubmitted).not.toHaveBeenCalled();
+    await results.return(undefined);
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
   test('no server, no redis and no priority are told in a line', async () => {
-    const refused = (url: string, priority = 1) =>
-      measureOnQueue(models, options, { url, shards: 1, priority, say: () => {} }).next();
+    const refused = (url: string, priority = 1, changes: PlanOptions = {}) =>
+      measureOnQueue(models, { ...options, ...changes }, { url, shards: 1, priority, say: () => {} }).next();
     await expect(refused('redis://u:secret@127.0.0.1:1')).rejects.toThrow(/^--queue redis:\/\/127.* is no use/);
+    // Before the data are read.
+    const data = folder.at('none.npy');
+    await expect(refused('redis://127.0.0.1:1', 1, { data })).rejects.toThrow(/is no use/);
+    await expect(refused(redis.url, 1, { data })).rejects.toThrow(/there is no such file/);
     await expect(refused('http://host')).rejects.toThrow(/^--queue is given no address/);
     await expect(refused(redis.url, 0)).rejects.toThrow(/^priority must be a whole number/);
   });

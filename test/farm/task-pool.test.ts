@@ -55,6 +55,7 @@ test('a step that does not end is ended, and its process with it', async () => {
   expect(await other.measure({ checkpoint: { ...checkpoint, options }, index: 0 })).toEqual({
     problem: 'it took longer than 0.1 min, and was ended',
     kind: 'failure',
+    isEndless: true,
   });
   await vi.waitFor(() => expect(children()).toEqual([]), 5000);
   await other.close();

@@ -1,4 +1,14 @@
-import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkpointFolder } from '../../src/files/checkpoints.js';
@@ -21,6 +31,10 @@ test('whole ones, those on their way, and those that are none; by time and then 
   }
   truncateSync(folder.at('run', 'b.hdf5'), 30_000);
   writeFileSync(folder.at('run', 'c.h5'), '');
+  // Damaged, and one with bytes behind its end, which measure reads.
+  writeFileSync(folder.at('run', 'd.h5'), Buffer.from('\x89HDF\r\n\x1a\n\x01'.padEnd(60, '\xff'), 'latin1'));
+  cpSync('test/fixtures/keras-h5/chain-keras2.h5', folder.at('run', 'e.h5'));
+  appendFileSync(folder.at('run', 'e.h5'), 'more');
   cpSync('test/fixtures/keras-h5/only-keras3.weights.h5', folder.at('run', 'only.weights.h5'));
   writeFileSync(folder.at('run', 'text', 'model.json'), '{"modelTopology": {');
   writeFileSync(folder.at('run', 'log.json'), '{}');
@@ -47,6 +61,8 @@ test('whole ones, those on their way, and those that are none; by time and then 
     'a.h5': undefined,
     'b.hdf5': 'it is cut off',
     'c.h5': 'it is cut off',
+    'd.h5': 'it is cut off',
+    'e.h5': undefined,
     'cut/model.json': "'weights.bin' is cut off",
     'bare/model.json': "'weights.bin' is not there",
     'text/model.json': 'it is no JSON',

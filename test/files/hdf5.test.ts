@@ -11,6 +11,23 @@ test('a file says where it ends', () => {
   expect(() => openHdf5(bytes.subarray(0, -1))).toThrow('cut off');
 });
 
+test('a file says where it ends in a superblock of any version', () => {
+  // The address of the end behind the base address and that of the free space or of the extension (HDF5 File Format
+  // Specification 3.0, II.A): versions 0 and 1 have 24 and 28 bytes before the base address, 2 and 3 have 12.
+  for (const [version, at] of [
+    [0, 40],
+    [1, 44],
+    [2, 28],
+    [3, 28],
+  ] as const) {
+    const head = Buffer.alloc(HDF5_HEAD, 0xff);
+    bytes.copy(head, 0, 0, 8);
+    head[8] = version;
+    head.writeBigUInt64LE(2n ** 33n, at);
+    expect(endOfHdf5(head), `version ${version}`).toBe(2 ** 33);
+  }
+});
+
 test('arrays are found by their names', () => {
   const layer = child(openHdf5(bytes), 'head')!;
   expect([layer.keys, child(layer, 'none')]).toEqual([['head'], undefined]);

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
@@ -40,6 +40,23 @@ describe('on the disk', () => {
     expect(Buffer.from(await latest.place.read('sub/w.bin')).toString()).toBe('2');
     const byUrl = locate(pathToFileURL(folder.at('models/model.json')).href);
     expect((await byUrl.place.read(byUrl.name)).length).toBe(1);
+  });
+
+  test('a file that grows while it is read is read to where it ended', async () => {
+    // Of more than one piece.
+    writeFileSync(folder.at('growing'), Buffer.alloc(10 * 2 ** 20, 'a'));
+    const { name, place } = locate(folder.at('growing'));
+    const sizes: number[] = [];
+    const wanted = () => {
+      appendFileSync(folder.at('growing'), Buffer.alloc(10 * 2 ** 20, 'b'));
+      return 0;
+    };
+    const onBytes = (bytes: Uint8Array) => {
+      expect(bytes.includes('b'.charCodeAt(0))).toBe(false);
+      sizes.push(bytes.length);
+    };
+    await place.read(name, { head: 0, wanted, onBytes });
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(10 * 2 ** 20);
   });
 
   test('what is not there, a folder, and a file for a folder are told', async () => {
