@@ -79,15 +79,18 @@ export function gaussNewtonDiagonal(
   inputs: SharpnessInputs,
   options: DiagonalOptions = {},
 ): Promise<GaussNewtonDiagonal> {
-  return onDiagonal('gaussNewtonDiagonal', model, inputs, options, async ({ parameters, diagonals, ...found }) => ({
-    parameters: parameters.map(({ name, layer, variable }, b) => ({
-      name,
-      layer: layer.name,
-      shape: variable.read().shape,
-      diagonal: diagonals[b],
-    })),
-    ...found,
-  }));
+  return withDiagonalTask('gaussNewtonDiagonal', model, inputs, options, async (task) => {
+    const { parameters, diagonals, ...found } = await diagonalOf('gaussNewtonDiagonal', task);
+    return {
+      parameters: parameters.map(({ name, layer, variable }, b) => ({
+        name,
+        layer: layer.name,
+        shape: variable.read().shape,
+        diagonal: diagonals[b],
+      })),
+      ...found,
+    };
+  });
 }
 
 interface FoundDiagonal extends Omit<GaussNewtonDiagonal, 'parameters'> {
@@ -95,23 +98,29 @@ interface FoundDiagonal extends Omit<GaussNewtonDiagonal, 'parameters'> {
   readonly diagonals: readonly Float64Array[];
 }
 
-/** Runs something on the diagonal of a model whose weights have not changed since the call. */
-export async function onDiagonal<T>(
+/** Runs something that takes the diagonal of a model, whose weights must not change meanwhile. */
+export async function withDiagonalTask<T>(
   where: string,
   model: tfl.LayersModel,
   inputs: SharpnessInputs,
   options: DiagonalOptions,
-  run: (found: FoundDiagonal) => Promise<T>,
+  run: (task: Task) => Promise<T>,
 ): Promise<T> {
   checkKnownOptions(where, options, knownOptions);
   return withTask(modelAssignment(model, inputs, options), async (task) => {
-    const found = await run(await diagonalOf(where, task));
+    const found = await run(task);
     task.subject.graph.checkUnmoved?.();
     return found;
   });
 }
 
-async function diagonalOf(where: string, { subject, data, budgetBytes, pause }: Task): Promise<FoundDiagonal> {
+/**
+ * The diagonal, held against the traces.
+ *
+ * @param where names the caller in what is thrown.
+ * @throws RangeError with one line for a block that does not add up to its trace, and when `memoryMB` does not hold one sample.
+ */
+export async function diagonalOf(where: string, { subject, data, budgetBytes, pause }: Task): Promise<FoundDiagonal> {
   const { graph, heads } = subject;
   const kernel = diagonalKernel(graph, heads, budgetBytes);
   const traces = traceKernel(graph, heads, budgetBytes);

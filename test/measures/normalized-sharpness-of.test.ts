@@ -105,3 +105,50 @@ it('refuses in one line a model without a kernel that is trained', async () => {
   model.dispose();
   x.dispose();
 });
+
+it('counts matrices that an input is multiplied with, no embeddings and no gammas of whatever rank', async () => {
+  const { layers, initializers } = tfl;
+  const kernelInitializer = initializers.heNormal({ seed: 1 });
+  const model = tfl.sequential({
+    layers: [
+      layers.embedding({
+        inputDim: 7,
+        outputDim: 3,
+        inputLength: 4,
+        embeddingsInitializer: initializers.randomNormal({ seed: 2 }),
+      }),
+      layers.layerNormalization({ axis: [1, 2] }),
+      layers.timeDistributed({ layer: layers.dense({ units: 3, activation: 'relu', kernelInitializer }) }),
+      layers.simpleRNN({ units: 4, kernelInitializer, recurrentInitializer: initializers.randomNormal({ seed: 3 }) }),
+      layers.dense({ units: 3, kernelInitializer }),
+    ],
+  });
+  const x = tf.tensor2d([
+    [0, 1, 2, 3],
+    [6, 5, 4, 3],
+    [2, 2, 0, 1],
+  ]);
+  const { matrices, assumptions } = await normalizedSharpnessOf(model, x, { loss });
+  expect(matrices.map(({ name }) => name.replace(/^.*\//, ''))).toEqual(['kernel', 'kernel', 'kernel']);
+  // The biases of the other three layers and the recurrent kernel.
+  expect(assumptions[0]).toMatch(
+    /^Kernels alone count: '.*\/embeddings', '.*\/gamma', '.*\/beta' and 4 more are left out\.$/,
+  );
+  model.dispose();
+  x.dispose();
+});
+
+it('refuses a network of gammas before it runs a sample', async () => {
+  const model = tfl.sequential({ layers: [tfl.layers.layerNormalization({ axis: [1, 2], inputShape: [3, 2] })] });
+  const x = tf.randomNormal([5, 3, 2], 0, 1, 'float32', 6);
+  const seen: number[] = [];
+  const onProgress = ({ samples }: { readonly samples: number }) => {
+    seen.push(samples);
+  };
+  await expect(normalizedSharpnessOf(model, x, { loss: 'meanSquaredError', onProgress })).rejects.toThrow(
+    /^normalizedSharpnessOf: no kernel/,
+  );
+  expect(seen).toEqual([]);
+  model.dispose();
+  x.dispose();
+});
