@@ -65,7 +65,8 @@ const TOLERANCE = 1e-3;
  *
  * with the columns c of the output Hessian's factor, as in `measureSharpness`. Where a network is made of linear pieces this is the second derivative
  * of its loss by weight i. One backward pass for every column; a convolution takes the gradient of every sample. Each block is held against its
- * trace, which is found on a way of its own.
+ * trace, which the same backward passes give by another last step: that sees numbers which leave the range of float32 and gradients that are
+ * wrong, and no `backward` that is.
  *
  * @param inputs as those of `measureSharpness`.
  * @throws Error with one line as `measureSharpness` does.
@@ -127,12 +128,25 @@ export async function diagonalOf(where: string, { subject, data, budgetBytes, pa
   const { parameters } = kernel;
   const diagonals = parameters.map(({ variable }) => new Float64Array(variable.read().size));
   const sums = new TraceSums(parameters.length);
+  const known = heads.every((head) => head.columns !== undefined);
+  let columns = known ? heads.reduce((sum, head) => sum + (head.columns as number), 0) : undefined;
+  let rows = 0;
+  /** Of both passes, which run the same rows. Chunks are read behind those that have been started. */
+  const ran = (samples: number, atLeast: number) => {
+    rows = Math.max(rows, atLeast);
+    const totalRows = data.tensors && columns && 2 * data.tensors[0].shape[0] * columns;
+    return pause(samples, { rows, totalRows: totalRows || undefined });
+  };
   await data.eachBatch(async (batch) => {
     const before = sums.samples;
-    for await (const chunk of traces.traces(batch, () => pause(before))) {
+    const rowsBefore = 2 * sums.pairs;
+    for await (const chunk of traces.traces(batch, (run) => ran(before, rowsBefore + run))) {
       sums.add(chunk);
+      columns ??= chunk.pairs / chunk.samples;
+      await ran(before, rowsBefore / 2 + sums.pairs);
     }
-    await kernel.add(diagonals, batch, (samples) => pause(before + samples));
+    const ofTraces = rowsBefore / 2 + sums.pairs;
+    await kernel.add(diagonals, batch, (samples, run) => ran(before + samples, ofTraces + run));
   });
   const { samples } = sums;
   for (const diagonal of diagonals) {
