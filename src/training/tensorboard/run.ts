@@ -61,8 +61,9 @@ const nothing = (): Run['holds'] => ({ start: false, tags: new Set(), charts: ne
  * Joins the run of a folder, which is made where it is missing, with a new event file if this is the only writer.
  *
  * @param onRemoved told that the event file was removed and is made anew.
- * @param purge whether a new event file voids what files before it hold of its first step and later ones; the first writer decides.
- * @throws Error with one line where a writer of this process has the same prefix there, or another process or thread writes to the
+ * @param purge whether a new event file voids what files before it hold of its first step and later ones: the same for all writers of
+ *   the file.
+ * @throws Error with one line where a writer of this process has the same prefix there or another `purge`, or another process or thread writes to the
  *   folder; what `mkdirSync` and `openEventFile` throw.
  */
 export function joinRun(folder: string, prefix: string, onRemoved: () => void, purge = true): RunWriter {
@@ -83,6 +84,12 @@ export function joinRun(folder: string, prefix: string, onRemoved: () => void, p
     throw new Error(
       `another writer of this program draws into the same charts, '${prefix}/...': give each a folder of its own or a prefix, or end the ` +
         'other by dispose() of its callback',
+    );
+  }
+  if (run.purge !== purge) {
+    throw new Error(
+      `another writer of this program, '${[...run.prefixes].join("', '")}', has { purge: ${run.purge} }, and they share one file: give both ` +
+        'the same, or each a folder of its own',
     );
   }
   runs.set(path, run);

@@ -28,7 +28,8 @@ export interface TensorBoardWriterOptions {
   readonly prefix?: string;
   /**
    * Whether what earlier event files of the folder hold of the first step and later ones is void, as where a training is resumed. Default
-   * true. `false` is for readings that do not come in the order of their steps, such as those of saved models.
+   * true. `false` is for readings that do not come in the order of their steps, such as those of saved models. Writers that share a folder share
+   * its file, and need the same. With a `tf.node.summaryFileWriter`, which writes its own, it is refused.
    */
   readonly purge?: boolean;
 }
@@ -55,9 +56,15 @@ function summaryFileWriterSink(writer: SummaryFileWriter): Sink {
   };
 }
 
-function openSink(target: string | SummaryFileWriter, prefix: string, purge: boolean): Sink {
+function openSink(target: string | SummaryFileWriter, prefix: string, purge: boolean | undefined): Sink {
   if (typeof target !== 'string') {
     if (typeof target?.scalar === 'function' && typeof target.flush === 'function') {
+      if (purge !== undefined) {
+        throw new Error(
+          'tensorBoardWriter: purge says what the file of a log folder begins with, and a tf.node.summaryFileWriter makes its own: pass the ' +
+            'folder, or leave purge out',
+        );
+      }
       return summaryFileWriterSink(target);
     }
     throw new Error('tensorBoardWriter: expected a log folder or a tf.node.summaryFileWriter');
@@ -127,17 +134,19 @@ function pointsOf(value: Written, prefix: string): ScalarPoint[] {
  * close the file; readings after that are dropped. Use one writer a stream.
  *
  * @throws Error with one line when the folder cannot be made or written to, when another writer of the program draws into the same
- *   charts or, on Linux, another program writes to the folder, when `target` is neither a folder nor a summary file writer, when
- *   `prefix` is empty, and for an option that there is not.
+ *   charts or has another `purge` in the folder or, on Linux, another program writes to the folder, when `target` is neither a folder nor a summary file writer, when
+ *   `prefix` is empty, when `purge` goes with a summary file writer, and for an option that there is not.
  */
 export function tensorBoardWriter(
   target: string | SummaryFileWriter,
   options: TensorBoardWriterOptions = {},
 ): Observer<SharpnessReading | EpochLogs | ControlledValue> {
   checkKnownOptions('tensorBoardWriter', options, knownOptions);
-  const { prefix = 'sharpness', purge = true } = options;
+  const { prefix = 'sharpness', purge } = options;
   checkText('tensorBoardWriter: prefix', prefix, "name the charts, for example 'sharpness'");
-  checkBoolean('tensorBoardWriter: purge', purge);
+  if (purge !== undefined) {
+    checkBoolean('tensorBoardWriter: purge', purge);
+  }
   const sink = openSink(target, prefix, purge);
   let nextStep = 0;
   let closed = false;
