@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { runWithOptions } from '../examples/shared/command-line.js';
+import { eigenvalueDeviation } from './eigenvalue-deviation.js';
 import { type Contestant, compare, ours, peer, python, type Result, write } from './kernel-turns.js';
 import { digits, load, machine, resultsFolder, table, writeReport } from './report.js';
 import { median } from './statistics.js';
@@ -16,6 +17,7 @@ Times the largest eigenvalues of the Gauss-Newton matrix beside PyHessian's of t
   --repeats N   how often the contestants take turns (default 5)
   --limit S     a contestant whose first turn takes longer does not go on, and turns take no longer together (default 60)
   --quick       2 turns, --limit 20
+  --backend B   whose readings ours are: tensorflow (tfjs-node), which is the only one
   --out FOLDER  where the report goes (default ${resultsFolder})
   --help        show this text`;
 
@@ -73,7 +75,8 @@ await runWithOptions(usage, defaults, ['tensorflow'], async ({ quick, out, ...gi
         ...tableOf(results, costOf),
         '',
         'Relative deviation of the largest eigenvalue, and of the one of the five that is worst, from those that Lanczos finds in float64:',
-        'ours from those of the Gauss-Newton matrix, PyHessian from those of the Hessian.',
+        'ours from those of the Gauss-Newton matrix, PyHessian from those of the Hessian. Root mean square over the turns; ours draw other',
+        'pairs in each.',
         '',
         ...tableOf(results, deviationOf),
         '',
@@ -108,12 +111,6 @@ function deviationOf(found: readonly Result[], place: number): string {
   const { of, contestant } = contestants[place]!;
   const right = resultOf(found, references[of]).repetitions[0]?.values;
   const { repetitions, absent } = resultOf(found, contestant);
-  const deviations = repetitions[0]?.values?.map((value, i) => Math.abs(value / right![i]! - 1));
-  if (!right || !deviations) {
-    return absent ?? '-';
-  }
-  const written = (deviation: number) => `${(100 * deviation).toPrecision(1)}%`;
-  return deviations.length === 1
-    ? written(deviations[0]!)
-    : `${written(deviations[0]!)}, ${written(Math.max(...deviations))}`;
+  const turns = repetitions.flatMap(({ values }) => (values ? [values] : []));
+  return eigenvalueDeviation(turns, right) ?? absent ?? '-';
 }

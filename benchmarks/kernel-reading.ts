@@ -27,10 +27,13 @@ if (await startBackend(backend)) {
   const { backend: running, ...versions } = versionsHere();
   // Of the others, a backend says no more than its name.
   answer({ ready: { ...versions, ...(backend === 'tensorflow' && { backend: running }) } });
+  // Where pairs are drawn, every reading draws others.
+  let seed = 0;
   for await (const _line of createInterface({ input: process.stdin })) {
     const cpu = process.cpuUsage();
     const start = performance.now();
-    const reading = options === 'predict' ? await predict() : await measureSharpness(model, inputs, options);
+    const reading =
+      options === 'predict' ? await predict() : await measureSharpness(model, inputs, { ...options, seed: seed++ });
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
     const top = 'topEigenvalues' in reading ? reading.topEigenvalues?.given : undefined;

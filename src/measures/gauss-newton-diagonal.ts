@@ -65,7 +65,8 @@ const TOLERANCE = 1e-3;
  *
  * with the columns c of the output Hessian's factor, as in `measureSharpness`. Where a network is made of linear pieces this is the second derivative
  * of its loss by weight i. One backward pass for every column; a convolution takes the gradient of every sample. Each block is held against its
- * trace, which is found on a way of its own.
+ * trace, which the same backward passes give by another last step: that sees numbers which leave the range of float32 and gradients that are
+ * wrong, and no `backward` that is.
  *
  * @param inputs as those of `measureSharpness`.
  * @throws Error with one line as `measureSharpness` does.
@@ -79,15 +80,18 @@ export function gaussNewtonDiagonal(
   inputs: SharpnessInputs,
   options: DiagonalOptions = {},
 ): Promise<GaussNewtonDiagonal> {
-  return onDiagonal('gaussNewtonDiagonal', model, inputs, options, async ({ parameters, diagonals, ...found }) => ({
-    parameters: parameters.map(({ name, layer, variable }, b) => ({
-      name,
-      layer: layer.name,
-      shape: variable.read().shape,
-      diagonal: diagonals[b],
-    })),
-    ...found,
-  }));
+  return withDiagonalTask('gaussNewtonDiagonal', model, inputs, options, async (task) => {
+    const { parameters, diagonals, ...found } = await diagonalOf('gaussNewtonDiagonal', task);
+    return {
+      parameters: parameters.map(({ name, layer, variable }, b) => ({
+        name,
+        layer: layer.name,
+        shape: variable.read().shape,
+        diagonal: diagonals[b],
+      })),
+      ...found,
+    };
+  });
 }
 
 interface FoundDiagonal extends Omit<GaussNewtonDiagonal, 'parameters'> {
@@ -95,35 +99,54 @@ interface FoundDiagonal extends Omit<GaussNewtonDiagonal, 'parameters'> {
   readonly diagonals: readonly Float64Array[];
 }
 
-/** Runs something on the diagonal of a model whose weights have not changed since the call. */
-export async function onDiagonal<T>(
+/** Runs something that takes the diagonal of a model, whose weights must not change meanwhile. */
+export async function withDiagonalTask<T>(
   where: string,
   model: tfl.LayersModel,
   inputs: SharpnessInputs,
   options: DiagonalOptions,
-  run: (found: FoundDiagonal) => Promise<T>,
+  run: (task: Task) => Promise<T>,
 ): Promise<T> {
   checkKnownOptions(where, options, knownOptions);
   return withTask(modelAssignment(model, inputs, options), async (task) => {
-    const found = await run(await diagonalOf(where, task));
+    const found = await run(task);
     task.subject.graph.checkUnmoved?.();
     return found;
   });
 }
 
-async function diagonalOf(where: string, { subject, data, budgetBytes, pause }: Task): Promise<FoundDiagonal> {
+/**
+ * The diagonal, held against the traces.
+ *
+ * @param where names the caller in what is thrown.
+ * @throws RangeError with one line for a block that does not add up to its trace, and when `memoryMB` does not hold one sample.
+ */
+export async function diagonalOf(where: string, { subject, data, budgetBytes, pause }: Task): Promise<FoundDiagonal> {
   const { graph, heads } = subject;
   const kernel = diagonalKernel(graph, heads, budgetBytes);
   const traces = traceKernel(graph, heads, budgetBytes);
   const { parameters } = kernel;
   const diagonals = parameters.map(({ variable }) => new Float64Array(variable.read().size));
   const sums = new TraceSums(parameters.length);
+  const known = heads.every((head) => head.columns !== undefined);
+  let columns = known ? heads.reduce((sum, head) => sum + (head.columns as number), 0) : undefined;
+  let rows = 0;
+  /** Of both passes, which run the same rows. Chunks are read behind those that have been started. */
+  const ran = (samples: number, atLeast: number) => {
+    rows = Math.max(rows, atLeast);
+    const totalRows = data.tensors && columns && 2 * data.tensors[0].shape[0] * columns;
+    return pause(samples, { rows, totalRows: totalRows || undefined });
+  };
   await data.eachBatch(async (batch) => {
     const before = sums.samples;
-    for await (const chunk of traces.traces(batch, () => pause(before))) {
+    const rowsBefore = 2 * sums.pairs;
+    for await (const chunk of traces.traces(batch, (run) => ran(before, rowsBefore + run))) {
       sums.add(chunk);
+      columns ??= chunk.pairs / chunk.samples;
+      await ran(before, rowsBefore / 2 + sums.pairs);
     }
-    await kernel.add(diagonals, batch, (samples) => pause(before + samples));
+    const ofTraces = rowsBefore / 2 + sums.pairs;
+    await kernel.add(diagonals, batch, (samples, run) => ran(before + samples, ofTraces + run));
   });
   const { samples } = sums;
   for (const diagonal of diagonals) {

@@ -1,9 +1,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { enumerateNames } from '../names.js';
+import { trainedParameters } from '../network/graph.js';
 import type { Parameter } from '../network/layers/operation.js';
-import { type DiagonalOptions, onDiagonal } from './gauss-newton-diagonal.js';
-import { type NormalizedMatrix, normalizedSharpness } from './normalized-sharpness.js';
+import { numbersInTurns } from '../traces/event-loop.js';
+import { type DiagonalOptions, diagonalOf, withDiagonalTask } from './gauss-newton-diagonal.js';
+import { type NormalizedMatrix, ofMatrix } from './normalized-sharpness.js';
 
 /** Normalized sharpness of a model. */
 export interface ModelNormalizedSharpness {
@@ -19,7 +21,7 @@ export interface ModelNormalizedSharpness {
 /**
  * `normalizedSharpness` of a model, from the diagonal of its Gauss-Newton matrix (`gaussNewtonDiagonal`). Its matrices are the kernels of dense layers, [in, out],
  * and of convolutions, [channels in, channels out], whose squared weights and curvature are added up over the taps: these have one factor. Of a depthwise kernel,
- * [channels, multiplier], every pair is an output of its own. Biases, normalization and other weights are left out, as in the published code of Ibayashi and others,
+ * [channels, multiplier], every pair is an output of its own. Kernels by which recurrent layers multiply their inputs count too. Biases, normalization, embeddings and other weights are left out, as in the published code of Ibayashi and others,
  * "Minimum sharpness" (arXiv 2106.12612), which has it beside theirs; `assumptions` name them.
  *
  * @param inputs as those of `measureSharpness`.
@@ -34,21 +36,30 @@ export function normalizedSharpnessOf(
   inputs: SharpnessInputs,
   options: DiagonalOptions = {},
 ): Promise<ModelNormalizedSharpness> {
-  return onDiagonal('normalizedSharpnessOf', model, inputs, options, async (found) => {
-    const { parameters, diagonals, samples, assumptions } = found;
+  const where = 'normalizedSharpnessOf';
+  return withDiagonalTask(where, model, inputs, options, async (task) => {
+    const { steps } = task.subject.graph;
+    const counted = new Set(
+      steps.flatMap(({ operation: { matrices = [] } }) => matrices.map(({ variable }) => variable)),
+    );
+    const isMatrix = ({ variable }: Parameter) => counted.has(variable);
+    if (!trainedParameters(task.subject.graph).some(isMatrix)) {
+      throw new Error(`${where}: no kernel of a dense layer or a convolution is trained, and it is a sum over these.`);
+    }
+    const { parameters, diagonals, samples, assumptions } = await diagonalOf(where, task);
     const matrices: ModelNormalizedSharpness['matrices'][number][] = [];
     for (const [b, parameter] of parameters.entries()) {
       if (isMatrix(parameter)) {
-        const matrix = matrixOf(parameter, await parameter.variable.read().data(), diagonals[b]);
-        matrices.push({ name: parameter.name, value: normalizedSharpness([matrix]) });
+        const { name, variable } = parameter;
+        const walk = ofMatrix(
+          matrixOf(parameter, await variable.read().data(), diagonals[b]),
+          `${where}: '${name}'`,
+          'set its weights that are next to 0 to 0, or measure more samples',
+        );
+        matrices.push({ name, value: await numbersInTurns(walk, () => task.pause(samples)) });
       }
     }
     const leftOut = parameters.filter((parameter) => !isMatrix(parameter)).map(({ name }) => name);
-    if (matrices.length === 0) {
-      throw new Error(
-        'normalizedSharpnessOf: no kernel of a dense layer or a convolution is trained, and it is a sum over these.',
-      );
-    }
     return {
       value: matrices.reduce((sum, { value }) => sum + value, 0),
       matrices,
@@ -60,8 +71,6 @@ export function normalizedSharpnessOf(
     };
   });
 }
-
-const isMatrix = ({ role, variable }: Parameter) => role === 'kernel' && variable.read().rank >= 2;
 
 /** A kernel [...taps, rows, columns] as one matrix. */
 function matrixOf({ name, variable }: Parameter, kernel: ArrayLike<number>, diagonal: Float64Array): NormalizedMatrix {

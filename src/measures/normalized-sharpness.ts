@@ -1,3 +1,5 @@
+import { atOnce, type Walk } from '../network/walk.js';
+
 /** A weight matrix [rows, columns], row by row, and what the loss has of it. */
 export interface NormalizedMatrix {
   readonly rows: number;
@@ -29,25 +31,41 @@ const SETTLED = 1e-7;
  *   where the last sweep still changes the value by more than one part in 10^7 (with entries that are next to 0).
  */
 export function normalizedSharpness(matrices: readonly NormalizedMatrix[]): number {
-  return matrices.reduce((sum, matrix, i) => sum + ofMatrix(matrix, i), 0);
+  return matrices.reduce(
+    (sum, matrix, i) =>
+      sum +
+      atOnce(
+        ofMatrix(matrix, `normalizedSharpness: matrix ${i}`, 'make weights and curvature that are next to 0 just 0'),
+      ),
+    0,
+  );
 }
 
-function ofMatrix({ rows, columns, weights, curvature }: NormalizedMatrix, place: number): number {
+/**
+ * That of one matrix, sweep by sweep.
+ *
+ * @param matrix how messages call it, behind who was called.
+ * @param mend what to do where it does not settle.
+ * @throws RangeError with one line as `normalizedSharpness` does.
+ */
+export function* ofMatrix(
+  { rows, columns, weights, curvature }: NormalizedMatrix,
+  matrix: string,
+  mend: string,
+): Walk<number> {
   const size = rows * columns;
   for (const [name, list] of [
     ['weights', weights],
     ['curvature', curvature],
   ] as const) {
     if (list.length !== size) {
-      throw new RangeError(
-        `normalizedSharpness: matrix ${place} has ${list.length} ${name}: pass ${rows} x ${columns}, row by row.`,
-      );
+      throw new RangeError(`${matrix} has ${list.length} ${name}: pass ${rows} x ${columns}, row by row.`);
     }
   }
   for (let i = 0; i < size; i++) {
     if (!Number.isFinite(weights[i]) || !(curvature[i] >= 0 && curvature[i] < Number.POSITIVE_INFINITY)) {
       throw new RangeError(
-        `normalizedSharpness: matrix ${place} has the weight ${weights[i]} with curvature ${curvature[i]}: both must be finite, and curvature at least 0.`,
+        `${matrix} has the weight ${weights[i]} with curvature ${curvature[i]}: both must be finite, and curvature at least 0.`,
       );
     }
   }
@@ -75,11 +93,10 @@ function ofMatrix({ rows, columns, weights, curvature }: NormalizedMatrix, place
       return value;
     }
     if (sweep >= MOST_SWEEPS) {
-      throw new RangeError(
-        `normalizedSharpness: matrix ${place} has not settled after ${MOST_SWEEPS} sweeps: make weights and curvature that are next to 0 just 0.`,
-      );
+      throw new RangeError(`${matrix} has not settled after ${MOST_SWEEPS} sweeps: ${mend}.`);
     }
     last = value;
+    yield;
   }
 }
 

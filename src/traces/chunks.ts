@@ -50,6 +50,8 @@ export interface ChunkedPass<Started extends StartedChunk, Read> {
   readonly length: number;
   /** Shapes of one sample of each input. */
   readonly shapes: readonly (readonly number[])[];
+  /** How many chunks are read together on a GPU, at most; the next is started meanwhile. Default 8. */
+  readonly together?: number;
   /** Finds out how much fits the budget at once. */
   trial(between: Between): ChunkSize | Promise<ChunkSize>;
   /** Runs the samples `begin`, ..., `begin + count - 1`. When it throws, it leaves nothing behind. */
@@ -94,7 +96,7 @@ export async function* chunksOf<Started extends StartedChunk, Read>(
   };
   const remembered = rememberedSizes(pass);
   const isAhead = !isSynchronous();
-  const together = isAhead ? READ_TOGETHER : 1;
+  const together = isAhead ? (pass.together ?? READ_TOGETHER) : 1;
   const device = deviceErrors();
   let waiting: WaitingChunk<Started>[] = [];
   /** The numbers of the first of these, once they have been read. */

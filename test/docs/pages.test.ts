@@ -17,6 +17,14 @@ test('the README fits on 150 lines', () => {
   expect(page('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
 
+test('no two entries of the changelog are of the same: a merge may have kept both sides', () => {
+  const beginnings = read('CHANGELOG.md')
+    .split('\n')
+    .filter((line) => line.startsWith('- '))
+    .map((line) => line.slice(0, 40));
+  expect(beginnings.filter((each, i) => beginnings.indexOf(each) < i)).toEqual([]);
+});
+
 describe('links', () => {
   /** Files and pages that a page links to, by their path in the repository, with what stands behind the #. */
   const linksOf = (path: string) =>

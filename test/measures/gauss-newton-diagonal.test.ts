@@ -74,6 +74,22 @@ describe('the diagonal of the Gauss-Newton matrix', () => {
     model.dispose();
   });
 
+  it('tells how many backward rows of both passes are run', async () => {
+    const { model, x } = smallNetwork();
+    const seen: { readonly samples: number; readonly rows: number; readonly totalRows: number | undefined }[] = [];
+    const onProgress = (progress: (typeof seen)[number]) => {
+      seen.push(progress);
+    };
+    await gaussNewtonDiagonal(model, x, { loss: 'softmaxCrossEntropy', onProgress });
+    const [samples] = x.shape;
+    const { rows = 0, totalRows } = seen.at(-1) ?? {};
+    expect(rows).toBe(totalRows);
+    expect(rows % (2 * samples!)).toBe(0);
+    expect(seen.at(-1)!.samples).toBe(samples);
+    expect(seen[0]).toMatchObject({ samples: 0, rows: rows / 2, totalRows });
+    model.dispose();
+  });
+
   it('counts samples by their weights, and reads a dataset', async () => {
     const { model, x } = smallNetwork();
     const loss = 'softmaxCrossEntropy';

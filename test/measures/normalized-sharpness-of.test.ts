@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { measuredAsWhole, registerLayerRule } from '../../src/layers.js';
 import { gaussNewtonDiagonal, normalizedSharpness, normalizedSharpnessOf } from '../../src/measures.js';
 import { smallNetwork } from './small-network.js';
 
@@ -104,4 +105,92 @@ it('refuses in one line a model without a kernel that is trained', async () => {
   );
   model.dispose();
   x.dispose();
+});
+
+it('counts matrices that an input is multiplied with, no embeddings and no gammas of whatever rank', async () => {
+  const { layers, initializers } = tfl;
+  const kernelInitializer = initializers.heNormal({ seed: 1 });
+  const model = tfl.sequential({
+    layers: [
+      layers.embedding({
+        inputDim: 7,
+        outputDim: 3,
+        inputLength: 4,
+        embeddingsInitializer: initializers.randomNormal({ seed: 2 }),
+      }),
+      layers.layerNormalization({ axis: [1, 2] }),
+      layers.timeDistributed({ layer: layers.dense({ units: 3, activation: 'relu', kernelInitializer }) }),
+      layers.simpleRNN({ units: 4, kernelInitializer, recurrentInitializer: initializers.randomNormal({ seed: 3 }) }),
+      layers.dense({ units: 3, kernelInitializer }),
+    ],
+  });
+  const x = tf.tensor2d([
+    [0, 1, 2, 3],
+    [6, 5, 4, 3],
+    [2, 2, 0, 1],
+  ]);
+  const { matrices, assumptions } = await normalizedSharpnessOf(model, x, { loss });
+  expect(matrices.map(({ name }) => name.replace(/^.*\//, ''))).toEqual(['kernel', 'kernel', 'kernel']);
+  // The biases of the other three layers and the recurrent kernel.
+  expect(assumptions[0]).toMatch(
+    /^Kernels alone count: '.*\/embeddings', '.*\/gamma', '.*\/beta' and 4 more are left out\.$/,
+  );
+  model.dispose();
+  x.dispose();
+});
+
+it('refuses a network of gammas before it runs a sample', async () => {
+  const model = tfl.sequential({ layers: [tfl.layers.layerNormalization({ axis: [1, 2], inputShape: [3, 2] })] });
+  const x = tf.randomNormal([5, 3, 2], 0, 1, 'float32', 6);
+  const seen: number[] = [];
+  const onProgress = ({ samples }: { readonly samples: number }) => {
+    seen.push(samples);
+  };
+  await expect(normalizedSharpnessOf(model, x, { loss: 'meanSquaredError', onProgress })).rejects.toThrow(
+    /^normalizedSharpnessOf: no kernel/,
+  );
+  expect(seen).toEqual([]);
+  model.dispose();
+  x.dispose();
+});
+
+/** x W, without a bias. */
+class Product extends tfl.layers.Layer {
+  kernel!: tfl.LayerVariable;
+  override build(): void {
+    this.kernel = this.addWeight('kernel', [4, 3], 'float32', tfl.initializers.heNormal({ seed: 1 }));
+  }
+  override computeOutputShape([samples]: number[]): number[] {
+    return [samples!, 3];
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [x] = [inputs].flat() as [tf.Tensor2D];
+    return tf.matMul(x, this.kernel.read() as tf.Tensor2D);
+  }
+  static get className(): string {
+    return 'ProductOfNormalized';
+  }
+}
+
+it('of a layer with a rule of its own counts what that lists, as it does of a dense layer', async () => {
+  const kernelInitializer = tfl.initializers.heNormal({ seed: 1 });
+  const dense = tfl.sequential({
+    layers: [tfl.layers.dense({ units: 3, useBias: false, inputShape: [4], kernelInitializer })],
+  });
+  const own = tfl.sequential({ layers: [new Product({ inputShape: [4] })] });
+  const x = tf.randomNormal([9, 4], 0, 1, 'float32', 2);
+  const right = await normalizedSharpnessOf(dense, x, { loss });
+  for (const isListed of [true, false]) {
+    registerLayerRule('ProductOfNormalized', (layer, parameter) => {
+      const parameters = [parameter((layer as Product).kernel, 'kernel')];
+      return [{ ...measuredAsWhole(layer, 'affine', parameters), ...(isListed && { matrices: parameters }) }];
+    });
+    const found = normalizedSharpnessOf(own, x, { loss });
+    await (isListed
+      ? expect(found.then(({ value }) => value / right.value)).resolves.toBeCloseTo(1, 5)
+      : expect(found).rejects.toThrow(/^normalizedSharpnessOf: no kernel/));
+  }
+  for (const each of [dense, own, x]) {
+    each.dispose();
+  }
 });

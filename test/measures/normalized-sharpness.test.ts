@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ofMatrix } from '../../src/measures/normalized-sharpness.js';
 import { type NormalizedMatrix, normalizedSharpness } from '../../src/measures.js';
+import { atOnce } from '../../src/network/walk.js';
 import { uniforms } from '../../src/traces/sampling/uniform.js';
 
 function matrix(rows: number, columns: number, seed: number): NormalizedMatrix {
@@ -92,6 +94,17 @@ describe('normalized sharpness', () => {
     expect(() => normalizedSharpness([{ rows, columns: rows, weights: nextTo0, curvature }])).toThrow(
       /^normalizedSharpness: matrix 0 has not settled after 1000 sweeps: .*\.$/,
     );
+    // Who knows more of it says so, and may stop between two sweeps.
+    const named = () => ofMatrix({ rows, columns: rows, weights: nextTo0, curvature }, "of: 'kernel'", 'mend it');
+    expect(() => atOnce(named())).toThrow("of: 'kernel' has not settled after 1000 sweeps: mend it.");
+    expect(
+      [...Array(9)].map(
+        (
+          (walk) => () =>
+            walk.next().done
+        )(named()),
+      ),
+    ).toEqual(Array(9).fill(false));
   });
 
   it.each([

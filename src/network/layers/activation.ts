@@ -231,7 +231,8 @@ export function kernelsAsWhole(
     parameter(kernel, 'kernel', { from: between(i), to: i === kernels.length - 1 ? output : between(i + 1) }),
   );
   const all = bias ? [...parameters, parameter(bias, 'bias', { to: output })] : parameters;
-  return [{ ...measuredAsWhole(layer, { inputs: [between(0)], output }, all), scaleUnknown: scale === undefined }];
+  const whole = measuredAsWhole(layer, { inputs: [between(0)], output }, all);
+  return [{ ...whole, matrices: parameters, scaleUnknown: scale === undefined }];
 }
 
 /** The Activation layer. */

@@ -90,6 +90,7 @@ export function kernelAndBias(
     piecewiseLinear: true,
     differentiable,
     parameters,
+    matrices: [kernel],
     factorsNorms: kernel.trainable && 'inputs' in norms && !parameters[1]?.trainable,
     ...(kernel.trainable && { linearIn: [{ saved: 0, parameter: kernel }] }),
     forward([x]) {

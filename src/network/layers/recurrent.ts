@@ -52,7 +52,8 @@ export function recurrentAsWhole(layer: Layer, inner: readonly RecurrentLayer[],
     first.has(weight) ? parameter(weight, 'kernel', { from: 'input' }) : parameter(weight, 'fixed'),
   );
   const whole = measuredAsWhole(layer, { inputs: ['input'] }, parameters);
-  return [{ ...whole, scaleUnknown: cells.some((cell) => letsScaleThrough(cell) !== false) }];
+  const matrices = parameters.filter(({ role }) => role === 'kernel');
+  return [{ ...whole, matrices, scaleUnknown: cells.some((cell) => letsScaleThrough(cell) !== false) }];
 }
 
 /**

@@ -20,6 +20,9 @@ import { inTurns, turnWhereDue } from '../event-loop.js';
 import { rememberInputs } from '../hutchinson/weight-gradients.js';
 import { squaredGradients } from './squared-gradients.js';
 
+/** Bytes that a number takes. */
+const FLOAT_BYTES = 4;
+
 /** The diagonal of the Gauss-Newton matrix, for one model and loss. */
 export interface DiagonalKernel {
   /** The trained weights, in the order of the graph. */
@@ -29,16 +32,15 @@ export interface DiagonalKernel {
    *
    * @param sums one a parameter, with the elements of its weight tensor in their order.
    * @param inputs one tensor for each input of the graph, [N, ...]; they stay the caller's.
-   * @param between called between two pieces of a chunk, with the samples that are done: the place to yield to the event loop. What it
-   *   throws ends the pass.
-   * @returns backward rows run.
+   * @param between called between two pieces of a chunk, with the samples and the backward rows that are done: the place to yield to the
+   *   event loop. What it throws ends the pass.
    * @throws RangeError with one line when one sample does not fit the memory budget.
    */
   add(
     sums: readonly Float64Array[],
     inputs: readonly tf.Tensor[],
-    between?: (samples: number) => Promise<void>,
-  ): Promise<number>;
+    between?: (samples: number, rows: number) => Promise<void>,
+  ): Promise<void>;
 }
 
 /** A chunk of samples with all of its columns: the sums of all parameters, one behind the other, and then `exponent`. */
@@ -46,6 +48,11 @@ interface DiagonalChunk extends StartedChunk {
   readonly found: tf.Tensor1D;
   readonly samples: number;
   readonly columns: number;
+}
+
+/** The numbers of a chunk, once they are read. */
+interface ReadChunk extends Omit<DiagonalChunk, 'found'> {
+  readonly values: Float32Array;
 }
 
 /**
@@ -93,13 +100,17 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
             );
             const squares = await inTurns(ordered, walk, between);
             const earlier = sums;
-            sums = gaugedTidy(gauge, () =>
-              parameters.map((parameter, b): tf.Tensor1D => {
-                const square = (squares.get(parameter) ?? tf.zeros([sizes[b]])) as tf.Tensor1D;
-                return earlier[b] ? tf.add(earlier[b], square) : tf.clone(square);
-              }),
-            );
-            tf.dispose([earlier, ...squares.values()]);
+            try {
+              sums = gaugedTidy(gauge, () =>
+                parameters.map((parameter, b): tf.Tensor1D => {
+                  const square = (squares.get(parameter) ?? tf.zeros([sizes[b]])) as tf.Tensor1D;
+                  return earlier[b] ? tf.add(earlier[b], square) : tf.clone(square);
+                }),
+              );
+            } finally {
+              tf.dispose([...squares.values()]);
+            }
+            tf.dispose(earlier);
           }
         }
         const exponent = exponents;
@@ -118,14 +129,16 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
     parameters,
     async add(sums, inputs, between = async () => {}) {
       if (heads.length === 0) {
-        return 0;
+        return;
       }
       let done = 0;
       let rows = 0;
       const started = async (begin: number, count: number, turn: Between) => {
         const { gauge, ...chunk } = await start(inputs, begin, count, turn);
         try {
-          const fit = fitting(budgetBytes, count, loadOf(gauge, budgetBytes), count === 1);
+          // Beside a chunk, the numbers of the one before are still there.
+          const load = loadOf(gauge, budgetBytes) + FLOAT_BYTES * chunk.found.size;
+          const fit = fitting(budgetBytes, count, load, count === 1);
           return { ...chunk, fit, steps: [...gauge.steps] };
         } catch (error) {
           chunk.found.dispose();
@@ -133,7 +146,7 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
         }
       };
       const [length] = inputs[0].shape;
-      const pass: ChunkedPass<DiagonalChunk, void> = {
+      const pass: ChunkedPass<DiagonalChunk, ReadChunk> = {
         name: 'diagonal',
         plan,
         heads,
@@ -142,23 +155,29 @@ export function diagonalKernel(graph: Graph, allHeads: readonly Head[], budgetBy
         shapes: shapesOfSample(inputs),
         trial: (turn) => trialOfSamples(length, (begin, count) => started(begin, count, turn)),
         start: (begin, count, _, turn) => started(begin, count, turn),
-        read({ samples, columns }, values) {
-          const scale = 4 ** values[values.length - 1];
-          let from = 0;
-          for (const sum of sums) {
-            for (let i = 0; i < sum.length; i++) {
-              sum[i] += scale * values[from + i];
-            }
-            from += sum.length;
-          }
-          done += samples;
-          rows += samples * columns;
-        },
+        // As many numbers as there are weights, of however few samples.
+        together: 1,
+        // One that cannot be used is read again, so that nothing is added up here.
+        read: ({ samples, columns }, values) => ({ samples, columns, values }),
       };
-      for await (const _ of chunksOf(pass, () => between(done))) {
-        await between(done);
+      for await (const chunk of chunksOf(pass, () => between(done, rows))) {
+        addTo(sums, chunk.values);
+        done += chunk.samples;
+        rows += chunk.samples * chunk.columns;
+        await between(done, rows);
       }
-      return rows;
     },
   };
+}
+
+/** @param values of all parameters, one behind the other, in units of 4 to the power of the last number. */
+function addTo(sums: readonly Float64Array[], values: Float32Array): void {
+  const scale = 4 ** values[values.length - 1];
+  let from = 0;
+  for (const sum of sums) {
+    for (let i = 0; i < sum.length; i++) {
+      sum[i] += scale * values[from + i];
+    }
+    from += sum.length;
+  }
 }

@@ -62,6 +62,17 @@ it('a writer that purges nothing starts beyond all steps', () => {
   expect(starts()).toHaveLength(2);
 });
 
+it.each([true, false])('refuses a writer with another purge in its file, which begins with { purge: %s }', (purge) => {
+  const run = joinRun(logdir, 'p', never, purge);
+  expect(() => joinRun(logdir, 'q', never, !purge)).toThrow(
+    `another writer of this program, 'p', has { purge: ${purge} }, and they share one file: give both the same, or each a folder of its own`,
+  );
+  joinRun(logdir, 'q', never, purge).leave();
+  run.leave();
+  // Who was refused is no writer of it: the next may choose anew.
+  joinRun(logdir, 'q', never, !purge).leave();
+});
+
 /** A writer's file with one point, ended. */
 function written(folder: string, prefix: string, step: number): void {
   const run = joinRun(folder, prefix, never);

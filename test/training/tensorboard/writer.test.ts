@@ -616,6 +616,11 @@ it('keeps memory flat over 10,000 readings', () => {
 });
 
 describe('a tf.node.summaryFileWriter', () => {
+  it.each([true, false])('makes a file of its own, which purge: %s says nothing of', (purge) => {
+    const target = { scalar() {}, flush() {} };
+    expect(() => tensorBoardWriter(target, { purge })).toThrow(/^tensorBoardWriter: purge [^\n]*leave purge out$/);
+  });
+
   it('gets every scalar without a description, and is flushed after every reading', () => {
     const calls: unknown[][] = [];
     const writer = tensorBoardWriter({
