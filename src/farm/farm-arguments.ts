@@ -27,7 +27,10 @@ interface PlaceOptions {
 export function measureElsewhereArguments(command: Command, complain: Complain): void {
   command
     .option('--workers <n>', 'measure in so many processes: --workers 2', wholeNumber)
-    .option('--queue <url>', 'measure by the workers of a queue in Redis: --queue redis://farm.local')
+    .option(
+      '--queue <url>',
+      'measure by the workers of a queue in Redis (its password: REDISCLI_AUTH): --queue redis://farm.local',
+    )
     .option('--shards <n>', 'with either: in so many parts of the data each (default 1): --shards 5', wholeNumber)
     .option('--priority <n>', `with --queue: 1 comes first (default ${DEFAULT_PRIORITY}): --priority 1`, wholeNumber)
     .action(async (models: string[], options: MeasureCommandOptions & PlaceOptions) => {
@@ -84,7 +87,7 @@ export function workerArguments(command: Command, complain: Complain): void {
 ends it at once, and others take them over. It reads models and data by the same paths or URLs as the command that asked.
 Needs bullmq and ioredis: npm install bullmq ioredis`,
     )
-    .requiredOption('--queue <url>', 'a Redis server: --queue redis://farm.local')
+    .requiredOption('--queue <url>', 'a Redis server (its password: REDISCLI_AUTH): --queue redis://farm.local')
     .option(
       '--concurrency <n>',
       'so many jobs at once, each in a process of its own (default 1): --concurrency 4',
@@ -97,12 +100,12 @@ Needs bullmq and ioredis: npm install bullmq ioredis`,
     )
     .option(
       '--longest <minutes>',
-      'when a job is ended that does not end by itself (default 1440, a day): --longest 60',
+      'when a job is ended, and set aside, that does not end by itself (default 1440, a day): --longest 60',
       wholeNumber,
     )
     .option(
       '--require <module>',
-      'layers of your own: takes jobs of measure with the same --require, and no others: --require ./layers.mjs',
+      'layers of your own: takes jobs of measure with the same --require in the same order, and no others: --require ./layers.mjs',
       append,
     )
     .allowExcessArguments(false)

@@ -51,7 +51,8 @@ export function taskPool(size: number, longestMs?: number): TaskPool {
         return { problem: 'stopped', kind: 'failure' };
       }
       if ((error as Error).name === 'AbortError') {
-        return { problem: `it took longer than ${longestMs! / 60_000} min, and was ended`, kind: 'failure' };
+        const problem = `it took longer than ${longestMs! / 60_000} min, and was ended`;
+        return { problem, kind: 'failure', isEndless: true };
       }
       return {
         problem: `the process that was to measure it has ended, perhaps for want of memory: ${lineOf(error)}`,

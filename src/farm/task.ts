@@ -40,7 +40,12 @@ export type Task = { readonly checkpoint: Checkpoint } & (
 /** What came of it. */
 export type Outcome<Value = MeasuredShare | MergedReading> =
   | { readonly value: Value }
-  | { readonly problem: string; readonly kind: 'input' | 'failure' };
+  | {
+      readonly problem: string;
+      readonly kind: 'input' | 'failure';
+      /** Whether it took longer than it may, and would again. */
+      readonly isEndless?: true;
+    };
 
 /**
  * Takes a step of a plan. It never throws: what goes wrong is an outcome.

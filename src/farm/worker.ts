@@ -181,7 +181,7 @@ async function processed(farm: Farm, pool: TaskPool, layers: OwnLayers, rest: Re
   const checkpoint = withOwnLayers(farm, job.data, layers);
   const outcomeOf = async <Value>(outcome: Outcome<Value>): Promise<Value> => {
     // Before the job is given back, and another one taken.
-    await rest.after('problem' in outcome && outcome.kind === 'failure');
+    await rest.after('problem' in outcome && outcome.kind === 'failure' && !outcome.isEndless);
     return measuredOf(farm, outcome);
   };
   if (index === undefined) {
@@ -214,12 +214,15 @@ const onThis = `(on ${hostname()})`;
 /** Whether a reason is that of a machine, and not of what it was given. */
 export const isOfMachine = (reason: string) => / \(on [^()]*\)$|^job stalled/.test(reason);
 
-/** @throws what BullMQ tries again, or sets aside at once where the input is wrong. */
+/** @throws what BullMQ tries again, or sets aside at once where the input is wrong or it has no end. */
 function measuredOf<Value>({ bullmq }: Farm, outcome: Outcome<Value>): Value {
   if ('value' in outcome) {
     return outcome.value;
   }
-  throw outcome.kind === 'input'
-    ? new bullmq.UnrecoverableError(outcome.problem)
-    : new Error(`${outcome.problem} ${onThis}`);
+  if (outcome.kind === 'input') {
+    throw new bullmq.UnrecoverableError(outcome.problem);
+  }
+  const reason = `${outcome.problem} ${onThis}`;
+  // One that ran for a day would take two days more.
+  throw outcome.isEndless ? new bullmq.UnrecoverableError(reason) : new Error(reason);
 }
