@@ -285,12 +285,15 @@ describe('what the page says', () => {
       expect(prose).toContain('within 0.1 of tau for the MLPs');
       expect(Math.max(-more.low, more.high)).toBeLessThanOrEqual(0.1);
       expect(of('trace of the Hessian', 'less that of training loss')!.low).toBeGreaterThan(0);
+      expect(of('Minimum Sharpness', 'the same, parabola')!.low).toBeGreaterThan(0);
+      const straight = of('Minimum Sharpness', 'r of logs, partial')!;
+      expect(straight.low < 0 && straight.high > 0).toBe(true);
       const atLoss = rows.filter((row) => row[1] === 'Minimum Sharpness' && row.length === 7);
       expect(atLoss.length).toBeGreaterThan(0);
       for (const cell of atLoss.flatMap((row) => row.slice(2))) {
         expect(interval(cell).value).toBeGreaterThan(0);
       }
-      expect(text).toMatch(/MLPs with .*; trace less MS [\d.]+ \([\d.]+ to/);
+      expect(Number(text.match(/^- \d+ MLPs with .*; trace less MS \S+ \((\S+) to /m)![1])).toBeGreaterThan(0);
     }
   });
 });
