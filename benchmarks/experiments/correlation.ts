@@ -32,17 +32,31 @@ export const kendall: Coefficient = (x, y) => {
 
 /**
  * What is left of Pearson's r when what goes in a straight line with a third series is taken out of both:
- * (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)). It is 0 where x and y are z and noise of their own. The same of tau or of
- * ranks is not: a noisy copy of z would seem to say more than z.
+ * (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2)(1 - r_yz^2)), and with more series the same of what is left by the others. It is 0 where x
+ * and y are z and noise of their own. The same of tau or of ranks is not: a noisy copy of z would seem to say more than z.
  */
-export function partial(x: readonly number[], y: readonly number[], z: readonly number[]): number {
-  const [xy, xz, yz] = [pearson(x, y), pearson(x, z), pearson(y, z)];
+export function partial(x: readonly number[], y: readonly number[], ...[z, ...others]: (readonly number[])[]): number {
+  if (!z) {
+    return pearson(x, y);
+  }
+  const [xy, xz, yz] = [partial(x, y, ...others), partial(x, z, ...others), partial(y, z, ...others)];
   return (xy - xz * yz) / Math.sqrt((1 - xz ** 2) * (1 - yz ** 2));
 }
 
-/** What is drawn for an interval, and for one of groups, of which there are more things, and more intervals. */
+/** The same, with what goes in a parabola with the third series taken out. */
+export function partialOfParabola(x: readonly number[], y: readonly number[], z: readonly number[]): number {
+  const center = mean(z);
+  return partial(
+    x,
+    y,
+    z,
+    z.map((value) => (value - center) ** 2),
+  );
+}
+
+/** What is drawn for an interval, and for one of a grid, of which there are more things, and more intervals. */
 const DRAWS = 2000;
-const DRAWS_OF_GROUPS = 1000;
+const DRAWS_OF_GRIDS = 1000;
 
 /**
  * The 95% percentile interval of a number that was computed from some things, by drawing as many of these with replacement. The draws
@@ -52,11 +66,24 @@ export const bootstrap = <T>(things: readonly T[], compute: (drawn: readonly T[]
   percentiles(DRAWS, (random) => compute(drawn(things, random)));
 
 /**
- * The same of things in groups, whose members are not independent of each other: groups are drawn with replacement, and then from each
- * as many of its members.
+ * The same of a grid, a row a setting and a column a seed, with undefined where there is nothing: rows are drawn with replacement, and
+ * columns, the same of each row. Neither things of one row nor of one column are independent of each other. (The pigeonhole bootstrap
+ * of A. B. Owen, Annals of Applied Statistics 1, 2007, which makes intervals rather too wide. Those from rows by themselves miss the
+ * true value in 7% where columns have nothing in common, and in 30% and more where they have as much as rows.)
  */
-export const bootstrapOfGroups = <T>(groups: readonly (readonly T[])[], compute: (drawn: readonly T[]) => number) =>
-  percentiles(DRAWS_OF_GROUPS, (random) => compute(drawn(groups, random).flatMap((group) => drawn(group, random))));
+export const bootstrapOfGrid = <T>(
+  grid: readonly (readonly (T | undefined)[])[],
+  compute: (drawn: readonly T[]) => number,
+  draws = DRAWS_OF_GRIDS,
+) =>
+  percentiles(draws, (random) => {
+    const columns = drawn([...grid[0]!.keys()], random);
+    const things = drawn(grid, random).flatMap((row) => columns.map((column) => row[column]));
+    return compute(things.filter((thing) => thing !== undefined));
+  });
+
+/** How many such intervals of tau miss the true value, with 4 to 8 rows and 5 columns: 1% to 3%, as a test finds it by simulation. */
+export const BESIDE_BY_CHANCE = 0.02;
 
 const drawn = <T>(things: readonly T[], random: () => number) =>
   things.map(() => things[Math.floor(random() * things.length)]!);

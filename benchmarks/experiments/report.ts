@@ -1,5 +1,6 @@
 /**
- * Writes the figures, and the tables of docs/what-sharpness-tells.md, from the lines that are there.
+ * Writes the figures, the tables of docs/what-sharpness-tells.md, and all answers of the sweep to benchmarks/results/sweep.md, from the
+ * lines that are there.
  *
  * usage: npm run experiments:report
  */
@@ -8,9 +9,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeChart } from '../../examples/shared/chart.js';
 import { argumentsOf } from '../../examples/shared/command-line.js';
+import * as benchmarks from '../report.js';
 import { figures } from './figures.js';
 import { type Lines, linesIn } from './lines.js';
 import { resultsFolder } from './places.js';
+import { sweepReport } from './sweep-tables.js';
 import { sections } from './tables.js';
 
 export const page = 'docs/what-sharpness-tells.md';
@@ -29,5 +32,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   for (const [name, figure] of Object.entries(figures)) {
     await writeChart(figure(lines), join(resultsFolder, `${name}.svg`));
   }
+  await benchmarks.writeReport(benchmarks.resultsFolder, 'sweep', sweepReport(lines));
   writeFileSync(page, withSections(readFileSync(page, 'utf8'), lines));
 }

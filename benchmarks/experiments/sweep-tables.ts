@@ -1,6 +1,6 @@
 import { digits, table } from '../report.js';
-import { mean } from '../statistics.js';
-import { bootstrap, bootstrapOfGroups, kendall, partial, pearson } from './correlation.js';
+import { mean, median } from '../statistics.js';
+import { BESIDE_BY_CHANCE, bootstrap, bootstrapOfGrid, kendall, partial, partialOfParabola } from './correlation.js';
 import { atAccuracy, atLoss, type Column, gapOf } from './levels.js';
 import type { Lines, Look, SweepRun } from './lines.js';
 import {
@@ -20,16 +20,13 @@ import {
 
 /** Correlations of fewer networks, or of fewer settings, say nothing. */
 const FEWEST_NETWORKS = 8;
-const FEWEST_SETTINGS = 3;
-const FEWEST_SEEDS = 3;
+const FEWEST_SETTINGS = 4;
+const FEWEST_SEEDS = 5;
 /** Networks are compared where they first had these: that of a loss of 0.5 has begun to learn shuffled labels, too. */
 const LOSSES = [0.5, 0.1] as const;
 const ACCURACY = 0.9;
 /** A network that has learned next to nothing. */
 const UNLEARNED = 0.5;
-
-/** The question whether MS tells more than the training loss does. */
-const MORE_THAN_LOSS = 'size of tau of MS less that of training loss, at the end';
 
 const atLossTitle = (column: string, level: number) => `tau of ${column}, at loss ${level}`;
 const MS_AT_LOSS = LOSSES.map((level) => atLossTitle('MS', level));
@@ -56,27 +53,38 @@ interface Point {
   readonly measure: number;
   readonly target: number;
   readonly loss: number;
+  /** What the measure is compared with. */
+  readonly other: number;
 }
 /** Networks of each setting. */
 type Groups<T> = readonly (readonly T[])[];
 
-const ends = (of: Column) => (runs: readonly SweepRun[], target: Target) =>
-  runs
-    .map(last)
-    .map((look) => ({ measure: of.of(look) ?? Number.NaN, target: target.of(look), loss: look.loss }))
-    .filter(({ measure }) => Number.isFinite(measure));
+const ends =
+  (of: Column, other: Column = loss) =>
+  (runs: readonly SweepRun[], target: Target): Point[] =>
+    runs
+      .map(last)
+      .map((look) => ({
+        measure: of.of(look) ?? Number.NaN,
+        target: target.of(look),
+        loss: look.loss,
+        other: other.of(look) ?? Number.NaN,
+      }))
+      .filter(({ measure }) => Number.isFinite(measure));
 /** Those whose measure and loss have a logarithm. */
 const endsWithLogs = (column: Column) => (runs: readonly SweepRun[], target: Target) =>
   ends(column)(runs, target).filter(({ measure, loss }) => measure > 0 && loss > 0);
 const atTheLoss = (level: number, of: Column) => (runs: readonly SweepRun[], target: Target) =>
-  atLoss(runs, level, of, target.of).map((found) => ({ ...found, loss: level }));
+  atLoss(runs, level, of, target.of).map((found) => ({ ...found, loss: level, other: level }));
 const atTheAccuracy = (level: number, of: Column) => (runs: readonly SweepRun[], target: Target) =>
-  atAccuracy(runs, level, of, target.of).map((found) => ({ ...found, loss: Number.NaN }));
+  atAccuracy(runs, level, of, target.of).map((found) => ({ ...found, loss: Number.NaN, other: Number.NaN }));
 
 const of = (points: readonly Point[], name: keyof Point) => points.map((point) => point[name]);
 const logs = (points: readonly Point[], name: keyof Point) => points.map((point) => Math.log(point[name]));
 const tau = (points: readonly Point[]) => kendall(of(points, 'measure'), of(points, 'target'));
-const tauOfLoss = (points: readonly Point[]) => kendall(of(points, 'loss'), of(points, 'target'));
+const tauLessOther = (points: readonly Point[]) => tau(points) - kendall(of(points, 'other'), of(points, 'target'));
+const atEqualLogLoss = (coefficient: typeof partial) => (points: readonly Point[]) =>
+  coefficient(logs(points, 'measure'), of(points, 'target'), logs(points, 'loss'));
 
 /** A way of asking what a measure tells, of networks that vary in something. */
 interface Question {
@@ -104,20 +112,34 @@ const questions: readonly Question[] = [
   ...[eigenvalue, balancedEigenvalue].map((column) =>
     question(`tau of ${column.title}, at the end`, ends(column), tau),
   ),
-  question(MORE_THAN_LOSS, ends(sharpness), (points) => Math.abs(tau(points)) - Math.abs(tauOfLoss(points))),
-  ...[sharpness, trace].map((column) =>
-    question(`r of log ${column.title}, at the end`, endsWithLogs(column), (points) =>
-      pearson(logs(points, 'measure'), of(points, 'target')),
-    ),
-  ),
-  ...[sharpness, trace].map((column) =>
+  ...(
+    [
+      [sharpness, loss],
+      [trace, loss],
+      [trace, sharpness],
+    ] as const
+  ).map(([column, other]) =>
     question(
-      `partial r of log ${column.title}, at the end`,
-      endsWithLogs(column),
-      (points) => partial(logs(points, 'measure'), of(points, 'target'), logs(points, 'loss')),
+      `tau of ${column.title} less that of ${other.title}, at the end`,
+      ends(column, other),
+      tauLessOther,
       column === sharpness,
     ),
   ),
+  ...[sharpness, trace].flatMap((column) => [
+    question(
+      `partial r of log ${column.title}, at the end`,
+      endsWithLogs(column),
+      atEqualLogLoss(partial),
+      column === sharpness,
+    ),
+    question(
+      `partial r of log ${column.title}, parabola, at the end`,
+      endsWithLogs(column),
+      atEqualLogLoss(partialOfParabola),
+      column === sharpness,
+    ),
+  ]),
   ...LOSSES.flatMap((level) =>
     [sharpness, trace].map((column) =>
       question(atLossTitle(column.title, level), atTheLoss(level, column), tau, column === sharpness),
@@ -137,15 +159,27 @@ interface Answer {
 }
 
 function answer(groups: Groups<SweepRun>, target: Target, { points, compute }: Question): Answer | undefined {
-  const found = groups.map((runs) => points(runs, target)).filter(({ length }) => length > 0);
-  const networks = found.flat().length;
-  if (found.length < FEWEST_SETTINGS || networks < FEWEST_NETWORKS) {
+  const grid = groups
+    .map((runs) =>
+      seeds.map(
+        (seed) =>
+          points(
+            runs.filter((run) => run.seed === seed),
+            target,
+          )[0],
+      ),
+    )
+    .filter((row) => row.some((point) => point));
+  const all = grid.flatMap((row) => row.flatMap((point) => point ?? []));
+  if (grid.length < FEWEST_SETTINGS || all.length < FEWEST_NETWORKS) {
     return undefined;
   }
-  const value = compute(found.flat());
-  const [low, high] = bootstrapOfGroups(found, compute);
-  return Number.isNaN(value) ? undefined : { value, low, high, networks };
+  const value = compute(all);
+  const [low, high] = bootstrapOfGrid(grid, compute);
+  return Number.isNaN(value) ? undefined : { value, low, high, networks: all.length };
 }
+
+const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
 
 /** Networks of the same seeds of every setting of a factor. */
 const groupsOf = (runs: readonly SweepRun[], varied: readonly Way[]): Groups<SweepRun> =>
@@ -178,10 +212,10 @@ function cases({ sweep: runs }: Lines): Case[] {
 const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
 const withInterval = ({ value, low, high }: Answer) => `${signed(value)} (${signed(low)} to ${signed(high)})`;
 
-/** How often each measure goes along with each target, and then the answers themselves. */
-function answers(lines: Lines): string[] {
+/** All answers, by target and case: undefined where they were not asked for, or too few networks have one. */
+function askedOf(lines: Lines) {
   const all = cases(lines);
-  const found = targets.map((target) => ({
+  return targets.map((target) => ({
     ...target,
     rows: all.map((each) => ({
       ...each,
@@ -190,68 +224,163 @@ function answers(lines: Lines): string[] {
       ),
     })),
   }));
-  if (found.every(({ rows }) => rows.every((row) => row.answers.every((each) => each === undefined)))) {
-    return [`Fewer than ${FEWEST_NETWORKS} networks of every factor are there, which is too few for a correlation.`];
+}
+type Asked = ReturnType<typeof askedOf>;
+
+/** Those of lines that were asked before: there are a thousand draws to each. */
+const kept = new WeakMap<Lines, Asked>();
+function askedOnce(lines: Lines): Asked {
+  const found = kept.get(lines) ?? askedOf(lines);
+  kept.set(lines, found);
+  return found;
+}
+
+const isBeside = ({ low, high }: Answer) => low > 0 || high < 0;
+const isAnswered = (asked: Asked) =>
+  asked.some(({ rows }) => rows.some(({ answers }) => answers.some((each) => each !== undefined)));
+const tooFew = [
+  `Fewer than ${FEWEST_NETWORKS} networks of every factor are there, which is too few for a correlation.`,
+];
+
+/** What chance alone puts beside 0. */
+const byChance = (count: number) => `about ${(BESIDE_BY_CHANCE * count).toFixed(1)}`;
+
+/** Intervals of MS at equal loss over the settings of a factor, how many there are, and a line of each that lies beside 0. */
+function atEqualLoss(asked: Asked) {
+  const looked = asked.flatMap(({ title, rows }) =>
+    rows
+      .filter(({ factor }) => factor !== ALL)
+      .flatMap((row) =>
+        questions.flatMap(({ title: question }, i) => {
+          const each = row.answers[i];
+          return MS_AT_LOSS.includes(question) && each ? [{ title, row, question, each }] : [];
+        }),
+      ),
+  );
+  const beside = looked.filter(({ each }) => isBeside(each));
+  return {
+    count:
+      `${beside.length} of the ${looked.length} intervals of MS at equal loss lie beside 0; ${byChance(looked.length)} would by chance, ` +
+      'and not independently of each other: the targets are those of the same networks, and "rate and batch" has settings of ' +
+      '"learning rate" and "batch size".',
+    beside: beside.map(
+      ({ title, row, question, each }) =>
+        `- ${row.dataset}, ${row.ratio} shuffled, ${row.factor}, with the ${title}: ${question}: ${withInterval(each)}`,
+    ),
+  };
+}
+
+/** How often each measure goes along with each target over the settings of a factor. */
+function counts(lines: Lines): string[] {
+  const asked = askedOnce(lines);
+  if (!isAnswered(asked)) {
+    return tooFew;
   }
-  const counts = questions.map(({ title }, i) => ({
+  const rows = questions.map(({ title }, i) => [
     title,
-    cells: found.map(({ rows }) => {
-      const told = rows.filter(({ factor }) => factor !== ALL).flatMap((row) => row.answers[i] ?? []);
+    ...asked.map((target) => {
+      const told = target.rows.filter(({ factor }) => factor !== ALL).flatMap(({ answers }) => answers[i] ?? []);
       const above = told.filter(({ low }) => low > 0).length;
       const below = told.filter(({ high }) => high < 0).length;
-      return { above, below, open: told.length - above - below };
+      const width = told.length === 0 ? '' : `, ± ${signed(median(told.map(({ low, high }) => (high - low) / 2)))}`;
+      return `${above} / ${below} / ${told.length - above - below}${width}`;
     }),
-  }));
-  const counted = counts.map(({ title, cells }) => [
-    title,
-    ...cells.map(({ above, below, open }) => `${above} / ${below} / ${open}`),
   ]);
-  const said = counts
-    .find(({ title }) => title === MORE_THAN_LOSS)!
-    .cells.map(({ above, below, open }, i) => {
-      const of = above + below + open;
-      return `with the ${targets[i]!.title} more closely in ${above} of ${of} cases and less closely in ${below}`;
-    });
-  const verdict =
-    `Compared with the training loss at the end of training, MS goes along ${said.join('; ')}. In the others the interval of the ` +
-    'difference holds 0. One of 20 such intervals lies beside 0 by chance.';
-  const besides = found.flatMap(({ title, rows }) =>
-    rows.flatMap((row) =>
-      questions.flatMap((asked, i) => {
-        const each = row.answers[i];
-        return row.factor !== ALL && MS_AT_LOSS.includes(asked.title) && each && (each.low > 0 || each.high < 0)
-          ? [
-              `- ${row.dataset}, ${row.ratio} shuffled, ${row.factor}, with the ${title}: ${asked.title}: ${withInterval(each)}`,
-            ]
-          : [];
-      }),
-    ),
-  );
-  const atEqualLoss =
-    besides.length === 0
-      ? ['At equal loss, no interval of MS lies beside 0.']
-      : ['At equal loss, the intervals of MS that lie beside 0:', '', ...besides];
-  const shown = questions.flatMap((asked, i) => (asked.shown ? [i] : []));
-  const tables = found.flatMap(({ title, rows }) => [
+  const most = datasets.length * sweepRatios.length * Object.keys(factors).length;
+  return [
+    `Of ${most} intervals ${byChance(most)} would lie beside 0 by chance. ${atEqualLoss(asked).count}`,
     '',
-    `With the ${title}:`,
+    ...table(['above 0 / below 0 / open, ± median half width', ...targets.map(({ title }) => title)], rows),
+  ];
+}
+
+/** A cell, with the number of networks where it is not that of the row. */
+const cell = (each: Answer | undefined, networks: number) =>
+  each ? withInterval(each) + (each.networks < networks ? `, ${each.networks}` : '') : '-';
+const shownQuestions = questions.flatMap((asked, i) => (asked.shown ? [i] : []));
+const shownTitles = shownQuestions.map((i) => questions[i]!.title);
+
+/** The answers over all settings: a row a target. */
+function pooled(lines: Lines): string[] {
+  const asked = askedOnce(lines);
+  if (!isAnswered(asked)) {
+    return tooFew;
+  }
+  const rows = cases(lines)
+    .flatMap(({ factor }, place) => (factor === ALL ? [place] : []))
+    .flatMap((place) =>
+      asked.flatMap(({ title, rows }) => {
+        const { dataset, ratio, groups, answers } = rows[place]!;
+        const networks = groups.flat().length;
+        const cells = shownQuestions.map((i) => cell(answers[i], networks));
+        return [[dataset, `${ratio}`, title, `${networks}`, ...cells]];
+      }),
+    );
+  return table(['', 'shuffled', 'with the', 'networks', ...shownTitles], rows);
+}
+
+/** The figures of the answer, over all settings: a line a target. */
+export function sweepInShort(lines: Lines): string[] {
+  const asked = askedOnce(lines);
+  if (!isAnswered(asked)) {
+    return [];
+  }
+  return asked.map(({ title, rows }) => {
+    const pooledRows = rows.filter(({ factor }) => factor === ALL);
+    const networks = pooledRows.reduce((sum, { groups }) => sum + groups.flat().length, 0);
+    const of = (name: string) =>
+      pooledRows.flatMap(({ answers }) => answers[questions.findIndex((each) => each.title === name)] ?? []);
+    const range = (name: string) => {
+      const values = of(name).map(({ value }) => value);
+      return `${signed(Math.min(...values))} to ${signed(Math.max(...values))}`;
+    };
+    const beside = (name: string) => {
+      const told = of(name);
+      const above = told.filter(({ low }) => low > 0).length;
+      const below = told.filter(({ high }) => high < 0).length;
+      return `${range(name)} (of ${told.length} intervals ${above} above 0, ${below} below)`;
+    };
+    return (
+      `- ${networks} networks of ${ways.length} settings, with the ${title}: at the end tau of MS ${range('tau of MS, at the end')}, of the ` +
+      `training loss ${range('tau of training loss, at the end')}, MS less loss ` +
+      `${beside('tau of MS less that of training loss, at the end')}; at loss ${LOSSES[0]} tau of MS ${beside(MS_AT_LOSS[0]!)}.`
+    );
+  });
+}
+
+/** A page of all answers. */
+export function sweepReport(lines: Lines): string[] {
+  const asked = askedOnce(lines);
+  const { count, beside } = atEqualLoss(asked);
+  const tables = asked.flatMap(({ title, rows }) => [
+    '',
+    `## With the ${title}`,
     '',
     ...table(
-      ['', 'shuffled', 'varied', 'networks', ...shown.map((i) => questions[i]!.title)],
+      ['', 'shuffled', 'varied', 'networks', ...shownTitles],
       rows
         .filter((row) => row.answers.some((each) => each !== undefined))
         .map((row) => {
           const networks = row.groups.flat().length;
-          const cells = shown.map((i) => {
-            const each = row.answers[i];
-            return each ? withInterval(each) + (each.networks < networks ? `, ${each.networks}` : '') : '-';
-          });
+          const cells = shownQuestions.map((i) => cell(row.answers[i], networks));
           return [row.dataset, `${row.ratio}`, row.factor, `${networks}`, ...cells];
         }),
     ),
   ]);
-  const header = ['above 0 / below 0 / open', ...targets.map(({ title }) => title)];
-  return [verdict, '', ...table(header, counted), '', ...atEqualLoss, ...tables];
+  return [
+    '# What sharpness tells: all answers',
+    '',
+    ...networks(lines),
+    'What was asked, and what the answers mean, is in docs/what-sharpness-tells.md. In brackets 95% intervals, by drawing settings anew',
+    `and seeds, the same of each setting; about ${100 * BESIDE_BY_CHANCE}% of them miss the true value, since these draws are careful. Behind it the number of`,
+    `networks where not all of a row count. "-" is where fewer than ${FEWEST_SETTINGS} settings or ${FEWEST_NETWORKS} networks have an answer.`,
+    '',
+    '## At equal loss, beside 0',
+    '',
+    count,
+    ...(beside.length === 0 ? [] : ['', ...beside]),
+    ...tables,
+  ];
 }
 
 /** How many networks there are, and what became of them. */
@@ -298,11 +427,14 @@ function optimizers({ sweep: runs }: Lines): string[] {
         plain.has(seed) ? [100 * (testAccuracy - plain.get(seed)!.testAccuracy)] : [],
       );
       const interval = (values: readonly number[]) => {
+        if (values.length < FEWEST_SEEDS) {
+          return '-';
+        }
         const [low, high] = bootstrap(values, mean);
         return `${mean(values).toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
       };
       const average = (of: (look: Look) => number) => digits(mean([...own.values()].map(of)));
-      return own.size < FEWEST_SEEDS
+      return own.size === 0
         ? []
         : [
             [
@@ -318,13 +450,14 @@ function optimizers({ sweep: runs }: Lines): string[] {
     });
   });
   const header = ['', 'optimizer', 'networks', 'test accuracy, %', 'more than momentum, points', 'training loss', 'MS'];
-  return rows.length === 0 ? [`Fewer than ${FEWEST_SEEDS} seeds of each are there.`] : table(header, rows);
+  return rows.length === 0 ? ['None of them are there.'] : table(header, rows);
 }
 
 /** The generated parts of the page that come from the sweep, by name. */
 export const sweepSections: Readonly<Record<string, (lines: Lines) => string[]>> = {
   sweep: networks,
   settings,
-  answers,
+  counts,
+  pooled,
   optimizers,
 };

@@ -1,12 +1,12 @@
 import { digits, table } from '../report.js';
 import { mean, median, variance } from '../statistics.js';
-import { bootstrap, type Coefficient, kendall, partial, pearson } from './correlation.js';
+import { bootstrap, type Coefficient, kendall, partial, partialOfParabola, pearson } from './correlation.js';
 import { protocols, ratios, seeds } from './grid.js';
 import { type AtLevel, atAccuracy, atLoss, type Column, gapOf } from './levels.js';
 import type { Lines, Look, Run } from './lines.js';
 import { NOISE } from './measures.js';
 import { architectures } from './networks.js';
-import { sweepSections } from './sweep-tables.js';
+import { sweepInShort, sweepSections } from './sweep-tables.js';
 
 /** Losses and accuracies that networks are compared at. */
 export const LOSSES = [1, 0.3, 0.1, 0.03, 0.01] as const;
@@ -98,35 +98,66 @@ function networks({ runs }: Lines): string[] {
   );
 }
 
+/** The networks of an architecture that have a measure when training has ended. */
+const endsOf = ({ runs }: Lines, architecture: string, column: Column) =>
+  runs
+    .filter((run) => run.architecture === architecture)
+    .map(last)
+    .filter((look) => Number.isFinite(column.of(look)));
+
+/** Of a measure with the gap. */
+const withGap = (looks: readonly Look[], column: Column, coefficient: Coefficient) =>
+  coefficient(
+    looks.map((look) => column.of(look)!),
+    looks.map(gapOf),
+  );
+
+/** The same of logarithms, in which measure and loss go together in straighter lines, without what goes along with the loss. */
+function atFixedLoss(looks: readonly Look[], column: Column, coefficient: typeof partial): string {
+  const positive = looks.filter((look) => column.of(look)! > 0 && look.loss > 0);
+  return column.title === 'training loss' || positive.length < FEWEST
+    ? '-'
+    : withInterval(positive, (of) =>
+        coefficient(
+          of.map((look) => Math.log(column.of(look)!)),
+          of.map(gapOf),
+          of.map(({ loss }) => Math.log(loss)),
+        ),
+      );
+}
+
 /** How each measure goes along with the gap when training has ended. */
-function gap({ runs }: Lines): string[] {
+function gap(lines: Lines): string[] {
   const rows = architectures.flatMap((architecture) =>
-    columnsOf(runs).flatMap((column) => {
-      const looks = runs
-        .filter((run) => run.architecture === architecture)
-        .map(last)
-        .filter((look) => Number.isFinite(column.of(look)));
-      if (looks.length < FEWEST) {
-        return [];
-      }
-      const values = (of: readonly Look[]) => of.map((look) => column.of(look)!);
-      const plain = (coefficient: Coefficient) => withInterval(looks, (of) => coefficient(values(of), of.map(gapOf)));
-      // Measures and loss in logarithms, in which they go together in straighter lines.
-      const positive = looks.filter((look) => column.of(look)! > 0 && look.loss > 0);
-      const atFixedLoss =
-        column.title === 'training loss' || positive.length < FEWEST
-          ? '-'
-          : withInterval(positive, (of) =>
-              partial(
-                values(of).map(Math.log),
-                of.map(gapOf),
-                of.map(({ loss }) => Math.log(loss)),
-              ),
-            );
-      return [[architecture, column.title, `${looks.length}`, plain(kendall), plain(pearson), atFixedLoss]];
+    columnsOf(lines.runs).flatMap((column) => {
+      const looks = endsOf(lines, architecture, column);
+      const isLoss = column.title === 'training loss';
+      return looks.length < FEWEST
+        ? []
+        : [
+            [
+              architecture,
+              column.title,
+              `${looks.length}`,
+              withInterval(looks, (of) => withGap(of, column, kendall)),
+              isLoss ? '-' : withInterval(looks, (of) => withGap(of, column, kendall) - withGap(of, own[2]!, kendall)),
+              withInterval(looks, (of) => withGap(of, column, pearson)),
+              atFixedLoss(looks, column, partial),
+              atFixedLoss(looks, column, partialOfParabola),
+            ],
+          ];
     }),
   );
-  const header = ['', 'measure', 'networks', "Kendall's tau", "Pearson's r", 'r of logs, partial'];
+  const header = [
+    '',
+    'measure',
+    'networks',
+    "Kendall's tau",
+    'less that of training loss',
+    "Pearson's r",
+    'r of logs, partial',
+    'the same, parabola',
+  ];
   return rows.length === 0 ? tooFew : table(header, rows);
 }
 
@@ -162,6 +193,44 @@ function atLevels(
       }),
   );
   return rows.length === 0 ? tooFew : table(['', 'measure', ...levels.map(name)], rows);
+}
+
+/** The figures of the answer at the top of the page. */
+function short(lines: Lines): string[] {
+  const [ms, trace, loss] = own as [Column, Column, Column];
+  const ofLabels = architectures.flatMap((architecture) => {
+    const looks = endsOf(lines, architecture, ms);
+    const tau = (column: Column) => withInterval(looks, (of) => withGap(of, column, kendall));
+    const levels = LOSSES.map((level) =>
+      atLoss(
+        lines.runs.filter((run) => run.architecture === architecture),
+        level,
+        ms,
+      ),
+    )
+      .filter(({ length }) => length >= FEWEST)
+      .map((found) =>
+        kendall(
+          found.map(({ measure }) => measure),
+          found.map(({ target }) => target),
+        ),
+      );
+    const levelled =
+      levels.length === 0
+        ? ''
+        : ` At equal loss tau of MS is ${signed(Math.min(...levels))} to ${signed(Math.max(...levels))}.`;
+    return looks.length < FEWEST
+      ? []
+      : [
+          `- ${looks.length} ${architecture}s with more and fewer shuffled labels, at the end, with the gap: tau of MS ${tau(ms)}, of the ` +
+            `trace ${tau(trace)}, of the training loss ${tau(loss)}; trace less MS ` +
+            `${withInterval(looks, (of) => withGap(of, trace, kendall) - withGap(of, ms, kendall))}. Partial r of log MS, without what ` +
+            `goes along with the log loss in a straight line, ${atFixedLoss(looks, ms, partial)}, or in a parabola, ` +
+            `${atFixedLoss(looks, ms, partialOfParabola)}.${levelled}`,
+        ];
+  });
+  const found = [...ofLabels, ...sweepInShort(lines)];
+  return found.length === 0 ? tooFew : found;
 }
 
 /** MS where the runs of each ratio had a loss. */
@@ -238,6 +307,7 @@ function cost({ costs }: Lines): string[] {
 
 /** The generated parts of the page, by name. */
 export const sections: Readonly<Record<string, (lines: Lines) => string[]>> = {
+  short,
   count,
   networks,
   gap,

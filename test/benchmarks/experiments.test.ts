@@ -11,6 +11,7 @@ import { type Lines, linesIn, type Run } from '../../benchmarks/experiments/line
 import { measures } from '../../benchmarks/experiments/measures.js';
 import { resultsFolder } from '../../benchmarks/experiments/places.js';
 import { page, withSections } from '../../benchmarks/experiments/report.js';
+import { sweepReport } from '../../benchmarks/experiments/sweep-tables.js';
 import { sections } from '../../benchmarks/experiments/tables.js';
 import { compiledNetwork, type Training, train, trainingSamples } from '../../benchmarks/experiments/training.js';
 import { addLine, readLines } from '../../benchmarks/json-lines.js';
@@ -187,15 +188,20 @@ describe('tables', () => {
 
   test('say of MS that it goes along with the gap, of what does not vary nothing', () => {
     const rows = sections.gap!(lines).map((row) => row.slice(2, -2).split(' | '));
-    expect(rows.find(([, title]) => title === 'Minimum Sharpness')!.slice(0, 5)).toEqual([
+    const row = rows.find(([, title]) => title === 'Minimum Sharpness')!;
+    expect([...row.slice(0, 4), row[5]]).toEqual([
       'MLP',
       'Minimum Sharpness',
       '11',
       '1.00 (1.00 to 1.00)',
       '1.00 (1.00 to 1.00)',
     ]);
+    expect(row[4]).toBe('- (- to -)'); // the training loss does not vary
     expect(rows.find(([, title]) => title === 'trace of the Hessian')![3]).toMatch(/^- /);
     expect(sections.loss!(lines).join('\n')).toContain('1.00 (1.00 to 1.00), 11');
+    expect(sections.short!(lines)[0]).toMatch(
+      /^- 11 MLPs .* tau of MS 1\.00 \(1\.00 to 1\.00\), .* tau of MS is 1\.00 to 1\.00\.$/,
+    );
   });
 
   test('say how many networks are there, and nothing of too few', () => {
@@ -210,6 +216,7 @@ test('the page and the figures are what the committed lines make of them', () =>
   const lines = linesIn(resultsFolder);
   const text = readFileSync(page, 'utf8');
   expect(withSections(text, lines)).toBe(text);
+  expect(readFileSync('benchmarks/results/sweep.md', 'utf8')).toBe(`${sweepReport(lines).join('\n')}\n`);
   expect([...text.matchAll(/<!-- experiments (\w+):/g)].map(([, name]) => name).sort()).toEqual(
     Object.keys(sections).sort(),
   );

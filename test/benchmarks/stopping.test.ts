@@ -76,6 +76,17 @@ it('the differences and the ranks that the page names are those of the report', 
   const more = (part: string, name: string) => row(part, name)[6]!;
   expect(more(right, 'MS, patience 5')).toBe('-0.4 (-0.7 to -0.1)');
   expect(page).toContain('MS saves 0.4 points (0.1 to 0.7)');
+  const [epochs, never] = row(right, 'MS, patience 5');
+  expect(page).toContain(
+    `it never stopped ${never} of these trainings (${epochs} of 30 epochs, and ${row(right, 'validation loss, patience 5')[0]} by`,
+  );
+  const smoothed = 'MS, patience 5, smoothing 0.5';
+  expect(Number(row(right, smoothed)[0])).toBeGreaterThan(Number(epochs));
+  expect(lost(right, smoothed)).toBeLessThanOrEqual(lost(right, 'MS, patience 5'));
+  const ofAdam = (name: string) => row(right, name, 1).at(-1)!.split(' / ')[1];
+  expect(page).toContain(
+    `With Adam at 0.1 it loses more, ${ofAdam('MS, patience 5')} points against ${ofAdam('validation loss, patience 5')}.`,
+  );
   const spoken = (cell: string) => cell.split(' (') as [string, string];
   const [far, farInterval] = spoken(more(wrong, 'MS, patience 5'));
   expect(page).toContain(`loses ${far} points more than the validation loss does (${farInterval}`);
@@ -91,6 +102,11 @@ it('the differences and the ranks that the page names are those of the report', 
     const [allAnew, , similarAnew] = row(drawnAnew, name);
     expect(page).toContain(`| ${name} | ${all} | ${similar} | ${allAnew} | ${similarAnew} |`);
   }
+  const counted = (part: string, i: number) => row(part, 'MS')[i];
+  expect(page).toContain(
+    `(${counted(asTheyAre, 1)} of them, and ${counted(drawnAnew, 1)} with labels drawn anew; with five epochs or more of similar loss ` +
+      `${counted(asTheyAre, 3)} and ${counted(drawnAnew, 3)})`,
+  );
   const taken = (part: string, name: string) => row(part, name)[0]!.split(' ')[0]!;
   expect(page).toContain(
     `The flattest of them loses ${taken(asTheyAre, 'lowest MS of similar loss')} points, the one with the lowest training loss ` +

@@ -16,7 +16,7 @@ import {
   wayName,
   ways,
 } from '../../benchmarks/experiments/sweep.js';
-import { sweepSections } from '../../benchmarks/experiments/sweep-tables.js';
+import { sweepInShort, sweepReport, sweepSections } from '../../benchmarks/experiments/sweep-tables.js';
 
 const tiny: SweepSetting = { ...base, dataset: 'digits', batch: 125, width: 16, ratio: 0.2, seed: 99 };
 
@@ -133,7 +133,7 @@ describe('tables', () => {
   const rowsOf = (text: readonly string[]) => text.map((line) => line.replace(/^\| | \|$/g, '').split(' | '));
 
   test('say of MS that it goes along with the gap at the end and at equal loss, and of the trace that it goes against it', () => {
-    const rows = rowsOf(sweepSections.answers!(lines));
+    const rows = rowsOf(sweepReport(lines));
     const header = rows.find(([, shuffled]) => shuffled === 'shuffled')!;
     const row = rows.find(([, , varied]) => varied === 'learning rate')!;
     const cell = (title: string) => row[header.indexOf(title)]!;
@@ -141,9 +141,23 @@ describe('tables', () => {
     expect(cell('tau of MS, at the end')).toBe('1.00 (1.00 to 1.00)');
     expect(cell('tau of trace, at the end')).toBe('-1.00 (-1.00 to -1.00)');
     expect(cell('tau of MS, at loss 0.5')).toMatch(/^(1\.00|0\.9)/);
-    const counts = rows.find(([title]) => title === 'tau of MS, at the end')!;
-    expect(counts[1]).toBe('2 / 0 / 0'); // three of the rates are in "rate and batch", too
-    expect(rows.find(([title]) => title === 'tau of trace, at the end')![1]).toBe('0 / 2 / 0');
+    const counts = rowsOf(sweepSections.counts!(lines));
+    const counted = (title: string) => counts.find(([name]) => name === title)![1];
+    // Three of the rates are in "rate and batch", too: too few settings for an answer.
+    expect(counted('tau of MS, at the end')).toBe('1 / 0 / 0, ± 0.00');
+    expect(counted('tau of trace, at the end')).toBe('0 / 1 / 0, ± 0.00');
+    expect(counted('tau of trace less that of MS, at the end')).toBe('0 / 1 / 0, ± 0.00');
+    const pooled = rowsOf(sweepSections.pooled!(lines));
+    expect(pooled.find((each) => each[2] === 'gap')![4]).toBe('1.00 (1.00 to 1.00)');
+    expect(sweepInShort(lines)[0]).toContain('with the gap: at the end tau of MS 1.00 to 1.00');
+  });
+
+  test('say how many intervals of MS at equal loss there are before those that lie beside 0', () => {
+    const report = sweepReport(lines);
+    const counted = report.find((line) => /intervals of MS at equal loss/.test(line))!;
+    const listed = report.filter((line) => line.startsWith('- '));
+    expect(listed.length).toBeGreaterThan(0);
+    expect(counted).toMatch(new RegExp(`^${listed.length} of the 6 intervals .* about 0\\.1 would by chance`));
   });
 
   test('count networks that diverged or learned nothing, and say nothing of too few', () => {
@@ -154,51 +168,132 @@ describe('tables', () => {
     expect(sweepSections.sweep!({ ...lines, sweep: [diverged, unlearned, run(base, 3)] })[0]).toMatch(
       /^3 of 580 networks .* 1 of them diverged .* 1 more ended/,
     );
-    expect(sweepSections.answers!({ ...lines, sweep: runs.slice(0, 7) }).join()).toMatch(/too few/);
-    expect(sweepSections.optimizers!(lines)).toEqual(['Fewer than 3 seeds of each are there.']);
+    for (const name of ['counts', 'pooled']) {
+      expect(sweepSections[name]!({ ...lines, sweep: runs.slice(0, 7) }).join()).toMatch(/too few/);
+      const ofThreeSettings = runs.filter(({ rate }) => rate <= 0.03);
+      expect(sweepSections[name]!({ ...lines, sweep: ofThreeSettings }).join()).toMatch(/too few/);
+    }
+    expect(sweepSections.optimizers!(lines)).toEqual(['None of them are there.']);
   });
 
-  test('compare optimizers with the base of the same seed', () => {
+  test('compare optimizers with the base of the same seed, in intervals from five seeds on', () => {
     const [, , , sam] = factors.optimizer!;
-    const shuffled = [1, 2, 3].flatMap((seed) => {
-      const better = run(base, seed).snapshots.map((look) => ({ ...look, testAccuracy: look.testAccuracy + 0.05 }));
-      return [run(base, seed, { ratio: 0.2 }), run(sam!, seed, { ratio: 0.2, snapshots: better })];
-    });
-    const rows = rowsOf(sweepSections.optimizers!({ ...lines, sweep: shuffled }));
-    expect(rows.slice(2).map((row) => [row[1], row[2], row[4]])).toEqual([
-      ['momentum', '3', '-'],
-      ['SAM, 0.05', '3', '5.0 (5.0 to 5.0)'],
+    const of = (seeds: readonly number[]) => {
+      const shuffled = seeds.flatMap((seed) => {
+        const better = run(base, seed).snapshots.map((look) => ({ ...look, testAccuracy: look.testAccuracy + 0.05 }));
+        return [run(base, seed, { ratio: 0.2 }), run(sam!, seed, { ratio: 0.2, snapshots: better })];
+      });
+      const rows = rowsOf(sweepSections.optimizers!({ ...lines, sweep: shuffled }));
+      return rows.slice(2).map((row) => [row[1], row[2], row[4]]);
+    };
+    expect(of([1, 2, 3, 4, 5])).toEqual([
+      ['momentum', '5', '-'],
+      ['SAM, 0.05', '5', '5.0 (5.0 to 5.0)'],
     ]);
+    expect(of([1, 2, 3, 4])[1]).toEqual(['SAM, 0.05', '4', '-']);
   });
 });
 
-test('what the page says of learning rates, batches and optimizers holds of its counts', () => {
+describe('what the page says', () => {
   const text = readFileSync(page, 'utf8');
-  expect(text.replace(/\s+/g, ' ')).toContain(
-    'no more closely than the training loss does, and at equal loss only in the few cases',
-  );
-  const counts = (title: string) =>
-    [...text.matchAll(/^\| (.+?) \| (\d+ \/ \d+ \/ \d+) \| (\d+ \/ \d+ \/ \d+) \| (\d+ \/ \d+ \/ \d+) \|$/gm)]
-      .find((row) => row[1] === title)!
-      .slice(2)
-      .map((cell) => cell.split(' / ').map(Number) as [number, number, number]);
-  for (const [above, below, open] of counts('size of tau of MS less that of training loss, at the end')) {
-    expect(above / (above + below + open)).toBeLessThanOrEqual(0.125);
-  }
-  // What it says of the cases that are listed.
-  const listed = (what: string) =>
-    [...text.matchAll(/^- (.*), with the (?:test loss|test error): tau of MS, at loss \S+: (\S+) /gm)]
-      .filter(([, each]) => each === what)
-      .map(([, , tau]) => Math.sign(Number(tau)));
-  expect(new Set(listed('digits, 0.2 shuffled, optimizer'))).toEqual(new Set([1]));
-  for (const dataset of ['MNIST', 'digits']) {
-    expect(new Set(listed(`${dataset}, 0 shuffled, learning rate`))).toEqual(new Set([-1]));
-  }
-  for (const name of ['MS', 'trace']) {
-    for (const level of [0.5, 0.1]) {
-      for (const [above, below, open] of counts(`tau of ${name}, at loss ${level}`)) {
-        expect(above / (above + below + open)).toBeLessThanOrEqual(0.25);
+  const prose = text.replace(/\s+/g, ' ');
+  const rows = text
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.slice(2, -2).split(' | '));
+  /** A cell as "0.14 (0.08 to 0.21), 55". */
+  const interval = (cell: string) => {
+    const [, value, low, high] = cell.match(/^(-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\)/)!.map(Number);
+    return { value: value!, low: low!, high: high! };
+  };
+  const headerOf = (title: string) => rows.find((row) => row.includes(title))!;
+
+  test('of settings holds of its counts', () => {
+    const counts = (title: string) =>
+      rows
+        .find((row) => row[0] === title)!
+        .slice(1)
+        .map((cell) => cell.match(/\d+/g)!.slice(0, 3).map(Number) as [number, number, number]);
+    expect(prose).toContain(
+      'With the test loss and the test error MS in no case goes along more closely than the training loss',
+    );
+    for (const name of ['MS', 'trace']) {
+      const [gap, ...tests] = counts(`tau of ${name} less that of training loss, at the end`);
+      expect(gap![0]).toBeGreaterThan(1);
+      expect(gap![1]).toBe(0);
+      for (const [above, below, open] of tests) {
+        expect(above).toBe(0);
+        expect(below).toBeGreaterThan(1);
+        expect(open).toBeGreaterThan((above + below + open) / 2); // "most are open"
       }
     }
-  }
+    expect(prose).toContain('its tau differs from that of MS in none');
+    expect(counts('tau of trace less that of MS, at the end').map(([above, below]) => above + below)).toEqual([
+      0, 0, 0,
+    ]);
+  });
+
+  test('of all settings holds of its rows', () => {
+    const header = headerOf('with the');
+    const told = (target: string, title: string) =>
+      rows
+        .filter((row) => ['MNIST', 'digits'].includes(row[0]!) && row[2] === target)
+        .map((row) => ({ dataset: row[0]!, shuffled: row[1]!, ...interval(row[header.indexOf(title)]!) }));
+    const isBeside = ({ low, high }: { low: number; high: number }) => low > 0 || high < 0;
+    // "with right labels the flatter networks have the higher test loss on both data sets"
+    const atLoss = told('test loss', 'tau of MS, at loss 0.5');
+    expect(atLoss.filter(({ high }) => high < 0).map(({ dataset, shuffled }) => [dataset, shuffled])).toEqual([
+      ['MNIST', '0'],
+      ['digits', '0'],
+    ]);
+    expect(atLoss.filter(isBeside)).toHaveLength(2);
+    // "Partial" of the straight line and of the parabola.
+    const straight = 'partial r of log MS, at the end';
+    const parabola = 'partial r of log MS, parabola, at the end';
+    for (const target of ['test loss', 'test error']) {
+      expect(told(target, straight).filter(({ low }) => low > 0)).toEqual([]);
+    }
+    const left = ['gap', 'test loss', 'test error'].flatMap((target) => told(target, parabola).filter(isBeside));
+    expect(left.map(({ dataset, high }) => [dataset, high < 0])).toEqual([
+      ['MNIST', true],
+      ['MNIST', true],
+    ]);
+  });
+
+  test('of optimizers for flat minima holds of its rows', () => {
+    const header = headerOf('more than momentum, points');
+    for (const dataset of ['MNIST', 'digits']) {
+      const row = (optimizer: string) => rows.find((each) => each[0] === dataset && each[1] === optimizer)!;
+      const sharpness = (optimizer: string) => Number(row(optimizer)[header.indexOf('MS')]);
+      for (const optimizer of ['SAM, 0.05', 'ASAM, 0.5', 'penalty, 0.003']) {
+        expect(interval(row(optimizer)[header.indexOf('more than momentum, points')]!).low).toBeGreaterThan(0);
+        expect(sharpness(optimizer)).toBeLessThan(sharpness('momentum'));
+      }
+    }
+  });
+
+  // Of networks with shuffled labels, when their correlations are there.
+  test('of shuffled labels holds of the MLPs', () => {
+    const header = rows.find((row) => row.includes('less that of training loss')) ?? [];
+    const of = (measure: string, title: string) => {
+      const row = rows.find((each) => each[0] === 'MLP' && each[1] === measure && each.length === header.length);
+      return row && interval(row[header.indexOf(title)]!);
+    };
+    const more = of('Minimum Sharpness', 'less that of training loss');
+    if (more) {
+      expect(of('Minimum Sharpness', "Kendall's tau")!.low).toBeGreaterThan(0);
+      expect(prose).toContain('within 0.1 of tau for the MLPs');
+      expect(Math.max(-more.low, more.high)).toBeLessThanOrEqual(0.1);
+      expect(of('trace of the Hessian', 'less that of training loss')!.low).toBeGreaterThan(0);
+      expect(of('Minimum Sharpness', 'the same, parabola')!.low).toBeGreaterThan(0);
+      const straight = of('Minimum Sharpness', 'r of logs, partial')!;
+      expect(straight.low < 0 && straight.high > 0).toBe(true);
+      const atLoss = rows.filter((row) => row[1] === 'Minimum Sharpness' && row.length === 7);
+      expect(atLoss.length).toBeGreaterThan(0);
+      for (const cell of atLoss.flatMap((row) => row.slice(2))) {
+        expect(interval(cell).value).toBeGreaterThan(0);
+      }
+      expect(Number(text.match(/^- \d+ MLPs with .*; trace less MS \S+ \((\S+) to /m)![1])).toBeGreaterThan(0);
+    }
+  });
 });
