@@ -89,7 +89,7 @@ describe('options that there are not', () => {
       'lambda, model, every, samples, columns, loss, seed',
       (options) => sharpnessPenalty(tf.train.sgd(0.1), options),
     ],
-    ['tensorBoardWriter', 'prefix', (options) => tensorBoardWriter('/nowhere/at/all', options)],
+    ['tensorBoardWriter', 'prefix, purge', (options) => tensorBoardWriter('/nowhere/at/all', options)],
     [
       'minimumSharpness',
       `data, every, name, initialStep, verbose, ${ofMeasuring}, model`,

@@ -195,6 +195,23 @@ function atLevels(
   return rows.length === 0 ? tooFew : table(['', 'measure', ...levels.map(name)], rows);
 }
 
+/** How much larger the tau of a measure with the gap is than that of MS. */
+const lessThatOfMs = (looks: readonly Look[], column: Column) =>
+  withInterval(looks, (of) => withGap(of, column, kendall) - withGap(of, own[0]!, kendall));
+
+/** Earlier measures that rescaling leaves as they are. */
+function rivals(lines: Lines, architecture: string): string {
+  const told = columnsOf(lines.runs)
+    .filter(({ title }) => ['normalized sharpness', 'path norm'].includes(title))
+    .map((column) => ({ column, looks: endsOf(lines, architecture, column) }))
+    .filter(({ looks }) => looks.length >= FEWEST)
+    .map(
+      ({ column, looks }) =>
+        `${column.title} ${withInterval(looks, (of) => withGap(of, column, kendall))}, less MS ${lessThatOfMs(looks, column)}`,
+    );
+  return told.length === 0 ? '' : ` Tau of the ${told.join('; of the ')}.`;
+}
+
 /** The figures of the answer at the top of the page. */
 function short(lines: Lines): string[] {
   const [ms, trace, loss] = own as [Column, Column, Column];
@@ -224,7 +241,7 @@ function short(lines: Lines): string[] {
       : [
           `- ${looks.length} ${architecture}s with more and fewer shuffled labels, at the end, with the gap: tau of MS ${tau(ms)}, of the ` +
             `trace ${tau(trace)}, of the training loss ${tau(loss)}; trace less MS ` +
-            `${withInterval(looks, (of) => withGap(of, trace, kendall) - withGap(of, ms, kendall))}. Partial r of log MS, without what ` +
+            `${lessThatOfMs(looks, trace)}.${rivals(lines, architecture)} Partial r of log MS, without what ` +
             `goes along with the log loss in a straight line, ${atFixedLoss(looks, ms, partial)}, or in a parabola, ` +
             `${atFixedLoss(looks, ms, partialOfParabola)}.${levelled}`,
         ];

@@ -272,28 +272,34 @@ describe('what the page says', () => {
     }
   });
 
-  // Of networks with shuffled labels, when their correlations are there.
-  test('of shuffled labels holds of the MLPs', () => {
-    const header = rows.find((row) => row.includes('less that of training loss')) ?? [];
-    const of = (measure: string, title: string) => {
-      const row = rows.find((each) => each[0] === 'MLP' && each[1] === measure && each.length === header.length);
-      return row && interval(row[header.indexOf(title)]!);
+  test('of shuffled labels holds of both kinds of networks', () => {
+    const header = rows.find((row) => row.includes('less that of training loss'))!;
+    const of = (architecture: string, measure: string, title: string) => {
+      const isIt = (each: readonly string[]) => each[0] === architecture && each[1] === measure;
+      const row = rows.find((each) => isIt(each) && each.length === header.length)!;
+      return interval(row[header.indexOf(title)]!);
     };
-    const more = of('Minimum Sharpness', 'less that of training loss');
-    if (more) {
-      expect(of('Minimum Sharpness', "Kendall's tau")!.low).toBeGreaterThan(0);
-      expect(prose).toContain('within 0.1 of tau for the MLPs');
-      expect(Math.max(-more.low, more.high)).toBeLessThanOrEqual(0.1);
-      expect(of('trace of the Hessian', 'less that of training loss')!.low).toBeGreaterThan(0);
-      expect(of('Minimum Sharpness', 'the same, parabola')!.low).toBeGreaterThan(0);
-      const straight = of('Minimum Sharpness', 'r of logs, partial')!;
-      expect(straight.low < 0 && straight.high > 0).toBe(true);
-      const atLoss = rows.filter((row) => row[1] === 'Minimum Sharpness' && row.length === 7);
-      expect(atLoss.length).toBeGreaterThan(0);
-      for (const cell of atLoss.flatMap((row) => row.slice(2))) {
-        expect(interval(cell).value).toBeGreaterThan(0);
+    const isOpen = ({ low, high }: { low: number; high: number }) => low < 0 && high > 0;
+    for (const architecture of ['MLP', 'LeNet']) {
+      const ms = (title: string) => of(architecture, 'Minimum Sharpness', title);
+      expect(ms("Kendall's tau").low).toBeGreaterThan(0);
+      expect(isOpen(ms('less that of training loss'))).toBe(true);
+      expect(ms('the same, parabola').low).toBeGreaterThan(0);
+      for (const measure of ['trace of the Hessian', 'normalized sharpness', 'Frobenius norm', 'path norm']) {
+        expect(of(architecture, measure, "Kendall's tau").value).toBeGreaterThan(ms("Kendall's tau").value);
       }
-      expect(Number(text.match(/^- \d+ MLPs with .*; trace less MS \S+ \((\S+) to /m)![1])).toBeGreaterThan(0);
+      for (const measure of ['largest eigenvalue', 'largest eigenvalue, balanced', 'adaptive sharpness']) {
+        expect(of(architecture, measure, "Kendall's tau").value).toBeLessThan(ms("Kendall's tau").value);
+      }
+      const line = text.match(new RegExp(`^- \\d+ ${architecture}s with .*$`, 'm'))![0];
+      for (const what of ['trace less MS', 'normalized sharpness [^,]*, less MS']) {
+        expect(Number(line.match(new RegExp(`${what} \\S+ \\((\\S+) to`))![1])).toBeGreaterThan(0);
+      }
+      const atLoss = rows.find((row) => row[0] === architecture && row[1] === 'Minimum Sharpness' && row.length === 7)!;
+      for (const cell of atLoss.slice(2)) {
+        expect(interval(cell).low).toBeGreaterThan(0);
+      }
     }
+    expect(isOpen(of('MLP', 'Minimum Sharpness', 'r of logs, partial'))).toBe(true);
   });
 });
