@@ -12,6 +12,8 @@ export interface CheckpointName {
 
 /** Words that a step stands behind, those that tell most first: of `epoch=3-step=500` it is 500. The e of e2e is none. */
 const wordsBefore = ['step', 'iteration|iter|it', 'epoch|ep|(?<!\\d)e', 'checkpoint|chkpt|ckpt|cp'];
+/** A folder that is of a step, and of nothing else: `ep50_bs32` is a training. */
+const stepsAlone = new RegExp(`^(?:(?:${wordsBefore.join('|')})s?[-_=. ]?\\d+[-_ ]?)+$`, 'i');
 /** Words that a step stands before. */
 const wordsBehind = ['step', 'iteration|iter', 'epoch'];
 /** A day, perhaps with its time. */
@@ -19,10 +21,12 @@ const date =
   /(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?:[-T_ .]?\d\d[-_:.h]?\d\d(?:[-_:.m]?\d\d)?(?:[-.]\d{3})?Z?)?(?!\d)/g;
 /** Seconds or milliseconds since 1970, from 2001 on. */
 const instant = /(?<!\d)1\d{9}(?:\d{3})?(?!\d)/g;
-/** As of learning rates: 1e-5. */
+/** Learning rates and weight decays, also as lr1e4, whose e is no epoch. */
+const rate = /(?<![a-z])(?:lr|wd)[-_=. ]?\d+(?:\.\d+)?(?:e[-+]?\d+)?/gi;
+/** As of other rates: 1e-5. */
 const power = /\d+(?:\.\d+)?e[-+]\d+/gi;
 /** Numbers that stay the same while a network is trained: they tell trainings from each other. */
-const staying = numberOf('fold|seed|trial|run|version|batch[-_ ]?size|bs|lr|per[-_ ]?epoch');
+const staying = numberOf('fold|seed|trial|run|version|batch[-_ ]?size|bs|per[-_ ]?epoch');
 /** Numbers that change, and are no step. */
 const changing = numberOf('loss|acc|accuracy');
 /** The batch of a training, or the size of each: a step where there is no other. */
@@ -40,8 +44,8 @@ const NONE = '|';
  * whole number that stands by itself: 12 of `weights.12-0.34.keras` and of `model-v2-0012.keras`. Dates, losses and what stays the same in a
  * training, such as a seed, are none. Where it is not known which number is the step, checkpoints are counted.
  *
- * A name without a number that changes may be one of several that are saved together: then the step is the number behind a word in the name
- * of a folder around it, 12 of `epoch-12/generator.keras`. Else it is written again and again, as `best.keras` is: a run of its own.
+ * A name without a number that changes may be one of several that are saved together: then the step is that of a folder around it which has
+ * no other name, 12 of `epoch-12/generator.keras`. Else it is written again and again, as `best.keras` is: a run of its own.
  *
  * @param folder that is watched: names above it do not count.
  */
@@ -56,7 +60,7 @@ export function checkpointName(folder: string, path: string): CheckpointName {
     return { run: runWithout(last), ...own };
   }
   for (let place = last - 1; place >= 0; place--) {
-    const found = numberBehind(wordsBefore, withoutOthers(names[place]!));
+    const found = stepsAlone.test(names[place]!) ? numberBehind(wordsBefore, names[place]!) : undefined;
     if (found?.step !== undefined) {
       return { run: runWithout(place), ...found };
     }
@@ -92,7 +96,7 @@ const inWords = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1-$2');
 
 /** Without the numbers that are no step, dates first. */
 const withoutOthers = (name: string) =>
-  [date, instant, power, staying, changing].reduce((rest, each) => rest.replace(each, NONE), inWords(name));
+  [date, instant, rate, power, staying, changing].reduce((rest, each) => rest.replace(each, NONE), inWords(name));
 
 function numberOf(words: string): RegExp {
   return new RegExp(`(?<![a-z])(?:${words})[-_=. ]?\\d+(?:\\.\\d+)?`, 'gi');

@@ -182,6 +182,10 @@ function lackOf(path: string, size: number): string | undefined {
     } finally {
       closeSync(descriptor);
     }
+    // Until HDF5 closes a file, the end that stands in it may be one of before.
+    if (!isArchive && isHdf5(bytes) && endOfHdf5(bytes) < size) {
+      return 'it is still being written, or has bytes behind its end';
+    }
     isWhole = isArchive ? bytes.readUInt32LE(0) === 0x06054b50 : isHdf5(bytes) && endOfHdf5(bytes) <= size;
   } catch {
     return 'it cannot be read';

@@ -89,17 +89,32 @@ const keyOf = (model: string, savedMs: number | undefined) => `${resolve(model)}
 function stepsOfRuns(folder: string, lines: readonly Line[], say: (line: string) => void) {
   const last = new Map<string, number>();
   const told = new Map<string, string>();
-  const note = (run: string, step: number) => last.set(run, Math.max(step, last.get(run) ?? -1));
-  for (const { run = '', step } of lines) {
+  /** By run and step, the checkpoint. */
+  const places = new Map<string, string>();
+  const shared = new Set<string>();
+  const note = (run: string, step: number, path: string) => {
+    last.set(run, Math.max(step, last.get(run) ?? -1));
+    const key = `${step} ${run}`;
+    const before = places.get(key);
+    places.set(key, path);
+    return before !== undefined && resolve(before) !== resolve(path) ? before : undefined;
+  };
+  for (const { run = '', step, model = '' } of lines) {
     if (step !== undefined) {
-      note(run, step);
+      note(run, step, model);
     }
   }
   return {
     of(path: string): { readonly run: string; readonly step: number } {
       const { run, step: named, how } = checkpointName(folder, path);
       const step = named ?? (last.get(run) ?? -1) + 1;
-      note(run, step);
+      const other = note(run, step, path);
+      if (other !== undefined && !shared.has(run)) {
+        shared.add(run);
+        say(
+          `${path}: step ${step} is that of ${other}, too, of which reports keep the later: give each a number of its own, or a folder`,
+        );
+      }
       if (told.get(run) !== how) {
         told.set(run, how);
         say(`${path}${run === '' ? '' : `, run '${run}'`}: step ${step}, ${how}`);

@@ -80,6 +80,16 @@ test.each<[path: string, run: string, step: number | undefined]>([
   ['step_500k.keras', '', undefined],
   ['fold_3_checkpoint.keras', 'fold_3_checkpoint', undefined],
   ['fold_3_checkpoint_12.keras', '', 12],
+  // Learning rates, as in base_cosine_lr5e4_drop0.4.
+  ['lr5e4_bs32_0005.keras', '', 5],
+  ['lr3e4_0005.keras', '', 5],
+  ['lr2e4_epoch_10.keras', '', 10],
+  ['epoch_12_lr1e3.keras', '', 12],
+  ['adam_lr3e4_bs64/model.keras', 'adam_lr3e4_bs64/model', undefined],
+  ['lr1e3_seed1/best.keras', 'lr1e3_seed1/best', undefined],
+  ['ep50_bs32/best.keras', 'ep50_bs32/best', undefined],
+  ['exp-e2/best.keras', 'exp-e2/best', undefined],
+  ['epoch=3-step=500/generator.keras', 'generator', 500],
   // Numbers that change without a step.
   ['batch-500/model.json', '', 500],
   ['batch_100.keras', '', 100],

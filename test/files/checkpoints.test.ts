@@ -31,7 +31,7 @@ test('whole ones, those on their way, and those that are none; by time and then 
   }
   truncateSync(folder.at('run', 'b.hdf5'), 30_000);
   writeFileSync(folder.at('run', 'c.h5'), '');
-  // Damaged, and one with bytes behind its end, which measure reads.
+  // Damaged, and one that says that it ends before it does, as HDF5 does until it closes a file.
   writeFileSync(folder.at('run', 'd.h5'), Buffer.from('\x89HDF\r\n\x1a\n\x01'.padEnd(60, '\xff'), 'latin1'));
   cpSync('test/fixtures/keras-h5/chain-keras2.h5', folder.at('run', 'e.h5'));
   appendFileSync(folder.at('run', 'e.h5'), 'more');
@@ -62,7 +62,7 @@ test('whole ones, those on their way, and those that are none; by time and then 
     'b.hdf5': 'it is cut off',
     'c.h5': 'it is cut off',
     'd.h5': 'it is cut off',
-    'e.h5': undefined,
+    'e.h5': 'it is still being written, or has bytes behind its end',
     'cut/model.json': "'weights.bin' is cut off",
     'bare/model.json': "'weights.bin' is not there",
     'text/model.json': 'it is no JSON',

@@ -119,13 +119,6 @@ test('pairs that both have drawn make the error, unless they are too few', () =>
     paired: true,
     differenceError: standardError,
   });
-  // One that is exact has drawn none.
-  const exact: DrawnValues = { places: [], inclusion: [], values: [] };
-  const oneExact = new Map([...drawn, ['a', exact] as const]);
-  expect(compareReadings(new Map([...readings, ['a', reading(40)] as const]), oneExact)[1]).toMatchObject({
-    paired: false,
-    differenceError: 1,
-  });
   expect(flattest(readings, none).names).toEqual(['a', 'b']);
   expect(flattest(readings, drawn).names).toEqual(['a']);
   const few = new Map(

@@ -85,6 +85,19 @@ async function run(path: string, options: WatchCommandOptions) {
   return { out: printed, notes, complaints };
 }
 
+test('two checkpoints of one step are told, once a run', async () => {
+  for (const name of ['epoch-1-batch-500', 'epoch-1-batch-1000', 'epoch-2-batch-500', 'epoch-2-batch-1000']) {
+    await saveModel(denseModel(), folder.at('shared', name), { loss: 'mse' });
+  }
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+  await run(folder.at('shared'), {});
+  const notes = error.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('too, of which'));
+  error.mockRestore();
+  expect(notes).toEqual([
+    expect.stringMatching(/epoch-1-batch-\d+\/model\.json: step 1 is that of \S+epoch-1-batch-\d+\/model\.json, too/),
+  ]);
+});
+
 test('lines on standard output, and steps that are counted on', async () => {
   await saveModel(denseModel(), folder.at('two', 'best'), { loss: 'mse' });
   await saveModel(denseModel(), folder.at('two', 'e7'), { loss: 'mse' });
