@@ -205,6 +205,8 @@ describe.skipIf(!hasChromium && !process.env.CI)('the files for pages without a 
       timeout: 120_000,
     });
     await tab.locator('summary').click();
+    // The table is filled when it is opened, which the page hears of a moment later.
+    await tab.locator('tbody tr').nth(19).waitFor();
     const rows = await tab.locator('tbody tr').allTextContents();
     const canvases = await tab.locator('canvas').count();
     const values = await tab.locator('.runs .value').textContent();

@@ -38,7 +38,7 @@ describe('the tarball', () => {
       dist: /(\.(js|d\.ts)(\.map)?|\.LICENSE\.txt)$/,
       src: /\.(ts|proto)$/,
       docs: /\.(md|png|svg)$/,
-      examples: /\.(html|ts|md|svg|yml)$/,
+      examples: /(\.(html|ts|md|svg|yml)|\/Dockerfile)$/,
       benchmarks: /\.(md|svg)$/,
     };
     const odd = project.files.filter((path) => folders.test(path) && !kinds[path.split('/')[0]].test(path));
