@@ -209,7 +209,8 @@ function cases({ sweep: runs }: Lines): Case[] {
   );
 }
 
-const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
+/** A coefficient; '-' where there is none. */
+export const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
 const withInterval = ({ value, low, high }: Answer) => `${signed(value)} (${signed(low)} to ${signed(high)})`;
 
 /** All answers, by target and case: undefined where they were not asked for, or too few networks have one. */

@@ -6,7 +6,7 @@ import { type AtLevel, atAccuracy, atLoss, type Column, gapOf } from './levels.j
 import type { Lines, Look, Run } from './lines.js';
 import { NOISE } from './measures.js';
 import { architectures } from './networks.js';
-import { sweepInShort, sweepSections } from './sweep-tables.js';
+import { signed, sweepInShort, sweepSections } from './sweep-tables.js';
 
 /** Losses and accuracies that networks are compared at. */
 export const LOSSES = [1, 0.3, 0.1, 0.03, 0.01] as const;
@@ -48,7 +48,6 @@ function columnsOf(runs: readonly Run[]): Column[] {
 
 const last = ({ snapshots }: Run) => snapshots.at(-1)!;
 
-const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
 const withInterval = <T>(things: readonly T[], compute: (of: readonly T[]) => number) => {
   const [low, high] = bootstrap(things, compute);
   return `${signed(compute(things))} (${signed(low)} to ${signed(high)})`;

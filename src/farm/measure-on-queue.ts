@@ -11,6 +11,7 @@ import {
   type Farm,
   known,
   LAST_PRIORITY,
+  LOT,
   mergeId,
   openFarm,
   otherVersions,
@@ -33,9 +34,6 @@ export interface QueueOptions {
   /** Called once all that is to be measured is in the queue. */
   readonly onSubmitted?: () => void;
 }
-
-/** So many models are put into the queue at once. */
-const LOT = 50;
 
 /** How long no worker is there before it is said, in ms. */
 const PATIENCE = 5000;

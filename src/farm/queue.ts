@@ -22,6 +22,9 @@ export interface JobData {
   readonly index?: number;
 }
 
+/** So many models are put into the queue at once. */
+export const LOT = 50;
+
 /** The greatest priority that there is; 1 comes first. */
 export const LAST_PRIORITY = 1_000_000;
 
@@ -117,8 +120,8 @@ export async function countKnown({ redis }: Farm, ids: readonly string[]): Promi
  */
 export async function submit(farm: Farm, planned: readonly PlannedCheckpoint[], priority: number): Promise<void> {
   const { queue, flows } = farm;
-  for (let at = 0; at < planned.length; at += 50) {
-    const lot = planned.slice(at, at + 50);
+  for (let at = 0; at < planned.length; at += LOT) {
+    const lot = planned.slice(at, at + LOT);
     const readings = await known<MergedReading>(
       farm,
       lot.map(({ id }) => mergeId(id)),

@@ -11,7 +11,7 @@ import {
 } from './webgpu.js';
 
 /** Bytes that a number takes on a GPU, whatever its type. */
-const FLOAT_BYTES = 4;
+export const FLOAT_BYTES = 4;
 
 /**
  * Follows the highest number of tensor bytes above what was there before, or of bytes in buffers of a WebGPU device where these are

@@ -5,7 +5,7 @@ import { columnsOf, curvedHeads, deltasOf, exponentsOf, type Head } from '../../
 import type { Parameter } from '../../network/layers/operation.js';
 import { maximaFirst } from '../../network/maxima-first.js';
 import { planSteps, recording } from '../../network/tape.js';
-import { gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
+import { FLOAT_BYTES, gaugedTidy, loadOf, memoryGauge } from '../../tfjs/memory-gauge.js';
 import {
   type Between,
   type ChunkedPass,
@@ -19,9 +19,6 @@ import {
 import { inTurns, turnWhereDue } from '../event-loop.js';
 import { rememberInputs } from '../hutchinson/weight-gradients.js';
 import { squaredGradients } from './squared-gradients.js';
-
-/** Bytes that a number takes. */
-const FLOAT_BYTES = 4;
 
 /** The diagonal of the Gauss-Newton matrix, for one model and loss. */
 export interface DiagonalKernel {

@@ -47,6 +47,19 @@ export interface Variance {
   readonly items: number;
 }
 
+/** beta = sum_i (1 - pi_i) y_i / pi_i / sum_i (1 - pi_i), of the items that are not certain; 0 where all are. */
+export function meanOfUncertain({ values, inclusion }: Stratum): number {
+  let weight = 0;
+  let weighted = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (inclusion[i] < 1) {
+      weight += 1 - inclusion[i];
+      weighted += ((1 - inclusion[i]) * values[i]) / inclusion[i];
+    }
+  }
+  return weight > 0 ? weighted / weight : 0;
+}
+
 /**
  * Variance of `estimateTotal` for a sample of fixed size with unequal probabilities (Hajek's approximation). With
  * e_i = y_i / pi_i, q_i = 1 - pi_i and beta = sum q e / sum q over the n uncertain items:
@@ -56,18 +69,11 @@ export interface Variance {
  * Where the uncertain items have no spread at all, or there are none, it is 0.
  */
 export function varianceOfTotal({ values, inclusion }: Stratum): Variance {
-  let weight = 0;
-  let weighted = 0;
-  for (let i = 0; i < values.length; i++) {
-    if (inclusion[i] < 1) {
-      weight += 1 - inclusion[i];
-      weighted += ((1 - inclusion[i]) * values[i]) / inclusion[i];
-    }
-  }
+  const beta = meanOfUncertain({ values, inclusion });
   const v: number[] = [];
   for (let i = 0; i < values.length; i++) {
     if (inclusion[i] < 1) {
-      v.push((1 - inclusion[i]) * (values[i] / inclusion[i] - weighted / weight) ** 2);
+      v.push((1 - inclusion[i]) * (values[i] / inclusion[i] - beta) ** 2);
     }
   }
   return varianceOfItems(v);

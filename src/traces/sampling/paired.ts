@@ -1,4 +1,4 @@
-import { errorOfSum, type TotalError, varianceOfItems } from './horvitz-thompson.js';
+import { errorOfSum, meanOfUncertain, type TotalError, varianceOfItems } from './horvitz-thompson.js';
 
 /** What was drawn from a list, by place in it: each item has the same random number whoever draws. */
 export interface DrawnValues {
@@ -41,13 +41,7 @@ export function errorOfDifference(one: DrawnValues, other: DrawnValues): TotalEr
 
 /** Of the items that are not certain: y_i / pi_i - beta. */
 function deviations({ places, values, inclusion }: DrawnValues): Map<number, { pi: number; e: number }> {
-  let weight = 0;
-  let weighted = 0;
-  for (const [i, pi] of inclusion.entries()) {
-    weight += 1 - pi;
-    weighted += ((1 - pi) * values[i]) / pi;
-  }
-  const beta = weight > 0 ? weighted / weight : 0;
+  const beta = meanOfUncertain({ values, inclusion });
   return new Map(
     places.flatMap((place, i) => {
       const pi = inclusion[i];
