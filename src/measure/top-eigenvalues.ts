@@ -179,6 +179,8 @@ function scaleErrors({ traces, minimum, errorOf }: Estimate, symmetry: ScaleSymm
       return Number.isFinite(change) ? change : 0;
     });
   });
-  return ({ ofBlocks }: EstimatedEigenvalue) =>
-    errorOf(moved.map((changes) => changes.reduce((sum, change, a) => sum - 2 * change * ofBlocks[a], 0)));
+  return (eigenvalue: EstimatedEigenvalue) => {
+    const ofBlocks = eigenvalue.ofBlocks();
+    return errorOf(moved.map((changes) => changes.reduce((sum, change, a) => sum - 2 * change * ofBlocks[a], 0)));
+  };
 }

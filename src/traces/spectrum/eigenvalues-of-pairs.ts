@@ -16,8 +16,8 @@ export interface EstimatedEigenvalue {
   readonly value: number;
   /** Of `value`, by the choice of the pairs, and of the samples of a part: the root of the mean square, with what it lies off on average. */
   readonly error: TotalError;
-  /** v^T G_b v of each block, for the eigenvector v of length 1 at the scales at hand: they add up to `value`. */
-  readonly ofBlocks: readonly number[];
+  /** v^T G_b v of each block, for the eigenvector v of length 1 at the scales at hand: they add up to `value`. Found when asked for. */
+  readonly ofBlocks: () => readonly number[];
 }
 
 /** Eigenvectors beside those wanted, for what they do to these. */
@@ -62,6 +62,7 @@ export function eigenvaluesOfPairs(
       addScaled(matrix, ofBlock, roots, factors[b]);
     }
   });
+  mirror(matrix, pairs);
   const all = topEigenpairs(matrix, pairs, count, NEIGHBOURS);
   const found = all.slice(0, count);
   const errorOf = errorsOfSums(drawn, pairs);
@@ -78,7 +79,7 @@ export function eigenvaluesOfPairs(
           errorOf(() => 0),
           ROUNDING * trace,
         ),
-        ofBlocks: products.map(() => 0),
+        ofBlocks: () => products.map(() => 0),
       };
     }
     const error = errorOf((i) => value * vector[i] ** 2);
@@ -96,15 +97,10 @@ export function eigenvaluesOfPairs(
     return {
       value,
       error: withOffset(error, Math.max(push.up, push.down)),
-      ofBlocks: products.map((ofBlock, b) =>
-        factors[b] > 0
-          ? factors[b] *
-            quadraticForm(
-              ofBlock,
-              vector.map((each, i) => each * roots[i]),
-            )
-          : 0,
-      ),
+      ofBlocks: () => {
+        const weighed = vector.map((each, i) => each * roots[i]);
+        return products.map((ofBlock, b) => (factors[b] > 0 ? factors[b] * quadraticForm(ofBlock, weighed) : 0));
+      },
     };
   });
 }
@@ -149,29 +145,35 @@ function withOffset(error: TotalError, offset: number): TotalError {
   };
 }
 
-/** Adds factor r_i r_j a_ij. The larger half is rounded as the smaller one, so that the matrix stays symmetric. */
+/** Adds factor r_i r_j a_ij on and below the diagonal. */
 function addScaled(matrix: Float64Array, a: Float32Array, roots: readonly number[], factor: number): void {
   const size = roots.length;
   for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) {
-      const product = factor * roots[i] * roots[j] * a[i * size + j];
-      matrix[i * size + j] += product;
-      if (i !== j) {
-        matrix[j * size + i] += product;
-      }
+    const ofRow = factor * roots[i];
+    for (let j = 0, place = i * size; j <= i; j++, place++) {
+      matrix[place] += ofRow * roots[j] * a[place];
     }
   }
 }
 
-/** u^T a u. */
+/** Makes what is above the diagonal what is below it: products that were rounded each in its way become symmetric. */
+function mirror(matrix: Float64Array, size: number): void {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < i; j++) {
+      matrix[j * size + i] = matrix[i * size + j];
+    }
+  }
+}
+
+/** u^T a u, of a symmetric a: what is below its diagonal counts twice. */
 function quadraticForm(a: Float32Array, u: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < u.length; i++) {
-    let ofRow = 0;
-    for (let j = 0; j < u.length; j++) {
-      ofRow += a[i * u.length + j] * u[j];
+    let ofRow = (a[i * u.length + i] * u[i]) / 2;
+    for (let j = 0, place = i * u.length; j < i; j++, place++) {
+      ofRow += a[place] * u[j];
     }
-    sum += u[i] * ofRow;
+    sum += 2 * u[i] * ofRow;
   }
   return sum;
 }

@@ -92,8 +92,13 @@ export async function pairGrams(
     found: ReadonlyMap<Parameter, tf.Tensor>,
   ): Promise<void> {
     const read = [...found].map(async ([parameter, gram]) => {
-      const values = await gram.data();
-      const all = products[parameters.indexOf(parameter)];
+      const values = (await gram.data()) as Float32Array;
+      const b = parameters.indexOf(parameter);
+      if (places.length === pairs) {
+        products[b] = values;
+        return;
+      }
+      const all = products[b];
       places.forEach((i, row) => {
         places.forEach((j, column) => {
           all[i * pairs + j] = values[row * places.length + column];

@@ -49,7 +49,7 @@ it.each(Object.entries(spectra))('finds the largest eigenvalues: %s', (_, values
   expect(found.length).toBe(Math.min(6, size));
   const [largest] = expected as [number];
   found.forEach(({ value, vector }, j) => {
-    expect(Math.abs(value - expected[j]!)).toBeLessThanOrEqual(1e-5 * largest);
+    expect(Math.abs(value - expected[j]!)).toBeLessThanOrEqual(Math.max(1e-5 * expected[j]!, 1e-7 * largest));
     expect(vector.reduce((sum, each) => sum + each * each, 0)).toBeCloseTo(1, 8);
     let most = 0;
     for (let i = 0; i < size; i++) {
