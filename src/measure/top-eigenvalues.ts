@@ -136,8 +136,9 @@ function topEigenvaluesOf(
   isMinibatch: boolean,
 ): Required<Found> {
   const errorOfScales = scaleErrors(estimate, symmetry);
+  const weights = grams.parameters.reduce((sum, { variable }) => sum + variable.read().size, 0);
   const spectrum = (factors: readonly number[], errorOf: typeof errorOfScales): Eigenvalue[] =>
-    eigenvaluesOfPairs(grams, drawn, factors, count).map((each) => {
+    eigenvaluesOfPairs(grams, drawn, factors, Math.min(count, weights)).map((each) => {
       const { value, error } = each;
       const ofScales = errorOf(each);
       return {

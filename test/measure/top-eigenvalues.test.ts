@@ -51,13 +51,13 @@ function gaussNewton(model: tfl.LayersModel, loss: Loss, x: tf.Tensor, factorOf:
 }
 
 /** The largest eigenvalues by orthogonal iteration. */
-function largestEigenvalues(matrix: readonly number[][], count: number): number[] {
+function largestEigenvalues(matrix: readonly number[][], count: number, steps = 100): number[] {
   let vectors = Array.from({ length: Math.min(count + 14, matrix.length) }, (_, b) =>
     matrix.map((_, i) => Math.sin(1 + b * 7.3 + i * (b + 1.7))),
   );
   const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, each, i) => sum + each * b[i]!, 0);
   const times = (v: readonly number[]) => matrix.map((row) => dot(row, v));
-  for (let step = 0; step < 100; step++) {
+  for (let step = 0; step < steps; step++) {
     const next: number[][] = [];
     for (const product of vectors.map(times)) {
       let rest = product;
@@ -74,6 +74,17 @@ function largestEigenvalues(matrix: readonly number[][], count: number): number[
     .map((v) => dot(v, times(v)))
     .sort((a, b) => b - a)
     .slice(0, count);
+}
+
+/** The eigenvector of the largest eigenvalue, where that lies far above all others. */
+function powerIteration(matrix: readonly number[][]): number[] {
+  let v = matrix.map(() => 1);
+  for (let step = 0; step < 50; step++) {
+    const product = matrix.map((row) => row.reduce((sum, each, i) => sum + each * v[i]!, 0));
+    const length = Math.hypot(...product);
+    v = product.map((each) => each / length);
+  }
+  return v;
 }
 
 interface Network {
@@ -190,10 +201,99 @@ describe('of every pair', () => {
         const matrix = gaussNewton(model, network.loss, x, (name) => factors.get(name)!);
         expectSame(valuesOf(balanced), largestEigenvalues(matrix, 4));
       }
-      for (const each of [...given, ...balanced]) {
-        expect(each).toMatchObject({ standardError: 0, reliable: true });
+      for (const { standardError, reliable } of [...given, ...balanced]) {
+        expect(standardError).toBeLessThan(1e-4 * given[0]!.value);
+        expect(reliable).toBe(true);
       }
     });
+  });
+
+  it('are right where one lies far above the others, as of inputs that are not centred', async () => {
+    const wide = {
+      loss: 'meanSquaredError' as const,
+      make: () =>
+        tfl.sequential({ layers: [layers.dense({ units: 2, inputShape: [120], useBias: false, name: 'a' })] }),
+    };
+    const model = wide.make();
+    const x = tf.tidy(() => tf.add(noise([300, 120]), 30));
+    const reading = await measureSharpness(model, x, { loss: wide.loss, eigenvalues: 7 });
+    // Each twice; the mean of the two squares has the Hessian 1.
+    const columns = x.arraySync() as number[][];
+    const covariance = columns[0]!.map((_, i) =>
+      columns[0]!.map((__, j) => columns.reduce((sum, row) => sum + row[i]! * row[j]!, 0) / 300),
+    );
+    // Without the largest, which would take a long iteration for the others.
+    const [top] = largestEigenvalues(covariance, 1) as [number];
+    const direction = powerIteration(covariance);
+    const rest = covariance.map((row, i) => row.map((each, j) => each - top * direction[i]! * direction[j]!));
+    const expected = [top, ...largestEigenvalues(rest, 3, 3000)].flatMap((each) => [each, each]).slice(0, 7);
+    expect(expected[0]! / expected[2]!).toBeGreaterThan(1e4);
+    expect(reading.topEigenvalues!.pairs).toBe(600);
+    reading.topEigenvalues!.given.forEach(({ value, standardError, reliable }, i) => {
+      expect(Math.abs(value - expected[i]!), `${value} for ${expected[i]}`).toBeLessThan(3 * standardError);
+      expect(standardError).toBeLessThan(0.01 * expected[i]!);
+      expect(reliable).toBe(true);
+    });
+    model.dispose();
+    x.dispose();
+  });
+
+  it('are 0 beyond their rank, and no more than there are weights', async () => {
+    const model = tfl.sequential({
+      layers: [layers.dense({ units: 3, inputShape: [5], activation: 'softmax', name: 'a', ...seeded(2) })],
+    });
+    const x = noise([1, 5]);
+    const options = { loss: 'categoricalCrossentropy', eigenvalues: 32 } as const;
+    const { given, balanced } = (await measureSharpness(model, x, options)).topEigenvalues!;
+    // One sample, three classes whose gradients add up to 0; 15 weights and 3 biases.
+    expect(given.map(({ value }) => value > 0)).toEqual(Array.from({ length: 18 }, (_, i) => i < 2));
+    expect(balanced.length).toBe(18);
+    for (const { value, standardError, reliable } of given.slice(2)) {
+      expect(value).toBe(0);
+      expect(standardError).toBeLessThan(1e-6 * given[0]!.value);
+      expect(reliable).toBe(true);
+    }
+    model.dispose();
+    x.dispose();
+  });
+
+  it('call what rounding alone may be 0', async () => {
+    // All samples along one direction: a single eigenvalue, and products in which 10,000 numbers are added up.
+    const model = tfl.sequential({ layers: [layers.dense({ units: 1, inputShape: [10_000], name: 'a' })] });
+    const x = tf.tidy(() => tf.mul(tf.randomNormal([20, 1], 0, 1, 'float32', 4), noise([1, 10_000])));
+    const options = { loss: 'meanSquaredError', eigenvalues: 4 } as const;
+    const { given } = (await measureSharpness(model, x, options)).topEigenvalues!;
+    const [{ value: first }, ...others] = given as [(typeof given)[number], ...typeof given];
+    expect(first).toBeGreaterThan(1000);
+    // The bias has one of its own, by which it is not along the first.
+    for (const { value, standardError } of others.slice(1)) {
+      expect(value).toBeLessThanOrEqual(3 * standardError);
+    }
+    model.dispose();
+    x.dispose();
+  });
+
+  it('of a network that has collapsed are those of its biases', async () => {
+    const model = tfl.sequential({
+      layers: [
+        layers.dense({
+          units: 4,
+          activation: 'relu',
+          inputShape: [5],
+          name: 'a',
+          biasInitializer: tfl.initializers.constant({ value: -9 }),
+        }),
+        layers.dense({ units: 3, activation: 'softmax', name: 'c', ...seeded(3) }),
+      ],
+    });
+    const x = noise([10, 5]);
+    const reading = await measureSharpness(model, x, { loss: 'categoricalCrossentropy', eigenvalues: 3 });
+    expect(reading.collapsed).toBe(true);
+    // diag(p) - p p^T of three equal probabilities.
+    expectSame(valuesOf(reading.topEigenvalues!.given).slice(0, 2), [1 / 3, 1 / 3]);
+    expect(reading.topEigenvalues!.given[2]!.value).toBe(0);
+    model.dispose();
+    x.dispose();
   });
 
   it('at the balanced scale are the same whatever the scales of the layers', async () => {

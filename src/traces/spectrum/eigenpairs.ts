@@ -4,12 +4,14 @@ import { uniforms } from '../sampling/uniform.js';
 export interface Eigenpair {
   readonly value: number;
   readonly vector: Float64Array;
+  /** By how much `value` may be too low, since the iteration has ended: about ||K u - lambda u||^2 over the distance to the next ones. */
+  readonly shortfall: number;
 }
 
-/** Residuals ||K u - lambda u|| below this part of lambda are none, */
-const TOLERANCE = 1e-5;
-/** and those below this part of the largest: it may be rounding alone, in matrices of float32 products. */
-const ROUNDING = 2 ** -24;
+/** Residuals ||K u - lambda u|| below this part of lambda are none: it is right to about the square of that over its distance to the next. */
+const TOLERANCE = 1e-3;
+/** Of the largest eigenvalue, or of the trace: what is smaller may be rounding alone, in matrices of float32 products. */
+export const ROUNDING = 2 ** -24;
 /** Below this part of its length, what is left of a vector beside a basis is rounding. */
 const INDEPENDENT = 1e-10;
 /** Smaller matrices are diagonalised as a whole. */
@@ -19,7 +21,7 @@ const SMALL = 48;
  * The `count` largest eigenvalues of a symmetric positive semidefinite matrix, by falling value, by Rayleigh and Ritz in a block Krylov
  * space: V, K V, K^2 V, ... with a few vectors more in V than eigenvalues are wanted, so that those of several dimensions
  * come as often as they are there. All vectors are kept orthogonal, so that it is as accurate as float64 is. It costs
- * some dozens of products with K.
+ * some dozens of products with K, and some hundreds where eigenvalues fall slowly.
  *
  * Golub, Van Loan, "Matrix Computations", 4th ed., 10.3.6.
  *
@@ -31,7 +33,9 @@ export function topEigenpairs(matrix: Float64Array, size: number, count: number,
   const wanted = Math.min(count, size);
   const given = Math.min(count + beside, size);
   if (size <= SMALL) {
-    return jacobi(matrix.slice(), size).slice(0, given);
+    return jacobi(matrix.slice(), size)
+      .slice(0, given)
+      .map((pair) => ({ ...pair, shortfall: 0 }));
   }
   const block = wanted + 3;
   const uniform = uniforms(0);
@@ -56,7 +60,7 @@ export function topEigenpairs(matrix: Float64Array, size: number, count: number,
       const isFound = ({ value, residual }: (typeof found)[number]) =>
         residual <= Math.max(TOLERANCE * value, ROUNDING * largest);
       if (isComplete || found.slice(0, wanted).every(isFound)) {
-        return found.map(({ value, vector }) => ({ value, vector }));
+        return found.map(({ value, vector }, j) => ({ value, vector, shortfall: shortfallOf(found, j) }));
       }
       nextLook = basis.length + 2 * block;
     }
@@ -64,8 +68,33 @@ export function topEigenpairs(matrix: Float64Array, size: number, count: number,
   }
 }
 
+interface RitzPair extends Omit<Eigenpair, 'shortfall'> {
+  /** ||K u - lambda u||. */
+  readonly residual: number;
+}
+
+/**
+ * A value of Rayleigh and Ritz is never too high. Those that their residuals do not keep apart are taken together: all of them are too low by
+ * no more than R^2 / gap, with the residuals' root sum of squares R and the distance to the next one, and by no more than R.
+ *
+ * Parlett, "The Symmetric Eigenvalue Problem", 11.7.
+ */
+function shortfallOf(found: readonly RitzPair[], j: number): number {
+  const isApart = (one: RitzPair, other: RitzPair) => Math.abs(one.value - other.value) > one.residual + other.residual;
+  let [first, next] = [j, j + 1];
+  while (first > 0 && !isApart(found[first - 1], found[first])) {
+    first--;
+  }
+  while (next < found.length && !isApart(found[next - 1], found[next])) {
+    next++;
+  }
+  const all = Math.hypot(...found.slice(first, next).map(({ residual }) => residual));
+  const gap = next < found.length ? found[next - 1].value - found[next].value : 0;
+  return gap > all ? all ** 2 / gap : all;
+}
+
 /** The eigenvalues in the space of a basis, K's products with which are known. */
-function ritzPairs(basis: readonly Float64Array[], products: readonly Float64Array[], count: number) {
+function ritzPairs(basis: readonly Float64Array[], products: readonly Float64Array[], count: number): RitzPair[] {
   const size = basis.length;
   const projected = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
@@ -96,7 +125,7 @@ function ritzPairs(basis: readonly Float64Array[], products: readonly Float64Arr
  *
  * @param a [size, size], symmetric; it is overwritten.
  */
-function jacobi(a: Float64Array, size: number): Eigenpair[] {
+function jacobi(a: Float64Array, size: number): Omit<Eigenpair, 'shortfall'>[] {
   // Row by row, the eigenvectors.
   const v = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {

@@ -1,6 +1,6 @@
 import { type PairSample, SampledTraces } from '../pairs/sampled-traces.js';
 import type { TotalError } from '../sampling/horvitz-thompson.js';
-import { type Eigenpair, topEigenpairs } from './eigenpairs.js';
+import { type Eigenpair, ROUNDING, topEigenpairs } from './eigenpairs.js';
 import type { PairGrams } from './pair-grams.js';
 
 /** Pairs that were drawn, with the probabilities of that: what an estimate made of them goes by. */
@@ -14,7 +14,10 @@ export interface DrawnPairs extends Pick<PairSample, 'samples' | 'inclusion'> {
 /** An eigenvalue, estimated from pairs. */
 export interface EstimatedEigenvalue {
   readonly value: number;
-  /** Of `value`, by the choice of the pairs, and of the samples of a part: the root of the mean square, with what it lies off on average. */
+  /**
+   * Of `value`, by the choice of the pairs, and of the samples of a part: the root of the mean square, with what it lies off on average,
+   * what pairs that were not drawn may have, and rounding.
+   */
   readonly error: TotalError;
   /** v^T G_b v of each block, for the eigenvector v of length 1 at the scales at hand: they add up to `value`. Found when asked for. */
   readonly ofBlocks: () => readonly number[];
@@ -22,8 +25,8 @@ export interface EstimatedEigenvalue {
 
 /** Eigenvectors beside those wanted, for what they do to these. */
 const NEIGHBOURS = 3;
-/** Of the trace: a smaller eigenvalue may be nothing but the rounding of float32 products. */
-const ROUNDING = 2 ** -24;
+/** Standard errors in half a 95% interval, where nothing was left to chance. */
+const NORMAL = 1.96;
 /** Of fewer pairs drawn at random, those that look reliable are mostly draws that missed the pairs that count. */
 const FEWEST_UNCERTAIN = 50;
 
@@ -34,7 +37,7 @@ const FEWEST_UNCERTAIN = 50;
  *     K_ij = sum_b f_b <g_i, g_j>_b / (N sqrt(pi_i pi_j)).
  *
  * To first order an eigenvalue with the eigenvector u of K is a total over the pairs, lambda = sum_i lambda u_i^2, and has the error of such a
- * total (the linearised, or infinitesimal jackknife, variance). To second order eigenvalues push each other away: the part of the
+ * total (the linearised variance). To second order eigenvalues push each other away: the part of the
  * error between the eigenvectors u and w of two, sqrt(lambda mu) sum_i u_i w_i with the variance S, moves them apart by
  *
  *     (|lambda - mu| - sqrt(max(0, (lambda - mu)^2 - 4 S))) / 2
@@ -43,9 +46,16 @@ const FEWEST_UNCERTAIN = 50;
  * largest come out too high, those with near neighbours above them may come out too low; the larger of the two pushes
  * is in the error. It is not taken off the value, since it is not known well enough for that where neighbours are near.
  *
- * What lies below 2^-24 of the trace of K may be rounding alone: it is given as 0, with that as its error.
+ * All of that is known of pairs that were drawn: a draw that missed the few which have a direction looks sure of it. But pairs are drawn
+ * by their size, so that one that was missed has about the K_ii of those left to chance that were drawn, and along u it would have added
+ * that: the mean of q_i (K_ii - lambda u_i^2) over these, with q_i = 1 - pi_i, is in the error too.
+ *
+ * Rounding is about 2^-24 of the trace of K, and in every error. What lies below twice that may be rounding alone, and is given as 0. So is what
+ * lies beyond the rank of K, which has no more eigenvalues above 0 than there are pairs.
  *
  * @param factors f_b, at least 0.
+ * @param count at most the number of weights.
+ * @returns `count` of them.
  */
 export function eigenvaluesOfPairs(
   grams: PairGrams,
@@ -64,21 +74,17 @@ export function eigenvaluesOfPairs(
   });
   mirror(matrix, pairs);
   const all = topEigenpairs(matrix, pairs, count, NEIGHBOURS);
-  const found = all.slice(0, count);
   const errorOf = errorsOfSums(drawn, pairs);
-  const beyond = diagonalBeyond(matrix, all);
-  let trace = 0;
-  for (let i = 0; i < pairs; i++) {
-    trace += matrix[i * pairs + i];
-  }
-  return found.map(({ value, vector }, j) => {
-    if (!(value > ROUNDING * trace)) {
+  const diagonal = Float64Array.from({ length: pairs }, (_, i) => matrix[i * pairs + i]);
+  const rounding = ROUNDING * diagonal.reduce((sum, each) => sum + each, 0);
+  const beyondAll = beyond(diagonal, all);
+  return Array.from({ length: count }, (_, j) => {
+    const { value, vector, shortfall } = all[j] ?? { value: 0, vector: new Float64Array(pairs), shortfall: 0 };
+    if (!(value > 2 * rounding)) {
+      const none = errorOf(() => 0);
       return {
         value: 0,
-        error: withOffset(
-          errorOf(() => 0),
-          ROUNDING * trace,
-        ),
+        error: withOffset(none, Math.hypot(2 * rounding, unseen(diagonal, drawn))),
         ofBlocks: () => products.map(() => 0),
       };
     }
@@ -93,10 +99,11 @@ export function eigenvaluesOfPairs(
       }
     });
     // All others have next to none of its size.
-    push.up += vector.reduce((sum, each, i) => sum + uncertaintyOf(drawn, i) * each ** 2 * beyond[i], 0);
+    push.up += vector.reduce((sum, each, i) => sum + uncertaintyOf(drawn, i) * each ** 2 * beyondAll[i], 0);
+    const missed = unseen(beyond(diagonal, [all[j]]), drawn);
     return {
       value,
-      error: withOffset(error, Math.max(push.up, push.down)),
+      error: withOffset(error, Math.hypot(Math.max(push.up, push.down), missed, rounding, shortfall)),
       ofBlocks: () => {
         const weighed = vector.map((each, i) => each * roots[i]);
         return products.map((ofBlock, b) => (factors[b] > 0 ? factors[b] * quadraticForm(ofBlock, weighed) : 0));
@@ -126,22 +133,35 @@ function uncertaintyOf({ samples, inclusion, population = samples }: DrawnPairs,
 }
 
 /** The diagonal of a matrix without the part that some of its eigenvectors have in it. */
-function diagonalBeyond(matrix: Float64Array, eigenpairs: readonly Eigenpair[]): Float64Array {
-  const size = Math.round(Math.sqrt(matrix.length));
-  return Float64Array.from({ length: size }, (_, i) => {
-    const known = eigenpairs.reduce((sum, { value, vector }) => sum + value * vector[i] ** 2, 0);
-    return Math.max(0, matrix[i * size + i] - known);
-  });
+function beyond(diagonal: Float64Array, eigenpairs: readonly Eigenpair[]): Float64Array {
+  return diagonal.map((each, i) =>
+    Math.max(0, each - eigenpairs.reduce((sum, { value, vector }) => sum + value * vector[i] ** 2, 0)),
+  );
 }
 
-/** The error of a value that is also off by as much as `offset` on average. */
+/** What one pair that was missed may have: the mean of q_i times these numbers, over the pairs that were left to chance. */
+function unseen(numbers: Float64Array, drawn: DrawnPairs): number {
+  let sum = 0;
+  let count = 0;
+  numbers.forEach((each, i) => {
+    const uncertainty = uncertaintyOf(drawn, i);
+    if (uncertainty > 0) {
+      sum += uncertainty * each;
+      count++;
+    }
+  });
+  return count > 0 ? sum / count : 0;
+}
+
+/** The error of a value that is also off by as much as `offset`. */
 function withOffset(error: TotalError, offset: number): TotalError {
-  const standardError = Math.hypot(error.standardError, offset);
+  const { standardError, margin, uncertain } = error;
+  const all = Math.hypot(standardError, offset);
   return {
     ...error,
-    standardError,
-    margin: error.standardError > 0 ? error.margin * (standardError / error.standardError) : error.margin,
-    reliable: error.reliable && (error.uncertain === 0 || error.uncertain >= FEWEST_UNCERTAIN),
+    standardError: all,
+    margin: all * (standardError > 0 ? margin / standardError : NORMAL),
+    reliable: error.reliable && (uncertain === 0 || uncertain >= FEWEST_UNCERTAIN),
   };
 }
 

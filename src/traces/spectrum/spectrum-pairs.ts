@@ -63,7 +63,7 @@ export function spectrumPairs(graph: Graph, heads: readonly Head[], draw: Spectr
     },
     async grams(tensors, between) {
       const source = await sourceOf(tensors, between);
-      if (!range.holds()) {
+      if (!range.holds('sizes')) {
         throw new RangeError('what pairs are drawn by leaves the range of float32.');
       }
       const drawing = (count: number) => numbersInTurns(source.drawing(count), between);

@@ -88,6 +88,14 @@ describe('batchRange', () => {
   };
   const both = (first: number[], second: number[]) => batch([first, second], [first, second]);
 
+  it('is of sizes alone where closed forms do not count', () => {
+    const range = batchRange([closed]);
+    range.add(batch([[1, 1]], [[0, 0]]), [false]);
+    expect([range.holds(), range.holds('sizes')]).toEqual([false, true]);
+    range.add(batch([[1, 1]], [[1, 1]], [1, Number.NaN]), [false]);
+    expect(range.holds('sizes')).toBe(false);
+  });
+
   it('is of all batches together: what one of them loses does not matter beside the others', () => {
     expect(holds([null], [batch([[1e-30, 0]]), [false]])).toBe(false);
     expect(holds([null], [batch([[0, 0]]), [false]])).toBe(false);

@@ -16,10 +16,11 @@ it('weighs pairs by 1 / (N pi), and blocks by their factors', () => {
     [expect.closeTo(0.9, 10), expect.closeTo(3.6, 10)],
     [expect.closeTo(0.4, 10), expect.closeTo(1.6, 10)],
   ]);
-  expect(all.every(({ error }) => error.standardError === 0 && error.reliable)).toBe(true);
+  expect(all.every(({ error }) => error.standardError < 1e-6 && error.reliable)).toBe(true);
   // What a limit makes 0 counts nothing, whatever its traces.
-  expect(eigenvaluesOfPairs(grams, certain, [0.5, 0], 9).map(({ value }) => value)).toEqual(
-    [0.45, 0.2, 0.05].map((each) => expect.closeTo(each, 10)),
+  expect(eigenvaluesOfPairs(grams, certain, [0.5, 0], 5).map(({ value }) => value)).toEqual(
+    // There are no more than pairs: all others are 0.
+    [0.45, 0.2, 0.05, 0, 0].map((each) => expect.closeTo(each, 10)),
   );
   // The last pair stands for 100.
   const [first] = eigenvaluesOfPairs(grams, { ...certain, inclusion: [1, 1, 0.01] }, [1, 0], 1);
@@ -47,7 +48,8 @@ it('has the error of a total over pairs, to first order', () => {
   expect(error.standardError).toBeCloseTo(Math.sqrt(variance) / 50, 8);
   // Of a part, the choice of samples adds to it.
   const every = { ...drawn, inclusion: inclusion.map(() => 1) };
-  expect(eigenvaluesOfPairs(same, every, [1], 1)[0]!.error.standardError).toBe(0);
+  const rounding = 2 ** -24 * (sum(e.map((each, i) => each * inclusion[i]!)) / 50);
+  expect(eigenvaluesOfPairs(same, every, [1], 1)[0]!.error.standardError).toBeCloseTo(rounding, 10);
   const [part] = eigenvaluesOfPairs(same, { ...every, population: 5000 }, [1], 1);
   expect(part!.value).toBeCloseTo(sum(e.map((each, i) => each * inclusion[i]!)) / 50, 8);
   expect(part!.error.standardError).toBeGreaterThan(0.1);
@@ -107,7 +109,9 @@ it.each([3, 60])('gives what may be rounding as 0, with its size as the error: %
     expect(first!.value).toBeCloseTo(1 / pi, 5);
     for (const { value, error, ofBlocks } of others) {
       expect(value).toBe(0);
-      expect(error.standardError).toBeCloseTo(2 ** -24 / pi, 12);
+      // Pairs that were not drawn may have another direction.
+      const unseen = (1 - pi) / (pairs * pi);
+      expect(error.standardError / Math.hypot((2 * 2 ** -24) / pi, unseen)).toBeCloseTo(1, 5);
       expect(ofBlocks()).toEqual([0]);
     }
   }
