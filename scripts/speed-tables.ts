@@ -223,7 +223,9 @@ function eigenvalues(): string {
   const [, machine, date] = dateOf(text);
   const largest = costs.find(([title]) => title === 'PyHessian, the largest alone')!.slice(1);
   const times = largest.map((cell) => 1 / Number(/\((.*) x\)/.exec(cell)![1]));
-  const cheaper = [Math.min(...times), Math.max(...times)].map((value) => `${Number(value.toPrecision(2))}`).join(' to ');
+  const cheaper = [Math.min(...times), Math.max(...times)]
+    .map((value) => `${Number(value.toPrecision(2))}`)
+    .join(' to ');
   return [
     `Processor time, and in brackets times of ours (${machine}, ${date}):`,
     markdown(costs),

@@ -121,7 +121,6 @@ it('the page says what the report and the lines say, and no figure besides', () 
   says(`on the same ${trainings.length} trainings`);
   expect(new Set(trainings.map(({ seed }) => seed)).size).toBe(10);
   says(`The ${of(0).length} and ${of(0.4).length} that came to a test accuracy of 0.5 count.`);
-  says('All trainings have the same 1,000 digits');
 
   const brokenRight = endedBroken.filter(({ noise }) => noise === 0);
   says(`"Unbroken" leaves out the ${brokenRight.length} trainings that had broken down when they ended.`);
@@ -134,7 +133,7 @@ it('the page says what the report and the lines say, and no figure besides', () 
   const less = pair(right, NAMES.plain, NAMES.training);
   says(`MS loses ${points(less)} points more (${interval(less)}) than the training loss, which needs no reading.`);
   expect(interval(less)).toMatch(/^-\d.* to \d/); // open
-  says(`It never stopped ${r.plain.never} of these trainings (${r.plain.epochs} of 30 epochs).`);
+  says(`By MS ${r.plain.never} of these trainings were never stopped (${r.plain.epochs} of 30 epochs).`);
   says(
     `At Adam's largest rate, 0.1, it loses ${r.plain.at(ADAM_01).lost} points, where all epochs lose ${r.all.at(ADAM_01).lost}, ` +
       `but only ${of(0, 'adam', 0.1).length} trainings count there.`,
