@@ -16,7 +16,7 @@ export function eigenvalueDeviation(
   const deviations = turns[0].map((_, i) =>
     Math.sqrt(turns.reduce((sum, values) => sum + (values[i]! / right[i]! - 1) ** 2, 0) / turns.length),
   );
-  const written = (deviation: number) => `${(100 * deviation).toPrecision(1)}%`;
+  const written = (deviation: number) => `${Number((100 * deviation).toPrecision(1))}%`;
   const [largest] = deviations as [number];
   return deviations.length === 1 ? written(largest) : `${written(largest)}, ${written(Math.max(...deviations))}`;
 }

@@ -33,7 +33,7 @@ const references = {
 const contestants: readonly { readonly of: keyof typeof references; readonly contestant: Contestant }[] = [
   ...[{}, { method: { pairs: 1024 } }].map((more, i) => ({
     of: 'Gauss-Newton' as const,
-    contestant: ours('tensorflow', `tfjs-sharpness, ${i === 0 ? 'exact traces and 512 pairs' : '1,024 pairs'}`, {
+    contestant: ours('tensorflow', `tfjs-sharpness, ${i === 0 ? 'exact traces, 512 pairs' : '1,024 pairs'} or all`, {
       id: i === 0 ? 'default' : 'pairs',
       options: { eigenvalues: 5, ...more },
       exact: false,
@@ -60,7 +60,9 @@ await runWithOptions(usage, defaults, ['tensorflow'], async ({ quick, out, ...gi
       const all = [...Object.values(references), ...contestants.map(({ contestant }) => contestant)];
       const limits = { repeats, limitMs: 1000 * limit, threads: 1 };
       const found = await compare(setting, all, limits, versions);
-      results.push({ setting: `${network}, ${samples}`, found });
+      // Of so few images every pair is taken: 9 of each.
+      const pairs = 9 * samples <= 1024 ? ' (all pairs)' : '';
+      results.push({ setting: `${network}, ${samples}${pairs}`, found });
       for (const { contestant, repetitions, absent } of found) {
         const cpuMs = repetitions.map((each) => each.cpuMs);
         console.log(`${network}, ${samples}, ${contestant.title}: ${absent ?? `${digits(median(cpuMs))} ms`}`);

@@ -66,8 +66,12 @@ function tauOf(all: readonly Checkpoint[], name: 'sharpness' | 'loss' | 'validat
       );
 }
 
-const fixed = (value: number, places: number) => value.toFixed(places).replace(/^-(0\.0*)$/, '$1');
-const interval = ({ value, interval: [low, high] }: ReturnType<typeof overSeeds>, places: number) =>
+/** With so many places, and no -0.0. */
+export const fixed = (value: number, places: number) =>
+  Number.isFinite(value) ? value.toFixed(places).replace(/^-(0\.0*)$/, '$1') : '-';
+
+/** A mean with its 95% interval. */
+export const withInterval = ({ value, interval: [low, high] }: ReturnType<typeof overSeeds>, places: number) =>
   Number.isNaN(value) ? '-' : `${fixed(value, places)} (${fixed(low, places)} to ${fixed(high, places)})`;
 
 /** How the checkpoints of each training are ranked: mean of Kendall's tau with the test error. */
@@ -82,7 +86,7 @@ export function ranking(trainings: readonly Training[]): string[] {
     title,
     ...[checkpoints, ofSimilarLoss].flatMap((chosen) => {
       const found = overSeeds(trainings, (training) => tauOf(chosen(training), name));
-      return [interval(found, 2), `${found.count}`];
+      return [withInterval(found, 2), `${found.count}`];
     }),
   ]);
   return table(['', 'tau, all epochs', 'trainings', 'tau, epochs of similar loss', 'trainings'], rows);
@@ -115,10 +119,10 @@ export function chosen(trainings: readonly Training[]): string[] {
     ['any of similar loss, on average', atRandom] as const,
   ].map(([title, of]) => [
     title,
-    interval(overSeeds(trainings, of), 1),
+    withInterval(overSeeds(trainings, of), 1),
     ...[byValidation, atRandom].map((other) => {
       const more = overSeeds(trainings, (training) => of(training) - other(training));
-      return more.interval.every((end) => end === 0) ? '-' : interval(more, 1);
+      return more.interval.every((end) => end === 0) ? '-' : withInterval(more, 1);
     }),
   ]);
   return table(['checkpoint taken', 'lost', 'more than lowest validation loss', 'more than any of similar loss'], rows);

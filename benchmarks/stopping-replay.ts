@@ -41,7 +41,7 @@ export function replay(training: Training, { options, every = 1 }: Way): Ending 
   }
   const settings = checkStoppingOptions(options);
   const { monitor, readings, stopOnNaN } = settings;
-  const values = monitor === 'val_loss' ? training.validationLoss : training.sharpness;
+  const values = readings ? training.sharpness : monitor === 'loss' ? training.loss : training.validationLoss;
   const margin = settings.lossMargin ?? (readings ? DEFAULT_LOSS_MARGIN : Number.POSITIVE_INFINITY);
   let rule = untold;
   const ending = (last: number, stopped: boolean): Ending => ({ last, stopped, best: rule.best?.epoch });

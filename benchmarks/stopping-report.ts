@@ -1,7 +1,7 @@
 import { DEFAULT_LOSS_MARGIN } from '../src/training/stopping/stopping-options.js';
-import { digits, table } from './report.js';
+import { table } from './report.js';
 import { mean } from './statistics.js';
-import { chosen, overSeeds, ranking } from './stopping-ranking.js';
+import { chosen, fixed, overSeeds, ranking, withInterval } from './stopping-ranking.js';
 import { bySharpness, type Ending, replay, type Way } from './stopping-replay.js';
 import { EPOCHS, howTrained, networks, rates, type Training } from './stopping-trainings.js';
 
@@ -10,6 +10,7 @@ export const ways: Readonly<Record<string, Way>> = {
   'all epochs': {},
   'validation loss, patience 3': { options: { monitor: 'val_loss', patience: 3 } },
   'validation loss, patience 5': { options: { monitor: 'val_loss', patience: 5 } },
+  'training loss, patience 5': { options: { monitor: 'loss', patience: 5 } },
   'MS, patience 3': { options: bySharpness({ patience: 3 }) },
   'MS, patience 5': { options: bySharpness({ patience: 5 }) },
   'MS, patience 8': { options: bySharpness({ patience: 8 }) },
@@ -44,10 +45,21 @@ export const ways: Readonly<Record<string, Way>> = {
 const shownByPart = [
   'all epochs',
   'validation loss, patience 5',
+  'training loss, patience 5',
   'MS, patience 5',
   'MS, patience 5, from accuracy 0.5',
   'MS at any loss, patience 5',
+  'MS at any loss, patience 5, from accuracy 0.5',
   'MS rises as loss falls, patience 3',
+  'MS rises as loss falls, patience 3, from accuracy 0.5',
+];
+
+/** Ways that are compared with each other. */
+const pairs: readonly (readonly [way: string, other: string])[] = [
+  ['MS, patience 5', 'all epochs'],
+  ['MS, patience 5', 'training loss, patience 5'],
+  ['training loss, patience 5', 'all epochs'],
+  ['MS rises as loss falls, patience 3, from accuracy 0.5', 'MS at any loss, patience 5, from accuracy 0.5'],
 ];
 
 /** Margins of similar loss that are compared. */
@@ -65,61 +77,104 @@ const breaksDown = (training: Training) => {
   return learns(training) && all.slice(all.findIndex((value) => value >= LEARNED)).some((value) => value < BROKEN);
 };
 
+const endsBroken = (training: Training) => breaksDown(training) && accuracies(training).at(-1)! < BROKEN;
+const unbroken = (training: Training) => !endsBroken(training);
+
 /** Test accuracy lost against the training's best epoch, in percentage points. */
 const lostAt = (training: Training, epoch: number) => 100 * (bestAccuracy(training) - accuracies(training)[epoch]!);
-const lostAtEnd = (training: Training, { last }: Ending) => lostAt(training, last);
+
+/** The same in the epoch whose weights are put back. */
 const lostAtBest = (training: Training, { last, best }: Ending) => lostAt(training, best ?? last);
+
+/** A training, and how each way would have ended it, by its title. */
+interface Replayed extends Training {
+  readonly endings: Readonly<Record<string, Ending>>;
+}
+const replayed = (training: Training): Replayed => ({
+  ...training,
+  endings: Object.fromEntries(Object.entries(ways).map(([title, way]) => [title, replay(training, way)])),
+});
+const lostBy = (title: string, training: Replayed) => lostAtBest(training, training.endings[title]!);
 
 /** What the other ways are compared with. */
 const REFERENCE = 'validation loss, patience 5';
 
-const points = (value: number) => (Number.isFinite(value) ? value.toFixed(1) : '-');
+const points = (value: number) => fixed(value, 1);
 const share = (count: number, of: number) => (of === 0 ? '-' : `${((100 * count) / of).toFixed(0)}%`);
 
-const withInterval = ({ value, interval: [low, high] }: ReturnType<typeof overSeeds>) =>
-  `${points(value)} (${points(low)} to ${points(high)})`;
+/** How much more test accuracy one way loses than another, both with the best weights back. */
+const moreThan = (trainings: readonly Replayed[], title: string, other: string) =>
+  withInterval(
+    overSeeds(trainings, (training) => lostBy(title, training) - lostBy(other, training)),
+    1,
+  );
 
-function comparison(trainings: readonly Training[]): string[] {
-  const lost = (way: Way) => (training: Training) => lostAtBest(training, replay(training, way));
-  const byReference = lost(ways[REFERENCE]!);
-  const rows = Object.entries(ways).map(([title, way]) => {
-    const endings = trainings.map((training) => ({ training, ending: replay(training, way) }));
-    const atBest = endings.map(({ training, ending }) => lostAtBest(training, ending));
+/** Test accuracy lost with the best weights back, and how much more than by the reference. */
+const lostAndMore = (trainings: readonly Replayed[], title: string): [lost: string, more: string] => [
+  withInterval(
+    overSeeds(trainings, (training) => lostBy(title, training)),
+    1,
+  ),
+  title === REFERENCE ? '-' : moreThan(trainings, title, REFERENCE),
+];
+
+function comparison(trainings: readonly Replayed[]): string[] {
+  const rows = Object.keys(ways).map((title) => {
+    const endings = trainings.map((training) => training.endings[title]!);
     return [
       title,
-      points(mean(endings.map(({ ending }) => ending.last + 1))),
-      share(endings.filter(({ ending }) => !ending.stopped).length, endings.length),
-      points(mean(endings.map(({ training, ending }) => lostAtEnd(training, ending)))),
-      points(mean(atBest)),
-      points(Math.max(...atBest)),
-      withInterval(overSeeds(trainings, lost(way))),
-      title === REFERENCE
-        ? '-'
-        : withInterval(overSeeds(trainings, (training) => lost(way)(training) - byReference(training))),
+      points(mean(endings.map(({ last }) => last + 1))),
+      share(endings.filter(({ stopped }) => !stopped).length, endings.length),
+      points(mean(trainings.map((training) => lostAt(training, training.endings[title]!.last)))),
+      ...lostAndMore(trainings, title),
+      points(Math.max(...trainings.map((training) => lostBy(title, training)))),
+      ...lostAndMore(trainings.filter(unbroken), title),
     ];
   });
-  const header = [
-    'training ends by',
-    'epochs',
-    'never stopped',
-    'lost',
-    'lost, best weights back',
-    'worst of these',
-    'best weights back, 95%',
-    `more than ${REFERENCE}, 95%`,
-  ];
-  return table(header, rows);
+  const lost = ['lost, best weights back', `more than ${REFERENCE}`];
+  return table(
+    [
+      'training ends by',
+      'epochs',
+      'never stopped',
+      'lost',
+      ...lost,
+      'worst',
+      ...lost.map((column) => `unbroken: ${column}`),
+    ],
+    rows,
+  );
+}
+
+/** How much more a way loses than another, of all trainings and of those that did not end broken. */
+function pairTable(trainings: readonly Replayed[]): string[] {
+  const rows = pairs.map(([title, other]) => [
+    title,
+    other,
+    moreThan(trainings, title, other),
+    moreThan(trainings.filter(unbroken), title, other),
+  ]);
+  return table(['training ends by', 'loses more than', 'points', 'unbroken'], rows);
+}
+
+/** Which trainings had broken down when they ended. */
+function broken(trainings: readonly Training[]): string {
+  const named = trainings
+    .filter(endsBroken)
+    .map((training) => `${training.network} ${rateOf(training)}, seed ${training.seed}`);
+  const list = named.length === 0 ? '' : `: ${named.join('; ')}`;
+  return `${named.length} of these ${trainings.length} had broken down when they ended${list}. "Unbroken" are the others.`;
 }
 
 /** Epochs, and lost with the best weights back, of parts of the trainings. */
-function partsTable(trainings: readonly Training[], partOf: (training: Training) => string, parts: readonly string[]) {
+function partsTable(trainings: readonly Replayed[], partOf: (training: Training) => string, parts: readonly string[]) {
   const rows = shownByPart.map((title) => [
     title,
     ...parts.map((part) => {
       const of = trainings.filter((training) => partOf(training) === part);
-      const endings = of.map((training) => ({ training, ending: replay(training, ways[title]!) }));
-      const lost = mean(endings.map(({ training, ending }) => lostAtBest(training, ending)));
-      return of.length === 0 ? '-' : `${points(mean(endings.map(({ ending }) => ending.last + 1)))} / ${points(lost)}`;
+      const epochs = mean(of.map(({ endings }) => endings[title]!.last + 1));
+      const lost = mean(of.map((training) => lostBy(title, training)));
+      return of.length === 0 ? '-' : `${points(epochs)} / ${points(lost)}`;
     }),
   ]);
   return table(['training ends by', ...parts], rows);
@@ -133,17 +188,10 @@ function marginTable(trainings: readonly Training[]): string[] {
   const noises = [...new Set(trainings.map(({ noise }) => noise))].sort((a, b) => a - b);
   const breaking = trainings.filter(breaksDown);
   const rows = margins.map((lossMargin) => {
-    const lost = (patience: number, of: readonly Training[], startFromAccuracy?: number) =>
-      points(
-        mean(
-          of.map((training) =>
-            lostAtBest(
-              training,
-              replay(training, { options: bySharpness({ patience, lossMargin, startFromAccuracy }) }),
-            ),
-          ),
-        ),
-      );
+    const lost = (patience: number, of: readonly Training[], startFromAccuracy?: number) => {
+      const way = { options: bySharpness({ patience, lossMargin, startFromAccuracy }) };
+      return points(mean(of.map((training) => lostAtBest(training, replay(training, way)))));
+    };
     const bestOfAll = { options: bySharpness({ patience: EPOCHS, lossMargin }) };
     const broken = breaking.filter((training) => accuracies(training)[replay(training, bestOfAll).best ?? 0]! < BROKEN);
     return [
@@ -166,10 +214,12 @@ function marginTable(trainings: readonly Training[]): string[] {
   );
 }
 
+const anew = (noise: number) => `${Math.round(100 * noise)}% of the labels drawn anew`;
+
 /** The report in Markdown. @param run lines on the machine. */
 export function stoppingReport(trainings: readonly Training[], run: readonly string[]): string[] {
   const count = (of: (training: Training) => unknown) => new Set(trainings.map(of)).size;
-  const learning = trainings.filter(learns);
+  const learning = trainings.filter(learns).map(replayed);
   const of = (noise: number) => learning.filter((training) => training.noise === noise);
   const noises = [...new Set(trainings.map(({ noise }) => noise))].sort((a, b) => a - b);
   return [
@@ -182,15 +232,25 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
     '',
     ...run,
     '',
+    'The images are the same in all of them: a seed draws the weights to begin with and, with noise, labels, those of the validation set too. What',
+    'other images would do is not in the intervals.',
+    '',
     `${learning.length} of the trainings reached a test accuracy of ${LEARNED} at some time, and these count in the tables. "Lost" is the mean test`,
     'accuracy lost against the best epoch of the same training, in percentage points: with the weights of the last epoch that was trained,',
-    'and with those of the best value put back. In brackets 95% intervals, by drawing the seeds anew, each with all of its trainings: of few',
-    'seeds they are rather too narrow. "More" is the mean difference of the same trainings.',
+    'and with those of the best value put back. The best epoch is that with the highest test accuracy, so that a perfect rule would lose something too. In',
+    'brackets 95% intervals, by drawing the seeds anew, each with all of its trainings: of few seeds they are rather too narrow. "More" is the',
+    `mean difference of the same trainings. Broken down is one whose test accuracy fell from over ${LEARNED} to below ${BROKEN}.`,
     ...noises.flatMap((noise) => [
       '',
-      noise === 0 ? '## Labels as they are' : `## ${digits(100 * noise)}% of the labels drawn anew`,
+      noise === 0 ? '## Labels as they are' : `## ${anew(noise)}`,
+      '',
+      broken(of(noise)),
       '',
       ...comparison(of(noise)),
+      '',
+      'One way against another, best weights back:',
+      '',
+      ...pairTable(of(noise)),
       '',
       'By learning rate, epochs / lost with the best weights back:',
       '',
@@ -209,7 +269,7 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
     'with fewer than 5 such epochs, or whose test error is always the same, have no tau.',
     ...noises.flatMap((noise) => [
       '',
-      noise === 0 ? 'Labels as they are:' : `${digits(100 * noise)}% of the labels drawn anew:`,
+      noise === 0 ? 'Labels as they are:' : `${anew(noise)}:`,
       '',
       ...ranking(of(noise)),
       '',
@@ -219,8 +279,7 @@ export function stoppingReport(trainings: readonly Training[], run: readonly str
     '## Which losses are similar',
     '',
     'Lost by MS with the best weights back, for several margins and with none (`false`).',
-    `Of the trainings, ${learning.filter(breaksDown).length} had learned and broke down: their test accuracy fell from over ${LEARNED} to below ${BROKEN}.`,
-    '"Best is broken" counts those whose flattest epoch of all is such a one.',
+    `${learning.filter(breaksDown).length} of the trainings broke down, some for a while. "Best is broken" counts those whose flattest epoch of all is such a one.`,
     '',
     ...marginTable(learning),
   ];

@@ -17,7 +17,7 @@ const usage = `usage: npm run bench:stopping -- [options]
 
 Which criterion of early stopping ends a training well, over 48 trainings a seed.
 
-  --seeds N       initial weights and label noises (default 5)
+  --seeds N       initial weights and label noises (default 10)
   --most N        run at most N trainings more (default: all that are missing)
   --report        run none, and write the report of those that are there
   --backend NAME  tensorflow (tfjs-node) or wasm (default tensorflow)
@@ -26,7 +26,7 @@ Which criterion of early stopping ends a training well, over 48 trainings a seed
   --help          show this text`;
 
 const defaults = {
-  seeds: 5,
+  seeds: 10,
   most: 1_000_000,
   backend: 'tensorflow',
   report: false as const,
@@ -56,10 +56,12 @@ await runWithOptions(usage, defaults, ['tensorflow', 'wasm'], async (options) =>
     const last = training.testAccuracy.at(-1);
     console.log(`${keyOf(setting)}: test accuracy ${last}; ${duration(each * (chosen.length - i - 1))} left`);
   }
-  const run = [
-    machine({ 'tf.js': tf.version_core, backend: backendVersion() }),
-    `Load average (1 minute): ${before} at the start, ${load()} at the end. The last run made ${chosen.length} of the trainings, in ` +
-      `${digits((performance.now() - start) / 1000)} s.`,
-  ];
+  const run = [machine({ 'tf.js': tf.version_core, backend: backendVersion() })];
+  if (chosen.length > 0) {
+    run.push(
+      `Load average (1 minute): ${before} at the start, ${load()} at the end. The last run made ${chosen.length} of the trainings, in ` +
+        `${digits((performance.now() - start) / 1000)} s.`,
+    );
+  }
   await writeReport(out, 'stopping', stoppingReport(trainings, run));
 });

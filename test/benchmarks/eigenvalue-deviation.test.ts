@@ -7,7 +7,7 @@ test('is the root mean square over the turns, of the largest and of the worst', 
     [1.1, 0.7],
     [1, 1.1],
   ];
-  expect(eigenvalueDeviation(turns, [1, 1])).toBe('7%, 2e+1%');
+  expect(eigenvalueDeviation(turns, [1, 1])).toBe('7%, 20%');
   expect(eigenvalueDeviation([[2.1]], [2])).toBe('5%');
 });
 

@@ -217,6 +217,7 @@ describe('tables', () => {
       'docs/optimizers.md',
       'docs/coverage.md',
       'docs/top-eigenvalues.md',
+      'docs/early-stopping.md',
     ]);
     for (const path of measuredPages) {
       expect(page(path)).toBe(withSpeedTables(path, page(path)));
