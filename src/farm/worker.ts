@@ -191,7 +191,7 @@ async function processed(farm: Farm, pool: TaskPool, layers: OwnLayers, rest: Re
   const { id, index } = job.data;
   const checkpoint = withOwnLayers(farm, job.data, layers);
   const outcomeOf = async <Value>(outcome: Outcome<Value>): Promise<Value> => {
-    // Before the job is given back, and another one taken.
+    // Before the job is given back, and another one taken. What has no end may be the job's own fault, and comes no more often than `longest`.
     await rest.after('problem' in outcome && outcome.kind === 'failure' && !outcome.isEndless);
     return measuredOf(farm, outcome);
   };
