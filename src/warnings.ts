@@ -10,9 +10,16 @@ export function warnOnce(scope: string): SayOnce {
   return once((message) => console.warn(`${scope}: ${message}`));
 }
 
+let inform = (line: string): void => console.info(line);
+
 /** The same for what is no warning. */
 export function informOnce(scope: string): SayOnce {
-  return once((message) => console.info(`${scope}: ${message}`));
+  return once((message) => inform(`${scope}: ${message}`));
+}
+
+/** Says what is no warning in another place than on the console, which in Node is standard output. */
+export function informBy(say: (line: string) => void): void {
+  inform = say;
 }
 
 /** What was thrown, in its own words. */

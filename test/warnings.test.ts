@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { informOnce, lineOf, reasonOf, warnOnce } from '../src/warnings.js';
+import { informBy, informOnce, lineOf, reasonOf, warnOnce } from '../src/warnings.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -52,4 +52,16 @@ it('lineOf joins the lines of an error, since the reason may stand in any of the
     'Invalid TF_Status: 3 Message: no such axis',
   );
   expect([lineOf(new Error('one')), lineOf('two\nlines')]).toEqual(['one', 'two lines']);
+});
+
+it('what is no warning is said where a program wants it', () => {
+  const said = vi.spyOn(console, 'info').mockImplementation(() => {});
+  const say = informOnce('s');
+  const lines: string[] = [];
+  informBy((line) => lines.push(line));
+  say('one');
+  informBy((line) => console.info(line));
+  say('two');
+  expect(lines).toEqual(['s: one']);
+  expect(said.mock.calls).toEqual([['s: two']]);
 });

@@ -8,6 +8,7 @@ import { type PlanEvents, type PlanExtent, planProgress, resultOf } from './meas
 import { type PlannedCheckpoint, type PlanOptions, planFor } from './plan.js';
 import {
   countKnown,
+  endedJobs,
   type Farm,
   known,
   LAST_PRIORITY,
@@ -15,7 +16,7 @@ import {
   mergeId,
   openFarm,
   otherVersions,
-  shareId,
+  shareIds,
   submit,
 } from './queue.js';
 import { shownUrl } from './redis-server.js';
@@ -56,43 +57,81 @@ export async function* measureOnQueue(
   const farm = await openFarm(url, layers, say);
   try {
     const plan = await planFor(options, shards);
-    const pending = new Map<string, { readonly models: string[]; readonly planned: PlannedCheckpoint }>();
+    const pending: Pending = new Map();
+    const givenUp: GivenUp = new Map();
+    const ended = endedJobs(farm);
     const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
     const progress = planProgress(extent, events);
-    const parts: string[] = [];
+    let knownParts = 0;
     const lot: PlannedCheckpoint[] = [];
     /** When the first of them were there to be measured. */
     let since: number | undefined;
     let isTold = false;
-    /** What is there, what was set aside, and that nobody is there to measure. */
-    const look = async function* () {
+    /** What is there, what was set aside, and that nobody is there to measure. @param added what has just been put into the queue. */
+    const look = async function* (added: readonly string[] = []): AsyncGenerator<FileReading | FileProblem> {
       const workers = await farm.queue.getWorkersCount();
-      progress('', await countKnown(farm, parts), workers);
-      yield* settled(farm, pending, events);
-      yield* setAside(farm, pending, priority);
+      const asked = nextOf(pending, [...added, ...(await ended())]);
+      const readings = await known<MergedReading>(
+        farm,
+        asked.map(({ planned }) => mergeId(planned.id)),
+      );
+      await Promise.all(
+        asked.map(async (each, i) => {
+          const parts = readings[i] ? shards : await countKnown(farm, shareIds(each.planned.id, shards));
+          knownParts += parts - each.parts;
+          each.parts = parts;
+        }),
+      );
+      progress('', knownParts, workers);
+      for (const [i, { models, planned }] of asked.entries()) {
+        const value = readings[i];
+        if (value) {
+          pending.delete(planned.id);
+          for (const model of models) {
+            yield resultOf(model, { value }, events);
+          }
+        }
+      }
+      const others = asked.filter((_, i) => !readings[i]);
+      for (const [id, problem] of await setAside(farm, others, priority)) {
+        const { models } = pending.get(id)!;
+        pending.delete(id);
+        givenUp.set(id, problem);
+        for (const model of models) {
+          yield { model, ...problem };
+        }
+      }
       since ??= performance.now();
       if (pending.size > 0 && workers === 0 && !isTold && performance.now() - since > PATIENCE) {
         isTold = true;
         say(await withoutWorkers(farm, options.require));
       }
     };
-    // Workers begin while the other models are read.
+    /** Workers begin while the other models are read. @returns what has been put into the queue. */
     const submitLot = async () => {
-      const ofLot = lot.flatMap(({ id }) => Array.from({ length: shards }, (_, index) => shareId(id, index)));
-      extent.before += await countKnown(farm, ofLot);
-      parts.push(...ofLot);
-      await submit(farm, lot.splice(0), priority);
+      const added = lot.splice(0);
+      extent.before += await countKnown(
+        farm,
+        added.flatMap(({ id }) => shareIds(id, shards)),
+      );
+      await submit(farm, added, priority);
+      return added.map(({ id }) => id);
     };
     for (const model of models) {
       try {
         const planned = await plan(model);
         const twin = pending.get(planned.id);
-        if (twin) {
+        const problem = givenUp.get(planned.id);
+        if (twin || problem) {
           // Copies of a file are one checkpoint.
-          twin.models.push(model);
           extent.totalParts -= shards;
+        }
+        if (problem) {
+          yield { model, ...problem };
+        } else if (twin) {
+          twin.models.push(model);
         } else {
-          pending.set(planned.id, { models: [model], planned });
+          pending.set(planned.id, { models: [model], planned, parts: 0 });
           lot.push(planned);
         }
       } catch (error) {
@@ -100,16 +139,14 @@ export async function* measureOnQueue(
         yield { model, ...problemOf(error) };
       }
       if (lot.length === LOT) {
-        await submitLot();
-        yield* look();
+        yield* look(await submitLot());
       }
     }
-    await submitLot();
+    const added = await submitLot();
     onSubmitted?.();
-    yield* look();
+    yield* look(added);
     while (pending.size > 0) {
-      // Each look costs the server a step for each checkpoint.
-      await wait(200 + pending.size / 5);
+      await wait(200);
       yield* look();
     }
   } finally {
@@ -117,41 +154,58 @@ export async function* measureOnQueue(
   }
 }
 
-type Pending = Map<string, { readonly models: readonly string[]; readonly planned: PlannedCheckpoint }>;
-
-/** Readings that are there. */
-async function* settled(farm: Farm, pending: Pending, events: PlanEvents): AsyncGenerator<FileReading | FileProblem> {
-  const ids = [...pending.keys()];
-  const found = await known<MergedReading>(farm, ids.map(mergeId));
-  for (const [i, value] of found.entries()) {
-    if (value) {
-      const { models } = pending.get(ids[i]!)!;
-      pending.delete(ids[i]!);
-      for (const model of models) {
-        yield resultOf(model, { value }, events);
-      }
-    }
-  }
+/** A checkpoint that is in the queue. */
+interface Asked {
+  /** All that are copies of it. */
+  readonly models: string[];
+  readonly planned: PlannedCheckpoint;
+  /** How many of its parts were known when it was looked at last. */
+  parts: number;
 }
 
-/** Checkpoints that were given up. Those that are no more in the queue are put there again. */
-async function* setAside(farm: Farm, pending: Pending, priority: number): AsyncGenerator<FileProblem> {
-  const jobs = await Promise.all([...pending.keys()].map((id) => farm.queue.getJob(mergeId(id))));
-  const lost: PlannedCheckpoint[] = [];
-  for (const [i, [id, { models, planned }]] of [...pending].entries()) {
-    const job = jobs[i];
-    if (!job) {
-      lost.push(planned);
-    } else if (job.finishedOn !== undefined && job.failedReason) {
-      pending.delete(id);
-      const problem = reasonInWords(job.failedReason);
-      for (const model of models) {
-        yield { model, problem, kind: isOfMachine(job.failedReason) ? 'failure' : 'input' };
-      }
+/** By their ids, those first that have not been looked at for longest. */
+type Pending = Map<string, Asked>;
+
+/** What was set aside, by its id. */
+type GivenUp = Map<string, Omit<FileProblem, 'model'>>;
+
+/**
+ * What to look at, which costs the server some steps each: what there is news of, and the next of all others in turn, whose news have got
+ * lost.
+ */
+function nextOf(pending: Pending, news: readonly string[]): Asked[] {
+  const asked = new Map<string, Asked>();
+  for (const id of [...news, ...[...pending.keys()].slice(0, LOT)]) {
+    const each = pending.get(id);
+    if (each) {
+      asked.set(id, each);
     }
   }
-  // A server that restarts without what it knew has no jobs either.
+  for (const [id, each] of asked) {
+    pending.delete(id);
+    pending.set(id, each);
+  }
+  return [...asked.values()];
+}
+
+/**
+ * Puts those into the queue again that are no more in it, as after a server that restarts without what it knew.
+ *
+ * @returns what is wrong with those that were given up, by their ids.
+ */
+async function setAside(farm: Farm, asked: readonly Asked[], priority: number): Promise<GivenUp> {
+  const jobs = await Promise.all(asked.map(({ planned }) => farm.queue.getJob(mergeId(planned.id))));
+  const lost = asked.filter((_, i) => !jobs[i]).map(({ planned }) => planned);
   await submit(farm, lost, priority);
+  const found: GivenUp = new Map();
+  for (const [i, { planned }] of asked.entries()) {
+    const { finishedOn, failedReason } = jobs[i] ?? {};
+    if (finishedOn !== undefined && failedReason) {
+      const kind = isOfMachine(failedReason) ? 'failure' : 'input';
+      found.set(planned.id, { problem: reasonInWords(failedReason), kind });
+    }
+  }
+  return found;
 }
 
 function reasonInWords(reason: string): string {

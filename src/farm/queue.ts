@@ -13,6 +13,9 @@ export const PREFIX = 'tfjs-sharpness';
 /** How long what was measured is known, in seconds. */
 const KEPT = 30 * 24 * 3600;
 
+/** How many events the queue keeps, of some 100 bytes each. */
+const KEPT_EVENTS = 10_000;
+
 /** What a job is: to measure a part, or to put the parts of a checkpoint together once they are measured. */
 export interface JobData {
   readonly checkpoint: Checkpoint;
@@ -56,8 +59,8 @@ export async function openFarm(url: string, layers: string, say: (line: string) 
   const base = { connection: redis, prefix: PREFIX, skipVersionCheck: true };
   const queue = new bullmq.Queue<JobData>(layers === '' ? VERSION : `${VERSION}-layers-${layers}`, {
     ...base,
-    // Events carry what jobs return: ten thousand of them, the default, have filled servers (taskforcesh/bullmq#366). Nothing here reads them.
-    streams: { events: { maxLen: 100 } },
+    // What jobs return stands there too, and has filled servers (taskforcesh/bullmq#366): ours return nothing.
+    streams: { events: { maxLen: KEPT_EVENTS } },
   });
   const flows = new bullmq.FlowProducer(base);
   queue.on('error', () => {});
@@ -80,6 +83,41 @@ export async function openFarm(url: string, layers: string, say: (line: string) 
 
 export const mergeId = (id: string) => `reading-${id}`;
 export const shareId = (id: string, index: number) => `part-${id}-${index}`;
+
+/** The parts of a checkpoint, by their jobs. */
+export const shareIds = (id: string, shards: number) =>
+  Array.from({ length: shards }, (_, index) => shareId(id, index));
+
+/** The checkpoint that a job is of. */
+const checkpointOf = (jobId: string) => /^(?:reading|part)-(\w+)/.exec(jobId)?.[1];
+
+/**
+ * What tells which checkpoints have jobs that have ended since it was asked before. It may miss some: the server keeps the last events only,
+ * and none where it restarts without what it knew.
+ */
+export function endedJobs({ redis, queue }: Farm): () => Promise<ReadonlySet<string>> {
+  const atOnce = 1000;
+  let last = '0';
+  return async () => {
+    const ended = new Set<string>();
+    for (;;) {
+      const [stream] = (await redis.xread('COUNT', atOnce, 'STREAMS', queue.toKey('events'), last)) ?? [];
+      const events = stream?.[1] ?? [];
+      for (const [id, fields] of events) {
+        last = id;
+        // Names and values take turns.
+        const of = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+        const checkpoint = checkpointOf(of('jobId'));
+        if (checkpoint !== undefined && ['completed', 'failed'].includes(of('event'))) {
+          ended.add(checkpoint);
+        }
+      }
+      if (events.length < atOnce) {
+        return ended;
+      }
+    }
+  };
+}
 
 const keyOf = (id: string) => `${PREFIX}:known:${id}`;
 
@@ -137,7 +175,7 @@ export async function submit(farm: Farm, planned: readonly PlannedCheckpoint[], 
         // A job is not added where another of its name has ended and is still there, and a parent of such a one waits for ever
         // (taskforcesh/bullmq#2554).
         await before?.remove();
-        const ids = Array.from({ length: checkpoint.shards }, (_, index) => shareId(id, index));
+        const ids = shareIds(id, checkpoint.shards);
         const shares = await known<MeasuredShare>(farm, ids);
         const missing = ids.flatMap((_, index) => (shares[index] ? [] : [index]));
         await Promise.all(missing.map((index) => removeEnded(farm, ids[index]!)));

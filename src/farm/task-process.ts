@@ -2,6 +2,7 @@
  * Runs in a process of its own, since tf.js computes in one thread and the native addon is loaded once a process: takes the steps of plans
  * that task-pool.ts sends.
  */
+import { informBy } from '../warnings.js';
 import { type Outcome, runTask, type Task } from './task.js';
 
 /** How often progress is told at most, in ms. */
@@ -11,6 +12,8 @@ const EVERY = 200;
 for (const name of ['SIGINT', 'SIGHUP'] as const) {
   process.on(name, () => {});
 }
+// How long all parts take is told by the one that asked, whose standard output this is, too.
+informBy(() => {});
 // It is gone: nobody takes what would come of it.
 process.once('disconnect', () => process.exit(1));
 

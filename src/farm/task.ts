@@ -197,11 +197,7 @@ async function readSame(
     checkSame(path, hash, planned);
   });
   try {
-    const read = await readDataFile(path, shape, limit, onBytes);
-    if (!isRead) {
-      throw new Error('it was not read to its end.');
-    }
-    return read;
+    return await readDataFile(path, shape, limit, onBytes);
   } catch (error) {
     return isRead ? Promise.reject(error) : seen(path, Promise.reject(error));
   }

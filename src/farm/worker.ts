@@ -6,7 +6,18 @@ import { counted } from '../names.js';
 import { lineOf } from '../warnings.js';
 import { absolutePath, hashOfData, layersId } from './content.js';
 import type { Checkpoint } from './plan.js';
-import { type Farm, type JobData, know, known, mergeId, openFarm, otherVersions, PREFIX, shareId } from './queue.js';
+import {
+  type Farm,
+  type JobData,
+  know,
+  known,
+  mergeId,
+  openFarm,
+  otherVersions,
+  PREFIX,
+  shareId,
+  shareIds,
+} from './queue.js';
 import { shownUrl } from './redis-server.js';
 import type { MeasuredShare, Outcome } from './task.js';
 import { type TaskPool, taskPool } from './task-pool.js';
@@ -180,15 +191,12 @@ async function processed(farm: Farm, pool: TaskPool, layers: OwnLayers, rest: Re
   const { id, index } = job.data;
   const checkpoint = withOwnLayers(farm, job.data, layers);
   const outcomeOf = async <Value>(outcome: Outcome<Value>): Promise<Value> => {
-    // Before the job is given back, and another one taken.
+    // Before the job is given back, and another one taken. What has no end may be the job's own fault, and comes no more often than `longest`.
     await rest.after('problem' in outcome && outcome.kind === 'failure' && !outcome.isEndless);
     return measuredOf(farm, outcome);
   };
   if (index === undefined) {
-    const shares = await known<MeasuredShare>(
-      farm,
-      Array.from({ length: checkpoint.shards }, (_, each) => shareId(id, each)),
-    );
+    const shares = await known<MeasuredShare>(farm, shareIds(id, checkpoint.shards));
     if (!shares.every((each) => each !== undefined)) {
       const [reason] = Object.values(await job.getIgnoredChildrenFailures());
       throw new farm.bullmq.UnrecoverableError(reason ?? `some of its parts are not known any more ${onThis}`);

@@ -49,6 +49,11 @@ export function measuringOptions(command: Command): Command {
   return modelOptions(command)
     .option('--method <name>', 'exact, pairs=256 or hutchinson=30 (default exact): --method pairs=256')
     .option('--tolerance <share>', 'relative standard error to reach: --tolerance 0.05', numberOf)
-    .option('--seed <n>', 'chooses pairs, random samples and weights: --seed 1', numberOf)
+    .option(
+      '--part <share>',
+      'of data too large for a pass over all of it: a random share stands for all, and its error says so: --part 0.1',
+      numberOf,
+    )
+    .option('--seed <n>', 'chooses pairs, a part, random samples and weights: --seed 1', numberOf)
     .option('--memory <mb>', 'memory for tensors in MB: --memory 512', numberOf);
 }

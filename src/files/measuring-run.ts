@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { MeasureOptions, MeasureProgress } from '../measure/options.js';
+import { informBy } from '../warnings.js';
 import type { FileBackend } from './backend.js';
 import { type Complain, complainOf, exitCodeOf, signals } from './failure.js';
 import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
-import { type PlanProgress, progressLine } from './progress-line.js';
+import { type PlanProgress, type ProgressLine, progressLine } from './progress-line.js';
 
 /** Options of the command line that all commands which measure have, as words and numbers. */
 export interface MeasuringWords {
@@ -20,6 +21,7 @@ export interface MeasuringWords {
   readonly backend?: FileBackend;
   readonly method?: string;
   readonly tolerance?: number;
+  readonly part?: number;
   readonly seed?: number;
   readonly memory?: number;
 }
@@ -57,6 +59,7 @@ export async function measuringRun(
 ): Promise<void> {
   const done: FileReading[] = [];
   const progress = progressLine(process.stderr);
+  informByOptions(progress);
   const stop = (name: NodeJS.Signals) => {
     endSignals();
     progress.end();
@@ -105,13 +108,24 @@ export async function measuringRun(
   }
 }
 
+/** What a program is told on its console stands on standard error, by options of the command line: standard output is for readings. */
+export function informByOptions(progress: ProgressLine): void {
+  informBy((line) => {
+    progress.end();
+    console.error(
+      line.replace(/method: \{ tolerance: ([\d.]+) \}/, '--tolerance $1').replace(/part: ([\d.]+)/, '--part $1'),
+    );
+  });
+}
+
 /**
  * Options of `measureFiles` by the words of the command line.
  *
  * @throws Error with one line for words that mean nothing.
  */
 export function measuringOptions(words: MeasuringWords): MeasureFilesOptions {
-  const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed } = words;
+  const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed, part } =
+    words;
   return {
     ...(data && { data: namedFiles('--data', data) }),
     ...(labels && { labels: namedFiles('--labels', labels) }),
@@ -124,6 +138,7 @@ export function measuringOptions(words: MeasuringWords): MeasureFilesOptions {
     require,
     backend,
     seed,
+    part,
     // Any text: what is no loss is refused with those that are.
     loss: loss as MeasureOptions['loss'],
     memoryMB: words.memory,

@@ -11,7 +11,7 @@ import { checkpointName } from './checkpoint-step.js';
 import type { Checkpoint } from './checkpoints.js';
 import { type Complain, complainOf, exitCodeOf, FAILED } from './failure.js';
 import { fileMeasurer } from './measure-files.js';
-import { type MeasuringWords, measuringOptions } from './measuring-run.js';
+import { informByOptions, type MeasuringWords, measuringOptions } from './measuring-run.js';
 import { progressLine } from './progress-line.js';
 import { checkWritable, readingsFile } from './readings-file.js';
 import { watchFolder } from './watch-folder.js';
@@ -35,6 +35,7 @@ interface Line {
 export async function watchCommand(folder: string, options: WatchCommandOptions, complain: Complain): Promise<void> {
   const { tensorboard, jsonl, once = false, ...words } = options;
   const progress = progressLine(process.stderr);
+  informByOptions(progress);
   const say = (line: string) => {
     progress.end();
     console.error(`tfjs-sharpness: ${line}`);

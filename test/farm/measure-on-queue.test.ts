@@ -193,18 +193,98 @@ describeWithRedis('a queue', () => {
     await farm.close();
   });
 
-  test('what is set aside, and that no worker is there, is told while other models are read', async () => {
-    const narrow = folder.at('narrow2.npy');
-    writeFileSync(narrow, npy([3, 2], [1, 2, 3, 4, 5, 6]));
-    // So many that they are put into the queue in three lots; after the first two comes one that is told at once.
-    const copies = Array.from({ length: 150 }, (_, i) => {
-      const copy = folder.at(`copy${i}`);
+  /** So many checkpoints that differ in a weight. */
+  const differing = (name: string, count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const copy = folder.at(`${name}${i}`);
       cpSync(models[0]!, copy, { recursive: true });
       const weights = readFileSync(`${copy}/weights.bin`);
       weights.writeFloatLE(i / 256, 0);
       writeFileSync(`${copy}/weights.bin`, weights);
       return copy;
     });
+
+  test('what is asked of the server for a checkpoint does not grow with their number, and what it tells of is looked at first', async () => {
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const copies = differing('many', 300);
+    // Jobs that are looked up.
+    const asked = async () =>
+      Number(/cmdstat_hgetall:calls=(\d+)/.exec(await redis.client.info('commandstats'))?.[1] ?? 0);
+    const measured = async (count: number, isTold: boolean) => {
+      const before = await asked();
+      let looks = 0;
+      const onProgress = () => {
+        looks++;
+      };
+      let onSubmitted = () => {};
+      const submitted = new Promise<void>((resolve) => {
+        onSubmitted = resolve;
+      });
+      const place = { url: redis.url, shards: 1, priority: 1, say: () => {}, onSubmitted };
+      const given = copies.slice(0, count);
+      const results = (async () => {
+        const found: string[] = [];
+        for await (const { model } of measureOnQueue(given, { ...options, seed: count }, place, { onProgress })) {
+          found.push(model);
+        }
+        return found.sort();
+      })();
+      await submitted;
+      const askedForEach = ((await asked()) - before) / count;
+      // In the place of workers.
+      const known = redis.client.multi();
+      for (const { id } of await queue.getJobs(['waiting-children'])) {
+        known.set(`${PREFIX}:known:${id}`, JSON.stringify({ reading: {}, notes: [] }));
+        if (isTold) {
+          known.xadd(queue.toKey('events'), '*', 'event', 'completed', 'jobId', id!);
+        }
+      }
+      const looksBefore = looks;
+      await known.exec();
+      expect(await results).toEqual(given.sort());
+      await queue.obliterate({ force: true });
+      return { askedForEach, looks: looks - looksBefore };
+    };
+    const few = await measured(100, false);
+    const many = await measured(300, true);
+    // Asked for all with each 50, it would be 1.6 times as much.
+    expect(many.askedForEach).toBeLessThan(1.3 * few.askedForEach);
+    // The one that was on its way, and the next; 50 in turn would take 6.
+    expect(many.looks).toBeLessThanOrEqual(2);
+    await queue.close();
+  });
+
+  test('a copy of what was set aside while others were read is not tried again', async () => {
+    const narrow = folder.at('narrow3.npy');
+    writeFileSync(narrow, npy([5, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+    const copies = differing('lot', 100);
+    // Put into the queue in two lots; the copies come behind.
+    const given = [...copies.slice(0, 50), 'none', ...copies.slice(50), ...copies.slice(0, 50)];
+    const place = { url: redis.url, shards: 1, priority: 1, say: () => {} };
+    const results = measureOnQueue(given, { ...options, data: narrow }, place);
+    expect((await results.next()).value).toMatchObject({ model: 'none' });
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    const problems: string[] = [];
+    await withWorker(async () => {
+      await vi.waitFor(async () => expect(await queue.getFailedCount()).toBe(100), 20_000);
+      const added = new Set((await queue.getFailed()).map(({ timestamp }) => timestamp));
+      for await (const result of results) {
+        expect(result).toMatchObject({ problem: expect.stringMatching(/have shape \[5, 2\]/), kind: 'input' });
+        problems.push(result.model);
+      }
+      const still = (await queue.getFailed()).filter(({ timestamp }) => added.has(timestamp));
+      expect(still).toHaveLength(100);
+    });
+    expect(problems.sort()).toEqual([...copies, ...copies.slice(0, 50)].sort());
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
+  test('what is set aside, and that no worker is there, is told while other models are read', async () => {
+    const narrow = folder.at('narrow2.npy');
+    writeFileSync(narrow, npy([3, 2], [1, 2, 3, 4, 5, 6]));
+    // So many that they are put into the queue in three lots; after the first two comes one that is told at once.
+    const copies = differing('copy', 150);
     const given = [...copies.slice(0, 50), 'none', ...copies.slice(50, 100), 'none', ...copies.slice(100)];
     const said: string[] = [];
     const onSubmitted = vi.fn();

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import { type PlannedCheckpoint, planFor } from '../../src/farm/plan.js';
 import {
+  endedJobs,
   type Farm,
   hasEnded,
   know,
@@ -81,6 +82,35 @@ describeWithRedis('a queue', () => {
       await submit(farm, [planned], 1);
       expect(await farm.queue.getJobCounts('completed', 'prioritized')).toEqual({ completed: 0, prioritized: 3 });
       await farm.queue.obliterate({ force: true });
+    }));
+
+  test('checkpoints whose jobs end are told once', () =>
+    withFarm(async (farm) => {
+      const ended = endedJobs(farm);
+      // What was before.
+      await ended();
+      await submit(farm, [planned], 1);
+      expect(await ended()).toEqual(new Set());
+      const worker = new farm.bullmq.Worker(farm.queue.name, async () => {}, {
+        connection: farm.redis,
+        prefix: PREFIX,
+      });
+      await vi.waitFor(async () => expect(await farm.queue.getCompletedCount()).toBe(4), 20_000);
+      await worker.close();
+      expect(await ended()).toEqual(new Set([planned.id]));
+      expect(await ended()).toEqual(new Set());
+      // More than are read at once, and what ends behind them.
+      const events = farm.redis.pipeline();
+      const add = (event: string, job: string) =>
+        events.xadd(farm.queue.toKey('events'), '*', 'event', event, 'jobId', job);
+      for (let i = 0; i < 1500; i++) {
+        add('progress', `part-other${i}-0`);
+      }
+      add('failed', 'reading-last');
+      await events.exec();
+      expect(await ended()).toEqual(new Set(['last']));
+      await farm.queue.obliterate({ force: true });
+      expect(await ended()).toEqual(new Set());
     }));
 
   // A parent of children that are removed runs without them (taskforcesh/bullmq#1752): it must not take what is there for all.

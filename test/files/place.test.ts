@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
@@ -40,6 +40,16 @@ describe('on the disk', () => {
     expect(Buffer.from(await latest.place.read('sub/w.bin')).toString()).toBe('2');
     const byUrl = locate(pathToFileURL(folder.at('models/model.json')).href);
     expect((await byUrl.place.read(byUrl.name)).length).toBe(1);
+  });
+
+  test('a file that becomes shorter while it is read is refused', async () => {
+    writeFileSync(folder.at('shrinking'), Buffer.alloc(10 * 2 ** 20));
+    const { name, place } = locate(folder.at('shrinking'));
+    const wanted = () => {
+      truncateSync(folder.at('shrinking'), 9 * 2 ** 20);
+      return 0;
+    };
+    await expect(place.read(name, { head: 0, wanted, onBytes: () => {} })).rejects.toThrow(/has become shorter/);
   });
 
   test('a file that grows while it is read is read to where it ended', async () => {
