@@ -22,11 +22,7 @@ const eigenvalues: Measure = async (model, { images, labels }) => {
   if (!topEigenvalues) {
     throw new Error('The reading has no eigenvalues.');
   }
-  const named = (name: string, of: typeof topEigenvalues.given) =>
-    of.flatMap(({ value, standardError }, i) => [
-      [`${name}${i + 1}`, value],
-      [`${name}${i + 1}Error`, standardError],
-    ]);
+  const named = (name: string, of: typeof topEigenvalues.given) => of.map(({ value }, i) => [`${name}${i + 1}`, value]);
   return Object.fromEntries([
     ...named('eigenvalue', topEigenvalues.given),
     ...named('balancedEigenvalue', topEigenvalues.balanced),

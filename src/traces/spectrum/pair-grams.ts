@@ -50,7 +50,7 @@ export async function pairGrams(
   const ordered = maximaFirst(graph);
   const plan = planSteps(ordered);
   const parameters = trainedParameters(graph);
-  const products = parameters.map(() => new Float32Array(pairs * pairs));
+  const products: Float32Array[] = parameters.map(() => new Float32Array(pairs * pairs));
   const units = new Float64Array(pairs);
 
   /** One backward pass, and the memory that it took. */
