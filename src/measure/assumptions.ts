@@ -2,7 +2,7 @@ import { enumerateNames } from '../names.js';
 import { type Graph, parametersOf } from '../network/graph.js';
 import type { Head } from '../network/heads.js';
 import type { Layer, Operation, Parameter } from '../network/layers/operation.js';
-import { layerTable } from '../network/layers/table.js';
+import { isOfTfjs } from '../network/layers/table.js';
 import { planSteps } from '../network/tape.js';
 import type { ScaleMinimum } from '../symmetry/scale-minimum.js';
 import type { ScaleSymmetry } from '../symmetry/scale-symmetry.js';
@@ -75,7 +75,7 @@ export const SATURATED =
 /** Of a network that sees nothing of its inputs. */
 export const CONSTANT =
   'No weight but biases has a trace: the outputs are the same for all samples, as where all units of a layer are dead, so that a small ' +
-  'Minimum Sharpness is no sign of a good minimum.';
+  'sharpness is no sign of a good minimum.';
 
 /** What the loss has besides, one sentence. */
 export function regularizerAssumptions(graph: Graph): string[] {
@@ -275,8 +275,6 @@ function layersOfUnknownScale(graph: Graph): { own: Operation['layer'][]; tfjs: 
   }
   return { own: found.filter((layer) => !isOfTfjs(layer)), tfjs: found.filter(isOfTfjs) };
 }
-
-const isOfTfjs = (layer: Operation['layer']) => Object.hasOwn(layerTable, layer.getClassName());
 
 /** That outputs without a loss do not count, one sentence. */
 export function outputAssumptions(withoutLoss: readonly string[]): string[] {

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkKnownOptions, checkNumber, checkWhole } from '../checks.js';
-import { type LossOfWeights, lossHere, variablesIn, type Weights, withOtherWeights } from './other-weights.js';
+import {
+  type LossOfWeights,
+  largestIn,
+  lengthOf,
+  lossHere,
+  trainedVariablesIn,
+  type Weights,
+  withOtherWeights,
+} from './other-weights.js';
 
 export interface AdaptiveSharpnessOptions {
   /** Radius of the ball: the length of the relative changes of all weights together. Default 0.5. */
@@ -22,8 +30,8 @@ const knownOptions = { rho: true, steps: true } satisfies Record<keyof AdaptiveS
  * that the function stays the same, does not change it.
  *
  * @param loss the mean loss over the samples whose common worst case is wanted, with gradients (no `predict`), in inference.
- * @throws Error with one line for wrong options, for weights that are no variables, and for a loss that is not one finite number
- *   or has a gradient that is not finite.
+ * @throws Error with one line for wrong options, for weights that are no variables or are not trained, and for a loss that is not one
+ *   finite number or has a gradient that is not finite.
  */
 export function adaptiveSharpness(
   loss: LossOfWeights,
@@ -31,7 +39,7 @@ export function adaptiveSharpness(
   options: AdaptiveSharpnessOptions = {},
 ): number {
   checkKnownOptions('adaptiveSharpness', options, knownOptions);
-  const variables = variablesIn('adaptiveSharpness', weights);
+  const variables = trainedVariablesIn('adaptiveSharpness', weights);
   const { rho = 0.5, steps = 20 } = options;
   checkNumber('adaptiveSharpness: rho', rho, { above: 0 });
   checkWhole('adaptiveSharpness: steps', steps, { atLeast: 1 });
@@ -47,13 +55,16 @@ export function adaptiveSharpness(
           const slopes = variables.map((weight, b) =>
             tf.mul(tf.abs(values[b]), grads[weight.name] ?? tf.zerosLike(weight)),
           );
-          const length = lengthOf(slopes);
+          // Of a loss in other units, the inverse of their length may leave the range of float32.
+          const largest = largestIn(slopes) || 1;
+          const directions = slopes.map((each) => tf.div(each, largest));
+          const length = lengthOf(directions);
           if (!Number.isFinite(length)) {
             throw new Error(
               'adaptiveSharpness: the gradient of the loss is not finite: take a loss with a slope everywhere, from logits, or a smaller rho.',
             );
           }
-          return clipped(plus(moves, slopes, stride / (length || 1)), rho);
+          return clipped(plus(moves, directions, stride / (length || 1)), rho);
         });
         tf.dispose(moves);
         moves = next;
@@ -67,10 +78,6 @@ export function adaptiveSharpness(
       tf.dispose(moves);
     }
   });
-}
-
-function lengthOf(vectors: readonly tf.Tensor[]): number {
-  return Math.sqrt(vectors.reduce((sum, each) => sum + tf.sum(tf.square(each)).dataSync()[0], 0));
 }
 
 function plus(a: readonly tf.Tensor[], b: readonly tf.Tensor[], factor: number): tf.Tensor[] {

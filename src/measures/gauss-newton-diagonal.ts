@@ -81,7 +81,7 @@ export function gaussNewtonDiagonal(
   options: DiagonalOptions = {},
 ): Promise<GaussNewtonDiagonal> {
   return withDiagonalTask('gaussNewtonDiagonal', model, inputs, options, async (task) => {
-    const { parameters, diagonals, ...found } = await diagonalOf('gaussNewtonDiagonal', task);
+    const { parameters, diagonals, traces, ...found } = await diagonalOf('gaussNewtonDiagonal', task);
     return {
       parameters: parameters.map(({ name, layer, variable }, b) => ({
         name,
@@ -97,6 +97,8 @@ export function gaussNewtonDiagonal(
 interface FoundDiagonal extends Omit<GaussNewtonDiagonal, 'parameters'> {
   readonly parameters: readonly Parameter[];
   readonly diagonals: readonly Float64Array[];
+  /** Of each block. */
+  readonly traces: readonly number[];
 }
 
 /** Runs something that takes the diagonal of a model, whose weights must not change meanwhile. */
@@ -159,13 +161,14 @@ export async function diagonalOf(where: string, { subject, data, budgetBytes, pa
     const trace = sums.traces[b];
     if (!(Math.abs(sum - trace) <= TOLERANCE * trace)) {
       throw new RangeError(
-        `${where}: the diagonal of '${name}' adds up to ${sum}, and its trace is ${trace}: bring the weights of all layers to about the same size.`,
+        `${where}: the diagonal of '${name}' adds up to ${sum}, and its trace is ${trace}: bring the weights of all layers to about the same size, or, for a rule of your own, look at its squaredNorms and outerProducts.`,
       );
     }
   });
   return {
     parameters,
     diagonals,
+    traces: sums.traces,
     samples,
     assumptions: [
       ...reasonsNotExact(graph),

@@ -1,8 +1,11 @@
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { CONSTANT } from '../measure/assumptions.js';
+import { isConstant } from '../measure/collapse.js';
 import type { SharpnessInputs } from '../measure/measure-sharpness.js';
 import { enumerateNames } from '../names.js';
 import { trainedParameters } from '../network/graph.js';
 import type { Parameter } from '../network/layers/operation.js';
+import { isOfTfjs } from '../network/layers/table.js';
 import { numbersInTurns } from '../traces/event-loop.js';
 import { type DiagonalOptions, diagonalOf, withDiagonalTask } from './gauss-newton-diagonal.js';
 import { type NormalizedMatrix, ofMatrix } from './normalized-sharpness.js';
@@ -11,7 +14,7 @@ import { type NormalizedMatrix, ofMatrix } from './normalized-sharpness.js';
 export interface ModelNormalizedSharpness {
   /** The sum over the matrices. */
   readonly value: number;
-  /** One a kernel, in the order in which the network uses them. */
+  /** One a kernel, in the order of `reading.parameters`: of layers in models inside of one another, two may have one name. */
   readonly matrices: readonly { readonly name: string; readonly value: number }[];
   readonly samples: number;
   /** What it takes for granted, one plain sentence each. */
@@ -46,7 +49,7 @@ export function normalizedSharpnessOf(
     if (!trainedParameters(task.subject.graph).some(isMatrix)) {
       throw new Error(`${where}: no kernel of a dense layer or a convolution is trained, and it is a sum over these.`);
     }
-    const { parameters, diagonals, samples, assumptions } = await diagonalOf(where, task);
+    const { parameters, diagonals, traces, samples, assumptions } = await diagonalOf(where, task);
     const matrices: ModelNormalizedSharpness['matrices'][number][] = [];
     for (const [b, parameter] of parameters.entries()) {
       if (isMatrix(parameter)) {
@@ -59,6 +62,9 @@ export function normalizedSharpnessOf(
         matrices.push({ name, value: await numbersInTurns(walk, () => task.pause(samples)) });
       }
     }
+    const withTaps = parameters.filter(
+      (parameter) => isMatrix(parameter) && !isOfTfjs(parameter.layer) && parameter.variable.read().shape.length > 2,
+    );
     const leftOut = parameters.filter((parameter) => !isMatrix(parameter)).map(({ name }) => name);
     return {
       value: matrices.reduce((sum, { value }) => sum + value, 0),
@@ -66,6 +72,10 @@ export function normalizedSharpnessOf(
       samples,
       assumptions: [
         ...(leftOut.length > 0 ? [`Kernels alone count: ${enumerateNames(leftOut)} are left out.`] : []),
+        ...withTaps.map(
+          ({ name }) => `'${name}' is taken for a kernel [...taps, in, out], whose taps have one factor.`,
+        ),
+        ...(isConstant(parameters, traces) ? [CONSTANT] : []),
         ...assumptions,
       ],
     };

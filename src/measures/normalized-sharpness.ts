@@ -1,3 +1,4 @@
+import { checkWhole } from '../checks.js';
 import { atOnce, type Walk } from '../network/walk.js';
 
 /** A weight matrix [rows, columns], row by row, and what the loss has of it. */
@@ -27,8 +28,9 @@ const SETTLED = 1e-7;
  * so it is the same however the units of a network are rescaled.
  *
  * @returns an infimum where no factors attain it: rows or columns without weights or without curvature count 0.
- * @throws RangeError with one line for a matrix that has not rows times columns numbers, for one that is not finite, for negative curvature, and
- *   where the last sweep still changes the value by more than one part in 10^7 (with entries that are next to 0).
+ * @throws RangeError with one line for a matrix that has not rows times columns numbers, for one that is not finite, for negative curvature, where
+ *   the last sweep still changes the value by more than one part in 10^7 (with entries that are next to 0), and where numbers on the way are
+ *   not finite.
  */
 export function normalizedSharpness(matrices: readonly NormalizedMatrix[]): number {
   return matrices.reduce(
@@ -53,6 +55,8 @@ export function* ofMatrix(
   matrix: string,
   mend: string,
 ): Walk<number> {
+  checkWhole(`${matrix}: rows`, rows, { atLeast: 0 });
+  checkWhole(`${matrix}: columns`, columns, { atLeast: 0 });
   const size = rows * columns;
   for (const [name, list] of [
     ['weights', weights],
@@ -70,7 +74,12 @@ export function* ofMatrix(
     }
   }
   const h = Float64Array.from(curvature);
-  const w = Float64Array.from(weights, (weight) => weight ** 2);
+  // Beside the largest: its square may leave the range of numbers.
+  let largest = 0;
+  for (let i = 0; i < size; i++) {
+    largest = Math.max(largest, Math.abs(weights[i]));
+  }
+  const w = Float64Array.from(weights, (weight) => (weight / (largest || 1)) ** 2);
   dropVanishing(h, w, rows, columns);
   // Squared factors; the two sums are made equal by the last step of each sweep, so that half of their sum is the root of their product.
   const s = new Float64Array(rows).fill(1);
@@ -89,8 +98,11 @@ export function* ofMatrix(
         add(h[at], w[at], s[i]);
       }
     });
+    if (!Number.isFinite(largest * value)) {
+      throw new RangeError(`${matrix} leaves the range of numbers on the way: ${mend}.`);
+    }
     if (!(last - value > ROUNDING * value) || (sweep >= MOST_SWEEPS && last - value <= SETTLED * value)) {
-      return value;
+      return largest * value;
     }
     if (sweep >= MOST_SWEEPS) {
       throw new RangeError(`${matrix} has not settled after ${MOST_SWEEPS} sweeps: ${mend}.`);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The weights of a network: `model.trainableWeights`, or variables of one's own. */
+/** The weights of a network: those of a model, or variables of one's own. One that is there twice, as of two models that share it, counts once. */
 export type Weights = readonly (tf.Variable | { read(): tf.Tensor })[];
 
 /** A mean loss, of the weights as they are when it is called. What it makes beside its result is disposed. */
@@ -25,7 +25,7 @@ export function withOtherWeights<T>(weights: readonly tf.Variable[], run: (value
 }
 
 /**
- * Their variables.
+ * Their variables, each once.
  *
  * @throws Error with one line where these are no weights.
  */
@@ -36,7 +36,33 @@ export function variablesIn(where: string, weights: Weights): tf.Variable[] {
   if (found.length === 0 || !found.every((each) => each instanceof tf.Variable)) {
     throw new Error(`${where}: weights must be tf.Variables or those of a model: pass model.trainableWeights.`);
   }
-  return found;
+  return [...new Set(found)];
+}
+
+/**
+ * Those that training moves: neither frozen ones, which have no gradient, nor moving means and variances.
+ *
+ * @throws Error with one line where these are no weights, and for one that is not trained.
+ */
+export function trainedVariablesIn(where: string, weights: Weights): tf.Variable[] {
+  const variables = variablesIn(where, weights);
+  const frozen = variables.find(({ trainable }) => !trainable);
+  if (frozen) {
+    throw new Error(`${where}: '${frozen.name}' is not trained: leave it out, or make it trainable.`);
+  }
+  return variables;
+}
+
+/** The largest absolute value. */
+export function largestIn(tensors: readonly tf.Tensor[]): number {
+  return Math.max(...tensors.map((each) => tf.tidy(() => tf.max(tf.abs(each)).dataSync()[0])));
+}
+
+/** The Euclidean length of all together, by what they are beside the largest value: its square may leave the range of float32. */
+export function lengthOf(tensors: readonly tf.Tensor[]): number {
+  const largest = largestIn(tensors) || 1;
+  const squares = tensors.map((each) => tf.tidy(() => tf.sum(tf.square(tf.div(each, largest))).dataSync()[0]));
+  return largest * Math.sqrt(squares.reduce((sum, each) => sum + each, 0));
 }
 
 /** @throws Error with one line where the loss is no finite number. */

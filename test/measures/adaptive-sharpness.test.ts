@@ -67,6 +67,26 @@ describe('adaptive sharpness', () => {
     );
   });
 
+  it.each([1e-22, 1e20, 1e36])('of a loss times %d is as much higher', (factor) => {
+    const { weights, loss } = smallNetwork();
+    const scaled = () => tf.mul(loss(), factor) as tf.Scalar;
+    const right = adaptiveSharpness(loss, weights, { rho: 0.3 });
+    expect(adaptiveSharpness(scaled, weights, { rho: 0.3 }) / factor / right).toBeCloseTo(1, 4);
+  });
+
+  it('counts a weight that is there twice once, and refuses one that is not trained', () => {
+    const { model, weights, loss, plain } = smallNetwork();
+    const right = adaptiveSharpness(loss, weights, { rho: 0.3 });
+    expect(adaptiveSharpness(loss, [...weights, ...weights], { rho: 0.3 })).toBe(right);
+    model.layers[0]!.trainable = false;
+    const values = plain();
+    expect(() => adaptiveSharpness(loss, model.weights)).toThrow(
+      /^adaptiveSharpness: '.*\/kernel.*' is not trained: leave it out, or make it trainable\.$/,
+    );
+    expect(plain()).toEqual(values);
+    expect(adaptiveSharpness(loss, model.trainableWeights)).toBeGreaterThan(0);
+  });
+
   it('says where it is the gradient that is not finite', () => {
     const w = tf.variable(tf.tensor1d([0, 1]));
     const loss = () => tf.sum(tf.sqrt(w)) as tf.Scalar;

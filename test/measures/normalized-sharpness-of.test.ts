@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { measureSharpness } from '../../src/index.js';
 import { measuredAsWhole, registerLayerRule } from '../../src/layers.js';
 import { gaussNewtonDiagonal, normalizedSharpness, normalizedSharpnessOf } from '../../src/measures.js';
 import { smallNetwork } from './small-network.js';
@@ -193,4 +194,91 @@ it('of a layer with a rule of its own counts what that lists, as it does of a de
   for (const each of [dense, own, x]) {
     each.dispose();
   }
+});
+
+it('refuses matrices of a rule of its own that are none before anything is measured', async () => {
+  const own = tfl.sequential({ layers: [new Product({ inputShape: [4] })] });
+  const x = tf.randomNormal([9, 4], 0, 1, 'float32', 2);
+  const seen: unknown[] = [];
+  const onProgress = (progress: unknown) => {
+    seen.push(progress);
+  };
+  registerLayerRule('ProductOfNormalized', (layer, parameter) => {
+    const { kernel } = layer as Product;
+    const whole = measuredAsWhole(layer, 'affine', [parameter(kernel, 'kernel')]);
+    return [{ ...whole, matrices: [kernel as never] }];
+  });
+  for (const found of [
+    normalizedSharpnessOf(own, x, { loss, onProgress }),
+    measureSharpness(own, x, { loss, onProgress }),
+  ]) {
+    await expect(found).rejects.toThrow(/^The rule of layer '.*' .*: matrices must be some of its parameters, .*\.$/);
+  }
+  expect(seen).toEqual([]);
+  own.dispose();
+  x.dispose();
+});
+
+/** x W for W of shape [in, heads, out]. */
+class Heads extends Product {
+  override build(): void {
+    this.kernel = this.addWeight('kernel', [4, 2, 3], 'float32', tfl.initializers.heNormal({ seed: 1 }));
+  }
+  override computeOutputShape([samples]: number[]): number[] {
+    return [samples!, 6];
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [x] = [inputs].flat() as [tf.Tensor2D];
+    return tf.matMul(x, tf.reshape(this.kernel.read(), [4, 6]) as tf.Tensor2D);
+  }
+  static override get className(): string {
+    return 'HeadsOfNormalized';
+  }
+}
+
+it('says that it takes the first axes of a kernel for taps, where a rule of its own lists one', async () => {
+  registerLayerRule('HeadsOfNormalized', (layer, parameter) => {
+    const parameters = [parameter((layer as Product).kernel, 'kernel')];
+    return [{ ...measuredAsWhole(layer, 'affine', parameters), matrices: parameters }];
+  });
+  const model = tfl.sequential({ layers: [new Heads({ inputShape: [4] })] });
+  const x = tf.randomNormal([9, 4], 0, 1, 'float32', 2);
+  const taps = /^'.*kernel' is taken for a kernel \[\.\.\.taps, in, out\], whose taps have one factor\.$/;
+  const { assumptions } = await normalizedSharpnessOf(model, x, { loss });
+  expect(assumptions.filter((each) => taps.test(each))).toHaveLength(1);
+  const ofTfjs = convolutional();
+  const convolutions = await normalizedSharpnessOf(ofTfjs.model, ofTfjs.x, { loss });
+  expect(convolutions.assumptions.filter((each) => taps.test(each))).toEqual([]);
+  model.dispose();
+  x.dispose();
+  ofTfjs.model.dispose();
+  ofTfjs.x.dispose();
+});
+
+it('says that it is no sign of a good minimum where all units are dead', async () => {
+  const { layers, initializers } = tfl;
+  const network = (bias: number) =>
+    tfl.sequential({
+      layers: [
+        layers.dense({
+          units: 4,
+          activation: 'relu',
+          inputShape: [4],
+          kernelInitializer: initializers.heNormal({ seed: 1 }),
+          biasInitializer: initializers.constant({ value: bias }),
+        }),
+        layers.dense({ units: 3, kernelInitializer: initializers.heNormal({ seed: 2 }) }),
+      ],
+    });
+  const x = tf.randomNormal([12, 4], 0, 1, 'float32', 5);
+  const constant = /^No weight but biases has a trace: .* a small sharpness is no sign of a good minimum\.$/;
+  const [dead, alive] = [network(-100), network(1)];
+  const found = await normalizedSharpnessOf(dead, x, { loss });
+  expect(found.value).toBe(0);
+  expect(found.assumptions.filter((each) => constant.test(each))).toHaveLength(1);
+  const other = await normalizedSharpnessOf(alive, x, { loss });
+  expect(other.assumptions.filter((each) => constant.test(each))).toEqual([]);
+  dead.dispose();
+  alive.dispose();
+  x.dispose();
 });

@@ -107,6 +107,12 @@ describe('normalized sharpness', () => {
     ).toEqual(Array(9).fill(false));
   });
 
+  it.each([1e200, 1e-170])('is as much larger as the weights, also of weights times %d', (factor) => {
+    const given = matrix(3, 4, 7);
+    const weights = Array.from(given.weights, (weight) => weight * factor);
+    expect(normalizedSharpness([{ ...given, weights }]) / factor / normalizedSharpness([given])).toBeCloseTo(1, 12);
+  });
+
   it.each([
     [
       { rows: 2, columns: 2, weights: [1], curvature: [1] },
@@ -119,6 +125,18 @@ describe('normalized sharpness', () => {
     [
       { rows: 1, columns: 1, weights: [Number.NaN], curvature: [1] },
       /^normalizedSharpness: matrix 0 has the weight NaN .*\.$/,
+    ],
+    [
+      { rows: 1.5, columns: 2, weights: [1, 2, 3], curvature: [1, 1, 1] },
+      /^normalizedSharpness: matrix 0: rows must be a whole number of at least 0, but it is 1\.5\.$/,
+    ],
+    [
+      { rows: 2, columns: 1.5, weights: [1, 2, 3], curvature: [1, 1, 1] },
+      /^normalizedSharpness: matrix 0: columns must be a whole number .*\.$/,
+    ],
+    [
+      { rows: 2, columns: 2, weights: [1, 1e160, 1, 1], curvature: [1, 1, 1e-320, 1e300] },
+      /^normalizedSharpness: matrix 0 leaves the range of numbers on the way: .*\.$/,
     ],
   ])('refuses in one line what is no such matrix', (given, message) => {
     expect(() => normalizedSharpness([given])).toThrow(message);

@@ -13,9 +13,15 @@ it('says which variables were read, also inside of gradients, and leaves the eng
     tf
       .grad((x) => tf.mul(tf.concat([x, a]), tf.tile(b, [2])))(tf.ones([2]))
       .arraySync();
-  const { value, variables } = variablesReadBy(() => tf.tidy(() => gradient() as number[]));
+  const { value, variables, kernels } = variablesReadBy(() => tf.tidy(() => gradient() as number[]));
   expect(value).toEqual([3, 4]);
   expect(new Set(variables)).toEqual(new Set([a, b]));
+  expect([tf.Concat, tf.Multiply, tf.Tile, tf.MaxPool].map((name) => kernels.has(name))).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
   expect(() =>
     variablesReadBy(() => {
       throw new Error('out of luck');

@@ -160,7 +160,10 @@ export interface Operation {
   /** The same where one column travels, in fewer launches. */
   readonly singly?: Pick<Operation, 'forward' | 'backward'>;
   readonly parameters: readonly Parameter[];
-  /** Those of them that are matrices which the input is multiplied with, [...taps, in, out]: what normalized sharpness is a sum over. */
+  /**
+   * Those of them that are matrices which the input is multiplied with, [...taps, in, out], the taps of a convolution: what normalized sharpness
+   * is a sum over.
+   */
   readonly matrices?: readonly Parameter[];
   /**
    * Whether `squaredNorms` and `gradients` take the delta of the first input in place of that of the output: what its weights are

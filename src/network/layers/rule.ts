@@ -93,7 +93,8 @@ const namedScales = { inputs: true, output: true, rules: true } satisfies Record
  * Looks at what a rule has returned, which may be a user's own: a slip in an operation would go unnoticed.
  *
  * @throws Error with one line for operations without a forward or backward pass or a known `scale`, for weights without
- *   `squaredNorms`, and for those with a place among names that the operation does not have.
+ *   `squaredNorms`, for those with a place among names that the operation does not have, and for `matrices` that are no matrices among
+ *   its weights.
  */
 export function checkOperations(layer: Layer, operations: unknown): asserts operations is Operation[] {
   const where = `The rule of layer '${layer.name}' (${layer.getClassName()})`;
@@ -127,5 +128,22 @@ export function checkOperations(layer: Layer, operations: unknown): asserts oper
     if (operation.parameters.length > 0 && typeof operation.squaredNorms !== 'function') {
       throw new Error(`${where}: an operation with weights has no squaredNorms, a function.`);
     }
+    checkMatrices(where, operation);
+  }
+}
+
+function checkMatrices(where: string, { matrices = [], parameters }: Operation): void {
+  if (!Array.isArray(matrices) || !matrices.every((each) => parameters.includes(each))) {
+    throw new Error(
+      `${where}: matrices must be some of its parameters, as the second argument of the rule has made them: list those that the input ` +
+        'is multiplied with.',
+    );
+  }
+  const vector = (matrices as readonly Parameter[]).find(({ variable }) => variable.read().shape.length < 2);
+  if (vector) {
+    throw new Error(
+      `${where}: '${vector.name}' of shape [${vector.variable.read().shape}] is in matrices, but is none: list weights of shape ` +
+        '[...taps, in, out] only, and leave gains and biases out.',
+    );
   }
 }

@@ -18,6 +18,7 @@ import { layerNormalization } from './layer-normalization.js';
 import { masking } from './masking.js';
 import { globalMaxPooling, maxPooling, maxPooling3d } from './max-pooling.js';
 import { add, average, concatenate, dot, extremum, multiply } from './merge.js';
+import type { Owner } from './operation.js';
 import { prelu } from './prelu.js';
 import { categoryEncoding, inFront, rescaling } from './preprocessing.js';
 import { recurrent } from './recurrent.js';
@@ -203,6 +204,9 @@ export function registerLayerRule(className: string, rule: LayerRule): void {
   }
   registered.set(className, rule);
 }
+
+/** Whether the class is one that the table knows, none of the user's. */
+export const isOfTfjs = (layer: Owner) => Object.hasOwn(layerTable, layer.getClassName());
 
 /** The rule of a layer class; classes that neither the table nor the user knows go the generic way. */
 export function ruleOf(className: string): WiredRule {

@@ -25,9 +25,21 @@ describe('checkOperations', () => {
     backward: () => [],
   } as unknown as Operation;
 
+  const weight = (name: string, shape: number[]) => ({
+    name,
+    variable: { originalName: name, read: () => ({ shape }) },
+  });
+  const [gain, kernel] = [weight('odd/gain', [4]), weight('odd/kernel', [4, 3])];
+  const withMatrices = (matrices: unknown) => [
+    { ...sound, parameters: [gain, kernel], squaredNorms: () => [], matrices },
+  ];
+
   it('takes sound ones, and none', () => {
     expect(() => checkOperations(layer, [sound, sound])).not.toThrow();
     expect(() => checkOperations(layer, [])).not.toThrow();
+    for (const matrices of [undefined, [], [kernel], [kernel, kernel]]) {
+      expect(() => checkOperations(layer, withMatrices(matrices))).not.toThrow();
+    }
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -46,6 +58,20 @@ describe('checkOperations', () => {
       'a place without names',
       [{ ...sound, parameters: [{ name: 'w', to: 'x' }], squaredNorms: () => [] }],
       /weight 'w' has a place between scales with names, but the scale of its operation is 'ties': make that \{ inputs, output \}/,
+    ],
+    ['matrices that are a word', withMatrices('kernel'), /matrices must be some of its parameters, .*: list those/],
+    ['matrices that are nothing', withMatrices([undefined]), /matrices must be some of its parameters/],
+    ['matrices that are null', withMatrices(null), /matrices must be some of its parameters/],
+    ['a variable in place of its record', withMatrices([kernel.variable]), /matrices must be some of its parameters/],
+    [
+      'a record that is none of its own',
+      withMatrices([kernel, { ...kernel }]),
+      /matrices must be some of its parameters/,
+    ],
+    [
+      'a gain among the matrices',
+      withMatrices([kernel, gain]),
+      /'odd\/gain' of shape \[4\] is in matrices, but is none: list weights of shape \[\.\.\.taps, in, out\] only/,
     ],
     ['weights without norms', [{ ...sound, parameters: [{}] }], /with weights has no squaredNorms/],
   ])('refuses %s in one line that names the layer', (_, returned, message) => {
