@@ -4,6 +4,8 @@ import type { Layer } from '../network/layers/operation.js';
 import type { LayerRule } from '../network/layers/rule.js';
 import { identity } from '../network/layers/shape.js';
 import { registerLayerRule } from '../network/layers/table.js';
+import { globalPoolingRule, poolingLayers } from './global-pooling.js';
+import { activations } from './keras-activations.js';
 import { stepLayers, stepRule } from './step-layers.js';
 
 type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
@@ -137,7 +139,8 @@ export const isBuiltInLayer = (layer: object): boolean => registered.has(layer);
 
 /**
  * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, those that leave their
- * input as it is in inference, and margins and repetitions of steps. Classes of these names that are registered already stay.
+ * input as it is in inference, margins and repetitions of steps, and global pooling that keeps its axes or is of volumes. Classes of these
+ * names that are registered already stay.
  */
 export function registerBuiltInLayers(): void {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
@@ -154,5 +157,13 @@ export function registerBuiltInLayers(): void {
   }
   for (const [name, layer] of stepLayers) {
     register(layer, name, stepRule);
+  }
+  for (const [name, layer] of poolingLayers) {
+    register(layer, name, globalPoolingRule);
+  }
+  for (const activation of activations) {
+    if (!(activation.className in classNameMap)) {
+      tf.serialization.registerClass(activation);
+    }
   }
 }

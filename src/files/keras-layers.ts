@@ -1,4 +1,6 @@
+import { keepingAxes } from './global-pooling.js';
 import { isObject, type Json } from './json-text.js';
+import { activationInTfjs } from './keras-activations.js';
 
 /** A layer as Keras has written it. */
 export interface Repair {
@@ -52,13 +54,11 @@ const activation: RepairRule = ({ config, isKeras3 }) => {
 };
 
 /** What all layers with an activation share. */
-function repairActivations({ config, name, isKeras3 }: Repair): void {
+function repairActivations({ config, isKeras3 }: Repair): void {
   for (const key of ['activation', 'recurrent_activation']) {
-    if (config[key] === 'silu') {
-      config[key] = 'swish';
-    }
-    if (isKeras3 && config[key] === 'hard_sigmoid') {
-      refuse(name, `Keras 3's ${key} hard_sigmoid, relu6(x + 3) / 6 and not that of tf.js`);
+    const name = config[key];
+    if (typeof name === 'string') {
+      config[key] = activationInTfjs(name, isKeras3);
     }
   }
 }
@@ -82,18 +82,14 @@ const separable: RepairRule = (layer) => {
   return convolution(layer);
 };
 
-const pooling: RepairRule = ({ config, name }) => {
-  if (isSet(config.keepdims)) {
-    refuse(name, 'keepdims: true');
-  }
-  return undefined;
-};
+const globalPooling: RepairRule = ({ className, config }) =>
+  isSet(config.keepdims) ? keepingAxes(className) : undefined;
 
-/** Layers along steps have them first in tf.js. */
-const steps: RepairRule = ({ config, name }) =>
+/** Layers along steps, and those of volumes that this package has, take channels to be last. */
+const channelsLast: RepairRule = ({ config, name }) =>
   config.data_format === 'channels_first' ? refuse(name, "data_format 'channels_first'") : undefined;
 
-const pooling1d: RepairRule = (layer) => steps(layer) ?? pooling(layer);
+const globalPooling1d: RepairRule = (layer) => channelsLast(layer) ?? globalPooling(layer);
 
 const recurrent: RepairRule = ({ config, name }) =>
   isSet(config.time_major) ? refuse(name, 'time_major: true') : undefined;
@@ -167,15 +163,17 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   SimpleRNN: recurrent,
   RNN: recurrent,
   Bidirectional: bidirectional,
-  MaxPooling1D: pooling1d,
-  AveragePooling1D: pooling1d,
-  GlobalAveragePooling1D: pooling1d,
-  GlobalAveragePooling2D: pooling,
-  GlobalMaxPooling1D: pooling1d,
-  GlobalMaxPooling2D: pooling,
-  ZeroPadding1D: steps,
-  Cropping1D: steps,
-  UpSampling1D: steps,
+  MaxPooling1D: channelsLast,
+  AveragePooling1D: channelsLast,
+  GlobalAveragePooling1D: globalPooling1d,
+  GlobalAveragePooling2D: globalPooling,
+  GlobalAveragePooling3D: channelsLast,
+  GlobalMaxPooling1D: globalPooling1d,
+  GlobalMaxPooling2D: globalPooling,
+  GlobalMaxPooling3D: channelsLast,
+  ZeroPadding1D: channelsLast,
+  Cropping1D: channelsLast,
+  UpSampling1D: channelsLast,
   UpSampling2D: upSampling,
   BatchNormalization: normalized,
   LayerNormalization: normalized,

@@ -20,7 +20,7 @@ const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'Layer
 const pooling = 'GlobalAveragePooling1D';
 
 const configOf = (layer: Json): Json => (isObject(layer.config) ? layer.config : {});
-const nameOf = (layer: Json): unknown => layer.name ?? configOf(layer).name;
+export const nameOf = (layer: Json): unknown => layer.name ?? configOf(layer).name;
 const innerOf = ({ config }: Json): Json => {
   const inner = isObject(config) ? config.layer : undefined;
   return isObject(inner) ? inner : {};
@@ -40,7 +40,28 @@ export function tensorsOf(value: unknown): History[] {
   return value.class_name === '__keras_tensor__' && Array.isArray(keras_history) ? [keras_history as never] : [];
 }
 
-const isOperation = ({ module }: Json) => /^keras\.(src\.)?ops\b/.test(String(module));
+/** What HDF5 does not tell from layers by a module, but by their configuration: all layers say whether they are trainable. */
+const operationsByName = [
+  'Add',
+  'Subtract',
+  'Multiply',
+  'Divide',
+  'TrueDivide',
+  'Maximum',
+  'Minimum',
+  'NotEqual',
+  'Any',
+];
+
+/** Whether it is an operation on tensors that Keras 3 has written among the layers. */
+export const isOperation = (layer: Json) =>
+  layer.module === undefined
+    ? operationsByName.includes(layer.class_name as string) &&
+      isWrittenByKeras3(layer) &&
+      !('trainable' in configOf(layer))
+    : /^keras\.(src\.)?ops\b/.test(String(layer.module));
+
+const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 
 /**
  * The layers of a model without the masks that tf.js makes itself.

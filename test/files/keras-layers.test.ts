@@ -9,8 +9,24 @@ const repaired = (className: string, config: object, isKeras3 = true) => {
 
 test('names of activations in every layer, known or not', () => {
   for (const className of ['Dense', 'LSTMCell', 'ConvLSTM2D', 'constructor']) {
-    expect(repaired(className, { activation: 'silu' })).toEqual({ className, config: { activation: 'swish' } });
+    const given = { activation: 'silu', recurrent_activation: 'hard_sigmoid' };
+    const config = { activation: 'swish', recurrent_activation: 'hardSigmoidOfKeras3' };
+    expect(repaired(className, given)).toEqual({ className, config });
+    expect(repaired(className, given, false).config).toEqual({ ...config, recurrent_activation: 'hard_sigmoid' });
   }
+});
+
+test('global pooling that keeps its axes is a layer of its own', () => {
+  for (const className of [
+    'GlobalAveragePooling1D',
+    'GlobalAveragePooling2D',
+    'GlobalMaxPooling1D',
+    'GlobalMaxPooling2D',
+  ]) {
+    expect(repaired(className, { keepdims: true })).toMatchObject({ className: `${className}KeepingAxes` });
+    expect(repaired(className, { keepdims: false })).toMatchObject({ className });
+  }
+  expect(repaired('GlobalMaxPooling3D', { keepdims: true })).toMatchObject({ className: 'GlobalMaxPooling3D' });
 });
 
 test.each<[className: string, config: object, what: RegExp]>([
@@ -19,8 +35,7 @@ test.each<[className: string, config: object, what: RegExp]>([
   ['LSTM', { time_major: true }, /time_major: true/],
   ['MaxPooling1D', { data_format: 'channels_first' }, /data_format 'channels_first'/],
   ['GlobalAveragePooling1D', { data_format: 'channels_first' }, /data_format 'channels_first'/],
-  ['LSTMCell', { recurrent_activation: 'hard_sigmoid' }, /hard_sigmoid/],
-  ['ConvLSTM2D', { recurrent_activation: 'hard_sigmoid' }, /hard_sigmoid/],
+  ['GlobalMaxPooling3D', { data_format: 'channels_first', keepdims: false }, /data_format 'channels_first'/],
   [
     'Bidirectional',
     {
