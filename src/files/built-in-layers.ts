@@ -6,6 +6,7 @@ import { identity } from '../network/layers/shape.js';
 import { registerLayerRule } from '../network/layers/table.js';
 import { globalPoolingRule, poolingLayers } from './global-pooling.js';
 import { activations } from './keras-activations.js';
+import { CustomScaleLayer, customScaleRule, LayerScale, layerScaleRule, StochasticDepth } from './residual-scale.js';
 import { stepLayers, stepRule } from './step-layers.js';
 
 type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
@@ -152,6 +153,9 @@ export function registerBuiltInLayers(): void {
     }
   };
   register(Normalization, 'Normalization', normalization);
+  register(LayerScale, 'LayerScale', layerScaleRule);
+  register(CustomScaleLayer, 'CustomScaleLayer', customScaleRule);
+  register(StochasticDepth, 'StochasticDepth', identity);
   for (const name of [...randomLayers, ...otherIdentities]) {
     register(identityLayer(name), name, identity);
   }

@@ -8,6 +8,8 @@ export interface Repair {
   readonly config: Json;
   readonly name: string;
   readonly isKeras3: boolean;
+  /** Channels of what goes in, where the file says it. */
+  readonly channels?: number;
   readonly notes: string[];
 }
 
@@ -63,8 +65,49 @@ function repairActivations({ config, isKeras3 }: Repair): void {
   }
 }
 
-const convolution: RepairRule = ({ config, name }) =>
-  typeof config.groups === 'number' && config.groups > 1 ? refuse(name, `groups: ${config.groups}`) : undefined;
+const isGrouped = ({ groups }: Json): boolean => typeof groups === 'number' && groups > 1;
+
+const convolution: RepairRule = ({ config, name }) => {
+  if (isGrouped(config)) {
+    throw new Error(
+      `layer '${name}' has groups: ${config.groups}, which tf.js passes over: build the model with a DepthwiseConv2D, or with a convolution ` +
+        'for each group.',
+    );
+  }
+  return undefined;
+};
+
+/** With as many groups as channels, what tf.js has as a class of its own; its kernel, [h, w, 1, C M], is [h, w, C, M] there. */
+const convolution2d: RepairRule = (layer) => {
+  const { config, channels } = layer;
+  const {
+    groups,
+    filters,
+    kernel_initializer: initializer,
+  } = config as { [key: string]: unknown; groups: number; filters: number };
+  const [strides, dilation] = [config.strides ?? 1, config.dilation_rate ?? 1].map((each) => [each].flat());
+  const drawnByFans = /^(he|lecun|glorot|xavier|variance)/i.test(
+    isObject(initializer) ? String(initializer.class_name) : String(initializer),
+  );
+  if (
+    !isGrouped(config) ||
+    groups !== channels ||
+    config.data_format === 'channels_first' ||
+    new Set(strides).size > 1 ||
+    dilation!.some((rate) => rate !== 1) ||
+    drawnByFans
+  ) {
+    return convolution(layer);
+  }
+  for (const key of ['initializer', 'regularizer', 'constraint']) {
+    config[`depthwise_${key}`] = config[`kernel_${key}`];
+    delete config[`kernel_${key}`];
+  }
+  config.depth_multiplier = filters / groups;
+  delete config.filters;
+  delete config.groups;
+  return 'DepthwiseConv2D';
+};
 
 const transposed: RepairRule = ({ config, name }) => {
   if (isSet(config.output_padding)) {
@@ -152,7 +195,7 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   CenterCrop: misshapen,
   CategoryEncoding: misshapen,
   Conv1D: conv1d,
-  Conv2D: convolution,
+  Conv2D: convolution2d,
   Conv3D: convolution,
   Conv2DTranspose: transposed,
   Conv3DTranspose: transposed,
