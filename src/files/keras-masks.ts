@@ -53,13 +53,14 @@ const operationsByName = [
   'Any',
 ];
 
-/** Whether it is an operation on tensors that Keras 3 has written among the layers. */
+/** Whether it is an operation on tensors that Keras has written among the layers. */
 export const isOperation = (layer: Json) =>
-  layer.module === undefined
+  layer.class_name === 'TFOpLambda' ||
+  (layer.module === undefined
     ? operationsByName.includes(layer.class_name as string) &&
       isWrittenByKeras3(layer) &&
       !('trainable' in configOf(layer))
-    : /^keras\.(src\.)?ops\b/.test(String(layer.module));
+    : /^keras\.(src\.)?ops\b/.test(String(layer.module)));
 
 const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 

@@ -40,6 +40,51 @@ test.each<[class_name: string, args: unknown[], scale: number, offset: number]>(
   });
 });
 
+/** As Keras 2 writes it. */
+const function2 = (called: string, ...nodes: unknown[][]) => ({
+  class_name: 'TFOpLambda',
+  config: { name: 'o', trainable: true, dtype: 'float32', function: called },
+  name: 'o',
+  inbound_nodes: nodes,
+});
+
+test.each<[called: string, scale: number, offset: number]>([
+  ['__operators__.add', 1, 4],
+  ['math.add', 1, 4],
+  ['math.subtract', 1, -4],
+  ['math.multiply', 4, 0],
+  ['math.divide', 0.25, 0],
+  ['math.truediv', 0.25, 0],
+])("Keras 2's %s of a tensor and a number is a Rescaling", (called, scale, offset) => {
+  const node = ['Conv/BatchNorm', 1, 0, { y: 4, name: null }];
+  expect(operationAsLayer(function2(called, node), 'o')).toMatchObject({
+    class_name: 'Rescaling',
+    config: { name: 'o', scale, offset },
+    inbound_nodes: [[['Conv/BatchNorm', 1, 0, {}]]],
+  });
+});
+
+test.each<[what: string, called: string, nodes: unknown[][]]>([
+  ['another function', 'nn.relu', [['x', 0, 0, { name: null }]]],
+  ['of two tensors, whose axes are not known', '__operators__.add', [['x', 0, 0, { y: ['z', 0, 0], name: null }]]],
+  ['of a number and a tensor', '__operators__.add', [['_CONSTANT_VALUE', -1, 3, { y: ['x', 0, 0], name: null }]]],
+  ['of more than that', 'math.add', [['x', 0, 0, { y: 3, axis: 1 }]]],
+  [
+    'of other numbers',
+    'math.add',
+    [
+      ['x', 0, 0, { y: 3 }],
+      ['x', 0, 0, { y: 4 }],
+    ],
+  ],
+  ['written otherwise', 'math.add', [[['x', 0, 0, { y: 3 }]]]],
+  ['never called', 'math.add', []],
+])('what is %s of Keras 2 is refused', (_what, called, nodes) => {
+  expect(() => operationAsLayer(function2(called, ...nodes), 'o')).toThrow(
+    `'o' is the operation ${called} of TensorFlow, which tf.js has no layer for: build the model with a layer, Add, Rescaling or Activation.`,
+  );
+});
+
 test.each<[what: string, operation: object]>([
   ['a function of one tensor', operation('Relu', [tensor()])],
   ['no layer of tf.js', operation('Subtract', [tensor(), tensor()])],
