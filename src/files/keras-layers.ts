@@ -8,8 +8,8 @@ export interface Repair {
   readonly config: Json;
   readonly name: string;
   readonly isKeras3: boolean;
-  /** Channels of what goes in, where the file says it. */
-  readonly channels?: number;
+  /** Shape of what goes in, the samples first, where the file says it. */
+  readonly inputShape?: readonly (number | null)[];
   readonly notes: string[];
 }
 
@@ -56,10 +56,12 @@ const activation: RepairRule = ({ config, isKeras3 }) => {
 };
 
 /** What all layers with an activation share. */
-function repairActivations({ config, isKeras3 }: Repair): void {
+function repairActivations({ className, config, isKeras3 }: Repair): void {
   for (const key of ['activation', 'recurrent_activation']) {
     const name = config[key];
-    if (typeof name === 'string') {
+    if (name === 'leaky_relu' && isKeras3 && className !== 'Activation') {
+      config[key] = { class_name: 'LeakyReLU', config: { alpha: 0.2 } };
+    } else if (typeof name === 'string') {
       config[key] = activationInTfjs(name, isKeras3);
     }
   }
@@ -79,7 +81,7 @@ const convolution: RepairRule = ({ config, name }) => {
 
 /** With as many groups as channels, what tf.js has as a class of its own; its kernel, [h, w, 1, C M], is [h, w, C, M] there. */
 const convolution2d: RepairRule = (layer) => {
-  const { config, channels } = layer;
+  const { config, inputShape } = layer;
   const {
     groups,
     filters,
@@ -91,7 +93,7 @@ const convolution2d: RepairRule = (layer) => {
   );
   if (
     !isGrouped(config) ||
-    groups !== channels ||
+    groups !== inputShape?.at(-1) ||
     config.data_format === 'channels_first' ||
     new Set(strides).size > 1 ||
     dilation!.some((rate) => rate !== 1) ||
@@ -109,14 +111,13 @@ const convolution2d: RepairRule = (layer) => {
   return 'DepthwiseConv2D';
 };
 
-const transposed: RepairRule = ({ config, name }) => {
-  if (isSet(config.output_padding)) {
-    refuse(name, 'an output_padding');
-  }
-  return [config.dilation_rate].flat().some((rate) => typeof rate === 'number' && rate !== 1)
+const undilated: RepairRule = ({ config, name }) =>
+  [config.dilation_rate].flat().some((rate) => typeof rate === 'number' && rate !== 1)
     ? refuse(name, `dilation_rate: ${config.dilation_rate}`)
     : undefined;
-};
+
+const transposed: RepairRule = (layer) =>
+  isSet(layer.config.output_padding) ? refuse(layer.name, 'an output_padding') : undilated(layer);
 
 const separable: RepairRule = (layer) => {
   for (const key of ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint']) {
@@ -133,6 +134,29 @@ const channelsLast: RepairRule = ({ config, name }) =>
   config.data_format === 'channels_first' ? refuse(name, "data_format 'channels_first'") : undefined;
 
 const globalPooling1d: RepairRule = (layer) => channelsLast(layer) ?? globalPooling(layer);
+
+/** What is flat already, tf.js refuses. */
+const flatten: RepairRule = (layer) => (layer.inputShape?.length === 2 ? nothing(layer) : undefined);
+
+/** Of a shape with -1, tf.js leaves that open, which layers behind it do not take. */
+const reshape: RepairRule = ({ config, inputShape }) => {
+  const [target, given] = [config.target_shape, inputShape?.slice(1) ?? [null]];
+  if (Array.isArray(target) && target.includes(-1) && given.every((size) => size !== null)) {
+    const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+    const open = product(given as number[]) / -product(target);
+    config.target_shape = target.map((size) => (size === -1 ? open : size));
+  }
+  return undefined;
+};
+
+const gru: RepairRule = (layer) => {
+  if (layer.config.reset_after === true) {
+    throw new Error(
+      `layer '${layer.name}' has reset_after: true, which tf.js does not have: build the model with reset_after=False, and train it so.`,
+    );
+  }
+  return recurrent(layer);
+};
 
 const recurrent: RepairRule = ({ config, name }) =>
   isSet(config.time_major) ? refuse(name, 'time_major: true') : undefined;
@@ -191,6 +215,8 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   LeakyReLU: leakyRelu,
   Activation: activation,
   Identity: nothing,
+  Flatten: flatten,
+  Reshape: reshape,
   Resizing: misshapen,
   CenterCrop: misshapen,
   CategoryEncoding: misshapen,
@@ -199,10 +225,11 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   Conv3D: convolution,
   Conv2DTranspose: transposed,
   Conv3DTranspose: transposed,
-  DepthwiseConv2D: convolution,
+  DepthwiseConv2D: undilated,
   SeparableConv2D: separable,
   LSTM: recurrent,
-  GRU: recurrent,
+  GRU: gru,
+  GRUCell: gru,
   SimpleRNN: recurrent,
   RNN: recurrent,
   Bidirectional: bidirectional,

@@ -40,27 +40,15 @@ export function tensorsOf(value: unknown): History[] {
   return value.class_name === '__keras_tensor__' && Array.isArray(keras_history) ? [keras_history as never] : [];
 }
 
-/** What HDF5 does not tell from layers by a module, but by their configuration: all layers say whether they are trainable. */
-const operationsByName = [
-  'Add',
-  'Subtract',
-  'Multiply',
-  'Divide',
-  'TrueDivide',
-  'Maximum',
-  'Minimum',
-  'NotEqual',
-  'Any',
-];
-
-/** Whether it is an operation on tensors that Keras has written among the layers. */
+/** Whether it is an operation on tensors that Keras has written among the layers; in HDF5, without a module, with no more than its settings. */
 export const isOperation = (layer: Json) =>
   layer.class_name === 'TFOpLambda' ||
   (layer.module === undefined
-    ? operationsByName.includes(layer.class_name as string) &&
-      isWrittenByKeras3(layer) &&
-      !('trainable' in configOf(layer))
+    ? isWrittenByKeras3(layer) && layer.class_name !== 'InputLayer' && isBare(configOf(layer))
     : /^keras\.(src\.)?ops\b/.test(String(layer.module)));
+
+/** All layers say whether they are trainable, or have layers that do. */
+const isBare = (config: Json) => 'name' in config && !('trainable' in config || 'layers' in config);
 
 const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 

@@ -98,7 +98,7 @@ function layerOf(written: Json, context: Context): Json {
     config.cells = config.cells.map((each) => layerOf(each as Json, context));
   }
   const { isKeras3, notes } = context;
-  const changed = repair({ className: given, config, name, isKeras3, channels: channelsInto(layer), notes });
+  const changed = repair({ className: given, config, name, isKeras3, inputShape: inputShapeOf(layer), notes });
   const repaired: Json = { ...layer, class_name: changed ?? given, config };
   if (Array.isArray(layer.inbound_nodes)) {
     repaired.inbound_nodes = layer.inbound_nodes.map((node) =>
@@ -108,15 +108,17 @@ function layerOf(written: Json, context: Context): Json {
   return repaired;
 }
 
-/** The last number of the shape that a layer of Keras 3 was built for or is called on. */
-function channelsInto({ build_config: built, inbound_nodes: nodes }: Json): number | undefined {
-  const [node] = Array.isArray(nodes) ? nodes : [];
+/** What a layer of Keras 3 was built for or is called on, where that is once. */
+function inputShapeOf({ build_config: built, inbound_nodes: nodes }: Json): readonly (number | null)[] | undefined {
+  const [node, another] = Array.isArray(nodes) ? nodes : [];
+  if (another !== undefined) {
+    return undefined;
+  }
   const [tensor] = isObject(node) && Array.isArray(node.args) ? (node.args as unknown[]) : [];
   const shape = isObject(built)
     ? built.input_shape
     : isObject(tensor) && isObject(tensor.config) && tensor.config.shape;
-  const last = Array.isArray(shape) ? shape.at(-1) : undefined;
-  return typeof last === 'number' ? last : undefined;
+  return Array.isArray(shape) && shape.every((size) => size === null || typeof size === 'number') ? shape : undefined;
 }
 
 /** A class or an operation that only shares its name with a layer of tf.js is not that layer. */
@@ -146,6 +148,10 @@ function plainValue(key: string, value: unknown, name: string, context: Context)
   if (key === 'unit_forget_bias' && !context.withInitializers) {
     // tf.js never frees what it makes that initial bias of.
     return false;
+  }
+  if (/_constraint$/.test(key)) {
+    // A constraint holds after steps of training; tf.js would put the weights that it reads under it.
+    return null;
   }
   if (!isObject(value)) {
     return value;

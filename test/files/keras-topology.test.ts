@@ -91,7 +91,6 @@ test('what is computed otherwise is told', () => {
 });
 
 test.each<[layer: object, what: string]>([
-  [keras3('Conv2D', { groups: 2 }), 'groups: 2'],
   [keras2('GlobalAveragePooling1D', { keepdims: true, data_format: 'channels_first' }), "data_format 'channels_first'"],
   [keras3('BatchNormalization', { renorm: true }), 'renorm'],
   [keras3('ReLU', { negative_slope: 0.1, max_value: 6 }), 'a negative_slope beside'],
@@ -158,6 +157,26 @@ test.each<[layer: object, line: RegExp]>([
   [keras3('Resizing', { height: 2, width: 2 }), /^layer 'l' is of a class that does not work in models of tf\.js/],
 ])('%j does not work in tf.js', (layer, line) => {
   expect(() => read(layer)).toThrow(line);
+});
+
+test('the shape that a layer was built for or is called on', () => {
+  const tensor = (...shape: number[]) => ({
+    class_name: '__keras_tensor__',
+    config: { shape, keras_history: ['a', 0, 0] },
+  });
+  const node = (...shape: number[]) => ({ args: [tensor(...shape)], kwargs: {} });
+  const flatten = (more: object) => one(keras3('Flatten', { trainable: true }, more)).class_name;
+  expect(flatten({ build_config: { input_shape: [null, 4] } })).toBe('Activation');
+  expect(flatten({ build_config: { input_shape: [null, 4, 2] } })).toBe('Flatten');
+  expect(flatten({ inbound_nodes: [node(1, 4)] })).toBe('Activation');
+  expect(flatten({ inbound_nodes: [node(1, 4), node(1, 4, 2)] })).toBe('Flatten');
+  expect(flatten({})).toBe('Flatten');
+});
+
+test('constraints are over once the model is trained', () => {
+  const constraint = { class_name: 'NonNeg', config: {} };
+  const { config } = one(keras3('Dense', { units: 2, kernel_constraint: constraint, bias_constraint: 'non_neg' }));
+  expect(config).toEqual({ name: 'l', units: 2, kernel_constraint: null, bias_constraint: null });
 });
 
 test('of which Keras a file is, without modules too', () => {
