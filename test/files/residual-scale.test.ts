@@ -18,18 +18,18 @@ const conv = (seed: number) =>
 const head = () =>
   tfl.layers.dense({ units: 3, activation: 'softmax', kernelInitializer: tfl.initializers.glorotNormal({ seed: 9 }) });
 
-type Block = (x: tf.SymbolicTensor) => tf.SymbolicTensor;
+type Block = (x: tfl.SymbolicTensor) => tfl.SymbolicTensor;
 const after =
   (layer: tfl.layers.Layer): Block =>
   (x) =>
-    layer.apply(x) as tf.SymbolicTensor;
+    layer.apply(x) as tfl.SymbolicTensor;
 
 /** conv, block, conv, head. */
 function network(block: Block): tfl.LayersModel {
   const input = tfl.input({ shape: [3, 3, 2] });
-  const x = conv(2).apply(block(conv(1).apply(input) as tf.SymbolicTensor));
+  const x = conv(2).apply(block(conv(1).apply(input) as tfl.SymbolicTensor));
   const pooled = tfl.layers.globalAveragePooling2d({}).apply(x);
-  return tfl.model({ inputs: input, outputs: head().apply(pooled) as tf.SymbolicTensor });
+  return tfl.model({ inputs: input, outputs: head().apply(pooled) as tfl.SymbolicTensor });
 }
 
 const factors = [0.5, -2, 1.5];
@@ -59,9 +59,9 @@ const cases: Readonly<Record<string, { ours: () => Block; same: () => Block }>> 
     same: () => after(tfl.layers.rescaling({ scale: 0.25 })),
   },
   CustomScaleLayer: {
-    ours: () => (x) => new CustomScaleLayer({ scale: 0.25 }).apply([x, after(conv(5))(x)]) as tf.SymbolicTensor,
+    ours: () => (x) => new CustomScaleLayer({ scale: 0.25 }).apply([x, after(conv(5))(x)]) as tfl.SymbolicTensor,
     same: () => (x) =>
-      tfl.layers.add().apply([x, after(tfl.layers.rescaling({ scale: 0.25 }))(after(conv(5))(x))]) as tf.SymbolicTensor,
+      tfl.layers.add().apply([x, after(tfl.layers.rescaling({ scale: 0.25 }))(after(conv(5))(x))]) as tfl.SymbolicTensor,
   },
 };
 
