@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { registerBuiltInLayers } from '../../src/files/built-in-layers.js';
 import { keepingAxes, poolingLayers } from '../../src/files/global-pooling.js';
 import { measureSharpness } from '../../src/index.js';
+import { minimumSharpnessGradients } from '../../src/optimizers.js';
 
 beforeAll(registerBuiltInLayers);
 
@@ -107,7 +108,16 @@ test.each(Object.keys(cases).flatMap((name) => (['Average', 'Max'] as const).map
       );
       expect(a.exact).toBe(b.exact);
     }
-    tf.dispose([x]);
+    const gradients = await Promise.all(
+      [model, reference].map(async (each) => {
+        const { parameters } = await minimumSharpnessGradients(each, x, { loss: 'categoricalCrossentropy' });
+        const values = parameters.flatMap(({ gradient }) => [...gradient.dataSync()]);
+        tf.dispose(parameters.map(({ gradient }) => gradient));
+        return values;
+      }),
+    );
+    expect(gradients[0]).toEqual(gradients[1]!.map((value) => expect.closeTo(value, 4)));
+    x.dispose();
     model.dispose();
     reference.dispose();
   },

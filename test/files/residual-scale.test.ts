@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { registerBuiltInLayers } from '../../src/files/built-in-layers.js';
 import { CustomScaleLayer, LayerScale } from '../../src/files/residual-scale.js';
 import { measureSharpness } from '../../src/index.js';
+import { minimumSharpnessGradients } from '../../src/optimizers.js';
 
 beforeAll(registerBuiltInLayers);
 
@@ -34,6 +35,17 @@ function network(block: Block): tfl.LayersModel {
 
 const factors = [0.5, -2, 1.5];
 
+/** x by these factors, as a batch normalization multiplies. */
+const times =
+  (gamma: readonly number[], trainable: boolean): Block =>
+  (x) => {
+    const layer = tfl.layers.batchNormalization({ center: false, epsilon: 1e-3, trainable });
+    const y = after(layer)(x);
+    layer.setWeights([tf.tensor1d([...gamma]), tf.zeros([3]), tf.fill([3], 1 - 1e-3)]);
+    return y;
+  };
+const quarter = times([0.25, 0.25, 0.25], false);
+
 /** The layer, and layers of tf.js that compute the same. */
 const cases: Readonly<Record<string, { ours: () => Block; same: () => Block }>> = {
   LayerScale: {
@@ -45,23 +57,15 @@ const cases: Readonly<Record<string, { ours: () => Block; same: () => Block }>> 
         return y;
       };
     },
-    same: () => {
-      const layer = tfl.layers.batchNormalization({ name: 'scale', center: false, epsilon: 1e-3 });
-      return (x) => {
-        const y = after(layer)(x);
-        layer.setWeights([tf.tensor1d(factors), tf.zeros([3]), tf.fill([3], 1 - 1e-3)]);
-        return y;
-      };
-    },
+    same: () => times(factors, true),
   },
   'LayerScale that is frozen': {
     ours: () => after(new LayerScale({ trainable: false, initValues: 0.25, projectionDim: 3 })),
-    same: () => after(tfl.layers.rescaling({ scale: 0.25 })),
+    same: () => quarter,
   },
   CustomScaleLayer: {
     ours: () => (x) => new CustomScaleLayer({ scale: 0.25 }).apply([x, after(conv(5))(x)]) as tfl.SymbolicTensor,
-    same: () => (x) =>
-      tfl.layers.add().apply([x, after(tfl.layers.rescaling({ scale: 0.25 }))(after(conv(5))(x))]) as tfl.SymbolicTensor,
+    same: () => (x) => tfl.layers.add().apply([x, quarter(after(conv(5))(x))]) as tfl.SymbolicTensor,
   },
 };
 
@@ -82,6 +86,15 @@ test.each(Object.keys(cases))('%s is measured as layers of tf.js that compute th
     );
     expect(a.exact).toBe(b.exact);
   }
+  const gradients = await Promise.all(
+    [model, reference].map(async (each) => {
+      const { parameters } = await minimumSharpnessGradients(each, x, { loss: 'categoricalCrossentropy' });
+      const values = parameters.flatMap(({ gradient }) => [...gradient.dataSync()]);
+      tf.dispose(parameters.map(({ gradient }) => gradient));
+      return values;
+    }),
+  );
+  expect(gradients[0]).toEqual(gradients[1]!.map((value) => expect.closeTo(value, 4)));
   x.dispose();
   model.dispose();
   reference.dispose();
