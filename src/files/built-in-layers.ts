@@ -4,6 +4,9 @@ import type { Layer } from '../network/layers/operation.js';
 import type { LayerRule } from '../network/layers/rule.js';
 import { identity } from '../network/layers/shape.js';
 import { registerLayerRule } from '../network/layers/table.js';
+import { globalPoolingRule, poolingLayers } from './global-pooling.js';
+import { activations } from './keras-activations.js';
+import { CustomScaleLayer, customScaleRule, LayerScale, layerScaleRule, StochasticDepth } from './residual-scale.js';
 import { stepLayers, stepRule } from './step-layers.js';
 
 type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
@@ -137,7 +140,8 @@ export const isBuiltInLayer = (layer: object): boolean => registered.has(layer);
 
 /**
  * Makes tf.js know layers of Keras that it does not have and that a saved model may do with: Normalization, those that leave their
- * input as it is in inference, and margins and repetitions of steps. Classes of these names that are registered already stay.
+ * input as it is in inference, margins and repetitions of steps, and global pooling that keeps its axes or is of volumes. Classes of these
+ * names that are registered already stay.
  */
 export function registerBuiltInLayers(): void {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
@@ -149,10 +153,21 @@ export function registerBuiltInLayers(): void {
     }
   };
   register(Normalization, 'Normalization', normalization);
+  register(LayerScale, 'LayerScale', layerScaleRule);
+  register(CustomScaleLayer, 'CustomScaleLayer', customScaleRule);
+  register(StochasticDepth, 'StochasticDepth', identity);
   for (const name of [...randomLayers, ...otherIdentities]) {
     register(identityLayer(name), name, identity);
   }
   for (const [name, layer] of stepLayers) {
     register(layer, name, stepRule);
+  }
+  for (const [name, layer] of poolingLayers) {
+    register(layer, name, globalPoolingRule);
+  }
+  for (const activation of activations) {
+    if (!(activation.className in classNameMap)) {
+      tf.serialization.registerClass(activation);
+    }
   }
 }

@@ -1,4 +1,6 @@
+import { keepingAxes } from './global-pooling.js';
 import { isObject, type Json } from './json-text.js';
+import { activationInTfjs } from './keras-activations.js';
 
 /** A layer as Keras has written it. */
 export interface Repair {
@@ -6,6 +8,8 @@ export interface Repair {
   readonly config: Json;
   readonly name: string;
   readonly isKeras3: boolean;
+  /** Shape of what goes in, the samples first, where the file says it. */
+  readonly inputShape?: readonly (number | null)[];
   readonly notes: string[];
 }
 
@@ -52,28 +56,68 @@ const activation: RepairRule = ({ config, isKeras3 }) => {
 };
 
 /** What all layers with an activation share. */
-function repairActivations({ config, name, isKeras3 }: Repair): void {
+function repairActivations({ className, config, isKeras3 }: Repair): void {
   for (const key of ['activation', 'recurrent_activation']) {
-    if (config[key] === 'silu') {
-      config[key] = 'swish';
-    }
-    if (isKeras3 && config[key] === 'hard_sigmoid') {
-      refuse(name, `Keras 3's ${key} hard_sigmoid, relu6(x + 3) / 6 and not that of tf.js`);
+    const name = config[key];
+    if (name === 'leaky_relu' && isKeras3 && className !== 'Activation') {
+      config[key] = { class_name: 'LeakyReLU', config: { alpha: 0.2 } };
+    } else if (typeof name === 'string') {
+      config[key] = activationInTfjs(name, isKeras3);
     }
   }
 }
 
-const convolution: RepairRule = ({ config, name }) =>
-  typeof config.groups === 'number' && config.groups > 1 ? refuse(name, `groups: ${config.groups}`) : undefined;
+const isGrouped = ({ groups }: Json): boolean => typeof groups === 'number' && groups > 1;
 
-const transposed: RepairRule = ({ config, name }) => {
-  if (isSet(config.output_padding)) {
-    refuse(name, 'an output_padding');
+const convolution: RepairRule = ({ config, name }) => {
+  if (isGrouped(config)) {
+    throw new Error(
+      `layer '${name}' has groups: ${config.groups}, which tf.js passes over: build the model with a DepthwiseConv2D, or with a convolution ` +
+        'for each group.',
+    );
   }
-  return [config.dilation_rate].flat().some((rate) => typeof rate === 'number' && rate !== 1)
+  return undefined;
+};
+
+/** With as many groups as channels, what tf.js has as a class of its own; its kernel, [h, w, 1, C M], is [h, w, C, M] there. */
+const convolution2d: RepairRule = (layer) => {
+  const { config, inputShape } = layer;
+  const {
+    groups,
+    filters,
+    kernel_initializer: initializer,
+  } = config as { [key: string]: unknown; groups: number; filters: number };
+  const [strides, dilation] = [config.strides ?? 1, config.dilation_rate ?? 1].map((each) => [each].flat());
+  const drawnByFans = /^(he|lecun|glorot|xavier|variance)/i.test(
+    isObject(initializer) ? String(initializer.class_name) : String(initializer),
+  );
+  if (
+    !isGrouped(config) ||
+    groups !== inputShape?.at(-1) ||
+    config.data_format === 'channels_first' ||
+    new Set(strides).size > 1 ||
+    dilation!.some((rate) => rate !== 1) ||
+    drawnByFans
+  ) {
+    return convolution(layer);
+  }
+  for (const key of ['initializer', 'regularizer', 'constraint']) {
+    config[`depthwise_${key}`] = config[`kernel_${key}`];
+    delete config[`kernel_${key}`];
+  }
+  config.depth_multiplier = filters / groups;
+  delete config.filters;
+  delete config.groups;
+  return 'DepthwiseConv2D';
+};
+
+const undilated: RepairRule = ({ config, name }) =>
+  [config.dilation_rate].flat().some((rate) => typeof rate === 'number' && rate !== 1)
     ? refuse(name, `dilation_rate: ${config.dilation_rate}`)
     : undefined;
-};
+
+const transposed: RepairRule = (layer) =>
+  isSet(layer.config.output_padding) ? refuse(layer.name, 'an output_padding') : undilated(layer);
 
 const separable: RepairRule = (layer) => {
   for (const key of ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint']) {
@@ -82,18 +126,37 @@ const separable: RepairRule = (layer) => {
   return convolution(layer);
 };
 
-const pooling: RepairRule = ({ config, name }) => {
-  if (isSet(config.keepdims)) {
-    refuse(name, 'keepdims: true');
+const globalPooling: RepairRule = ({ className, config }) =>
+  isSet(config.keepdims) ? keepingAxes(className) : undefined;
+
+/** Layers along steps, and those of volumes that this package has, take channels to be last. */
+const channelsLast: RepairRule = ({ config, name }) =>
+  config.data_format === 'channels_first' ? refuse(name, "data_format 'channels_first'") : undefined;
+
+const globalPooling1d: RepairRule = (layer) => channelsLast(layer) ?? globalPooling(layer);
+
+/** What is flat already, tf.js refuses. */
+const flatten: RepairRule = (layer) => (layer.inputShape?.length === 2 ? nothing(layer) : undefined);
+
+/** Of a shape with -1, tf.js leaves that open, which layers behind it do not take. */
+const reshape: RepairRule = ({ config, inputShape }) => {
+  const [target, given] = [config.target_shape, inputShape?.slice(1) ?? [null]];
+  if (Array.isArray(target) && target.includes(-1) && given.every((size) => size !== null)) {
+    const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
+    const open = product(given as number[]) / -product(target);
+    config.target_shape = target.map((size) => (size === -1 ? open : size));
   }
   return undefined;
 };
 
-/** Layers along steps have them first in tf.js. */
-const steps: RepairRule = ({ config, name }) =>
-  config.data_format === 'channels_first' ? refuse(name, "data_format 'channels_first'") : undefined;
-
-const pooling1d: RepairRule = (layer) => steps(layer) ?? pooling(layer);
+const gru: RepairRule = (layer) => {
+  if (layer.config.reset_after === true) {
+    throw new Error(
+      `layer '${layer.name}' has reset_after: true, which tf.js does not have: build the model with reset_after=False, and train it so.`,
+    );
+  }
+  return recurrent(layer);
+};
 
 const recurrent: RepairRule = ({ config, name }) =>
   isSet(config.time_major) ? refuse(name, 'time_major: true') : undefined;
@@ -152,30 +215,35 @@ const repairs: Readonly<Record<string, RepairRule>> = {
   LeakyReLU: leakyRelu,
   Activation: activation,
   Identity: nothing,
+  Flatten: flatten,
+  Reshape: reshape,
   Resizing: misshapen,
   CenterCrop: misshapen,
   CategoryEncoding: misshapen,
   Conv1D: conv1d,
-  Conv2D: convolution,
+  Conv2D: convolution2d,
   Conv3D: convolution,
   Conv2DTranspose: transposed,
   Conv3DTranspose: transposed,
-  DepthwiseConv2D: convolution,
+  DepthwiseConv2D: undilated,
   SeparableConv2D: separable,
   LSTM: recurrent,
-  GRU: recurrent,
+  GRU: gru,
+  GRUCell: gru,
   SimpleRNN: recurrent,
   RNN: recurrent,
   Bidirectional: bidirectional,
-  MaxPooling1D: pooling1d,
-  AveragePooling1D: pooling1d,
-  GlobalAveragePooling1D: pooling1d,
-  GlobalAveragePooling2D: pooling,
-  GlobalMaxPooling1D: pooling1d,
-  GlobalMaxPooling2D: pooling,
-  ZeroPadding1D: steps,
-  Cropping1D: steps,
-  UpSampling1D: steps,
+  MaxPooling1D: channelsLast,
+  AveragePooling1D: channelsLast,
+  GlobalAveragePooling1D: globalPooling1d,
+  GlobalAveragePooling2D: globalPooling,
+  GlobalAveragePooling3D: channelsLast,
+  GlobalMaxPooling1D: globalPooling1d,
+  GlobalMaxPooling2D: globalPooling,
+  GlobalMaxPooling3D: channelsLast,
+  ZeroPadding1D: channelsLast,
+  Cropping1D: channelsLast,
+  UpSampling1D: channelsLast,
   UpSampling2D: upSampling,
   BatchNormalization: normalized,
   LayerNormalization: normalized,

@@ -20,7 +20,7 @@ const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'Layer
 const pooling = 'GlobalAveragePooling1D';
 
 const configOf = (layer: Json): Json => (isObject(layer.config) ? layer.config : {});
-const nameOf = (layer: Json): unknown => layer.name ?? configOf(layer).name;
+export const nameOf = (layer: Json): unknown => layer.name ?? configOf(layer).name;
 const innerOf = ({ config }: Json): Json => {
   const inner = isObject(config) ? config.layer : undefined;
   return isObject(inner) ? inner : {};
@@ -40,7 +40,17 @@ export function tensorsOf(value: unknown): History[] {
   return value.class_name === '__keras_tensor__' && Array.isArray(keras_history) ? [keras_history as never] : [];
 }
 
-const isOperation = ({ module }: Json) => /^keras\.(src\.)?ops\b/.test(String(module));
+/** Whether it is an operation on tensors that Keras has written among the layers; in HDF5, without a module, with no more than its settings. */
+export const isOperation = (layer: Json) =>
+  layer.class_name === 'TFOpLambda' ||
+  (layer.module === undefined
+    ? isWrittenByKeras3(layer) && layer.class_name !== 'InputLayer' && isBare(configOf(layer))
+    : /^keras\.(src\.)?ops\b/.test(String(layer.module)));
+
+/** All layers say whether they are trainable, or have layers that do. */
+const isBare = (config: Json) => 'name' in config && !('trainable' in config || 'layers' in config);
+
+const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 
 /**
  * The layers of a model without the masks that tf.js makes itself.

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isBuiltInLayer, randomLayers, registerBuiltInLayers } from './built-in-layers.js';
 import { isObject, type Json } from './json-text.js';
 import { repair } from './keras-layers.js';
-import { type History, tensorsOf, withoutOwnMasks } from './keras-masks.js';
+import { type History, isOperation, nameOf, tensorsOf, withoutOwnMasks } from './keras-masks.js';
+import { operationAsLayer } from './keras-operations.js';
 
 /**
  * What tf.js cannot read of the models that Keras writes, put into the words that it knows. Keras 3: shapes of inputs (`batch_shape`),
@@ -31,31 +32,31 @@ export function readTopology(topology: unknown, withInitializers: boolean): Topo
     throw new Error('the topology has no class_name and config, as a model of layers has: it is damaged.');
   }
   const text = JSON.stringify(topology);
-  // The last versions of Keras 2 name modules as Keras 3 does.
-  const isKeras2 = text.includes('"batch_input_shape"') && !/__keras_tensor__|DTypePolicy/.test(text);
-  const model = layerOf(structuredClone(topology), { notes, withInitializers, isKeras2, models: new Set() });
+  // The last versions of Keras 2 name modules as Keras 3 does, and Keras 3 does not in HDF5.
+  const isKeras3 =
+    /"(__keras_tensor__|DTypePolicy)"/.test(text) ||
+    (/"(module|batch_shape)":/.test(text) && !text.includes('"batch_input_shape":'));
+  const model = layerOf(structuredClone(topology), { notes, withInitializers, isKeras3, models: new Set() });
   return { model, notes };
 }
 
 interface Context {
   readonly notes: string[];
   readonly withInitializers: boolean;
-  readonly isKeras2: boolean;
+  readonly isKeras3: boolean;
   /** Names of the models among the layers beside this one. */
   readonly models: ReadonlySet<unknown>;
 }
 
 const isModelClass = (name: unknown) => ['Functional', 'Model', 'Sequential'].includes(name as string);
 
-/** Operations on tensors that Keras 3 writes among the layers, and that are layers of tf.js where they are of two tensors. */
-const sameAsLayers = ['Add', 'Multiply', 'Maximum', 'Minimum'];
-
 /** tf.js' own layers, before anybody registers others by their names. */
 const classesOfTfjs: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.entries(tf.serialization.SerializationMap.getMap().classNameMap).map(([name, [layer]]) => [name, layer]),
 );
 
-function layerOf(layer: Json, context: Context): Json {
+function layerOf(written: Json, context: Context): Json {
+  const layer = isOperation(written) ? operationAsLayer(written, String(nameOf(written))) : written;
   const given = layer.class_name as string;
   if (Array.isArray(layer.config)) {
     // A Sequential of old.
@@ -96,8 +97,8 @@ function layerOf(layer: Json, context: Context): Json {
   if (Array.isArray(config.cells)) {
     config.cells = config.cells.map((each) => layerOf(each as Json, context));
   }
-  const isKeras3 = typeof layer.module === 'string' && !context.isKeras2;
-  const changed = repair({ className: given, config, name, isKeras3, notes: context.notes });
+  const { isKeras3, notes } = context;
+  const changed = repair({ className: given, config, name, isKeras3, inputShape: inputShapeOf(layer), notes });
   const repaired: Json = { ...layer, class_name: changed ?? given, config };
   if (Array.isArray(layer.inbound_nodes)) {
     repaired.inbound_nodes = layer.inbound_nodes.map((node) =>
@@ -107,15 +108,23 @@ function layerOf(layer: Json, context: Context): Json {
   return repaired;
 }
 
+/** What a layer of Keras 3 was built for or is called on, where that is once. */
+function inputShapeOf({ build_config: built, inbound_nodes: nodes }: Json): readonly (number | null)[] | undefined {
+  const [node, another] = Array.isArray(nodes) ? nodes : [];
+  if (another !== undefined) {
+    return undefined;
+  }
+  const [tensor] = isObject(node) && Array.isArray(node.args) ? (node.args as unknown[]) : [];
+  const shape = isObject(built)
+    ? built.input_shape
+    : isObject(tensor) && isObject(tensor.config) && tensor.config.shape;
+  return Array.isArray(shape) && shape.every((size) => size === null || typeof size === 'number') ? shape : undefined;
+}
+
 /** A class or an operation that only shares its name with a layer of tf.js is not that layer. */
 function checkOrigin(layer: Json, name: string): void {
   const { class_name: given, module } = layer as { class_name: string; module?: unknown };
-  if (/^keras\.(src\.)?ops\b/.test(String(module))) {
-    if (!(sameAsLayers.includes(given) && isOfTwo(layer))) {
-      throw new Error(
-        `'${name}' is the operation ${given} of keras.ops, which tf.js has no layer for: build the model with a layer, Add, Rescaling or Activation.`,
-      );
-    }
+  if (isOperation(layer)) {
     return;
   }
   if (module === undefined || /^(tensorflow\.)?(tf_)?keras(_core)?(\.|$)/.test(String(module))) {
@@ -139,6 +148,10 @@ function plainValue(key: string, value: unknown, name: string, context: Context)
   if (key === 'unit_forget_bias' && !context.withInitializers) {
     // tf.js never frees what it makes that initial bias of.
     return false;
+  }
+  if (/_constraint$/.test(key)) {
+    // A constraint holds after steps of training; tf.js would put the weights that it reads under it.
+    return null;
   }
   if (!isObject(value)) {
     return value;
@@ -209,16 +222,4 @@ function nodeOf(node: unknown, layer: string, models: ReadonlySet<unknown>, isRa
 /** In tf.js and Keras 2 a model's first call is the one that made it. */
 function callAsInTfjs([layer, call, ...rest]: History, models: ReadonlySet<unknown>): unknown[] {
   return [layer, models.has(layer) ? Number(call) + 1 : call, ...rest];
-}
-
-/** Whether an operation is called on two tensors of as many axes, and not on a tensor and a number. */
-function isOfTwo({ inbound_nodes: nodes }: Json): boolean {
-  const axesOf = (tensor: unknown) => ((tensor as { config: { shape?: unknown[] } }).config.shape ?? []).length;
-  return (
-    Array.isArray(nodes) &&
-    nodes.every((node) => {
-      const args = isObject(node) ? (node.args as unknown[]) : [];
-      return args.length === 2 && tensorsOf(args).length === 2 && new Set(args.flat().map(axesOf)).size === 1;
-    })
-  );
 }

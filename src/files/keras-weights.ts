@@ -74,7 +74,7 @@ function inOrderOf(
   }
   const trainedFirst = ordered(model);
   const fitting = [trainedFirst, ...partlyFrozen(model).map((frozen) => ordered(model, frozen))].filter(
-    (order) => order.length === given.length && order.every(({ shape }, i) => shape.join() === given[i]!.shape.join()),
+    (order) => order.length === given.length && order.every((weight, i) => isOfShape(weight, given[i]!)),
   );
   const [order = trainedFirst, ...others] = fitting;
   if (others.some((other) => other.some((weight, i) => weight !== order[i]))) {
@@ -137,8 +137,8 @@ function partlyFrozen(model: tfl.layers.Layer): tfl.layers.Layer[] {
 }
 
 function giveInOrder(name: string, weights: readonly tfl.LayerVariable[], given: readonly KerasWeight[]): void {
-  const shapes = weights.map(({ shape }) => shape.join());
-  if (shapes.length !== given.length || given.some(({ shape }, i) => shape.join() !== shapes[i])) {
+  if (weights.length !== given.length || weights.some((weight, i) => !isOfShape(weight, given[i]!))) {
+    const shapes = weights.map(({ shape }) => shape.join());
     const list = (all: readonly string[]) => (all.length > 0 ? all.map((each) => `[${each}]`).join(', ') : 'none');
     throw new Error(
       `layer '${name}' has weights of shapes ${list(shapes)} in tf.js, but ${list(given.map(({ shape }) => shape.join()))} in the file.`,
@@ -146,8 +146,17 @@ function giveInOrder(name: string, weights: readonly tfl.LayerVariable[], given:
   }
   tf.tidy(() => {
     for (const [i, weight] of weights.entries()) {
-      const { shape, values } = given[i]!;
-      weight.write(tf.tensor(values, [...shape], weight.dtype));
+      const { values } = given[i]!;
+      weight.write(tf.tensor(values, weight.shape as number[], weight.dtype));
     }
   });
+}
+
+/** Whether a weight has the shape of what it is given. Convolutions of as many groups as channels keep theirs, [h, w, C, M], as [h, w, 1, C M]. */
+function isOfShape({ shape, originalName }: tfl.LayerVariable, given: KerasWeight): boolean {
+  const [height, width, channels, multiplier] = shape as number[];
+  const grouped = [height, width, 1, channels! * multiplier!];
+  return [shape, ...(originalName.endsWith('/depthwise_kernel') ? [grouped] : [])].some(
+    (each) => each.join() === given.shape.join(),
+  );
 }

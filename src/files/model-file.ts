@@ -120,11 +120,12 @@ async function deserialize(topology: object): Promise<tfl.LayersModel> {
   } catch (error) {
     tf.dispose(allVariables().filter((variable) => !before.has(variable)));
     const line = lineOf(error);
-    const unknown = /Unknown layer: (\S+?)\. /.exec(line)?.[1];
+    const [, kind, unknown] = /Unknown (layer|activation): (\S+?)\. /.exec(line) ?? [];
+    const what = kind === 'layer' ? `a layer of class ${unknown}` : `the activation ${unknown}`;
     throw new Error(
       unknown === undefined
         ? cannotLoad(line)
-        : `it has a layer of class ${unknown}, which tf.js does not know: --require a module that registers it with tf.serialization.registerClass.`,
+        : `it has ${what}, which tf.js does not know: --require a module that registers it with tf.serialization.registerClass.`,
       { cause: error },
     );
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import type { Json } from '../../src/files/json-text.js';
-import { withoutOwnMasks } from '../../src/files/keras-masks.js';
+import { isOperation, withoutOwnMasks } from '../../src/files/keras-masks.js';
 import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
 
 const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { keras_history: [name, 0, 0] } });
@@ -22,6 +22,24 @@ const embedding = layer('Embedding', 'e', { mask_zero: true }, call([tensor('x')
 const notEqual = operation('NotEqual', 'ne', {}, [tensor('x'), 0]);
 const lstm = layer('LSTM', 'r', {}, call([tensor('e')], tensor('ne')));
 const names = (layers: readonly Json[]) => layers.map(({ name }) => name);
+
+test('operations on tensors are told from layers, in HDF5 without a module', () => {
+  const bare = (class_name: string, config: object, inbound_nodes: unknown[] = call([tensor('x')])) => ({
+    class_name,
+    config,
+    inbound_nodes,
+  });
+  expect(isOperation(operation('Add', 'a', {}, [tensor('x'), 3]))).toBe(true);
+  expect(isOperation(bare('Softmax', { name: 's', axis: 0 }))).toBe(true);
+  expect(isOperation({ class_name: 'TFOpLambda', config: { name: 'f', trainable: true } })).toBe(true);
+  expect(isOperation(layer('Add', 'a', { trainable: true }, call([tensor('x')])))).toBe(false);
+  expect(isOperation(bare('Add', { name: 'a', trainable: true, dtype: 'float32' }))).toBe(false);
+  expect(isOperation(bare('InputLayer', { name: 'x', batch_shape: [null, 2] }, []))).toBe(false);
+  expect(isOperation(bare('Sequential', { name: 'm', layers: [] }))).toBe(false);
+  expect(isOperation(bare('Mine', { units: 3 }))).toBe(false);
+  // As Keras 2 writes it.
+  expect(isOperation(bare('Add', { name: 'a' }, [[['x', 0, 0, {}]]]))).toBe(false);
+});
 
 test('the mask that an Embedding makes is left to tf.js', () => {
   const kept = withoutOwnMasks([ids, embedding, notEqual, lstm], false, [['r', 0, 0]]);

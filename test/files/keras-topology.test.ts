@@ -91,10 +91,7 @@ test('what is computed otherwise is told', () => {
 });
 
 test.each<[layer: object, what: string]>([
-  [keras3('Conv2D', { groups: 2 }), 'groups: 2'],
-  [keras3('Dense', { activation: 'hard_sigmoid' }), 'hard_sigmoid'],
-  [keras3('LSTM', { recurrent_activation: 'hard_sigmoid' }), 'hard_sigmoid'],
-  [keras2('GlobalAveragePooling2D', { keepdims: true }), 'keepdims: true'],
+  [keras2('GlobalAveragePooling1D', { keepdims: true, data_format: 'channels_first' }), "data_format 'channels_first'"],
   [keras3('BatchNormalization', { renorm: true }), 'renorm'],
   [keras3('ReLU', { negative_slope: 0.1, max_value: 6 }), 'a negative_slope beside'],
   [keras3('ReLU', { negative_slope: 0, threshold: 1, max_value: 6 }), 'a threshold beside'],
@@ -162,25 +159,37 @@ test.each<[layer: object, line: RegExp]>([
   expect(() => read(layer)).toThrow(line);
 });
 
-test('operations on tensors among the layers are taken where they are layers of two tensors', () => {
-  const tensor = { class_name: '__keras_tensor__', config: { shape: [null, 2], keras_history: ['a', 0, 0] } };
-  const operation = (class_name: string, ...args: unknown[]) => ({
-    module: 'keras.src.ops.numpy',
-    class_name,
-    config: { name: 'o' },
-    registered_name: class_name,
-    inbound_nodes: [{ args, kwargs: {} }],
+test('the shape that a layer was built for or is called on', () => {
+  const tensor = (...shape: number[]) => ({
+    class_name: '__keras_tensor__',
+    config: { shape, keras_history: ['a', 0, 0] },
   });
-  expect(one(operation('Multiply', tensor, tensor)).class_name).toBe('Multiply');
-  for (const layer of [
-    operation('Add', tensor, 1.5),
-    operation('Relu', tensor),
-    operation('Subtract', tensor, tensor),
-  ]) {
-    expect(() => read(layer)).toThrow(
-      /^'o' is the operation (Add|Relu|Subtract) of keras\.ops, which tf\.js has no layer for/,
-    );
-  }
+  const node = (...shape: number[]) => ({ args: [tensor(...shape)], kwargs: {} });
+  const flatten = (more: object) => one(keras3('Flatten', { trainable: true }, more)).class_name;
+  expect(flatten({ build_config: { input_shape: [null, 4] } })).toBe('Activation');
+  expect(flatten({ build_config: { input_shape: [null, 4, 2] } })).toBe('Flatten');
+  expect(flatten({ inbound_nodes: [node(1, 4)] })).toBe('Activation');
+  expect(flatten({ inbound_nodes: [node(1, 4), node(1, 4, 2)] })).toBe('Flatten');
+  expect(flatten({})).toBe('Flatten');
+});
+
+test('constraints are over once the model is trained', () => {
+  const constraint = { class_name: 'NonNeg', config: {} };
+  const { config } = one(keras3('Dense', { units: 2, kernel_constraint: constraint, bias_constraint: 'non_neg' }));
+  expect(config).toEqual({ name: 'l', units: 2, kernel_constraint: null, bias_constraint: null });
+});
+
+test('of which Keras a file is, without modules too', () => {
+  const sigmoid = (...layers: object[]) =>
+    read(...layers, keras2('Dense', { activation: 'hard_sigmoid' })).layers.at(-1)!.config;
+  const [ofKeras2, ofKeras3] = [{ activation: 'hard_sigmoid' }, { activation: 'hardSigmoidOfKeras3' }];
+  expect(sigmoid(keras2('InputLayer', { batch_input_shape: [null, 2] }))).toMatchObject(ofKeras2);
+  expect(sigmoid(keras3('InputLayer', { batch_input_shape: [null, 2] }))).toMatchObject(ofKeras2);
+  expect(sigmoid(keras2('InputLayer', { batch_shape: [null, 2] }))).toMatchObject(ofKeras3);
+  expect(sigmoid(keras2('ReLU', { dtype: { class_name: 'DTypePolicy', config: { name: 'float32' } } }))).toMatchObject(
+    ofKeras3,
+  );
+  expect(sigmoid(keras3('ReLU'))).toMatchObject(ofKeras3);
 });
 
 test('what is no topology', () => {

@@ -118,3 +118,27 @@ test('what does not fit is told', () => {
   );
   disposeModel(model);
 });
+
+test('a kernel of as many groups as channels has the numbers of a depthwise one', () => {
+  const model = tfl.sequential({
+    layers: [
+      tfl.layers.depthwiseConv2d({
+        name: 'd',
+        kernelSize: [1, 2],
+        depthMultiplier: 2,
+        useBias: false,
+        inputShape: [1, 2, 3],
+      }),
+    ],
+  });
+  const values = Float32Array.from({ length: 12 }, (_, i) => i);
+  const give = (shape: number[]) => giveWeights(model, new Map([['d', [{ shape, values }]]]));
+  give([1, 2, 1, 6]);
+  const kernel = model.layers[0]!.weights[0]!.read();
+  expect(kernel.shape).toEqual([1, 2, 3, 2]);
+  expect([...kernel.dataSync()]).toEqual([...values]);
+  expect(() => give([1, 2, 6, 1])).toThrow(
+    "layer 'd' has weights of shapes [1,2,3,2] in tf.js, but [1,2,6,1] in the file.",
+  );
+  disposeModel(model);
+});

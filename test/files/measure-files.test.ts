@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type MeasureFilesOptions, measureFiles } from '../../src/files/measure-files.js';
+import { disposeModel, loadModelFile } from '../../src/files/model-file.js';
 import { readNpy } from '../../src/files/npy.js';
+import { measureSharpness } from '../../src/index.js';
+import { autodiffTraces } from '../brute-force/autodiff-traces.js';
 
 const keras = 'test/fixtures/keras';
 const keras3 = 'test/fixtures/keras3';
@@ -50,29 +53,47 @@ test.each([
 
 const hdf5 = 'test/fixtures/keras-h5';
 
-test.each(['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-keras2`, `${name}-keras3`]))(
-  '%s.h5 predicts what Keras predicts',
-  async (name) => {
-    const before = tf.memory().numTensors;
-    const data = { data: `${hdf5}/${name}-x.npy`, expect: `${hdf5}/${name}-y.npy` };
-    const reading = (await first(`${hdf5}/${name}.h5`, data)) as {
-      minimumSharpness: number;
-      assumptions: readonly string[];
-    };
-    expect(tf.memory().numTensors).toBe(before);
-    expect(reading).toMatchObject({ minimumSharpness: expect.any(Number) });
-    // The file says it.
-    expect(reading.assumptions.join()).not.toContain('does not say what the model was trained by');
-  },
-);
+test.each([
+  ...['images', 'steps', 'chain', 'frozen'].flatMap((name) => [`${name}-keras2`, `${name}-keras3`]),
+  'blocks-keras3',
+])('%s.h5 predicts what Keras predicts', async (name) => {
+  const before = tf.memory().numTensors;
+  const data = { data: `${hdf5}/${name}-x.npy`, expect: `${hdf5}/${name}-y.npy` };
+  const reading = (await first(`${hdf5}/${name}.h5`, data)) as {
+    minimumSharpness: number;
+    assumptions: readonly string[];
+  };
+  expect(tf.memory().numTensors).toBe(before);
+  expect(reading).toMatchObject({ minimumSharpness: expect.any(Number) });
+  // The file says it.
+  expect(reading.assumptions.join()).not.toContain('does not say what the model was trained by');
+});
 
-test('a model is the same as an archive and in HDF5', async () => {
+test.each(['images', 'blocks'])('%s is the same as an archive and in HDF5', async (name) => {
+  const data = `${hdf5}/${name}-keras3-x.npy`;
   const [archive, file] = [
-    await first(`${hdf5}/images-keras3.keras`, { data: `${hdf5}/images-keras3-x.npy` }),
-    await first(`${hdf5}/images-keras3.h5`, { data: `${hdf5}/images-keras3-x.npy` }),
+    await first(`${hdf5}/${name}-keras3.keras`, { data }),
+    await first(`${hdf5}/${name}-keras3.h5`, { data }),
   ] as { minimumSharpness: number; parameters: readonly object[] }[];
   expect(file!.parameters).toEqual(archive!.parameters);
   expect(file!.minimumSharpness).toBe(archive!.minimumSharpness);
+});
+
+test('layers that Keras has and tf.js has not have the traces that tf.js gradients give', async () => {
+  const { model } = await loadModelFile(`${hdf5}/blocks-keras3.keras`);
+  const { shape, values } = readNpy('x', readFileSync(`${hdf5}/blocks-keras3-x.npy`));
+  const x = tf.tensor(values as Float32Array, [...shape]);
+  // Of all that the model puts out, its softmax included.
+  const loss = 'meanSquaredError';
+  const expected = await autodiffTraces(model, [{ loss }], [x]);
+  const { parameters } = await measureSharpness(model, x, { loss });
+  expect(parameters.map(({ name }) => name).sort()).toEqual([...expected.keys()].sort());
+  for (const { name, trace } of parameters) {
+    expect(expected.get(name)).toBeGreaterThan(1e-7);
+    expect(trace / expected.get(name)!).toBeCloseTo(1, 3);
+  }
+  x.dispose();
+  disposeModel(model);
 });
 
 test('labels are the column of that name, whatever stands beside it', async () => {

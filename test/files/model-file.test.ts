@@ -112,6 +112,11 @@ test.each<[name: string, content: string | Uint8Array, line: RegExp]>([
     '{"modelTopology": {"class_name": "Sequential", "config": {"layers": [{"class_name": "Nope", "config": {}}]}}, "weightsManifest": [{"paths": [], "weights": []}]}',
     /class Nope, which tf\.js does not know: --require/,
   ],
+  [
+    'c.json',
+    '{"modelTopology": {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {"units": 1, "activation": "celu"}}]}}, "weightsManifest": [{"paths": [], "weights": []}]}',
+    /^it has the activation celu, which tf\.js does not know: --require a module that registers it with tf\.serialization\.registerClass\.$/,
+  ],
 ])('%s', async (name, content, line) => {
   writeFileSync(folder.at(name), content);
   const before = tf.memory().numTensors;

@@ -20,6 +20,8 @@ const elementwiseActivations: Readonly<Record<string, Elementwise>> = {
   relu: { scale: 'ties', piecewiseLinear: true, differentiable: 'selects', monotone: true },
   relu6: { scale: 'pins', piecewiseLinear: true, differentiable: 'selects', monotone: true },
   hardSigmoid: { scale: 'pins', piecewiseLinear: true },
+  hardSigmoidOfKeras3: { scale: 'pins', piecewiseLinear: true },
+  hardSilu: { scale: 'pins', piecewiseLinear: false },
   elu: { scale: 'pins', piecewiseLinear: false },
   selu: { scale: 'pins', piecewiseLinear: false },
   sigmoid: { scale: 'pins', piecewiseLinear: false, differentiable: 'smooth' },
