@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Graph, unfold } from '../network/graph.js';
 import type { Layer } from '../network/layers/operation.js';
-import { layerTable } from '../network/layers/table.js';
+import { isOfTfjs } from '../network/layers/table.js';
 import { layersInside } from '../tfjs/layers-inside.js';
 import { masksReadBy } from '../tfjs/masks-read.js';
 import { lineOf } from '../warnings.js';
@@ -43,7 +43,7 @@ export function checkMaskedForward(model: tfl.LayersModel, inputs: readonly tf.T
 function mayBeginMask(layer: Layer): boolean {
   const { maskZero } = layer as Layer & { readonly maskZero?: boolean };
   const className = layer.getClassName();
-  return maskZero === true || className === 'Masking' || !Object.hasOwn(layerTable, className);
+  return maskZero === true || className === 'Masking' || !isOfTfjs(layer);
 }
 
 /** The layers that have no mask in any of their calls. (tf.js runs a call once for each of its outputs: they cannot be told apart.) */

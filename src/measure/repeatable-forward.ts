@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph } from '../network/graph.js';
-import { layerTable } from '../network/layers/table.js';
+import { isOfTfjs } from '../network/layers/table.js';
 import { planSteps, record, withoutBackward } from '../network/tape.js';
 import { layersInside } from '../tfjs/layers-inside.js';
 import { memoryGauge } from '../tfjs/memory-gauge.js';
@@ -15,7 +15,7 @@ import { memoryGauge } from '../tfjs/memory-gauge.js';
 export function checkRepeatableForward(graph: Graph, inputs: readonly tf.Tensor[]): void {
   const own = graph.steps
     .flatMap(({ operation }) => layersInside(operation.layer))
-    .filter((layer) => !Object.hasOwn(layerTable, layer.getClassName()));
+    .filter((layer) => !isOfTfjs(layer));
   if (own.length === 0) {
     return;
   }

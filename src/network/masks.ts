@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Layer, Operation } from './layers/operation.js';
 import { nothingPasses } from './layers/sensitivity.js';
-import { layerTable } from './layers/table.js';
+import { isOfTfjs } from './layers/table.js';
 
 type Mask = tf.Tensor | null;
 
@@ -34,7 +34,7 @@ export function maskOfCall(
     return masked[0] ? 'first' : undefined;
   }
   const className = layer.getClassName();
-  const starts = className === 'Masking' || className === 'Embedding' || !Object.hasOwn(layerTable, className);
+  const starts = className === 'Masking' || className === 'Embedding' || !isOfTfjs(layer);
   if (!anyMask && !starts) {
     return undefined;
   }

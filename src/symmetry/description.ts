@@ -1,7 +1,7 @@
 import { enumerate } from '../names.js';
 import type { Graph } from '../network/graph.js';
 import type { Operation, Parameter } from '../network/layers/operation.js';
-import { layerTable } from '../network/layers/table.js';
+import { isOfTfjs } from '../network/layers/table.js';
 import { dependencies } from './elimination.js';
 import { type GraphSymmetry, type Hold, type ScaleSymmetry, scaleSymmetry } from './scale-symmetry.js';
 
@@ -183,7 +183,7 @@ function holdText(hold: Hold): string {
 /** Why an operation lets no scale through. */
 function whyPinned({ layer, description, scaleUnknown }: Operation): string {
   const className = layer.getClassName();
-  if (description === className && !Object.hasOwn(layerTable, className)) {
+  if (description === className && !isOfTfjs(layer)) {
     return 'a class of your own';
   }
   return scaleUnknown ? 'measured as a whole' : 'not homogeneous';
