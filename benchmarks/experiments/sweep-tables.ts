@@ -421,7 +421,7 @@ function networks({ sweep: runs }: Lines): string[] {
   return [
     `${runs.length} of ${sweep().length} networks are in (${IMAGES} images, ${EPOCHS} epochs), ${more} of them by more seeds of optimizers. ` +
       `${diverged === 0 ? 'None' : diverged} diverged to weights that are no numbers; ${unlearned} learned next to nothing (a training accuracy ` +
-      `below ${100 * UNLEARNED}%), and count all the same where nothing else is said. ${100 * FITTED}% of their labels or more learned ${fitted.join(', ')}.`,
+      `below ${100 * UNLEARNED}%), and count all the same where nothing else is said. Those that have learned ${100 * FITTED}% of their labels or more: ${fitted.join(', ')}.`,
   ];
 }
 
