@@ -49,6 +49,14 @@ export const digits = (value: number) =>
         ? value.toFixed(2)
         : value.toPrecision(2);
 
+/** A number with so many decimals, and 0 without a sign; '-' where there is none. */
+export const fixed = (value: number, decimals = 2) =>
+  Number.isNaN(value) ? '-' : value.toFixed(decimals).replace(/^-(0(\.0+)?)$/, '$1');
+
+/** A number with its interval, as a cell. */
+export const withEnds = (value: number, [low, high]: readonly [low: number, high: number], decimals = 2) =>
+  `${fixed(value, decimals)} (${fixed(low, decimals)} to ${fixed(high, decimals)})`;
+
 /** In the largest unit of which there are two or more. */
 export function duration(seconds: number): string {
   const units = [

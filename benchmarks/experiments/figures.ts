@@ -1,10 +1,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { mean } from '../statistics.js';
+import { LOSSES } from './label-tables.js';
 import { gapOf } from './levels.js';
 import type { Lines, Look } from './lines.js';
 import { architectures } from './networks.js';
 import { datasets, sweepRatios, wayName, ways } from './sweep.js';
-import { LOSSES } from './tables.js';
 
 /** From right labels (dark) to shuffled ones (bright), as in the paper. */
 const ratioColor = {

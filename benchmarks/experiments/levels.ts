@@ -22,6 +22,13 @@ export interface AtLevel<Run> {
   readonly target: number;
 }
 
+/** The snapshots between which a run's loss first fell to a level, and how much of the way in its logarithm lies before that. */
+function fallTo({ snapshots }: Looked, loss: number) {
+  const place = snapshots.findIndex((look) => look.loss <= loss);
+  const [from, to] = [snapshots[place - 1], snapshots[place]];
+  return from && to && { from, to, share: Math.log(from.loss / loss) / Math.log(from.loss / to.loss) };
+}
+
 /**
  * Where training losses have fallen to a level: the measure by `atEqualLoss`, the target in a straight line in the log of the loss. The
  * snapshots on both sides of it must have the measure: none is passed over.
@@ -33,16 +40,21 @@ export function atLoss<Run extends Looked>(
   target = gapOf,
 ): AtLevel<Run>[] {
   return runs.flatMap((run) => {
-    const place = run.snapshots.findIndex((look) => look.loss <= loss);
-    const [from, to] = [run.snapshots[place - 1], run.snapshots[place]];
-    if (!from || !to) {
+    const fall = fallTo(run, loss);
+    if (!fall) {
       return [];
     }
+    const { from, to, share } = fall;
     const readings = [from, to].map((look) => ({ loss: look.loss, minimumSharpness: of(look) ?? Number.NaN }));
     const [found] = atEqualLoss([readings], loss);
-    const share = Math.log(from.loss / loss) / Math.log(from.loss / to.loss);
     return found ? [{ run, measure: found.minimumSharpness, target: between(target(from), target(to), share) }] : [];
   });
+}
+
+/** How many epochs a run took until its training loss first had a level, in a straight line in the log of the loss; NaN where it did not. */
+export function epochsToLoss(run: Looked, loss: number): number {
+  const fall = fallTo(run, loss);
+  return fall ? between(fall.from.epoch, fall.to.epoch, fall.share) : Number.NaN;
 }
 
 /** Where training accuracies have first risen to a level: the log of the measure and the target in straight lines in the accuracy. */

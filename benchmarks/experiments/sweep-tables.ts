@@ -1,6 +1,7 @@
-import { digits, table } from '../report.js';
+import { digits, fixed, table, withEnds } from '../report.js';
 import { mean, median } from '../statistics.js';
 import { BESIDE_BY_CHANCE, bootstrap, bootstrapOfGrid, kendall, partial, partialOfParabola } from './correlation.js';
+import { FITTED } from './label-tables.js';
 import { atAccuracy, atLoss, type Column, gapOf } from './levels.js';
 import type { Lines, Look, SweepRun } from './lines.js';
 import {
@@ -10,6 +11,7 @@ import {
   factors,
   IMAGES,
   isCompared,
+  PAIRS,
   SEEDS,
   sweep,
   sweepRatios,
@@ -28,6 +30,8 @@ const ACCURACY = 0.9;
 /** A network that has learned next to nothing. */
 const UNLEARNED = 0.5;
 
+const AT_END = 'at the end';
+const OF_LEARNED = `${AT_END}, without those that learned nothing`;
 const atLossTitle = (column: string, level: number) => `tau of ${column}, at loss ${level}`;
 const MS_AT_LOSS = LOSSES.map((level) => atLossTitle('MS', level));
 
@@ -59,11 +63,13 @@ interface Point {
 /** Networks of each setting. */
 type Groups<T> = readonly (readonly T[])[];
 
+/** When training has ended. @param least the training accuracy of those that count. */
 const ends =
-  (of: Column, other: Column = loss) =>
+  (of: Column, other: Column = loss, least = 0) =>
   (runs: readonly SweepRun[], target: Target): Point[] =>
     runs
       .map(last)
+      .filter(({ accuracy }) => accuracy >= least)
       .map((look) => ({
         measure: of.of(look) ?? Number.NaN,
         target: target.of(look),
@@ -108,10 +114,8 @@ const question = (
 });
 
 const questions: readonly Question[] = [
-  ...[sharpness, trace, loss].map((column) => question(`tau of ${column.title}, at the end`, ends(column), tau, true)),
-  ...[eigenvalue, balancedEigenvalue].map((column) =>
-    question(`tau of ${column.title}, at the end`, ends(column), tau),
-  ),
+  ...[sharpness, trace, loss].map((column) => question(`tau of ${column.title}, ${AT_END}`, ends(column), tau, true)),
+  ...[eigenvalue, balancedEigenvalue].map((column) => question(`tau of ${column.title}, ${AT_END}`, ends(column), tau)),
   ...(
     [
       [sharpness, loss],
@@ -120,21 +124,30 @@ const questions: readonly Question[] = [
     ] as const
   ).map(([column, other]) =>
     question(
-      `tau of ${column.title} less that of ${other.title}, at the end`,
+      `tau of ${column.title} less that of ${other.title}, ${AT_END}`,
       ends(column, other),
       tauLessOther,
       column === sharpness,
     ),
   ),
+  ...[sharpness, loss].map((column) =>
+    question(`tau of ${column.title}, ${OF_LEARNED}`, ends(column, loss, UNLEARNED), tau, true),
+  ),
+  question(
+    `tau of ${sharpness.title} less that of ${loss.title}, ${OF_LEARNED}`,
+    ends(sharpness, loss, UNLEARNED),
+    tauLessOther,
+    true,
+  ),
   ...[sharpness, trace].flatMap((column) => [
     question(
-      `partial r of log ${column.title}, at the end`,
+      `partial r of log ${column.title}, ${AT_END}`,
       endsWithLogs(column),
       atEqualLogLoss(partial),
       column === sharpness,
     ),
     question(
-      `partial r of log ${column.title}, parabola, at the end`,
+      `partial r of log ${column.title}, parabola, ${AT_END}`,
       endsWithLogs(column),
       atEqualLogLoss(partialOfParabola),
       column === sharpness,
@@ -209,9 +222,7 @@ function cases({ sweep: runs }: Lines): Case[] {
   );
 }
 
-/** A coefficient; '-' where there is none. */
-export const signed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(2));
-const withInterval = ({ value, low, high }: Answer) => `${signed(value)} (${signed(low)} to ${signed(high)})`;
+const withInterval = ({ value, low, high }: Answer, decimals?: number) => withEnds(value, [low, high], decimals);
 
 /** All answers, by target and case: undefined where they were not asked for, or too few networks have one. */
 function askedOf(lines: Lines) {
@@ -236,7 +247,9 @@ function askedOnce(lines: Lines): Asked {
   return found;
 }
 
-const isBeside = ({ low, high }: Answer) => low > 0 || high < 0;
+const above = (each: Answer | undefined) => each !== undefined && each.low > 0;
+const below = (each: Answer | undefined) => each !== undefined && each.high < 0;
+const isBeside = (each: Answer) => above(each) || below(each);
 const isAnswered = (asked: Asked) =>
   asked.some(({ rows }) => rows.some(({ answers }) => answers.some((each) => each !== undefined)));
 const tooFew = [
@@ -266,7 +279,7 @@ function atEqualLoss(asked: Asked) {
       '"learning rate" and "batch size".',
     beside: beside.map(
       ({ title, row, question, each }) =>
-        `- ${row.dataset}, ${row.ratio} shuffled, ${row.factor}, with the ${title}: ${question}: ${withInterval(each)}`,
+        `- ${row.dataset}, ${row.ratio} shuffled, ${row.factor}, with the ${title}: ${question}: ${withInterval(each, 3)}`,
     ),
   };
 }
@@ -281,10 +294,9 @@ function counts(lines: Lines): string[] {
     title,
     ...asked.map((target) => {
       const told = target.rows.filter(({ factor }) => factor !== ALL).flatMap(({ answers }) => answers[i] ?? []);
-      const above = told.filter(({ low }) => low > 0).length;
-      const below = told.filter(({ high }) => high < 0).length;
-      const width = told.length === 0 ? '' : `, ± ${signed(median(told.map(({ low, high }) => (high - low) / 2)))}`;
-      return `${above} / ${below} / ${told.length - above - below}${width}`;
+      const [more, less] = [told.filter(above).length, told.filter(below).length];
+      const width = told.length === 0 ? '' : `, ± ${fixed(median(told.map(({ low, high }) => (high - low) / 2)))}`;
+      return `${more} / ${less} / ${told.length - more - less}${width}`;
     }),
   ]);
   const most = datasets.length * sweepRatios.length * Object.keys(factors).length;
@@ -301,58 +313,56 @@ const cell = (each: Answer | undefined, networks: number) =>
 const shownQuestions = questions.flatMap((asked, i) => (asked.shown ? [i] : []));
 const shownTitles = shownQuestions.map((i) => questions[i]!.title);
 
-/** The answers over all settings: a row a target. */
-function pooled(lines: Lines): string[] {
+const answerTo = ({ answers }: Asked[number]['rows'][number], title: string) =>
+  answers[questions.findIndex((each) => each.title === title)];
+
+const [msTitle, lossTitle, lessTitle] = ['tau of MS', 'tau of training loss', 'tau of MS less that of training loss'];
+
+/** The figures of the answer: a column a target. */
+function others(lines: Lines): string[] {
   const asked = askedOnce(lines);
   if (!isAnswered(asked)) {
     return tooFew;
   }
-  const rows = cases(lines)
-    .flatMap(({ factor }, place) => (factor === ALL ? [place] : []))
-    .flatMap((place) =>
-      asked.flatMap(({ title, rows }) => {
-        const { dataset, ratio, groups, answers } = rows[place]!;
-        const networks = groups.flat().length;
-        const cells = shownQuestions.map((i) => cell(answers[i], networks));
-        return [[dataset, `${ratio}`, title, `${networks}`, ...cells]];
-      }),
-    );
-  return table(['', 'shuffled', 'with the', 'networks', ...shownTitles], rows);
-}
-
-/** The figures of the answer, over all settings: a line a target. */
-export function sweepInShort(lines: Lines): string[] {
-  const asked = askedOnce(lines);
-  if (!isAnswered(asked)) {
-    return [];
-  }
-  return asked.map(({ title, rows }) => {
-    const pooledRows = rows.filter(({ factor }) => factor === ALL);
-    const networks = pooledRows.reduce((sum, { groups }) => sum + groups.flat().length, 0);
-    const of = (name: string) =>
-      pooledRows.flatMap(({ answers }) => answers[questions.findIndex((each) => each.title === name)] ?? []);
-    const range = (name: string) => {
-      const values = of(name).map(({ value }) => value);
-      return `${signed(Math.min(...values))} to ${signed(Math.max(...values))}`;
-    };
-    const beside = (name: string) => {
-      const told = of(name);
-      const above = told.filter(({ low }) => low > 0).length;
-      const below = told.filter(({ high }) => high < 0).length;
-      return `${range(name)} (of ${told.length} intervals ${above} above 0, ${below} below)`;
-    };
-    return (
-      `- ${networks} networks of ${ways.length} settings, with the ${title}: at the end tau of MS ${range('tau of MS, at the end')}, of the ` +
-      `training loss ${range('tau of training loss, at the end')}, MS less loss ` +
-      `${beside('tau of MS less that of training loss, at the end')}; at loss ${LOSSES[0]} tau of MS ${beside(MS_AT_LOSS[0]!)}.`
-    );
-  });
+  const range = (title: string) =>
+    asked.map(({ rows }) => {
+      const values = rows.filter(({ factor }) => factor === ALL).flatMap((row) => answerTo(row, title)?.value ?? []);
+      return `${fixed(Math.min(...values))} to ${fixed(Math.max(...values))}`;
+    });
+  const beside = (title: string) =>
+    asked.map(({ rows }) => {
+      const told = rows.flatMap((row) => answerTo(row, title) ?? []);
+      const [more, less] = [told.filter(above).length, told.filter(below).length];
+      return `${more} / ${less} / ${told.length - more - less}`;
+    });
+  // A larger tau is a closer one only where it is above 0 itself.
+  const closer = (when: string) =>
+    asked.map(({ rows }) => {
+      const told = rows.filter((row) => answerTo(row, `${lessTitle}, ${when}`));
+      const is = (sign: typeof above, title: string) =>
+        told.filter((row) => sign(answerTo(row, `${lessTitle}, ${when}`)) && above(answerTo(row, `${title}, ${when}`)))
+          .length;
+      const [ms, loss] = [is(above, msTitle), is(below, lossTitle)];
+      return `${ms} / ${loss} / ${told.length - ms - loss}`;
+    });
+  const networks = lines.sweep.filter((run) => run.seed <= SEEDS).length;
+  return table(
+    [`${networks} networks of ${ways.length} settings`, ...asked.map(({ title }) => `with the ${title}`)],
+    [
+      [`${msTitle}, ${AT_END}`, ...range(`${msTitle}, ${AT_END}`)],
+      [`${lossTitle}, ${AT_END}`, ...range(`${lossTitle}, ${AT_END}`)],
+      [`cases in which MS / the loss / neither is shown to do better, ${AT_END}`, ...closer(AT_END)],
+      ['the same, without those that learned nothing', ...closer(OF_LEARNED)],
+      [MS_AT_LOSS[0]!, ...range(MS_AT_LOSS[0]!)],
+      ['cases in which it is above 0 / below 0 / open', ...beside(MS_AT_LOSS[0]!)],
+    ],
+  );
 }
 
 /** A page of all answers. */
 export function sweepReport(lines: Lines): string[] {
   const asked = askedOnce(lines);
-  const { count, beside } = atEqualLoss(asked);
+  const { beside } = atEqualLoss(asked);
   const tables = asked.flatMap(({ title, rows }) => [
     '',
     `## With the ${title}`,
@@ -372,13 +382,24 @@ export function sweepReport(lines: Lines): string[] {
     '# What sharpness tells: all answers',
     '',
     ...networks(lines),
+    '',
     'What was asked, and what the answers mean, is in docs/what-sharpness-tells.md. In brackets 95% intervals, by drawing settings anew',
-    `and seeds, the same of each setting; about ${100 * BESIDE_BY_CHANCE}% of them miss the true value, since these draws are careful. Behind it the number of`,
+    `and seeds, the same of each setting; of 4 to 8 settings about ${100 * BESIDE_BY_CHANCE}% of them miss the true value, since these draws are careful.`,
+    'All have the same images, to train on and to test: what others would do is not in the intervals. Behind an interval the number of',
     `networks where not all of a row count. "-" is where fewer than ${FEWEST_SETTINGS} settings or ${FEWEST_NETWORKS} networks have an answer.`,
     '',
-    '## At equal loss, beside 0',
+    '## What was varied',
     '',
-    count,
+    ...settings(),
+    '',
+    '## How often beside 0',
+    '',
+    'Over the data sets, with and without shuffled labels, and over the six factors that were varied. The largest eigenvalues are estimates from',
+    `${PAIRS} drawn pairs, whose error makes tau smaller.`,
+    '',
+    ...counts(lines),
+    '',
+    'At equal loss these lie beside 0:',
     ...(beside.length === 0 ? [] : ['', ...beside]),
     ...tables,
   ];
@@ -387,11 +408,20 @@ export function sweepReport(lines: Lines): string[] {
 /** How many networks there are, and what became of them. */
 function networks({ sweep: runs }: Lines): string[] {
   const count = (is: (run: SweepRun) => boolean) => runs.filter(is).length;
+  const more = count(({ seed }) => seed > SEEDS);
   const diverged = count((run) => !hasEnded(run));
   const unlearned = count((run) => hasEnded(run) && last(run).accuracy < UNLEARNED);
+  const fitted = datasets.flatMap((dataset) =>
+    sweepRatios.map((ratio) => {
+      const there = runs.filter((run) => run.dataset === dataset && run.ratio === ratio && run.seed <= SEEDS);
+      const learned = there.filter((run) => hasEnded(run) && last(run).accuracy >= FITTED);
+      return `${learned.length} of ${there.length} (${dataset}, ${ratio} shuffled)`;
+    }),
+  );
   return [
-    `${runs.length} of ${sweep().length} networks are in (${IMAGES} images, ${EPOCHS} epochs). ${diverged} of them diverged to weights that are no numbers; ` +
-      `${unlearned} more ended with a training accuracy below ${100 * UNLEARNED}%, and count like all others.`,
+    `${runs.length} of ${sweep().length} networks are in (${IMAGES} images, ${EPOCHS} epochs), ${more} of them by more seeds of optimizers. ` +
+      `${diverged === 0 ? 'None' : diverged} diverged to weights that are no numbers; ${unlearned} learned next to nothing (a training accuracy ` +
+      `below ${100 * UNLEARNED}%), and count all the same where nothing else is said. Those that have learned ${100 * FITTED}% of their labels or more: ${fitted.join(', ')}.`,
   ];
 }
 
@@ -416,49 +446,45 @@ function settings(): string[] {
 function optimizers({ sweep: runs }: Lines): string[] {
   const shuffled = Math.max(...sweepRatios);
   const compared = factors.optimizer!.filter((way) => isCompared({ ...way, ratio: shuffled }));
-  const rows = datasets.flatMap((dataset) => {
-    const there = runs.filter((run) => run.dataset === dataset && run.ratio === shuffled && hasEnded(run));
-    const ofWay = (way: Way) =>
-      new Map(there.filter((run) => wayName(run) === wayName(way)).map((run) => [run.seed, last(run)]));
-    const plain = ofWay(base);
-    return compared.flatMap((way) => {
-      const own = ofWay(way);
-      const percent = [...own.values()].map(({ testAccuracy }) => 100 * testAccuracy);
-      const more = [...own].flatMap(([seed, { testAccuracy }]) =>
-        plain.has(seed) ? [100 * (testAccuracy - plain.get(seed)!.testAccuracy)] : [],
-      );
-      const interval = (values: readonly number[]) => {
-        if (values.length < FEWEST_SEEDS) {
-          return '-';
-        }
-        const [low, high] = bootstrap(values, mean);
-        return `${mean(values).toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
-      };
-      const average = (of: (look: Look) => number) => digits(mean([...own.values()].map(of)));
-      return own.size === 0
-        ? []
-        : [
-            [
-              dataset,
-              way.strength ? `${way.optimizer}, ${way.strength}` : way.optimizer,
-              `${own.size}`,
-              interval(percent),
-              way === compared[0] ? '-' : interval(more),
-              average((look) => look.loss),
-              average((look) => look.minimumSharpness),
-            ],
-          ];
-    });
-  });
-  const header = ['', 'optimizer', 'networks', 'test accuracy, %', 'more than momentum, points', 'training loss', 'MS'];
-  return rows.length === 0 ? ['None of them are there.'] : table(header, rows);
+  const ofWay = (dataset: string, way: Way) => {
+    const found = runs.filter((run) => run.dataset === dataset && run.ratio === shuffled && hasEnded(run));
+    return new Map(found.filter((run) => wayName(run) === wayName(way)).map((run) => [run.seed, last(run)]));
+  };
+  const interval = (values: readonly number[]) =>
+    values.length < FEWEST_SEEDS ? '-' : withEnds(mean(values), bootstrap(values, mean), 1);
+  const cells = (dataset: string, way: Way) => {
+    const [own, plain] = [ofWay(dataset, way), ofWay(dataset, base)];
+    const more = [...own].flatMap(([seed, { testAccuracy }]) =>
+      plain.has(seed) ? [100 * (testAccuracy - plain.get(seed)!.testAccuracy)] : [],
+    );
+    const looks = [...own.values()];
+    const average = (of: (look: Look) => number) => (looks.length === 0 ? '-' : digits(mean(looks.map(of))));
+    return [
+      `${own.size}`,
+      interval(looks.map(({ testAccuracy }) => 100 * testAccuracy)),
+      way === compared[0] ? '-' : interval(more),
+      average((look) => look.loss),
+      average((look) => look.minimumSharpness),
+    ];
+  };
+  const there = compared.filter((way) => datasets.some((dataset) => ofWay(dataset, way).size > 0));
+  const rows = there.map((way) => [
+    way.strength ? `${way.optimizer}, ${way.strength}` : way.optimizer,
+    ...datasets.flatMap((dataset) => cells(dataset, way)),
+  ]);
+  const header = datasets.flatMap((dataset) => [
+    `${dataset}: networks`,
+    'test accuracy, %',
+    'more than momentum, points',
+    'training loss',
+    'MS',
+  ]);
+  return rows.length === 0 ? ['None of them are there.'] : table(['optimizer', ...header], rows);
 }
 
 /** The generated parts of the page that come from the sweep, by name. */
 export const sweepSections: Readonly<Record<string, (lines: Lines) => string[]>> = {
   sweep: networks,
-  settings,
-  counts,
-  pooled,
+  others,
   optimizers,
 };

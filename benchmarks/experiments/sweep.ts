@@ -150,7 +150,7 @@ function splitDigits(): [train: Digits, test: Digits] {
 }
 
 /** Pairs that the largest eigenvalue comes from. */
-const PAIRS = 128;
+export const PAIRS = 128;
 
 /** The largest eigenvalue of the Gauss-Newton matrix, at the given and at the balanced scale; none of a network that is quite flat. */
 const largestEigenvalue: Measure = async (model, { images, labels }): Promise<Record<string, number>> => {

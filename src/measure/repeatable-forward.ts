@@ -13,9 +13,7 @@ import { memoryGauge } from '../tfjs/memory-gauge.js';
  * @throws Error with one line where it does not, as with the sampling layer of a variational autoencoder.
  */
 export function checkRepeatableForward(graph: Graph, inputs: readonly tf.Tensor[]): void {
-  const own = graph.steps
-    .flatMap(({ operation }) => layersInside(operation.layer))
-    .filter((layer) => !isOfTfjs(layer));
+  const own = graph.steps.flatMap(({ operation }) => layersInside(operation.layer)).filter((layer) => !isOfTfjs(layer));
   if (own.length === 0) {
     return;
   }

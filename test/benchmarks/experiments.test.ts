@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../benchmarks/backend.js';
 import { figures } from '../../benchmarks/experiments/figures.js';
 import { grid, nameOf, type Setting, snapshotEpochs } from '../../benchmarks/experiments/grid.js';
-import { atAccuracy, atLoss } from '../../benchmarks/experiments/levels.js';
+import { labelsReport } from '../../benchmarks/experiments/label-tables.js';
+import { atAccuracy, atLoss, epochsToLoss } from '../../benchmarks/experiments/levels.js';
 import { type Lines, linesIn, type Run } from '../../benchmarks/experiments/lines.js';
 import { measures } from '../../benchmarks/experiments/measures.js';
 import { resultsFolder } from '../../benchmarks/experiments/places.js';
-import { page, withSections } from '../../benchmarks/experiments/report.js';
-import { sweepReport } from '../../benchmarks/experiments/sweep-tables.js';
+import { pages, reports, withSections } from '../../benchmarks/experiments/report.js';
 import { sections } from '../../benchmarks/experiments/tables.js';
 import { compiledNetwork, type Training, train, trainingSamples } from '../../benchmarks/experiments/training.js';
 import { addLine, readLines } from '../../benchmarks/json-lines.js';
@@ -177,6 +177,9 @@ describe('tables', () => {
     expect(other!.target).toBeCloseTo((0.4 * 1.5) / 3, 10);
     expect(atLoss([run(0.5)], 1e-9, column)).toEqual([]);
     expect(atAccuracy([run(0.5)], 0.05, column)).toEqual([]);
+    expect(epochsToLoss(run(0.5), 0.25)).toBeCloseTo(1.5, 10);
+    expect(epochsToLoss(run(0.5), 1e-9)).toBeNaN();
+    expect(epochsToLoss(run(0.5), 3)).toBeNaN(); // it began below that
     // Snapshots without the measure are not bridged.
     const atEnds = {
       title: 'at the ends',
@@ -186,45 +189,83 @@ describe('tables', () => {
     expect(atAccuracy([run(0.5)], 0.55, atEnds)).toEqual([]);
   });
 
+  const rowsOf = (text: readonly string[]) => text.map((row) => row.slice(2, -2).split(' | '));
+
   test('say of MS that it goes along with the gap, of what does not vary nothing', () => {
-    const rows = sections.gap!(lines).map((row) => row.slice(2, -2).split(' | '));
-    const row = rows.find(([, title]) => title === 'Minimum Sharpness')!;
-    expect([...row.slice(0, 4), row[5]]).toEqual([
-      'MLP',
+    const rows = rowsOf(sections.gap!(lines));
+    // The loss at the end does not vary, and each network has a ratio of its own.
+    expect(rows.find(([title]) => title === 'Minimum Sharpness')!.slice(0, 4)).toEqual([
       'Minimum Sharpness',
-      '11',
       '1.00 (1.00 to 1.00)',
-      '1.00 (1.00 to 1.00)',
+      '- (- to -)',
+      '- (- to -)',
     ]);
-    expect(row[4]).toBe('- (- to -)'); // the training loss does not vary
-    expect(rows.find(([, title]) => title === 'trace of the Hessian')![3]).toMatch(/^- /);
-    expect(sections.loss!(lines).join('\n')).toContain('1.00 (1.00 to 1.00), 11');
-    expect(sections.short!(lines)[0]).toMatch(
-      /^- 11 MLPs .* tau of MS 1\.00 \(1\.00 to 1\.00\), .* tau of MS is 1\.00 to 1\.00\.$/,
+    expect(rows.find(([title]) => title === 'trace of the Hessian')![1]).toMatch(/^- /);
+    expect(sections.loss!(lines)[2]).toBe(`| MLP | Minimum Sharpness |${' 1.00 (1.00 to 1.00) |'.repeat(3)} - | - |`);
+    const [, , ms] = rowsOf(sections.short!(lines));
+    expect(ms).toEqual(['MS, when training has ended', '1.00 (1.00 to 1.00)']);
+    expect(rowsOf(sections.short!(lines)).find(([title]) => title!.startsWith('MS at equal loss'))![1]).toBe(
+      '1.00 to 1.00',
     );
+  });
+
+  test('tell what goes along with the share of shuffled labels from what does with the gap of those of one share', () => {
+    // Twice each ratio. MS goes along with the ratios, but against the gap within them.
+    const both = [0, 1].flatMap((second) =>
+      lines.runs.map((each) => ({
+        ...each,
+        seed: second,
+        snapshots: each.snapshots.map((look) => ({
+          ...look,
+          minimumSharpness: look.minimumSharpness * (second ? 0.99 : 1),
+          testAccuracy: look.testAccuracy - (second ? 0.001 : 0),
+        })),
+      })),
+    );
+    const [, , ms] = rowsOf(sections.gap!({ ...lines, runs: both }));
+    expect(ms![1]).toMatch(/^0\.9/);
+    expect(ms![3]).toBe('-1.00 (-1.00 to -1.00)');
+  });
+
+  test('say how many networks a measure was taken of where that is not all', () => {
+    const some = lines.runs.map((each, i) => ({
+      ...each,
+      snapshots: each.snapshots.map((look) => (i < 9 ? { ...look, path: look.minimumSharpness } : look) as typeof look),
+    }));
+    const report = labelsReport({ ...lines, runs: some }).join('\n');
+    expect(report).toContain('| MLP | path norm | 1.00 (1.00 to 1.00), 9 |');
+    expect(report).toContain('Behind an interval stands the number of networks');
+    expect(labelsReport({ ...lines, runs: lines.runs }).join('\n')).toContain('| MLP | epochs it took | - (- to -) |');
   });
 
   test('say how many networks are there, and nothing of too few', () => {
     expect(sections.count!(lines)[0]).toMatch(/^11 of 55 MLPs are in/);
     const few = { ...lines, runs: lines.runs.slice(0, 3) };
     expect(sections.gap!(few).join()).toMatch(/too few/);
-    expect(sections.accuracy!(few).join()).toMatch(/too few/);
+    expect(sections.loss!(few).join()).toMatch(/too few/);
+    expect(sections.short!(few).join()).toMatch(/too few/);
   });
 });
 
-test('the page and the figures are what the committed lines make of them', () => {
+test('pages, reports and figures are what the committed lines make of them', () => {
   const lines = linesIn(resultsFolder);
-  const text = readFileSync(page, 'utf8');
-  expect(withSections(text, lines)).toBe(text);
-  expect(readFileSync('benchmarks/results/sweep.md', 'utf8')).toBe(`${sweepReport(lines).join('\n')}\n`);
-  expect([...text.matchAll(/<!-- experiments (\w+):/g)].map(([, name]) => name).sort()).toEqual(
-    Object.keys(sections).sort(),
-  );
+  const read = (path: string) => readFileSync(path, 'utf8');
+  for (const path of pages) {
+    expect(withSections(read(path), lines)).toBe(read(path));
+  }
+  const parts = pages.flatMap((path) => [...read(path).matchAll(/<!-- experiments (\w+):/g)].map(([, name]) => name!));
+  expect(parts.sort()).toEqual(Object.keys(sections).sort());
+  const told = Object.entries(reports).map(([name, report]) => {
+    const text = read(`benchmarks/results/${name}.md`);
+    expect(text).toBe(`${report(lines).join('\n')}\n`);
+    return text;
+  });
+  const all = [...pages.map(read), ...told].join('\n');
   for (const name of Object.keys(figures)) {
-    const svg = readFileSync(join(resultsFolder, `${name}.svg`), 'utf8');
+    const svg = read(join(resultsFolder, `${name}.svg`));
     expect(svg).toMatch(/^<svg .*<\/svg>\s*$/s);
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
-    expect(text).toContain(`(../${resultsFolder}/${name}.svg)`);
+    expect(all).toMatch(new RegExp(`\\(\\.\\./(benchmarks/)?experiments/results/${name}\\.svg\\)`));
   }
-  expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  expect(all).not.toMatch(/NaN|undefined|Infinity|-0\.0*[^\d.]/);
 }, 180_000); // a thousand draws of hundreds of networks for each interval
