@@ -51,7 +51,7 @@ export const digits = (value: number) =>
 
 /** A number with so many decimals, and 0 without a sign; '-' where there is none. */
 export const fixed = (value: number, decimals = 2) =>
-  Number.isNaN(value) ? '-' : value.toFixed(decimals).replace(/^-(0(\.0+)?)$/, '$1');
+  Number.isFinite(value) ? value.toFixed(decimals).replace(/^-(0(\.0+)?)$/, '$1') : '-';
 
 /** A number with its interval, as a cell. */
 export const withEnds = (value: number, [low, high]: readonly [low: number, high: number], decimals = 2) =>

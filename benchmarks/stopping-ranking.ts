@@ -1,6 +1,6 @@
 import { DEFAULT_LOSS_MARGIN } from '../src/training/stopping/stopping-options.js';
 import { bootstrap, kendall } from './experiments/correlation.js';
-import { table } from './report.js';
+import { table, withEnds } from './report.js';
 import { mean } from './statistics.js';
 import type { Training } from './stopping-trainings.js';
 
@@ -66,13 +66,9 @@ function tauOf(all: readonly Checkpoint[], name: 'sharpness' | 'loss' | 'validat
       );
 }
 
-/** With so many places, and no -0.0. */
-export const fixed = (value: number, places: number) =>
-  Number.isFinite(value) ? value.toFixed(places).replace(/^-(0\.0*)$/, '$1') : '-';
-
 /** A mean with its 95% interval. */
 export const withInterval = ({ value, interval: [low, high] }: ReturnType<typeof overSeeds>, places: number) =>
-  Number.isNaN(value) ? '-' : `${fixed(value, places)} (${fixed(low, places)} to ${fixed(high, places)})`;
+  Number.isNaN(value) ? '-' : withEnds(value, [low, high], places);
 
 /** How the checkpoints of each training are ranked: mean of Kendall's tau with the test error. */
 export function ranking(trainings: readonly Training[]): string[] {

@@ -1,7 +1,7 @@
 import { DEFAULT_LOSS_MARGIN } from '../src/training/stopping/stopping-options.js';
-import { table } from './report.js';
+import { fixed, table } from './report.js';
 import { mean } from './statistics.js';
-import { chosen, fixed, overSeeds, ranking, withInterval } from './stopping-ranking.js';
+import { chosen, overSeeds, ranking, withInterval } from './stopping-ranking.js';
 import { bySharpness, type Ending, replay, type Way } from './stopping-replay.js';
 import { EPOCHS, howTrained, networks, rates, type Training } from './stopping-trainings.js';
 
