@@ -197,9 +197,7 @@ function orthonormalize(vector: Float64Array, basis: readonly Float64Array[]): b
   return true;
 }
 
-/**
- * K v of some vectors. Four at a time go through the matrix together.
- */
+/** K v of some vectors, four of which go through the matrix together. */
 function times(matrix: Float64Array, size: number, vectors: readonly Float64Array[]): Float64Array[] {
   const products = vectors.map(() => new Float64Array(size));
   for (let first = 0; first < vectors.length; first += 4) {
