@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { amplify, putToSleep, setRandomWeights } from '../../benchmarks/coverage-networks/rare-units.js';
+import { measureSharpness } from '../../src/index.js';
 import { modelAssignment } from '../../src/measure/measure-sharpness.js';
 import { withTask } from '../../src/measure/task.js';
 import { trainedParameters } from '../../src/network/graph.js';
@@ -170,5 +171,36 @@ it.each(cells)('$what', { timeout: 240_000 }, async ({ what, make, pairs, reliab
     words,
   ).toBe(true);
   tf.dispose(x);
+  model.dispose();
+});
+
+it('at the balanced scale, whose traces are drawn too', { timeout: 240_000 }, async () => {
+  const { model, x } = await network('categoricalCrossentropy', 'softmax', 0);
+  const more = tf.tidy(() => tf.add(tf.tile(x, [10, 1]), tf.randomNormal([10 * SAMPLES, 16], 0, 0.5, 'float32', 5)));
+  const balanced = async (pairs: number, seed: number) => {
+    const reading = await measureSharpness(model, more, { method: { pairs }, eigenvalues: COUNT, seed });
+    return reading.topEigenvalues!.balanced;
+  };
+  // Of 3,600 pairs: what many large draws come to on average.
+  const truths = new Array<number>(COUNT).fill(0);
+  for (let seed = 1; seed <= 10; seed++) {
+    (await balanced(1024, 1000 + seed)).forEach(({ value }, j) => {
+      truths[j]! += value / 10;
+    });
+  }
+  const trusted = truths.map(() => 0);
+  const covered = truths.map(() => 0);
+  for (let seed = 1; seed <= 60; seed++) {
+    (await balanced(256, seed)).forEach(({ value, standardError, reliable }, j) => {
+      expect(standardError / truths[j]!).toBeLessThan(0.25);
+      trusted[j]! += reliable ? 1 : 0;
+      covered[j]! += reliable && Math.abs(value - truths[j]!) <= 2 * standardError ? 1 : 0;
+    });
+  }
+  trusted.forEach((of, j) => {
+    expect(of).toBeGreaterThan(30);
+    expect(covered[j]! / of, `${covered} of ${trusted}`).toBeGreaterThanOrEqual(0.91);
+  });
+  tf.dispose([x, more]);
   model.dispose();
 });
