@@ -27,7 +27,7 @@ export async function* measureOnPool(
   { workers, shards }: { readonly workers: number; readonly shards: number },
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
-  checkWhole('workers', workers, { atLeast: 1 }, 'pass a number of processes, for example 2');
+  checkWhole('--workers', workers, { atLeast: 1 }, 'a number of processes, for example --workers 2');
   const plan = await planFor(options, shards);
   const extent: PlanExtent = { totalParts: models.length * shards, before: 0 };
   const progress = planProgress(extent, events);
@@ -90,7 +90,7 @@ export function resultOf(
   return printable({ model, ...reading });
 }
 
-/** How much there is to do, as far as is known: models that cannot be read have no parts. */
+/** How much there is to do, as far as is known: models that cannot be read, or are set aside, have no more parts. */
 export interface PlanExtent {
   totalParts: number;
   /** Parts that were there at the start, and took no time. */

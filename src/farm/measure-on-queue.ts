@@ -51,7 +51,7 @@ export async function* measureOnQueue(
   { url, shards, priority, say, onSubmitted }: QueueOptions,
   events: PlanEvents = {},
 ): AsyncGenerator<FileReading | FileProblem> {
-  checkWhole('priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, 'pass 1 for what comes first');
+  checkWhole('--priority', priority, { atLeast: 1, atMost: LAST_PRIORITY }, '1 comes first');
   const layers = await layersId(options.require);
   // Before the data are hashed, which may take hours.
   const farm = await openFarm(url, layers, say);
@@ -82,6 +82,12 @@ export async function* measureOnQueue(
           each.parts = parts;
         }),
       );
+      const others = asked.filter((_, i) => !readings[i]);
+      const problems = await setAside(farm, others, priority);
+      for (const id of problems.keys()) {
+        // Of its parts none comes any more.
+        extent.totalParts -= shards - pending.get(id)!.parts;
+      }
       progress('', knownParts, workers);
       for (const [i, { models, planned }] of asked.entries()) {
         const value = readings[i];
@@ -92,8 +98,7 @@ export async function* measureOnQueue(
           }
         }
       }
-      const others = asked.filter((_, i) => !readings[i]);
-      for (const [id, problem] of await setAside(farm, others, priority)) {
+      for (const [id, problem] of problems) {
         const { models } = pending.get(id)!;
         pending.delete(id);
         givenUp.set(id, problem);

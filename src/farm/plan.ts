@@ -71,9 +71,12 @@ export type Plan = (model: string) => Promise<PlannedCheckpoint>;
  */
 export async function planFor(given: PlanOptions, shards: number): Promise<Plan> {
   checkMeasureFilesOptions(given as MeasureFilesOptions);
-  checkWhole('shards', shards, { atLeast: 1, atMost: MOST_SHARDS }, 'pass a number of parts, for example 5');
+  checkWhole('--shards', shards, { atLeast: 1, atMost: MOST_SHARDS }, 'a number of parts, for example --shards 5');
   if (given.method !== undefined && isHutchinson(given.method)) {
-    throw new Error('readings by { hutchinson } cannot be put together from parts: exact, pairs or a tolerance can.');
+    throw new Error(
+      '--method hutchinson goes without --workers, --shards and --queue: readings by it cannot be put together from parts, as those by ' +
+        '--method exact, --method pairs=256 and --tolerance can.',
+    );
   }
   const hashes = new Map<string, string>();
   const kept = async (path: string) => {

@@ -59,10 +59,10 @@ export async function startWorker(
   url: string,
   { concurrency, lostAfter, longest, require = [], say }: FarmWorkerOptions,
 ): Promise<FarmWorker> {
-  checkWhole('concurrency', concurrency, { atLeast: 1 }, 'pass a number of jobs, for example 2');
-  checkNumber('lostAfter', lostAfter, { above: 0 }, 'pass seconds, for example 60');
+  checkWhole('--concurrency', concurrency, { atLeast: 1 }, 'a number of jobs, for example --concurrency 2');
+  checkNumber('--lost-after', lostAfter, { above: 0 }, 'seconds, for example --lost-after 60');
   // Timers have no more than 2^31 ms.
-  checkNumber('longest', longest, { above: 0, atMost: 35_000 }, 'pass minutes, for example 60');
+  checkNumber('--longest', longest, { above: 0, atMost: 35_000 }, 'minutes, for example --longest 60');
   const layers = await ownLayers(require);
   const farm = await openFarm(url, layers.id, say);
   for (const { version, jobs } of await otherVersions(farm)) {

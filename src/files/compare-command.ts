@@ -24,6 +24,21 @@ export interface CompareCommandOptions extends MeasuringWords {
   readonly csv?: boolean;
 }
 
+/** Options that tell which number a reading is. */
+const choices = [
+  'data',
+  'random',
+  'limit',
+  'scale',
+  'labels',
+  'loss',
+  'output',
+  'method',
+  'tolerance',
+  'part',
+  'seed',
+] as const satisfies readonly (keyof MeasuringWords)[];
+
 const isReadings = (path: string) => path.endsWith('.jsonl');
 
 /** `npx tfjs-sharpness compare`: a table of models, measured now or read from files of readings. */
@@ -41,10 +56,9 @@ export async function compareCommand(
     if (json && csv) {
       throw new Error('choose one of --json and --csv.');
     }
-    if (models.length === 0 && (words.data ?? words.random) !== undefined) {
-      throw new Error(
-        'nothing is measured: readings of .jsonl files are there already, leave --data and --random out.',
-      );
+    const chosen = choices.find((name) => words[name] !== undefined);
+    if (models.length === 0 && chosen !== undefined) {
+      throw new Error(`nothing is measured: readings of .jsonl files are there already, leave --${chosen} out.`);
     }
     for (const path of given.filter(isReadings)) {
       const found = readingsOf(path);

@@ -9,6 +9,7 @@ import { loadModules } from './layer-modules.js';
 import type { MeasuringWords } from './measuring-run.js';
 import { buildModel, disposeModel, type ReadModel, readModelFile } from './model-file.js';
 import { modelLoss } from './model-loss.js';
+import { inOptionWords } from './option-words.js';
 
 /** Options of the command line, as words and numbers. */
 export interface DescribeCommandOptions extends Pick<MeasuringWords, 'loss' | 'output' | 'require' | 'backend'> {
@@ -49,7 +50,7 @@ export async function describeCommand(
       }
     } catch (error) {
       const { problem, kind } = problemOf(error);
-      complain(`${model}: ${problem}`, exitCodeOf(kind));
+      complain(`${model}: ${inOptionWords(problem)}`, exitCodeOf(kind));
     }
   }
   if (words.json && (found.length > 0 || models.length > 1)) {

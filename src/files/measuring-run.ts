@@ -4,6 +4,7 @@ import { informBy } from '../warnings.js';
 import type { FileBackend } from './backend.js';
 import { type Complain, complainOf, exitCodeOf, signals } from './failure.js';
 import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
+import { checkOptionWords, inOptionWords } from './option-words.js';
 import { type PlanProgress, type ProgressLine, progressLine } from './progress-line.js';
 
 /** Options of the command line that all commands which measure have, as words and numbers. */
@@ -93,7 +94,7 @@ export async function measuringRun(
     for await (const result of results) {
       progress.end();
       if ('problem' in result) {
-        complain(`${result.model}: ${result.problem}`, exitCodeOf(result.kind));
+        complain(`${result.model}: ${inOptionWords(result.problem)}`, exitCodeOf(result.kind));
       } else {
         done.push(result);
         print.one(result);
@@ -121,12 +122,13 @@ export function informByOptions(progress: ProgressLine): void {
 /**
  * Options of `measureFiles` by the words of the command line.
  *
- * @throws Error with one line for words that mean nothing.
+ * @throws Error with one line for words that mean nothing, or do not go together.
+ * @throws RangeError with one line for numbers out of range.
  */
 export function measuringOptions(words: MeasuringWords): MeasureFilesOptions {
   const { data, random, limit, scale, labels, expect, loss, output, randomWeights, require, backend, seed, part } =
     words;
-  return {
+  const options: MeasureFilesOptions = {
     ...(data && { data: namedFiles('--data', data) }),
     ...(labels && { labels: namedFiles('--labels', labels) }),
     random,
@@ -144,6 +146,8 @@ export function measuringOptions(words: MeasuringWords): MeasureFilesOptions {
     memoryMB: words.memory,
     method: methodOf(words),
   };
+  checkOptionWords(options);
+  return options;
 }
 
 function namedFiles(option: string, given: readonly string[]): string | { [input: string]: string } {

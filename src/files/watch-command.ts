@@ -12,6 +12,7 @@ import type { Checkpoint } from './checkpoints.js';
 import { type Complain, complainOf, exitCodeOf, FAILED } from './failure.js';
 import { fileMeasurer } from './measure-files.js';
 import { informByOptions, type MeasuringWords, measuringOptions } from './measuring-run.js';
+import { inOptionWords } from './option-words.js';
 import { progressLine } from './progress-line.js';
 import { checkWritable, readingsFile } from './readings-file.js';
 import { watchFolder } from './watch-folder.js';
@@ -59,7 +60,7 @@ export async function watchCommand(folder: string, options: WatchCommandOptions,
       isKnown: ({ path, savedMs }: Checkpoint) => known.has(keyOf(path, savedMs)),
       onProblem: ({ model, problem, kind }) => {
         progress.end();
-        complain(`${model}: ${problem}`, exitCodeOf(kind));
+        complain(`${model}: ${inOptionWords(problem)}`, exitCodeOf(kind));
       },
       onReading: ({ model, ...reading }, { path, savedMs }) => {
         progress.end();

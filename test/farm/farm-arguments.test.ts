@@ -44,6 +44,12 @@ test('options that do not go together are told', async () => {
   expect(await complaints('worker', '--queue', 'redis://127.0.0.1:1')).toEqual([
     [expect.stringMatching(/^--queue redis:\/\/127.0.0.1:1 is no use: /), 2],
   ]);
+  expect(await complaints('worker', '--queue', 'redis://h', '--longest', '99999')).toEqual([
+    [expect.stringMatching(/^--longest must be .*: minutes, for example --longest 60\.$/), 2],
+  ]);
+  expect(await complaints('measure', 'none', '--random', '3', '--workers', '2', '--shards', '20000')).toEqual([
+    [expect.stringMatching(/^--shards must be .* for example --shards 5\.$/), 2],
+  ]);
   expect(await complaints('measure', 'none', '--random', '3', '--shards', '2')).toEqual([
     [expect.stringMatching(/^none: .*there is no such file/), 2],
   ]);

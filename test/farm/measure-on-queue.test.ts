@@ -105,6 +105,31 @@ describeWithRedis('a queue', () => {
     });
   });
 
+  test('parts of what was set aside are waited for no longer', async () => {
+    const damaged = folder.at('damaged');
+    cpSync(models[0]!, damaged, { recursive: true });
+    const weights = readFileSync(`${damaged}/weights.bin`);
+    weights.writeFloatLE(Number.NaN, 0);
+    writeFileSync(`${damaged}/weights.bin`, weights);
+    const told: { readonly parts: number; readonly totalParts: number }[] = [];
+    const events = { onProgress: (each: { parts: number; totalParts: number }) => told.push(each) };
+    const place = { url: redis.url, shards: 3, priority: 1, say: () => {} };
+    const problems: string[] = [];
+    await withWorker(async () => {
+      for await (const result of measureOnQueue([damaged, models[1]!], { ...options, seed: 41 }, place, events)) {
+        if ('problem' in result) {
+          problems.push(result.problem);
+        }
+      }
+    });
+    expect(problems).toEqual([expect.stringContaining('NaN')]);
+    expect(told[0]).toMatchObject({ parts: 0, totalParts: 6 });
+    expect(told.at(-1)).toMatchObject({ parts: 3, totalParts: 3 });
+    const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
   test('a server that has forgotten all is asked again', async () => {
     const results = asked(models, { seed: 5 });
     const queue = new Queue(VERSION, { connection: redis.client, prefix: PREFIX });
@@ -316,6 +341,6 @@ describeWithRedis('a queue', () => {
     await expect(refused('redis://127.0.0.1:1', 1, { data })).rejects.toThrow(/is no use/);
     await expect(refused(redis.url, 1, { data })).rejects.toThrow(/there is no such file/);
     await expect(refused('http://host')).rejects.toThrow(/^--queue is given no address/);
-    await expect(refused(redis.url, 0)).rejects.toThrow(/^priority must be a whole number/);
+    await expect(refused(redis.url, 0)).rejects.toThrow(/^--priority must be a whole number/);
   });
 });

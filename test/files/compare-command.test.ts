@@ -113,7 +113,8 @@ test.each<[given: string[], options: CompareCommandOptions, line: RegExp]>([
   [['a'], { json: true, csv: true }, /^choose one of --json and --csv\.$/],
   [['a', 'b'], { to: 'c' }, /^--to c is none of what is compared: a, b\.$/],
   [['none.jsonl'], {}, /none\.jsonl/],
-  [['package.jsonl'], { random: 3 }, /leave --data and --random out/],
+  [['package.jsonl'], { random: 3 }, /leave --random out/],
+  [['package.jsonl'], { part: 0.1 }, /leave --part out/],
 ])('%j with %j is refused in one line', async (given, options, line) => {
   expect(await run(given, options)).toEqual({ out: '', notes: [], complaints: [[expect.stringMatching(line), 2]] });
 });

@@ -8,7 +8,10 @@ test('words become options of measureFiles', () => {
     memoryMB: 5,
     method: { tolerance: 0.1 },
   });
-  expect(measuringOptions({ method: 'pairs=3', part: 0.5 })).toMatchObject({ method: { pairs: 3 }, part: 0.5 });
+  expect(measuringOptions({ random: 3, method: 'pairs=3', part: 0.5 })).toMatchObject({
+    method: { pairs: 3 },
+    part: 0.5,
+  });
 });
 
 test('exit codes by what is to blame', async () => {
