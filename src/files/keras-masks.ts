@@ -15,6 +15,11 @@ const passing = [
   ...['Dropout', 'SpatialDropout1D', 'Dense', 'Activation', 'BatchNormalization', 'LayerNormalization', 'ReLU'],
   ...['GaussianNoise', 'GaussianDropout', 'TimeDistributed'],
 ];
+/** Layers of one input that hand a mask on in Keras too; so do models among the layers. */
+const passingInKeras = [
+  ...['ActivityRegularization', 'AlphaDropout', 'ELU', 'GroupNormalization', 'Identity', 'LeakyReLU', 'Normalization'],
+  ...['PReLU', 'Rescaling', 'Softmax', 'UnitNormalization'],
+];
 /** Layers that compute the same with a mask as without, inside TimeDistributed too. */
 const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'LayerNormalization'];
 const pooling = 'GlobalAveragePooling1D';
@@ -44,11 +49,12 @@ export function tensorsOf(value: unknown): History[] {
 export const isOperation = (layer: Json) =>
   layer.class_name === 'TFOpLambda' ||
   (layer.module === undefined
-    ? isWrittenByKeras3(layer) && layer.class_name !== 'InputLayer' && isBare(configOf(layer))
+    ? isWrittenByKeras3(layer) && !bareLayers.includes(layer.class_name as string) && isBare(configOf(layer))
     : /^keras\.(src\.)?ops\b/.test(String(layer.module)));
 
-/** All layers say whether they are trainable, or have layers that do. */
+/** Layers say whether they are trainable, or have layers that do, but for these. */
 const isBare = (config: Json) => 'name' in config && !('trainable' in config || 'layers' in config);
+const bareLayers = ['InputLayer', 'SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D', 'Discretization'];
 
 const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 
@@ -140,6 +146,14 @@ const handsOn = (layer: Json) =>
   passing.includes(layer.class_name as string) ||
   (recurrent.includes(layer.class_name as string) && returnsSequences(layer));
 
+const isModel = (layer: Json) => Array.isArray(configOf(layer).layers);
+const handsOnInKeras = (layer: Json) =>
+  !isOperation(layer) && (handsOn(layer) || passingInKeras.includes(layer.class_name as string) || isModel(layer));
+
+/** With all layers of the models among them. */
+const withInner = (layer: Json): Json[] =>
+  isModel(layer) ? (configOf(layer).layers as Json[]).flatMap(withInner) : [layer];
+
 const beginsMask = (layer: Json) =>
   layer.class_name === 'Masking' || (layer.class_name === 'Embedding' && configOf(layer).mask_zero === true);
 
@@ -155,26 +169,43 @@ function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unkn
       callers.set(name, [...(callers.get(name) ?? []), layer]);
     }
   });
-  const masked = new Set<Json>();
-  const follow = (layer: Json): void => {
+  /** What reads a layer's output, also behind layers that hand on. */
+  const readersOf = (layer: Json, isHandingOn: (next: Json) => boolean, found = new Set<Json>()): Set<Json> => {
     for (const next of callers.get(nameOf(layer)) ?? []) {
-      if (!masked.has(next)) {
-        masked.add(next);
-        if (handsOn(next)) {
-          follow(next);
+      if (!found.has(next)) {
+        found.add(next);
+        if (isHandingOn(next)) {
+          readersOf(next, isHandingOn, found);
         }
       }
     }
+    return found;
   };
-  layers.filter(beginsMask).forEach(follow);
+  const isRecurrent = (layer: Json) => recurrent.includes(layer.class_name as string);
   const last = isSequential ? [nameOf(layers.at(-1) ?? {})] : namesIn(ends);
+  const isLast = (layer: Json) => last.includes(nameOf(layer));
   /** Whether anything but recurrent layers, which skip them, reads the steps that are masked. */
   const isSeen = (layer: Json): boolean =>
-    last.includes(nameOf(layer)) ||
-    (callers.get(nameOf(layer)) ?? []).some(
-      (next) => !recurrent.includes(next.class_name as string) && (!handsOn(next) || isSeen(next)),
+    isLast(layer) ||
+    [...readersOf(layer, (next) => handsOn(next) && !isRecurrent(next))].some(
+      (next) => !isRecurrent(next) && (!handsOn(next) || isLast(next)),
     );
-  for (const layer of masked) {
+  const masked = new Set<Json>();
+  for (const layer of layers.filter(beginsMask)) {
+    readersOf(layer, handsOnInKeras, masked);
+  }
+  for (const operation of [...masked].filter(isOperation)) {
+    const reader = [...readersOf(operation, (next) => handsOnInKeras(next) || isOperation(next))].find(
+      (next) => isRecurrent(next) || isModel(next) || next.class_name === 'Softmax',
+    );
+    if (reader !== undefined) {
+      throw new Error(
+        `'${nameOf(operation)}' is an operation on what is masked: Keras forgets the mask there and tf.js hands it on to ` +
+          `'${nameOf(reader)}': build the model without the mask.`,
+      );
+    }
+  }
+  for (const layer of [...masked].flatMap(withInner)) {
     const name = nameOf(layer);
     // What tf.js writes has no such key.
     if (layer.class_name === pooling && 'data_format' in configOf(layer)) {

@@ -37,6 +37,7 @@ test('operations on tensors are told from layers, in HDF5 without a module', () 
   expect(isOperation(bare('InputLayer', { name: 'x', batch_shape: [null, 2] }, []))).toBe(false);
   expect(isOperation(bare('Sequential', { name: 'm', layers: [] }))).toBe(false);
   expect(isOperation(bare('Mine', { units: 3 }))).toBe(false);
+  expect(isOperation(bare('SpatialDropout2D', { name: 's', rate: 0.2, seed: null, dtype: {} }))).toBe(false);
   // As Keras 2 writes it.
   expect(isOperation(bare('Add', { name: 'a' }, [[['x', 0, 0, {}]]]))).toBe(false);
 });
@@ -93,6 +94,49 @@ test('steps that are masked and read all the same', () => {
   expect(() => withoutOwnMasks([...start, both], true, undefined)).toThrow(/^layer 'b' has zero_output_for_mask/);
   expect(withoutOwnMasks([...start, both, layer('GRU', 'g', {})], true, undefined)).toHaveLength(3);
   expect(withoutOwnMasks([both, layer('Flatten', 'f', {})], true, undefined)).toHaveLength(2);
+});
+
+const pooling = layer('GlobalAveragePooling1D', 'p', { data_format: 'channels_last' });
+
+test.each([
+  ...['Identity', 'LeakyReLU', 'ELU', 'PReLU', 'AlphaDropout', 'ActivityRegularization', 'Rescaling', 'Normalization'],
+])('a pooling of what is masked, behind a layer %s that hands the mask on in Keras, is refused', (className) => {
+  const layers = [layer('Embedding', 'e', { mask_zero: true }), layer(className, 'l', {}), pooling];
+  expect(() => withoutOwnMasks(layers, true, undefined)).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  const forgetting = layer('Conv1D', 'c', {});
+  expect(withoutOwnMasks([...layers.slice(0, 2), forgetting, pooling], true, undefined)).toHaveLength(4);
+});
+
+test('models among the layers hand a mask on, and read it', () => {
+  const start = layer('Embedding', 'e', { mask_zero: true });
+  const model = (...layers: Json[]) => layer('Sequential', 'm', { layers });
+  const refused = /^layer 'p' is a GlobalAveragePooling1D of what/;
+  expect(() => withoutOwnMasks([start, model(layer('Dense', 'd', {})), pooling], true, undefined)).toThrow(refused);
+  expect(() => withoutOwnMasks([start, model(model(pooling))], true, undefined)).toThrow(refused);
+  expect(withoutOwnMasks([start, model(layer('LSTM', 'r', {}))], true, undefined)).toHaveLength(2);
+});
+
+test('an operation forgets a mask in Keras, and not as a layer of tf.js', () => {
+  const start = [ids, embedding, operation('Multiply', 'o', {}, [tensor('e'), 2])];
+  const rest = (className: string) => [
+    layer('Dropout', 'd', {}, call([tensor('o')])),
+    layer(className, 'r', { data_format: 'channels_last' }, call([tensor('d')])),
+  ];
+  for (const className of ['LSTM', 'Softmax', 'Bidirectional']) {
+    expect(() => withoutOwnMasks([...start, ...rest(className)], false, [['r', 0, 0]])).toThrow(
+      /^'o' is an operation on what is masked: Keras forgets the mask there and tf\.js hands it on to 'r': build [^\n]*$/,
+    );
+  }
+  for (const className of ['Flatten', 'GlobalAveragePooling1D']) {
+    expect(withoutOwnMasks([...start, ...rest(className)], false, [['r', 0, 0]])).toHaveLength(5);
+  }
+});
+
+test('a layer behind masked steps that is called on itself', () => {
+  const both = layer('LSTM', 'b', { return_sequences: true, zero_output_for_mask: true }, call([tensor('e')]));
+  const shared = layer('Dense', 'd', {}, [...call([tensor('b')]), ...call([tensor('d')])]);
+  const last = layer('LSTM', 'r', {}, call([tensor('d')]));
+  expect(withoutOwnMasks([ids, embedding, both, shared, last], false, [['r', 0, 0]])).toHaveLength(5);
 });
 
 test("a text model of Keras 3 predicts in tf.js what Keras did, whatever the texts' lengths", async () => {
