@@ -15,11 +15,14 @@ const passing = [
   ...['Dropout', 'SpatialDropout1D', 'Dense', 'Activation', 'BatchNormalization', 'LayerNormalization', 'ReLU'],
   ...['GaussianNoise', 'GaussianDropout', 'TimeDistributed'],
 ];
-/** Layers of one input that hand a mask on in Keras too; so do models among the layers. */
+/** Others that hand a mask on in Keras; so do models among the layers. */
 const passingInKeras = [
-  ...['ActivityRegularization', 'AlphaDropout', 'ELU', 'GroupNormalization', 'Identity', 'LeakyReLU', 'Normalization'],
-  ...['PReLU', 'Rescaling', 'Softmax', 'UnitNormalization'],
+  ...['ActivityRegularization', 'AlphaDropout', 'ELU', 'GroupNormalization', 'LeakyReLU', 'PReLU', 'Softmax'],
+  'UnitNormalization',
 ];
+const passingInKeras3 = ['Identity', 'Normalization', 'Rescaling'];
+/** They hand on the mask of any of their inputs. In Keras 3 all have to be masked, and those masks it writes. */
+const passingInKeras2 = ['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate'];
 /** Layers that compute the same with a mask as without, inside TimeDistributed too. */
 const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'LayerNormalization'];
 const pooling = 'GlobalAveragePooling1D';
@@ -65,7 +68,12 @@ const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(node
  * @param ends what the model gives out, as Keras writes it.
  * @throws Error with one line for a mask that is passed over by tf.js, or that Keras reads otherwise.
  */
-export function withoutOwnMasks(layers: readonly Json[], isSequential: boolean, ends: unknown): readonly Json[] {
+export function withoutOwnMasks(
+  layers: readonly Json[],
+  isSequential: boolean,
+  ends: unknown,
+  isKeras3 = true,
+): readonly Json[] {
   const byName = new Map(layers.map((layer) => [nameOf(layer), layer]));
   const mask = (history: History | undefined) => history && maskAt(history, byName);
   const kept = layers.map((layer): Json => {
@@ -74,7 +82,7 @@ export function withoutOwnMasks(layers: readonly Json[], isSequential: boolean, 
     }
     return { ...layer, inbound_nodes: layer.inbound_nodes.map((node) => withoutOwnMask(layer, node, byName, mask)) };
   });
-  checkReaders(layers, isSequential, ends);
+  checkReaders(layers, isSequential, ends, isKeras3);
   return withoutUnused(withoutUnused(kept, ends), ends);
 }
 
@@ -147,8 +155,11 @@ const handsOn = (layer: Json) =>
   (recurrent.includes(layer.class_name as string) && returnsSequences(layer));
 
 const isModel = (layer: Json) => Array.isArray(configOf(layer).layers);
-const handsOnInKeras = (layer: Json) =>
-  !isOperation(layer) && (handsOn(layer) || passingInKeras.includes(layer.class_name as string) || isModel(layer));
+const handsOnInKeras = (layer: Json, isKeras3: boolean) =>
+  !isOperation(layer) &&
+  (handsOn(layer) ||
+    isModel(layer) ||
+    [...passingInKeras, ...(isKeras3 ? passingInKeras3 : passingInKeras2)].includes(layer.class_name as string));
 
 /** With all layers of the models among them. */
 const withInner = (layer: Json): Json[] =>
@@ -158,7 +169,7 @@ const beginsMask = (layer: Json) =>
   layer.class_name === 'Masking' || (layer.class_name === 'Embedding' && configOf(layer).mask_zero === true);
 
 /** Masks that are not written as arguments: Keras makes them anew when it runs the model. */
-function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unknown): void {
+function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unknown, isKeras3: boolean): void {
   if (!layers.some(beginsMask)) {
     return;
   }
@@ -192,16 +203,17 @@ function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unkn
     );
   const masked = new Set<Json>();
   for (const layer of layers.filter(beginsMask)) {
-    readersOf(layer, handsOnInKeras, masked);
+    readersOf(layer, (next) => handsOnInKeras(next, isKeras3), masked);
   }
-  for (const operation of [...masked].filter(isOperation)) {
-    const reader = [...readersOf(operation, (next) => handsOnInKeras(next) || isOperation(next))].find(
-      (next) => isRecurrent(next) || isModel(next) || next.class_name === 'Softmax',
-    );
-    if (reader !== undefined) {
+  const unmasked = layers.slice(isSequential ? layers.findIndex(beginsMask) : 0).filter((layer) => !masked.has(layer));
+  for (const layer of unmasked
+    .map(withInner)
+    .filter((inner) => !inner.some(beginsMask))
+    .flat()) {
+    // tf.js hands the last mask there was to every layer that it runs afterwards; what it writes itself has no such key.
+    if ((isRecurrent(layer) || layer.class_name === 'Softmax') && 'dtype' in configOf(layer)) {
       throw new Error(
-        `'${nameOf(operation)}' is an operation on what is masked: Keras forgets the mask there and tf.js hands it on to ` +
-          `'${nameOf(reader)}': build the model without the mask.`,
+        `layer '${nameOf(layer)}' reads no mask in Keras, and in tf.js that of the layers before: build the model without the mask.`,
       );
     }
   }
@@ -233,7 +245,7 @@ function calledOn(layer: Json): unknown[] {
     isObject(node)
       ? tensorsOf(node.args).map(([name]) => name)
       : Array.isArray(node)
-        ? node.map((input) => (Array.isArray(input) ? input[0] : undefined))
+        ? (typeof node[0] === 'string' ? [node] : node).map((input) => (Array.isArray(input) ? input[0] : undefined))
         : [],
   );
 }

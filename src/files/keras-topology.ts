@@ -74,7 +74,7 @@ function layerOf(written: Json, context: Context): Json {
     delete config.batch_shape;
   }
   if (Array.isArray(config.layers)) {
-    const layers = withoutOwnMasks(config.layers, given === 'Sequential', config.output_layers);
+    const layers = withoutOwnMasks(config.layers, given === 'Sequential', config.output_layers, context.isKeras3);
     const namesOf = (isOf: (className: unknown) => boolean) =>
       new Set(layers.filter((each) => isOf(each.class_name)).map((each) => (each.config as Json).name));
     const models = namesOf(isModelClass);

@@ -116,20 +116,56 @@ test('models among the layers hand a mask on, and read it', () => {
   expect(withoutOwnMasks([start, model(layer('LSTM', 'r', {}))], true, undefined)).toHaveLength(2);
 });
 
-test('an operation forgets a mask in Keras, and not as a layer of tf.js', () => {
-  const start = [ids, embedding, operation('Multiply', 'o', {}, [tensor('e'), 2])];
-  const rest = (className: string) => [
-    layer('Dropout', 'd', {}, call([tensor('o')])),
-    layer(className, 'r', { data_format: 'channels_last' }, call([tensor('d')])),
+test('layers that read no mask in Keras and that of layers before in tf.js', () => {
+  const recurrent = (className: string) => layer(className, 'r', { dtype: 'float32' }, call([tensor('o')]));
+  const refused = /^layer 'r' reads no mask in Keras, and in tf\.js that of the layers before: build [^\n]*$/;
+  const between = [
+    operation('Multiply', 'o', {}, [tensor('e'), 2]),
+    layer('Conv1D', 'o', {}, call([tensor('e')])),
+    layer('RepeatVector', 'o', {}, call([tensor('e')])),
+    // Another input.
+    layer('InputLayer', 'o', {}),
   ];
-  for (const className of ['LSTM', 'Softmax', 'Bidirectional']) {
-    expect(() => withoutOwnMasks([...start, ...rest(className)], false, [['r', 0, 0]])).toThrow(
-      /^'o' is an operation on what is masked: Keras forgets the mask there and tf\.js hands it on to 'r': build [^\n]*$/,
-    );
+  for (const middle of between) {
+    for (const className of ['LSTM', 'Softmax', 'Bidirectional']) {
+      const layers = [ids, embedding, middle, recurrent(className)];
+      expect(() => withoutOwnMasks(layers, false, [['r', 0, 0]])).toThrow(refused);
+    }
+    const pooled = layer('GlobalAveragePooling1D', 'r', { data_format: 'channels_last' }, call([tensor('o')]));
+    expect(withoutOwnMasks([ids, embedding, middle, pooled], false, [['r', 0, 0]])).toHaveLength(4);
+    const unmasked = layer('Embedding', 'e', { mask_zero: false }, call([tensor('x')]));
+    expect(withoutOwnMasks([ids, unmasked, middle, recurrent('LSTM')], false, [['r', 0, 0]])).toHaveLength(4);
   }
-  for (const className of ['Flatten', 'GlobalAveragePooling1D']) {
-    expect(withoutOwnMasks([...start, ...rest(className)], false, [['r', 0, 0]])).toHaveLength(5);
-  }
+  const inModel = layer('Sequential', 'm', { layers: [recurrent('LSTM')] });
+  const sequence = [layer('Masking', 'k', {}), between[1]!];
+  expect(() => withoutOwnMasks([...sequence, inModel], true, undefined)).toThrow(refused);
+  // Before any mask, and as tf.js writes it.
+  expect(withoutOwnMasks([recurrent('LSTM'), ...sequence], true, undefined)).toHaveLength(3);
+  expect(withoutOwnMasks([...sequence, layer('LSTM', 'r', {})], true, undefined)).toHaveLength(3);
+});
+
+test('what hands masks on in one Keras, and not in the other', () => {
+  const node = (...names: string[]) => [names.map((name) => [name, 0, 0, {}])];
+  const start = ['e', 'z'].map((name) => layer('Embedding', name, { mask_zero: name === 'e' }, node('x')));
+  const pooled = { ...pooling, inbound_nodes: node('l') };
+  const read = (className: string) =>
+    withoutOwnMasks([ids, ...start, layer(className, 'l', {}, node('e', 'z')), pooled], false, [['p', 0, 0]], false);
+  expect(() => read('Add')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  expect(() => read('Concatenate')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  expect(read('Rescaling')).toHaveLength(5);
+  expect(read('Identity')).toHaveLength(5);
+
+  // A call of TensorFlow's functions is no list of calls.
+  const both = layer(
+    'Bidirectional',
+    'b',
+    { layer: layer('LSTM', 'i', { return_sequences: true, zero_output_for_mask: true }) },
+    node('e'),
+  );
+  const doubled = layer('TFOpLambda', 'f', {}, [['b', 0, 0, { y: 2 }]]);
+  expect(() => withoutOwnMasks([ids, start[0]!, both, doubled], false, [['f', 0, 0]], false)).toThrow(
+    /^layer 'b' has zero_output_for_mask/,
+  );
 });
 
 test('a layer behind masked steps that is called on itself', () => {
