@@ -22,7 +22,8 @@ const passingInKeras = [
 ];
 const passingInKeras3 = ['Identity', 'Normalization', 'Rescaling'];
 /** They hand on the mask of any of their inputs. In Keras 3 all have to be masked, and those masks it writes. */
-const passingInKeras2 = ['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Concatenate'];
+const merging = ['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum'];
+const passingInKeras2 = [...merging, 'Concatenate'];
 /** Layers that compute the same with a mask as without, inside TimeDistributed too. */
 const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'LayerNormalization'];
 const pooling = 'GlobalAveragePooling1D';
@@ -201,19 +202,25 @@ function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unkn
     [...readersOf(layer, (next) => handsOn(next) && !isRecurrent(next))].some(
       (next) => !isRecurrent(next) && (!handsOn(next) || isLast(next)),
     );
-  const masked = new Set<Json>();
-  for (const layer of layers.filter(beginsMask)) {
-    readersOf(layer, (next) => handsOnInKeras(next, isKeras3), masked);
-  }
+  const maskedBehind = (begin: readonly Json[]): Set<Json> => {
+    const found = new Set<Json>();
+    for (const layer of begin) {
+      readersOf(layer, (next) => handsOnInKeras(next, isKeras3), found);
+    }
+    return found;
+  };
+  const masked = maskedBehind(layers.filter(beginsMask));
   const unmasked = layers.slice(isSequential ? layers.findIndex(beginsMask) : 0).filter((layer) => !masked.has(layer));
-  for (const layer of unmasked
-    .map(withInner)
-    .filter((inner) => !inner.some(beginsMask))
-    .flat()) {
+  // There tf.js gives the mask another shape.
+  const merged = maskedBehind(
+    [...masked].filter((layer) => merging.includes(layer.class_name as string) && !isOperation(layer)),
+  );
+  const readers = [...unmasked, ...merged].map(withInner).filter((inner) => !inner.some(beginsMask));
+  for (const layer of readers.flat()) {
     // tf.js hands the last mask there was to every layer that it runs afterwards; what it writes itself has no such key.
     if ((isRecurrent(layer) || layer.class_name === 'Softmax') && 'dtype' in configOf(layer)) {
       throw new Error(
-        `layer '${nameOf(layer)}' reads no mask in Keras, and in tf.js that of the layers before: build the model without the mask.`,
+        `layer '${nameOf(layer)}' has another mask in tf.js than in Keras, or has one in tf.js alone: build the model without the mask.`,
       );
     }
   }

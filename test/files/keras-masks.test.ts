@@ -116,9 +116,9 @@ test('models among the layers hand a mask on, and read it', () => {
   expect(withoutOwnMasks([start, model(layer('LSTM', 'r', {}))], true, undefined)).toHaveLength(2);
 });
 
-test('layers that read no mask in Keras and that of layers before in tf.js', () => {
+test('layers that have no mask in Keras and that of layers before in tf.js', () => {
   const recurrent = (className: string) => layer(className, 'r', { dtype: 'float32' }, call([tensor('o')]));
-  const refused = /^layer 'r' reads no mask in Keras, and in tf\.js that of the layers before: build [^\n]*$/;
+  const refused = /^layer 'r' has another mask in tf\.js than in Keras, or has one in tf\.js alone: build [^\n]*$/;
   const between = [
     operation('Multiply', 'o', {}, [tensor('e'), 2]),
     layer('Conv1D', 'o', {}, call([tensor('e')])),
@@ -153,6 +153,11 @@ test('what hands masks on in one Keras, and not in the other', () => {
   expect(() => read('Add')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
   expect(() => read('Concatenate')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
   expect(read('Rescaling')).toHaveLength(5);
+  const last = layer('LSTM', 'r', { dtype: 'float32' }, node('l'));
+  const merged = (className: string) =>
+    withoutOwnMasks([ids, ...start, layer(className, 'l', {}, node('e', 'z')), last], false, [['r', 0, 0]], false);
+  expect(() => merged('Add')).toThrow(/^layer 'r' has another mask in tf\.js than in Keras/);
+  expect(merged('Concatenate')).toHaveLength(5);
   expect(read('Identity')).toHaveLength(5);
 
   // A call of TensorFlow's functions is no list of calls.
