@@ -15,6 +15,15 @@ const passing = [
   ...['Dropout', 'SpatialDropout1D', 'Dense', 'Activation', 'BatchNormalization', 'LayerNormalization', 'ReLU'],
   ...['GaussianNoise', 'GaussianDropout', 'TimeDistributed'],
 ];
+/** Others that hand a mask on in Keras; so do models among the layers. */
+const passingInKeras = [
+  ...['ActivityRegularization', 'AlphaDropout', 'ELU', 'GroupNormalization', 'LeakyReLU', 'PReLU', 'Softmax'],
+  'UnitNormalization',
+];
+const passingInKeras3 = ['Identity', 'Normalization', 'Rescaling'];
+/** They hand on the mask of any of their inputs. In Keras 3 all have to be masked, and those masks it writes. */
+const merging = ['Add', 'Subtract', 'Multiply', 'Average', 'Maximum', 'Minimum'];
+const passingInKeras2 = [...merging, 'Concatenate'];
 /** Layers that compute the same with a mask as without, inside TimeDistributed too. */
 const heedless = ['Dense', 'Dropout', 'Activation', 'BatchNormalization', 'LayerNormalization'];
 const pooling = 'GlobalAveragePooling1D';
@@ -44,11 +53,12 @@ export function tensorsOf(value: unknown): History[] {
 export const isOperation = (layer: Json) =>
   layer.class_name === 'TFOpLambda' ||
   (layer.module === undefined
-    ? isWrittenByKeras3(layer) && layer.class_name !== 'InputLayer' && isBare(configOf(layer))
+    ? isWrittenByKeras3(layer) && !bareLayers.includes(layer.class_name as string) && isBare(configOf(layer))
     : /^keras\.(src\.)?ops\b/.test(String(layer.module)));
 
-/** All layers say whether they are trainable, or have layers that do. */
+/** Layers say whether they are trainable, or have layers that do, but for these. */
 const isBare = (config: Json) => 'name' in config && !('trainable' in config || 'layers' in config);
+const bareLayers = ['InputLayer', 'SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D', 'Discretization'];
 
 const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(nodes) && isObject(nodes[0]);
 
@@ -59,7 +69,12 @@ const isWrittenByKeras3 = ({ inbound_nodes: nodes }: Json) => Array.isArray(node
  * @param ends what the model gives out, as Keras writes it.
  * @throws Error with one line for a mask that is passed over by tf.js, or that Keras reads otherwise.
  */
-export function withoutOwnMasks(layers: readonly Json[], isSequential: boolean, ends: unknown): readonly Json[] {
+export function withoutOwnMasks(
+  layers: readonly Json[],
+  isSequential: boolean,
+  ends: unknown,
+  isKeras3 = true,
+): readonly Json[] {
   const byName = new Map(layers.map((layer) => [nameOf(layer), layer]));
   const mask = (history: History | undefined) => history && maskAt(history, byName);
   const kept = layers.map((layer): Json => {
@@ -68,7 +83,7 @@ export function withoutOwnMasks(layers: readonly Json[], isSequential: boolean, 
     }
     return { ...layer, inbound_nodes: layer.inbound_nodes.map((node) => withoutOwnMask(layer, node, byName, mask)) };
   });
-  checkReaders(layers, isSequential, ends);
+  checkReaders(layers, isSequential, ends, isKeras3);
   return withoutUnused(withoutUnused(kept, ends), ends);
 }
 
@@ -140,11 +155,22 @@ const handsOn = (layer: Json) =>
   passing.includes(layer.class_name as string) ||
   (recurrent.includes(layer.class_name as string) && returnsSequences(layer));
 
+const isModel = (layer: Json) => Array.isArray(configOf(layer).layers);
+const handsOnInKeras = (layer: Json, isKeras3: boolean) =>
+  !isOperation(layer) &&
+  (handsOn(layer) ||
+    isModel(layer) ||
+    [...passingInKeras, ...(isKeras3 ? passingInKeras3 : passingInKeras2)].includes(layer.class_name as string));
+
+/** With all layers of the models among them. */
+const withInner = (layer: Json): Json[] =>
+  isModel(layer) ? (configOf(layer).layers as Json[]).flatMap(withInner) : [layer];
+
 const beginsMask = (layer: Json) =>
   layer.class_name === 'Masking' || (layer.class_name === 'Embedding' && configOf(layer).mask_zero === true);
 
 /** Masks that are not written as arguments: Keras makes them anew when it runs the model. */
-function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unknown): void {
+function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unknown, isKeras3: boolean): void {
   if (!layers.some(beginsMask)) {
     return;
   }
@@ -155,26 +181,50 @@ function checkReaders(layers: readonly Json[], isSequential: boolean, ends: unkn
       callers.set(name, [...(callers.get(name) ?? []), layer]);
     }
   });
-  const masked = new Set<Json>();
-  const follow = (layer: Json): void => {
+  /** What reads a layer's output, also behind layers that hand on. */
+  const readersOf = (layer: Json, isHandingOn: (next: Json) => boolean, found = new Set<Json>()): Set<Json> => {
     for (const next of callers.get(nameOf(layer)) ?? []) {
-      if (!masked.has(next)) {
-        masked.add(next);
-        if (handsOn(next)) {
-          follow(next);
+      if (!found.has(next)) {
+        found.add(next);
+        if (isHandingOn(next)) {
+          readersOf(next, isHandingOn, found);
         }
       }
     }
+    return found;
   };
-  layers.filter(beginsMask).forEach(follow);
+  const isRecurrent = (layer: Json) => recurrent.includes(layer.class_name as string);
   const last = isSequential ? [nameOf(layers.at(-1) ?? {})] : namesIn(ends);
+  const isLast = (layer: Json) => last.includes(nameOf(layer));
   /** Whether anything but recurrent layers, which skip them, reads the steps that are masked. */
   const isSeen = (layer: Json): boolean =>
-    last.includes(nameOf(layer)) ||
-    (callers.get(nameOf(layer)) ?? []).some(
-      (next) => !recurrent.includes(next.class_name as string) && (!handsOn(next) || isSeen(next)),
+    isLast(layer) ||
+    [...readersOf(layer, (next) => handsOn(next) && !isRecurrent(next))].some(
+      (next) => !isRecurrent(next) && (!handsOn(next) || isLast(next)),
     );
-  for (const layer of masked) {
+  const maskedBehind = (begin: readonly Json[]): Set<Json> => {
+    const found = new Set<Json>();
+    for (const layer of begin) {
+      readersOf(layer, (next) => handsOnInKeras(next, isKeras3), found);
+    }
+    return found;
+  };
+  const masked = maskedBehind(layers.filter(beginsMask));
+  const unmasked = layers.slice(isSequential ? layers.findIndex(beginsMask) : 0).filter((layer) => !masked.has(layer));
+  // There tf.js gives the mask another shape.
+  const merged = maskedBehind(
+    [...masked].filter((layer) => merging.includes(layer.class_name as string) && !isOperation(layer)),
+  );
+  const readers = [...unmasked, ...merged].map(withInner).filter((inner) => !inner.some(beginsMask));
+  for (const layer of readers.flat()) {
+    // tf.js hands the last mask there was to every layer that it runs afterwards; what it writes itself has no such key.
+    if ((isRecurrent(layer) || layer.class_name === 'Softmax') && 'dtype' in configOf(layer)) {
+      throw new Error(
+        `layer '${nameOf(layer)}' has another mask in tf.js than in Keras, or has one in tf.js alone: build the model without the mask.`,
+      );
+    }
+  }
+  for (const layer of [...masked].flatMap(withInner)) {
     const name = nameOf(layer);
     // What tf.js writes has no such key.
     if (layer.class_name === pooling && 'data_format' in configOf(layer)) {
@@ -202,7 +252,7 @@ function calledOn(layer: Json): unknown[] {
     isObject(node)
       ? tensorsOf(node.args).map(([name]) => name)
       : Array.isArray(node)
-        ? node.map((input) => (Array.isArray(input) ? input[0] : undefined))
+        ? (typeof node[0] === 'string' ? [node] : node).map((input) => (Array.isArray(input) ? input[0] : undefined))
         : [],
   );
 }

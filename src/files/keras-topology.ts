@@ -3,6 +3,7 @@ import '@tensorflow/tfjs-layers';
 import * as tf from '@tensorflow/tfjs-core';
 import { isBuiltInLayer, randomLayers, registerBuiltInLayers } from './built-in-layers.js';
 import { isObject, type Json } from './json-text.js';
+import { activationInTfjs, activations } from './keras-activations.js';
 import { repair } from './keras-layers.js';
 import { type History, isOperation, nameOf, tensorsOf, withoutOwnMasks } from './keras-masks.js';
 import { operationAsLayer } from './keras-operations.js';
@@ -73,7 +74,7 @@ function layerOf(written: Json, context: Context): Json {
     delete config.batch_shape;
   }
   if (Array.isArray(config.layers)) {
-    const layers = withoutOwnMasks(config.layers, given === 'Sequential', config.output_layers);
+    const layers = withoutOwnMasks(config.layers, given === 'Sequential', config.output_layers, context.isKeras3);
     const namesOf = (isOf: (className: unknown) => boolean) =>
       new Set(layers.filter((each) => isOf(each.class_name)).map((each) => (each.config as Json).name));
     const models = namesOf(isModelClass);
@@ -141,6 +142,10 @@ function checkOrigin(layer: Json, name: string): void {
   }
 }
 
+/** Whether tf.js, or this package, has an activation of that name. */
+const isActivation = (name: string) =>
+  Object.hasOwn(classesOfTfjs, name) || activations.some(({ className }) => className === name);
+
 /** Classes of layers that work as an activation in tf.js too. */
 const activationLayers = ['ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'Softmax'];
 
@@ -163,6 +168,13 @@ function plainValue(key: string, value: unknown, name: string, context: Context)
   }
   if (/activation$/.test(key)) {
     if (typeof value.config === 'string') {
+      if (isActivation(activationInTfjs(value.config, context.isKeras3))) {
+        // Keras writes those that it has itself as no more than their names.
+        context.notes.push(
+          `Layer '${name}' has as its ${key} a function of the name ${value.config}, whose code is not in the file: the reading is of ` +
+            `${value.config} as Keras has it.`,
+        );
+      }
       return value.config;
     }
     if (!activationLayers.includes(value.class_name as string)) {

@@ -37,6 +37,7 @@ test('operations on tensors are told from layers, in HDF5 without a module', () 
   expect(isOperation(bare('InputLayer', { name: 'x', batch_shape: [null, 2] }, []))).toBe(false);
   expect(isOperation(bare('Sequential', { name: 'm', layers: [] }))).toBe(false);
   expect(isOperation(bare('Mine', { units: 3 }))).toBe(false);
+  expect(isOperation(bare('SpatialDropout2D', { name: 's', rate: 0.2, seed: null, dtype: {} }))).toBe(false);
   // As Keras 2 writes it.
   expect(isOperation(bare('Add', { name: 'a' }, [[['x', 0, 0, {}]]]))).toBe(false);
 });
@@ -93,6 +94,90 @@ test('steps that are masked and read all the same', () => {
   expect(() => withoutOwnMasks([...start, both], true, undefined)).toThrow(/^layer 'b' has zero_output_for_mask/);
   expect(withoutOwnMasks([...start, both, layer('GRU', 'g', {})], true, undefined)).toHaveLength(3);
   expect(withoutOwnMasks([both, layer('Flatten', 'f', {})], true, undefined)).toHaveLength(2);
+});
+
+const pooling = layer('GlobalAveragePooling1D', 'p', { data_format: 'channels_last' });
+
+test.each([
+  ...['Identity', 'LeakyReLU', 'ELU', 'PReLU', 'AlphaDropout', 'ActivityRegularization', 'Rescaling', 'Normalization'],
+])('a pooling of what is masked, behind a layer %s that hands the mask on in Keras, is refused', (className) => {
+  const layers = [layer('Embedding', 'e', { mask_zero: true }), layer(className, 'l', {}), pooling];
+  expect(() => withoutOwnMasks(layers, true, undefined)).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  const forgetting = layer('Conv1D', 'c', {});
+  expect(withoutOwnMasks([...layers.slice(0, 2), forgetting, pooling], true, undefined)).toHaveLength(4);
+});
+
+test('models among the layers hand a mask on, and read it', () => {
+  const start = layer('Embedding', 'e', { mask_zero: true });
+  const model = (...layers: Json[]) => layer('Sequential', 'm', { layers });
+  const refused = /^layer 'p' is a GlobalAveragePooling1D of what/;
+  expect(() => withoutOwnMasks([start, model(layer('Dense', 'd', {})), pooling], true, undefined)).toThrow(refused);
+  expect(() => withoutOwnMasks([start, model(model(pooling))], true, undefined)).toThrow(refused);
+  expect(withoutOwnMasks([start, model(layer('LSTM', 'r', {}))], true, undefined)).toHaveLength(2);
+});
+
+test('layers that have no mask in Keras and that of layers before in tf.js', () => {
+  const recurrent = (className: string) => layer(className, 'r', { dtype: 'float32' }, call([tensor('o')]));
+  const refused = /^layer 'r' has another mask in tf\.js than in Keras, or has one in tf\.js alone: build [^\n]*$/;
+  const between = [
+    operation('Multiply', 'o', {}, [tensor('e'), 2]),
+    layer('Conv1D', 'o', {}, call([tensor('e')])),
+    layer('RepeatVector', 'o', {}, call([tensor('e')])),
+    // Another input.
+    layer('InputLayer', 'o', {}),
+  ];
+  for (const middle of between) {
+    for (const className of ['LSTM', 'Softmax', 'Bidirectional']) {
+      const layers = [ids, embedding, middle, recurrent(className)];
+      expect(() => withoutOwnMasks(layers, false, [['r', 0, 0]])).toThrow(refused);
+    }
+    const pooled = layer('GlobalAveragePooling1D', 'r', { data_format: 'channels_last' }, call([tensor('o')]));
+    expect(withoutOwnMasks([ids, embedding, middle, pooled], false, [['r', 0, 0]])).toHaveLength(4);
+    const unmasked = layer('Embedding', 'e', { mask_zero: false }, call([tensor('x')]));
+    expect(withoutOwnMasks([ids, unmasked, middle, recurrent('LSTM')], false, [['r', 0, 0]])).toHaveLength(4);
+  }
+  const inModel = layer('Sequential', 'm', { layers: [recurrent('LSTM')] });
+  const sequence = [layer('Masking', 'k', {}), between[1]!];
+  expect(() => withoutOwnMasks([...sequence, inModel], true, undefined)).toThrow(refused);
+  // Before any mask, and as tf.js writes it.
+  expect(withoutOwnMasks([recurrent('LSTM'), ...sequence], true, undefined)).toHaveLength(3);
+  expect(withoutOwnMasks([...sequence, layer('LSTM', 'r', {})], true, undefined)).toHaveLength(3);
+});
+
+test('what hands masks on in one Keras, and not in the other', () => {
+  const node = (...names: string[]) => [names.map((name) => [name, 0, 0, {}])];
+  const start = ['e', 'z'].map((name) => layer('Embedding', name, { mask_zero: name === 'e' }, node('x')));
+  const pooled = { ...pooling, inbound_nodes: node('l') };
+  const read = (className: string) =>
+    withoutOwnMasks([ids, ...start, layer(className, 'l', {}, node('e', 'z')), pooled], false, [['p', 0, 0]], false);
+  expect(() => read('Add')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  expect(() => read('Concatenate')).toThrow(/^layer 'p' is a GlobalAveragePooling1D of what/);
+  expect(read('Rescaling')).toHaveLength(5);
+  const last = layer('LSTM', 'r', { dtype: 'float32' }, node('l'));
+  const merged = (className: string) =>
+    withoutOwnMasks([ids, ...start, layer(className, 'l', {}, node('e', 'z')), last], false, [['r', 0, 0]], false);
+  expect(() => merged('Add')).toThrow(/^layer 'r' has another mask in tf\.js than in Keras/);
+  expect(merged('Concatenate')).toHaveLength(5);
+  expect(read('Identity')).toHaveLength(5);
+
+  // A call of TensorFlow's functions is no list of calls.
+  const both = layer(
+    'Bidirectional',
+    'b',
+    { layer: layer('LSTM', 'i', { return_sequences: true, zero_output_for_mask: true }) },
+    node('e'),
+  );
+  const doubled = layer('TFOpLambda', 'f', {}, [['b', 0, 0, { y: 2 }]]);
+  expect(() => withoutOwnMasks([ids, start[0]!, both, doubled], false, [['f', 0, 0]], false)).toThrow(
+    /^layer 'b' has zero_output_for_mask/,
+  );
+});
+
+test('a layer behind masked steps that is called on itself', () => {
+  const both = layer('LSTM', 'b', { return_sequences: true, zero_output_for_mask: true }, call([tensor('e')]));
+  const shared = layer('Dense', 'd', {}, [...call([tensor('b')]), ...call([tensor('d')])]);
+  const last = layer('LSTM', 'r', {}, call([tensor('d')]));
+  expect(withoutOwnMasks([ids, embedding, both, shared, last], false, [['r', 0, 0]])).toHaveLength(5);
 });
 
 test("a text model of Keras 3 predicts in tf.js what Keras did, whatever the texts' lengths", async () => {

@@ -198,6 +198,28 @@ test('what is no topology', () => {
   }
 });
 
+test('a function with the name of an activation that is known is taken for it, and named', () => {
+  // What Keras 3.15 writes of `def swish(x)` and of tf.nn.swish alike.
+  const functionOf = (config: string) => ({
+    module: 'builtins',
+    class_name: 'function',
+    config,
+    registered_name: 'function',
+  });
+  for (const [given, inTfjs] of [
+    ['swish', 'swish'],
+    ['hard_swish', 'hardSilu'],
+  ] as const) {
+    const { layers, notes } = read(keras3('Dense', { name: 'd', activation: functionOf(given) }));
+    expect(layers.at(-1)!.config).toMatchObject({ activation: inTfjs });
+    expect(notes).toEqual([
+      `Layer 'd' has as its activation a function of the name ${given}, whose code is not in the file: the reading is of ${given} as Keras has it.`,
+    ]);
+  }
+  expect(read(keras3('Dense', { activation: functionOf('my_function') })).notes).toEqual([]);
+  expect(read(keras3('Dense', { activation: 'silu' })).notes).toEqual([]);
+});
+
 test('an activation that is a layer keeps what it is set to', () => {
   const activationOf = (activation: object) => one(keras3('Dense', { activation })).config.activation;
   expect(activationOf(keras3('LeakyReLU', { negative_slope: 0.1 }))).toMatchObject({
