@@ -41,8 +41,8 @@ export const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-/** The ways that are shown for every learning rate and network. */
-const shownByPart = [
+/** The ways that are shown for every learning rate and network, and on the page of early stopping. */
+export const shownByPart = [
   'all epochs',
   'validation loss, patience 5',
   'training loss, patience 5',

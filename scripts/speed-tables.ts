@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type GpuReport, type GpuRow, gpuCell } from '../benchmarks/gpu-report.js';
 import { digits } from '../benchmarks/report.js';
+import { shownByPart } from '../benchmarks/stopping-report.js';
 
 const report = (name: string) => readFileSync(new URL(`../benchmarks/results/${name}.md`, import.meta.url), 'utf8');
 
@@ -235,19 +236,6 @@ function eigenvalues(): string {
   ].join('\n\n');
 }
 
-/** The ways of stopping that the page shows, by their titles in stopping.md. */
-const waysOfStopping = [
-  'all epochs',
-  'validation loss, patience 5',
-  'training loss, patience 5',
-  'MS, patience 5',
-  'MS, patience 5, from accuracy 0.5',
-  'MS at any loss, patience 5',
-  'MS at any loss, patience 5, from accuracy 0.5',
-  'MS rises as loss falls, patience 3',
-  'MS rises as loss falls, patience 3, from accuracy 0.5',
-];
-
 /** What ways of stopping lose, with the labels as they are and with many drawn anew. */
 function stopping(): string {
   const [right, wrong] = tablesOf(report('stopping')).filter(([header]) => header![1] === 'epochs') as string[][][];
@@ -255,7 +243,7 @@ function stopping(): string {
     const [, epochs, , , lost, , , unbroken] = table.find(([first]) => first === title)!;
     return { epochs: epochs!, lost: lost!, unbroken: unbroken! };
   };
-  const rows = waysOfStopping.map((title) => {
+  const rows = shownByPart.map((title) => {
     const [asTheyAre, anew] = [columns(title, right!), columns(title, wrong!)];
     return [title, asTheyAre.epochs, asTheyAre.lost, asTheyAre.unbroken, anew.epochs, anew.lost];
   });

@@ -3,8 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { registerBuiltInLayers } from '../../src/files/built-in-layers.js';
 import { keepingAxes, poolingLayers } from '../../src/files/global-pooling.js';
-import { measureSharpness } from '../../src/index.js';
-import { minimumSharpnessGradients } from '../../src/optimizers.js';
+import { expectSameReadings } from './same-readings.js';
 
 beforeAll(registerBuiltInLayers);
 
@@ -98,25 +97,7 @@ test.each(Object.keys(cases).flatMap((name) => (['Average', 'Max'] as const).map
       const [a, b] = [model, reference].map((each) => (each.predict(x) as tf.Tensor).dataSync());
       a!.forEach((value, i) => void expect(value).toBeCloseTo(b![i]!, 6));
     });
-    for (const method of ['exact', { pairs: 4 }] as const) {
-      const options = { loss: 'categoricalCrossentropy', method, seed: 1 } as const;
-      const [a, b] = [await measureSharpness(model, x, options), await measureSharpness(reference, x, options)];
-      expect(b.trace).toBeGreaterThan(1e-3);
-      expect(a.minimumSharpness / b.minimumSharpness).toBeCloseTo(1, 4);
-      expect(a.parameters.map(({ trace }) => trace / b.trace)).toEqual(
-        b.parameters.map(({ trace }) => expect.closeTo(trace / b.trace, 4)),
-      );
-      expect(a.exact).toBe(b.exact);
-    }
-    const gradients = await Promise.all(
-      [model, reference].map(async (each) => {
-        const { parameters } = await minimumSharpnessGradients(each, x, { loss: 'categoricalCrossentropy' });
-        const values = parameters.flatMap(({ gradient }) => [...gradient.dataSync()]);
-        tf.dispose(parameters.map(({ gradient }) => gradient));
-        return values;
-      }),
-    );
-    expect(gradients[0]).toEqual(gradients[1]!.map((value) => expect.closeTo(value, 4)));
+    await expectSameReadings(model, reference, x, 4);
     x.dispose();
     model.dispose();
     reference.dispose();

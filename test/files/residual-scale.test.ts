@@ -3,8 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { registerBuiltInLayers } from '../../src/files/built-in-layers.js';
 import { CustomScaleLayer, LayerScale } from '../../src/files/residual-scale.js';
-import { measureSharpness } from '../../src/index.js';
-import { minimumSharpnessGradients } from '../../src/optimizers.js';
+import { expectSameReadings } from './same-readings.js';
 
 beforeAll(registerBuiltInLayers);
 
@@ -73,28 +72,7 @@ test.each(Object.keys(cases))('%s is measured as layers of tf.js that compute th
   const { ours, same } = cases[name]!;
   const [model, reference] = [network(ours()), network(same())];
   const x = tf.randomNormal([5, 3, 3, 2], 0, 1, 'float32', 4);
-  for (const method of ['exact', { pairs: 8 }] as const) {
-    const options = { loss: 'categoricalCrossentropy', method, seed: 1, eigenvalues: 2 } as const;
-    const [a, b] = [await measureSharpness(model, x, options), await measureSharpness(reference, x, options)];
-    expect(b.trace).toBeGreaterThan(1e-3);
-    expect(a.minimumSharpness / b.minimumSharpness).toBeCloseTo(1, 4);
-    expect(a.parameters.map(({ trace }) => trace / b.trace)).toEqual(
-      b.parameters.map(({ trace }) => expect.closeTo(trace / b.trace, 4)),
-    );
-    expect(a.topEigenvalues!.given.map(({ value }) => value / b.trace)).toEqual(
-      b.topEigenvalues!.given.map(({ value }) => expect.closeTo(value / b.trace, 4)),
-    );
-    expect(a.exact).toBe(b.exact);
-  }
-  const gradients = await Promise.all(
-    [model, reference].map(async (each) => {
-      const { parameters } = await minimumSharpnessGradients(each, x, { loss: 'categoricalCrossentropy' });
-      const values = parameters.flatMap(({ gradient }) => [...gradient.dataSync()]);
-      tf.dispose(parameters.map(({ gradient }) => gradient));
-      return values;
-    }),
-  );
-  expect(gradients[0]).toEqual(gradients[1]!.map((value) => expect.closeTo(value, 4)));
+  await expectSameReadings(model, reference, x, 8);
   x.dispose();
   model.dispose();
   reference.dispose();
