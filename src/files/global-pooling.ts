@@ -5,6 +5,7 @@ import { globalMaxPooling } from '../network/layers/max-pooling.js';
 import type { Layer, Operation } from '../network/layers/operation.js';
 import type { LayerRule } from '../network/layers/rule.js';
 import { byPlace } from '../network/layers/sensitivity.js';
+import { reshape } from '../network/layers/shape.js';
 
 type LayerConfig = NonNullable<ConstructorParameters<typeof tfl.layers.Layer>[0]>;
 type DataFormat = 'channelsFirst' | 'channelsLast';
@@ -76,23 +77,17 @@ function layerClass({ name, isMean, axes }: (typeof kinds)[number]) {
 export const globalPoolingRule: LayerRule = (anyLayer, parameter) => {
   const layer = anyLayer as unknown as Layer & GlobalPooling;
   const pooling = (layer.isMean ? globalAveragePooling : globalMaxPooling)(layer, parameter);
-  return layer.keepdims ? [...pooling, axesOf(layer)] : pooling;
+  return layer.keepdims ? [...pooling, axesOf(layer, parameter)] : pooling;
 };
 
 /** [N, C] to [N, 1, 1, C]. */
-function axesOf(layer: Layer & GlobalPooling): Operation {
+function axesOf(layer: Layer & GlobalPooling, parameter: Parameters<LayerRule>[1]): Operation {
   const ones = Array<number>(layer.axes).fill(1);
   const withOnes = ([samples, channels]: readonly number[]) =>
     layer.dataFormat === 'channelsFirst' ? [samples!, channels!, ...ones] : [samples!, ...ones, channels!];
   const operation: Operation = {
-    layer,
-    description: layer.getClassName(),
-    scale: 'ties',
-    piecewiseLinear: true,
-    differentiable: 'linear',
-    parameters: [],
+    ...reshape(layer, parameter)[0]!,
     forward: ([x]) => ({ output: tf.reshape(x!, withOnes(x!.shape)), saved: [] }),
-    backward: ({ inputShapes: [[, channels]] }, delta) => [tf.reshape(delta, [delta.shape[0]!, channels!])],
   };
   return { ...operation, sensitivity: byPlace(operation) };
 }

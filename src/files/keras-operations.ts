@@ -64,7 +64,8 @@ export function operationAsLayer(operation: Json, name: string): Json {
   };
 }
 
-const argumentsOf = (node: unknown): readonly unknown[] =>
+/** What a node of Keras 3 says that a layer or an operation is called on; nothing of one of Keras 2. */
+export const argumentsOf = (node: unknown): readonly unknown[] =>
   isObject(node) && Array.isArray(node.args) ? (node.args as unknown[]) : [];
 
 const isTensor = (value: unknown) => isObject(value) && tensorsOf(value).length === 1;

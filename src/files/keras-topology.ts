@@ -6,7 +6,7 @@ import { isObject, type Json } from './json-text.js';
 import { activationInTfjs, activations } from './keras-activations.js';
 import { repair } from './keras-layers.js';
 import { type History, isOperation, nameOf, tensorsOf, withoutOwnMasks } from './keras-masks.js';
-import { operationAsLayer } from './keras-operations.js';
+import { argumentsOf, operationAsLayer } from './keras-operations.js';
 
 /**
  * What tf.js cannot read of the models that Keras writes, put into the words that it knows. Keras 3: shapes of inputs (`batch_shape`),
@@ -115,7 +115,7 @@ function inputShapeOf({ build_config: built, inbound_nodes: nodes }: Json): read
   if (another !== undefined) {
     return undefined;
   }
-  const [tensor] = isObject(node) && Array.isArray(node.args) ? (node.args as unknown[]) : [];
+  const [tensor] = argumentsOf(node);
   const shape = isObject(built)
     ? built.input_shape
     : isObject(tensor) && isObject(tensor.config) && tensor.config.shape;

@@ -4,7 +4,7 @@ import { informBy } from '../warnings.js';
 import type { FileBackend } from './backend.js';
 import { type Complain, complainOf, exitCodeOf, signals } from './failure.js';
 import { type FileProblem, type FileReading, type MeasureFilesOptions, measureFiles } from './measure-files.js';
-import { checkOptionWords, inOptionWords } from './option-words.js';
+import { adviceInOptionWords, checkOptionWords, inOptionWords } from './option-words.js';
 import { type PlanProgress, type ProgressLine, progressLine } from './progress-line.js';
 
 /** Options of the command line that all commands which measure have, as words and numbers. */
@@ -113,9 +113,7 @@ export async function measuringRun(
 export function informByOptions(progress: ProgressLine): void {
   informBy((line) => {
     progress.end();
-    console.error(
-      line.replace(/method: \{ tolerance: ([\d.]+) \}/, '--tolerance $1').replace(/part: ([\d.]+)/, '--part $1'),
-    );
+    console.error(adviceInOptionWords(line));
   });
 }
 

@@ -81,3 +81,7 @@ const translations: readonly (readonly [string, string])[] = [
 export function inOptionWords(line: string): string {
   return translations.reduce((text, [ofProgram, ofCommandLine]) => text.replaceAll(ofProgram, ofCommandLine), line);
 }
+
+/** What a reading advises while it runs, in the same words. */
+export const adviceInOptionWords = (line: string): string =>
+  line.replace(/method: \{ tolerance: ([\d.]+) \}/, '--tolerance $1').replace(/part: ([\d.]+)/, '--part $1');
